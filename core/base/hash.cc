@@ -1,0 +1,124 @@
+#include "core/base/hash.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include "core/base/check.h"
+
+namespace postern::base {
+namespace {
+
+// 64 adjectives and 64 birds: six bits each, so a pair never repeats a digest's first two bytes.
+constexpr const char* kAdjectives[64] = {
+    "amber", "bold",   "brave",  "brisk",  "bright", "calm",  "clear",  "clever", "cold",  "cool",
+    "crisp", "dark",   "deep",   "deft",   "dry",    "dusty", "early",  "fair",   "fast",  "fine",
+    "firm",  "fresh",  "gentle", "glad",   "golden", "good",  "grand",  "grave",  "great", "green",
+    "grey",  "hardy",  "high",   "honest", "keen",   "kind",  "late",   "light",  "lively", "long",
+    "lucid", "mellow", "mild",   "neat",   "noble",  "old",   "pale",   "plain",  "proud", "quick",
+    "quiet", "rapid",  "red",    "round",  "sharp",  "shy",   "silent", "silver", "slow",  "small",
+    "snowy", "steady", "still",  "swift"};
+constexpr const char* kBirds[64] = {
+    "auk",     "avocet",  "bittern", "bunting", "buzzard", "chough",  "coot",   "crake",
+    "crane",   "crow",    "cuckoo",  "curlew",  "dipper",  "dove",    "drake",  "duck",
+    "dunlin",  "eagle",   "egret",   "eider",   "falcon",  "finch",   "fulmar", "gannet",
+    "godwit",  "goose",   "grebe",   "grouse",  "gull",    "harrier", "hawk",   "heron",
+    "hobby",   "hoopoe",  "ibis",    "jay",     "kestrel", "kite",    "knot",   "lark",
+    "linnet",  "magpie",  "martin",  "merlin",  "osprey",  "ouzel",   "owl",    "petrel",
+    "pipit",   "plover",  "puffin",  "quail",   "rail",    "raven",   "robin",  "rook",
+    "ruff",    "shrike",  "siskin",  "skua",    "snipe",   "swan",    "teal",   "wren"};
+
+}  // namespace
+
+struct Hasher::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Hasher::Hasher() : state_(std::make_unique<State>()) {
+  POSTERN_CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1, "SHA-256");
+}
+Hasher::~Hasher() = default;
+
+void Hasher::Add(std::string_view bytes) {
+  EVP_DigestUpdate(state_->context, bytes.data(), bytes.size());
+}
+
+void Hasher::AddField(std::string_view bytes) {
+  uint8_t length[8];
+  for (int i = 0; i < 8; ++i) length[i] = static_cast<uint8_t>(uint64_t{bytes.size()} >> (8 * i));
+  Add({reinterpret_cast<const char*>(length), 8});
+  Add(bytes);
+}
+
+Digest Hasher::Finish() {
+  Digest digest{};
+  unsigned length = 0;
+  EVP_DigestFinal_ex(state_->context, digest.data(), &length);
+  return digest;
+}
+
+Digest Sha256(std::string_view bytes) {
+  Hasher hasher;
+  hasher.Add(bytes);
+  return hasher.Finish();
+}
+
+Digest HmacSha256(std::string_view key, std::string_view bytes) {
+  Digest digest{};
+  unsigned length = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), digest.data(), &length);
+  return digest;
+}
+
+std::string RandomBytes(size_t count) {
+  std::string bytes(count, '\0');
+  POSTERN_CHECK(RAND_bytes(reinterpret_cast<uint8_t*>(bytes.data()), static_cast<int>(count)) == 1,
+                "no random bytes from the system");
+  return bytes;
+}
+
+std::string Hex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (unsigned char byte : bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+std::string Hex(const Digest& digest) {
+  return Hex(std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+}
+
+std::string Base64(std::string_view bytes) {
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  const int length = EVP_EncodeBlock(reinterpret_cast<uint8_t*>(text.data()),
+                                     reinterpret_cast<const uint8_t*>(bytes.data()),
+                                     static_cast<int>(bytes.size()));
+  text.resize(static_cast<size_t>(length));
+  return text;
+}
+
+bool DecodeBase64(std::string_view text, std::string* out) {
+  if (text.size() % 4 != 0) return false;
+  out->assign(text.size() / 4 * 3, '\0');
+  const int length = EVP_DecodeBlock(reinterpret_cast<uint8_t*>(out->data()),
+                                     reinterpret_cast<const uint8_t*>(text.data()),
+                                     static_cast<int>(text.size()));
+  if (length < 0) return false;
+  size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  out->resize(static_cast<size_t>(length) - padding);
+  return true;
+}
+
+std::string ShortName(const Digest& digest) {
+  return Hex(std::string_view(reinterpret_cast<const char*>(digest.data()), 2)) + " " +
+         kAdjectives[digest[2] & 63] + "-" + kBirds[digest[3] & 63];
+}
+
+}  // namespace postern::base

@@ -1,0 +1,39 @@
+// core/provider/client.h: start a provider process and talk to it.
+//
+// The only core folder that sees gRPC, and only in its .cc files. A Client is an object::Target whose
+// calls go to a process over an inherited socket pair (no path, no port, nobody else can connect). The
+// process dies with us. Threads: one at a time a client, but Cancel from any thread.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "core/object/target.h"
+
+namespace postern::provider::v1 {
+class TargetConfig;
+}
+
+namespace postern::provider {
+
+class Client : public object::Target {
+ public:
+  // Ends running calls with kCancelled; later calls fail at once.
+  virtual void Cancel() = 0;
+  virtual int pid() const = 0;
+};
+
+struct StartOptions {
+  std::string program;  // absolute path of the provider's binary
+};
+
+// Spawns, says Hello, configures. Errors: kUnavailable when it doesn't start or dies (with the last
+// lines it wrote to stderr), kUnsupported on another protocol, else what Configure answered.
+// Cost: about 10 ms.
+Result<std::unique_ptr<Client>> Start(const StartOptions& options,
+                                      const v1::TargetConfig& config,
+                                      const object::Secrets& secrets);
+
+// postern-provider-NAME beside the running binary, or under POSTERN_PROVIDERS.
+std::string ProviderProgram(std::string_view name);
+
+}  // namespace postern::provider
