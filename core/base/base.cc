@@ -13,17 +13,28 @@ void CheckFailed(const char* file, int line, const char* condition, const char* 
 
 std::string_view ToString(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInternal: return "internal";
-    case ErrorCode::kInvalid: return "invalid";
-    case ErrorCode::kNotFound: return "not found";
-    case ErrorCode::kConflict: return "conflict";
-    case ErrorCode::kDenied: return "denied";
-    case ErrorCode::kUnavailable: return "unavailable";
-    case ErrorCode::kTimeout: return "timeout";
-    case ErrorCode::kIncomplete: return "incomplete";
-    case ErrorCode::kUnsupported: return "unsupported";
-    case ErrorCode::kAuthentication: return "authentication";
-    case ErrorCode::kCancelled: return "cancelled";
+    case ErrorCode::kInternal:
+      return "internal";
+    case ErrorCode::kInvalid:
+      return "invalid";
+    case ErrorCode::kNotFound:
+      return "not found";
+    case ErrorCode::kConflict:
+      return "conflict";
+    case ErrorCode::kDenied:
+      return "denied";
+    case ErrorCode::kUnavailable:
+      return "unavailable";
+    case ErrorCode::kTimeout:
+      return "timeout";
+    case ErrorCode::kIncomplete:
+      return "incomplete";
+    case ErrorCode::kUnsupported:
+      return "unsupported";
+    case ErrorCode::kAuthentication:
+      return "authentication";
+    case ErrorCode::kCancelled:
+      return "cancelled";
   }
   return "unknown";
 }

@@ -11,22 +11,22 @@ namespace {
 
 // 64 adjectives and 64 birds: six bits each, so a pair never repeats a digest's first two bytes.
 constexpr const char* kAdjectives[64] = {
-    "amber", "bold",   "brave",  "brisk",  "bright", "calm",  "clear",  "clever", "cold",  "cool",
-    "crisp", "dark",   "deep",   "deft",   "dry",    "dusty", "early",  "fair",   "fast",  "fine",
-    "firm",  "fresh",  "gentle", "glad",   "golden", "good",  "grand",  "grave",  "great", "green",
+    "amber", "bold",   "brave",  "brisk",  "bright", "calm",  "clear",  "clever", "cold",   "cool",
+    "crisp", "dark",   "deep",   "deft",   "dry",    "dusty", "early",  "fair",   "fast",   "fine",
+    "firm",  "fresh",  "gentle", "glad",   "golden", "good",  "grand",  "grave",  "great",  "green",
     "grey",  "hardy",  "high",   "honest", "keen",   "kind",  "late",   "light",  "lively", "long",
-    "lucid", "mellow", "mild",   "neat",   "noble",  "old",   "pale",   "plain",  "proud", "quick",
-    "quiet", "rapid",  "red",    "round",  "sharp",  "shy",   "silent", "silver", "slow",  "small",
+    "lucid", "mellow", "mild",   "neat",   "noble",  "old",   "pale",   "plain",  "proud",  "quick",
+    "quiet", "rapid",  "red",    "round",  "sharp",  "shy",   "silent", "silver", "slow",   "small",
     "snowy", "steady", "still",  "swift"};
 constexpr const char* kBirds[64] = {
-    "auk",     "avocet",  "bittern", "bunting", "buzzard", "chough",  "coot",   "crake",
-    "crane",   "crow",    "cuckoo",  "curlew",  "dipper",  "dove",    "drake",  "duck",
-    "dunlin",  "eagle",   "egret",   "eider",   "falcon",  "finch",   "fulmar", "gannet",
-    "godwit",  "goose",   "grebe",   "grouse",  "gull",    "harrier", "hawk",   "heron",
-    "hobby",   "hoopoe",  "ibis",    "jay",     "kestrel", "kite",    "knot",   "lark",
-    "linnet",  "magpie",  "martin",  "merlin",  "osprey",  "ouzel",   "owl",    "petrel",
-    "pipit",   "plover",  "puffin",  "quail",   "rail",    "raven",   "robin",  "rook",
-    "ruff",    "shrike",  "siskin",  "skua",    "snipe",   "swan",    "teal",   "wren"};
+    "auk",    "avocet", "bittern", "bunting", "buzzard", "chough",  "coot",   "crake",
+    "crane",  "crow",   "cuckoo",  "curlew",  "dipper",  "dove",    "drake",  "duck",
+    "dunlin", "eagle",  "egret",   "eider",   "falcon",  "finch",   "fulmar", "gannet",
+    "godwit", "goose",  "grebe",   "grouse",  "gull",    "harrier", "hawk",   "heron",
+    "hobby",  "hoopoe", "ibis",    "jay",     "kestrel", "kite",    "knot",   "lark",
+    "linnet", "magpie", "martin",  "merlin",  "osprey",  "ouzel",   "owl",    "petrel",
+    "pipit",  "plover", "puffin",  "quail",   "rail",    "raven",   "robin",  "rook",
+    "ruff",   "shrike", "siskin",  "skua",    "snipe",   "swan",    "teal",   "wren"};
 
 }  // namespace
 
@@ -106,9 +106,9 @@ std::string Base64(std::string_view bytes) {
 bool DecodeBase64(std::string_view text, std::string* out) {
   if (text.size() % 4 != 0) return false;
   out->assign(text.size() / 4 * 3, '\0');
-  const int length = EVP_DecodeBlock(reinterpret_cast<uint8_t*>(out->data()),
-                                     reinterpret_cast<const uint8_t*>(text.data()),
-                                     static_cast<int>(text.size()));
+  const int length =
+      EVP_DecodeBlock(reinterpret_cast<uint8_t*>(out->data()),
+                      reinterpret_cast<const uint8_t*>(text.data()), static_cast<int>(text.size()));
   if (length < 0) return false;
   size_t padding = 0;
   while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;

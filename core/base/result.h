@@ -1,7 +1,8 @@
 // core/base/result.h: how an operation that can fail answers.
 //
-// Expected failures (I/O, network, a provider) are Result<T>; a user's mistake is a diag::Diagnostic;
-// a broken invariant is CHECK, which aborts. No exception crosses a folder border.
+// Expected failures (I/O, network, a provider) are Result<T>; a user's mistake is a
+// diag::Diagnostic; a broken invariant is CHECK, which aborts. No exception crosses a folder
+// border.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -13,14 +14,14 @@ namespace postern::base {
 
 // Codes travel over the provider protocol as numbers: append only.
 enum class ErrorCode : uint32_t {
-  kInternal = 1,      // our own bug, or a peer that breaks the protocol
-  kInvalid = 2,       // the request can't be right, whatever the world is
+  kInternal = 1,  // our own bug, or a peer that breaks the protocol
+  kInvalid = 2,   // the request can't be right, whatever the world is
   kNotFound = 3,
-  kConflict = 4,      // somebody else changed or holds it
-  kDenied = 5,        // the target refuses us
-  kUnavailable = 6,   // no answer, connection lost; trying again may help
+  kConflict = 4,     // somebody else changed or holds it
+  kDenied = 5,       // the target refuses us
+  kUnavailable = 6,  // no answer, connection lost; trying again may help
   kTimeout = 7,
-  kIncomplete = 8,    // an answer came, but not all of it
+  kIncomplete = 8,  // an answer came, but not all of it
   kUnsupported = 9,
   kAuthentication = 10,  // wrong credentials, or the peer isn't who it should be
   kCancelled = 11,

@@ -1,7 +1,7 @@
 // core/object/kind.h: the kinds of objects and their compiled tables.
 //
-// Tables are compiled once from the annotated descriptors of schemas/kinds.proto; after that they are
-// immutable and shared by all threads.
+// Tables are compiled once from the annotated descriptors of schemas/kinds.proto; after that they
+// are immutable and shared by all threads.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -46,7 +46,7 @@ struct FieldTable {
   bool collection = false;  // a wrapped set of strings
   bool text = false;        // string
   bool boolean = false;
-  bool instant = false;     // int64: seconds UTC
+  bool instant = false;  // int64: seconds UTC
   Comparator comparator = Comparator::kExact;
   Direction direction = Direction::kNone;
   const google::protobuf::FieldDescriptor* descriptor = nullptr;
@@ -69,11 +69,13 @@ const KindTable& TableOf(Kind kind);
 const KindTable* FindKind(std::string_view name);  // null: no such kind
 const KindTable* FindKind(uint32_t number);
 std::span<const KindTable> AllKinds();
-inline std::string_view NameOf(Kind kind) { return TableOf(kind).name; }
+inline std::string_view NameOf(Kind kind) {
+  return TableOf(kind).name;
+}
 
-// Normal form of a value under a comparator; equal normal forms are equal values. DN: attribute types
-// in lower case, AVAs of one RDN sorted, no spaces around separators, values folded by case and runs
-// of spaces, one way of escaping (RFC 4514 §2.4). Text that isn't a DN stays as it is.
+// Normal form of a value under a comparator; equal normal forms are equal values. DN: attribute
+// types in lower case, AVAs of one RDN sorted, no spaces around separators, values folded by case
+// and runs of spaces, one way of escaping (RFC 4514 §2.4). Text that isn't a DN stays as it is.
 std::string Normalise(Comparator comparator, std::string_view value);
 
 }  // namespace postern::object

@@ -100,7 +100,8 @@ struct FieldDifference {
 
 // The fields of `wanted` that `live` doesn't have or has with another value under the field's
 // comparator. Fields unset in `wanted` are not managed and never differ; a set but empty collection
-// is a value. Cost: one walk over both bodies when bytes differ; nothing is decoded for equal fields.
+// is a value. Cost: one walk over both bodies when bytes differ; nothing is decoded for equal
+// fields.
 std::vector<FieldDifference> Differences(Kind kind, std::string_view wanted, std::string_view live);
 // True when Differences would be empty; the fast form.
 bool Satisfies(Kind kind, std::string_view wanted, std::string_view live);

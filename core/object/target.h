@@ -1,8 +1,8 @@
 // core/object/target.h: the contract between core and a target, in plain types.
 //
-// The same interface stands on both sides of the wire: a provider implements Target for the system it
-// manages; core/provider implements it over RPC. Tests that need no process use a provider's Target
-// directly. Calls come from one thread at a time. Nothing throws across this border.
+// The same interface stands on both sides of the wire: a provider implements Target for the system
+// it manages; core/provider implements it over RPC. Tests that need no process use a provider's
+// Target directly. Calls come from one thread at a time. Nothing throws across this border.
 #pragma once
 #include <map>
 #include <memory>
@@ -42,7 +42,8 @@ struct Probe {
   int64_t clock_skew_ms = 0;
   std::vector<Capability> capabilities;
   std::vector<Check> checks;
-  std::map<Kind, std::string> concurrency;  // native CAS, value CAS, atomic replace, verify-then-write
+  std::map<Kind, std::string>
+      concurrency;  // native CAS, value CAS, atomic replace, verify-then-write
 };
 
 // One (kind, scope) of an enumeration. Anything but complete blocks decisions in that scope only.
@@ -62,16 +63,16 @@ class ObjectSink {
   virtual bool Add(const ObjectView& object) = 0;
 };
 
-// One operation on one object. `before`: what must be live (empty: absent; fields it leaves unset are
-// not checked). `after`: what shall be live (empty: absent; unset fields stay as they are).
+// One operation on one object. `before`: what must be live (empty: absent; fields it leaves unset
+// are not checked). `after`: what shall be live (empty: absent; unset fields stay as they are).
 // Removing a session means ending it.
 struct Operation {
   uint64_t id = 0;
   Kind kind{};
   std::string key;
   std::string before, after;
-  std::string expect_id;  // stable id that the object must have; empty: not checked
-  std::string new_key;    // a rename keeps the stable id
+  std::string expect_id;        // stable id that the object must have; empty: not checked
+  std::string new_key;          // a rename keeps the stable id
   std::vector<uint32_t> clear;  // fields to clear
 };
 
@@ -86,7 +87,7 @@ enum class Status : uint8_t {
   kPreconditionFailed = 3,  // live value is in the read-back
   kTransient = 4,           // nothing was done; trying again may help
   kDenied = 5,
-  kUnknown = 6,             // may have been done; a read decides
+  kUnknown = 6,  // may have been done; a read decides
 };
 
 struct Outcome {
@@ -106,8 +107,9 @@ class Target {
  public:
   virtual ~Target() = default;
   virtual Result<Probe> ProbeTarget() = 0;
-  // Streams every object of the asked kinds (empty: all) inside the managed scope, in any order, and
-  // returns one status for each (kind, scope). An error means nothing can be said about the target.
+  // Streams every object of the asked kinds (empty: all) inside the managed scope, in any order,
+  // and returns one status for each (kind, scope). An error means nothing can be said about the
+  // target.
   virtual Result<std::vector<ScopeStatus>> Enumerate(std::span<const Kind> kinds,
                                                      ObjectSink& sink) = 0;
   // One answer for each key, in order. Absent is a statement: it was looked for and isn't there.

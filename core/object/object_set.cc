@@ -1,0 +1,79 @@
+#include <algorithm>
+#include <cstring>
+
+#include "core/object/object.h"
+
+namespace postern::object {
+namespace {
+
+constexpr size_t kBlock = 256 * 1024;
+
+bool Before(const ObjectView& a, const ObjectView& b) {
+  return a.kind != b.kind ? a.kind < b.kind : a.key < b.key;
+}
+
+}  // namespace
+
+std::string_view Arena::Copy(std::string_view bytes) {
+  if (bytes.empty()) return {};
+  if (used_ + bytes.size() > capacity_) {
+    capacity_ = std::max(kBlock, bytes.size());
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(capacity_));
+    used_ = 0;
+    bytes_ += capacity_;
+  }
+  char* to = blocks_.back().get() + used_;
+  std::memcpy(to, bytes.data(), bytes.size());
+  used_ += bytes.size();
+  return {to, bytes.size()};
+}
+
+void ObjectSet::Add(const ObjectView& object) {
+  ObjectView copy = object;
+  copy.key = arena_.Copy(object.key);
+  copy.body = arena_.Copy(object.body);
+  copy.id = arena_.Copy(object.id);
+  // Neighbours are mostly changed by one writer: keep that name once.
+  const ObjectView* last = objects_.empty() ? nullptr : &objects_.back();
+  copy.changed_by = last != nullptr && last->changed_by == object.changed_by
+                        ? last->changed_by
+                        : arena_.Copy(object.changed_by);
+  copy.how_known = last != nullptr && last->how_known == object.how_known
+                       ? last->how_known
+                       : arena_.Copy(object.how_known);
+  objects_.push_back(copy);
+}
+
+void ObjectSet::Sort() {
+  if (!std::is_sorted(objects_.begin(), objects_.end(), Before)) {
+    std::stable_sort(objects_.begin(), objects_.end(), Before);
+  }
+  size_t kept = 0;
+  for (size_t i = 0; i < objects_.size(); ++i) {
+    if (kept > 0 && objects_[kept - 1].kind == objects_[i].kind &&
+        objects_[kept - 1].key == objects_[i].key) {
+      duplicates_.push_back(objects_[i]);
+    } else {
+      objects_[kept++] = objects_[i];
+    }
+  }
+  objects_.resize(kept);
+}
+
+const ObjectView* ObjectSet::Find(Kind kind, std::string_view key) const {
+  ObjectView probe;
+  probe.kind = kind;
+  probe.key = key;
+  const auto at = std::lower_bound(objects_.begin(), objects_.end(), probe, Before);
+  return at != objects_.end() && at->kind == kind && at->key == key ? &*at : nullptr;
+}
+
+std::span<const ObjectView> ObjectSet::OfKind(Kind kind) const {
+  const auto first = std::partition_point(objects_.begin(), objects_.end(),
+                                          [&](const ObjectView& o) { return o.kind < kind; });
+  const auto last = std::partition_point(first, objects_.end(),
+                                         [&](const ObjectView& o) { return o.kind <= kind; });
+  return {first, last};
+}
+
+}  // namespace postern::object
