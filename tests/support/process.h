@@ -1,0 +1,148 @@
+// tests/support/process.h: scratch folders, free ports, real servers and commands for tests.
+//
+// Everything here ends what it started, by pid: a server stays in the foreground, is ended and
+// reaped by Stop() or the destructor, and is ended by the kernel or a watcher when the test process
+// dies first. Use from the main thread; no other thread may reap children (waitpid(-1)) at the same
+// time. A helper that can't do its work (no such program, no port in time) fails the test with the
+// reason and the end of the log: a missing server is never a skip.
+#pragma once
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace postern::support {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// A private folder (mode 0700) that goes, with all in it, with the object. Its path has no symlink
+// in it. POSTERN_KEEP_SCRATCH=1 keeps it and prints where it is.
+class Scratch {
+ public:
+  // `under`: the parent; empty: TMPDIR or /tmp. Pass a folder outside sticky ones where a daemon
+  // checks its ancestors (sshd's StrictModes and ChrootDirectory).
+  explicit Scratch(const std::string& under = "");
+  ~Scratch();
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  const std::string& path() const { return path_; }
+  // The path of `name` inside; creates nothing.
+  std::string File(std::string_view name) const;
+  // Creates the folder (and its parents) and answers its path.
+  std::string Folder(std::string_view name, mode_t mode = 0755) const;
+  // Writes a file (parents are created) and answers its path.
+  std::string Write(std::string_view name, std::string_view text, mode_t mode = 0644) const;
+
+ private:
+  std::string path_;
+};
+
+// The whole file; fails the test when it can't be read.
+std::string ReadFile(const std::string& path);
+
+// A TCP port on 127.0.0.1 that was free a moment ago, chosen by the kernel; never the same twice in
+// one process. Somebody else may take it before the server does: servers start in WaitForPort's
+// loop.
+uint16_t FreePort();
+// True when something accepts a connection on 127.0.0.1:port.
+bool Connects(uint16_t port);
+
+// Polls `ready` every 20 ms until it answers true or the time is over.
+template <class Ready>
+bool Eventually(milliseconds limit, Ready ready);
+
+// The program's path in PATH, /usr/sbin and /sbin; fails the test when there is none.
+std::string FindProgram(std::string_view name);
+
+using Env = std::map<std::string, std::string>;
+
+struct RunOptions {
+  std::string input;            // standard input
+  Env env;                      // added to (or over) our own environment
+  bool clean_env = false;       // only `env`, PATH and LC_ALL=C.UTF-8
+  std::string cwd;              // empty: ours
+  seconds limit = seconds(60);  // then SIGKILL, and `timed_out`
+};
+
+struct RunResult {
+  int exit = -1;   // exit code; 128 + signal when a signal ended it; 127 when it can't be started
+  int signal = 0;  // the signal that ended it, or 0
+  bool timed_out = false;
+  std::string out;
+  std::string err;
+};
+
+// Runs a command to its end (not called Run: testing::Test has a private Run). Never goes through a
+// shell. Children that outlive it are left alone (a command may start a daemon; see EndAdopted).
+RunResult RunCommand(const std::vector<std::string>& argv, const RunOptions& options = {});
+RunResult RunCommand(const std::vector<std::string>& argv, std::string_view input);
+
+// Makes this process the parent of orphaned descendants, so that they can be found and ended.
+// Called by ServerProcess; harmless to repeat.
+void BecomeSubreaper();
+// Ends and reaps those direct children of this process that ServerProcess didn't start and whose
+// command name (/proc/PID/comm, 15 characters) is `name`: daemons that a command left behind, such
+// as a restart by a provider. Answers how many.
+int EndAdopted(std::string_view name);
+
+// One server in the foreground. The log file (stdout and stderr) is LOG in the scratch folder.
+class ServerProcess {
+ public:
+  struct Options {
+    std::string name = "server";  // names the log file NAME.log and the messages
+    Env env;                      // the whole environment besides PATH and LC_ALL=C.UTF-8
+    std::string cwd;              // empty: the scratch folder
+  };
+
+  // Starts `argv`; argv[0] is looked for with FindProgram unless it has a slash.
+  ServerProcess(const Scratch& scratch, std::vector<std::string> argv, Options options);
+  ServerProcess(const Scratch& scratch, std::vector<std::string> argv)
+      : ServerProcess(scratch, std::move(argv), Options()) {}
+  ~ServerProcess() { Stop(); }
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
+
+  // True as soon as 127.0.0.1:port accepts a connection. False, with a test failure that shows the
+  // log's end, when the server ended or the time is over.
+  [[nodiscard]] bool WaitForPort(uint16_t port, seconds limit = seconds(20));
+  // Likewise for a file (a pid file, a socket) that must appear.
+  [[nodiscard]] bool WaitForFile(const std::string& path, seconds limit = seconds(20));
+
+  // SIGTERM, `grace`, SIGKILL; reaps it and everything that descended from it. Again: nothing to
+  // do.
+  void Stop(milliseconds grace = milliseconds(5000));
+  // SIGKILL at once, for tests of a server that dies. Descendants too.
+  void Kill() { Stop(milliseconds(0)); }
+  void Signal(int signal) const;
+
+  // False once it ended; reaps it then.
+  bool Alive();
+  pid_t pid() const { return pid_; }
+  const std::string& log_path() const { return log_path_; }
+  // The last lines of the log.
+  std::string LogTail(size_t lines = 40) const;
+
+ private:
+  template <class Ready>
+  bool WaitFor(const std::string& what, seconds limit, Ready ready);
+  void Start(const std::vector<std::string>& argv, const Options& options);
+  void StartWatcher();
+  void StopWatcher();
+
+  std::string name_;
+  std::string log_path_;
+  std::string how_it_ended_;
+  pid_t pid_ = -1;
+  pid_t watcher_ = -1;
+  int watch_fd_ = -1;  // the watcher sees its end of file when we die
+};
+
+}  // namespace postern::support
+
+#include "tests/support/process_inl.h"
