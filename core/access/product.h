@@ -1,7 +1,7 @@
 // core/access/product.h: what the planner must know of a file-transfer product, without I/O.
 //
-// Each product folder under providers/filetransfer has a library that implements this; cmd wires the
-// list. Implementations are stateless and shared by all threads.
+// Each product folder under providers/filetransfer has a library that implements this; cmd wires
+// the list. Implementations are stateless and shared by all threads.
 #pragma once
 #include <memory>
 #include <span>
@@ -22,8 +22,8 @@ struct Capability {
   std::string kind;   // object kind: account, grant, ...
   std::string field;  // field or right; empty: the whole kind
   Support support = Support::kNative;
-  Rights widens_to;   // with kWidens on a right: what comes along
-  std::string why;    // one line, for people
+  Rights widens_to;  // with kWidens on a right: what comes along
+  std::string why;   // one line, for people
   std::vector<std::string> alternatives;
 };
 
@@ -55,10 +55,11 @@ class Product {
   virtual std::string_view name() const = 0;
   virtual std::vector<Capability> Capabilities() const = 0;
 
-  // Wanted rows of one server -> rows in the product's normal form: sorted by (path, depth, subject),
-  // one row a key, nothing that a subtree row above for the same subject already gives, widened where
-  // the product can't be exact. Property: what the provider reads back after writing Fit(rows).rows
-  // is Fit(rows).rows, and Fit is idempotent. `roots` are the managed roots; rows lie within them.
+  // Wanted rows of one server -> rows in the product's normal form: sorted by (path, depth,
+  // subject), one row a key, nothing that a subtree row above for the same subject already gives,
+  // widened where the product can't be exact. Property: what the provider reads back after writing
+  // Fit(rows).rows is Fit(rows).rows, and Fit is idempotent. `roots` are the managed roots; rows
+  // lie within them.
   virtual Fit FitRows(std::span<const GrantRow> rows, std::span<const std::string> roots) const = 0;
 };
 

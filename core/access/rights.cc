@@ -8,7 +8,9 @@ constexpr std::array<std::string_view, kRightCount> kNames = {
     "list", "read", "create", "overwrite", "delete", "rename", "mkdir", "rmdir", "chmod"};
 }  // namespace
 
-std::string_view NameOf(Right right) { return kNames[static_cast<size_t>(right)]; }
+std::string_view NameOf(Right right) {
+  return kNames[static_cast<size_t>(right)];
+}
 
 std::optional<Right> ParseRight(std::string_view name) {
   for (size_t i = 0; i < kNames.size(); ++i) {
@@ -27,7 +29,9 @@ std::string Format(Rights rights) {
   return text;
 }
 
-std::string_view NameOf(Depth depth) { return depth == Depth::kThis ? "this" : "subtree"; }
+std::string_view NameOf(Depth depth) {
+  return depth == Depth::kThis ? "this" : "subtree";
+}
 
 std::optional<Depth> ParseDepth(std::string_view text) {
   if (text == "this") return Depth::kThis;
@@ -37,9 +41,12 @@ std::optional<Depth> ParseDepth(std::string_view text) {
 
 std::string Format(const Subject& subject) {
   switch (subject.type) {
-    case Subject::Type::kAccount: return "account:" + subject.name;
-    case Subject::Type::kGroup: return "group:" + subject.name;
-    case Subject::Type::kEveryone: return "everyone";
+    case Subject::Type::kAccount:
+      return "account:" + subject.name;
+    case Subject::Type::kGroup:
+      return "group:" + subject.name;
+    case Subject::Type::kEveryone:
+      return "everyone";
   }
   return "";
 }

@@ -26,7 +26,8 @@ class Rights {
  public:
   constexpr Rights() = default;
   constexpr explicit Rights(uint32_t bits) : bits_(bits & 0x1ff) {}
-  constexpr Rights(Right right) : bits_(1u << static_cast<int>(right)) {}  // NOLINT: a right is a set of one
+  constexpr Rights(Right right)
+      : bits_(1u << static_cast<int>(right)) {}  // NOLINT: a right is a set of one
   static constexpr Rights All() { return Rights(0x1ff); }
 
   constexpr uint32_t bits() const { return bits_; }

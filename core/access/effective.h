@@ -1,0 +1,130 @@
+// core/access/effective.h: who may do what where, computed from objects; and what a plan changes of
+// it.
+//
+// Access is kept as rules (subject, path, depth, rights) and expanded to identities only for what
+// differs between two worlds: cost follows the size of the change, never principals x folders.
+// Pure; any thread. Worlds hold views into the objects they were raised from.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/access/rights.h"
+#include "core/base/time.h"
+#include "core/object/object.h"
+
+namespace postern::access {
+
+// Where access is: a server of a host, or a directory.
+struct Place {
+  std::string target;  // "host:edge", "directory:corp"
+  std::string server;  // empty for a directory
+  auto operator<=>(const Place&) const = default;
+};
+
+// What an account is as far as access goes.
+struct AccountState {
+  bool exists = false;
+  bool enabled = false;
+  bool password = false;  // has a usable one
+  uint32_t keys = 0;      // public keys that open it
+  std::string home;
+  // Someone can come in: enabled, and by at least one way.
+  bool open() const { return exists && enabled && (password || keys > 0); }
+  bool operator==(const AccountState&) const = default;
+};
+
+// One server's access as rules. Mutable, so that the invariant checker can play steps into it.
+class ServerWorld {
+ public:
+  // Takes any object of a server kind; `present` false removes it. Others are ignored.
+  void Put(object::Kind kind, std::string_view key, std::string_view body, bool present);
+
+  const AccountState* FindAccount(std::string_view login) const;
+  std::vector<std::string> Members(std::string_view group) const;
+  const std::set<std::string>& GroupsOf(std::string_view login) const;
+  const std::map<std::string, AccountState, std::less<>>& accounts() const { return accounts_; }
+
+  // Rows that name the account, one of its groups, or everyone; in path order.
+  std::vector<GrantRow> RowsOf(std::string_view login) const;
+  // Rights of an open account at `path` itself (deeper = false) or below it, by all its rows that
+  // cover it. A closed account has none.
+  Rights RightsAt(std::string_view login, std::string_view path, bool deeper = false) const;
+  // Logins a subject stands for.
+  std::vector<std::string> LoginsOf(const Subject& subject) const;
+  const std::map<std::pair<std::string, uint8_t>, std::map<Subject, Rights>>& rows() const {
+    return rows_;
+  }
+
+ private:
+  std::map<std::string, AccountState, std::less<>> accounts_;
+  std::map<std::string, std::set<std::string>, std::less<>> members_, groups_of_;
+  // (path, depth) -> subject -> rights
+  std::map<std::pair<std::string, uint8_t>, std::map<Subject, Rights>> rows_;
+  std::map<Subject, std::set<std::pair<std::string, uint8_t>>> rows_of_;
+};
+
+// One directory's access: entries that can log in, and group memberships.
+class DirectoryWorld {
+ public:
+  void Put(object::Kind kind, std::string_view key, std::string_view body, bool present);
+  bool CanLogIn(std::string_view user) const;
+  const std::map<std::string, bool, std::less<>>& users() const { return users_; }
+  const std::set<std::string>& GroupsOf(std::string_view user) const;
+  bool IsMember(std::string_view group, std::string_view user) const;
+
+ private:
+  std::map<std::string, bool, std::less<>> users_;  // DN -> enabled
+  std::map<std::string, std::set<std::string>, std::less<>> groups_of_;
+};
+
+struct World {
+  std::map<Place, ServerWorld> servers;
+  std::map<std::string, DirectoryWorld> directories;  // by target
+
+  void Put(std::string_view target, object::Kind kind, std::string_view key, std::string_view body,
+           bool present);
+};
+
+// Names the identity behind an account or directory entry: "partner:acme"; for what nobody
+// declared, "account:edge-ftp/tmpuser" or "directory:corp/uid=x,...".
+using IdentityOf = std::function<std::string(const Place& place, std::string_view account)>;
+
+// One line of what somebody loses or gains.
+struct AccessChange {
+  std::string identity;
+  Place place;
+  std::string account;  // login, or DN in a directory
+  std::string path;     // folder; or group DN; or empty: the login itself
+  Depth depth = Depth::kSubtree;
+  Rights rights;            // lost or gained; empty for a directory's line
+  bool everything = false;  // all that the account had or gets is in this delta
+  std::string through;      // "group:ops" when a group gives it
+  bool operator==(const AccessChange&) const = default;
+};
+
+struct AccessDelta {
+  std::vector<AccessChange> lost, gained;  // by identity, place, path
+  bool empty() const { return lost.empty() && gained.empty(); }
+};
+
+// Which accounts a change can touch; the delta looks at no others.
+struct Touched {
+  std::set<std::pair<Place, std::string>> accounts;  // login or DN
+};
+
+// Who may lose or gain by one object's change, judged in both worlds.
+void Touch(std::string_view target, object::Kind kind, std::string_view key, const World& before,
+           const World& after, Touched* touched);
+
+// Differences for the touched accounts. An identity that keeps a right through another of its
+// accounts on the same host has not lost it.
+AccessDelta Delta(const World& before, const World& after, const Touched& touched,
+                  const IdentityOf& identity_of);
+
+}  // namespace postern::access

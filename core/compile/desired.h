@@ -1,0 +1,98 @@
+// core/compile/desired.h: declarations and facts become the objects that shall be live.
+//
+// Pure: no I/O. Strata in order: identities, groups, accounts, rows of access, projection to
+// servers, fitting to products. What a product can't express is a diagnostic here, before anything
+// is planned.
+#pragma once
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/access/effective.h"
+#include "core/access/product.h"
+#include "core/base/time.h"
+#include "core/config/declarations.h"
+#include "core/diag/diagnostic.h"
+#include "core/object/object.h"
+#include "core/object/target.h"
+
+namespace postern::compile {
+
+// Why an object shall be live: the declaration, where it stands, until when.
+struct Provenance {
+  std::string owner;  // "account:acme-in", "grant:access/partners/acme.toml:12"
+  diag::Span span;
+  std::string ticket, reason;
+  base::Instant until = base::kForever;  // earliest of grant, account, contract
+  std::string closer;                    // "server" or "nobody", when until is set
+};
+
+struct DesiredObject {
+  object::Kind kind{};
+  std::string key;
+  std::string body;
+  std::vector<uint32_t> sources;  // indexes into Desired::provenance, at least one
+};
+
+// How an element that is live but not wanted is treated.
+enum class Authority : uint8_t { kExact, kListed, kObserve };
+
+struct DesiredTarget {
+  std::string name;
+  std::vector<DesiredObject> objects;  // sorted by (kind, key)
+  // Containers whose elements are ours alone: group DN, "server<0x1f>group", "server<0x1f>login".
+  std::map<std::pair<object::Kind, std::string>, Authority> authority;
+  const DesiredObject* Find(object::Kind kind, std::string_view key) const;
+};
+
+// A declared grant as it stands in time, for `access` and `access expiring`.
+struct GrantLine {
+  uint32_t source = 0;
+  std::string identity;  // person:..., partner:..., group:...
+  std::string host, path;
+  access::Depth depth{};
+  access::Rights rights;
+  base::Instant from = base::kAlways, until = base::kForever;
+  enum class State : uint8_t { kScheduled, kActive, kExpired } state = State::kActive;
+};
+
+struct Desired {
+  std::vector<DesiredTarget> targets;
+  std::vector<Provenance> provenance;
+  std::vector<GrantLine> grants;
+  // (server, login) -> identity; (directory target, DN) -> identity.
+  std::map<std::pair<std::string, std::string>, std::string> identities;
+  // Numeric ids that this compilation allocated: (server, uid).
+  std::vector<std::pair<std::string, uint32_t>> new_uids;
+  // Objects that time took away: (target, kind, key); their removal was approved when it was
+  // granted.
+  std::vector<std::pair<std::string, object::ObjectKey>> expired;
+  diag::Diagnostics diagnostics;
+
+  const DesiredTarget* Find(std::string_view target) const;
+  // Identity behind an account or entry; falls back to the account's own address.
+  std::string IdentityOf(const access::Place& place, std::string_view account) const;
+};
+
+// What compile needs to know of the live world and the ledger.
+struct Facts {
+  base::Instant now = 0;
+  // (server, login) -> uid as recorded or observed.
+  std::map<std::pair<std::string, std::string>, uint32_t> uids;
+  std::map<std::pair<std::string, std::string>, uint32_t> gids;  // (server, group)
+  std::vector<std::pair<std::string, uint32_t>> used_uids;       // (server, uid) ever used
+  // Rows of capability by server, as probed; empty: the product's static table.
+  std::map<std::string, std::vector<object::Capability>> capabilities;
+};
+
+using Products = std::map<std::string, const access::Product*, std::less<>>;
+
+Desired Compile(const config::Declarations& declarations, const diag::Sources& sources,
+                const Products& products, const Facts& facts);
+
+// Target name of a server's host: "host:edge". Empty: no such server.
+std::string TargetOfServer(const config::Declarations& declarations, std::string_view server);
+
+}  // namespace postern::compile

@@ -1,0 +1,81 @@
+// core/observe/observe.h: what is live, over all targets, in parallel.
+//
+// One provider process and one thread a target. Judges nothing: statuses are handed on as they
+// came, except that a recorded object which a listing claimed not to contain is asked for by name,
+// and a listing that a point read contradicts is marked incomplete.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/config/declarations.h"
+#include "core/object/target.h"
+
+namespace postern::observe {
+
+// Finds secret values by the operator's [secret.NAME] tables. exec: runs without a shell.
+// Errors name the secret and the table, never a value.
+class SecretStore {
+ public:
+  explicit SecretStore(const config::Declarations* declarations) : declarations_(declarations) {}
+  // `name` without "secret:"; `target` is checked against the table's allow-list.
+  Result<std::string> Find(std::string_view name, std::string_view target) const;
+
+ private:
+  const config::Declarations* declarations_;
+};
+
+// One open connection to a provider, by the target's name ("host:edge", "directory:corp").
+struct OpenTarget {
+  std::string name;
+  std::unique_ptr<object::Target> target;  // null: `error` says why
+  Error error;
+};
+
+struct OpenOptions {
+  std::string ledger_id;
+  uint64_t generation = 0;
+  std::string ledger_key;  // for HMACs over stored passwords
+};
+
+// Starts the providers of all declared targets, in parallel. Never fails as a whole.
+std::vector<OpenTarget> OpenTargets(const config::Declarations& declarations,
+                                    const OpenOptions& options);
+
+struct ObservedTarget {
+  std::string name;
+  bool reached = false;
+  Error error;  // when not reached
+  object::Probe probe;
+  object::ObjectSet objects;
+  std::vector<object::ScopeStatus> scopes;
+  std::chrono::milliseconds took{0};
+
+  // Null: the kind was not enumerated in that scope.
+  const object::ScopeStatus* Scope(object::Kind kind, std::string_view scope) const;
+};
+
+struct Observed {
+  std::vector<ObservedTarget> targets;  // in order of name
+  const ObservedTarget* Find(std::string_view name) const;
+};
+
+// Keys that the ledger says exist, by target: confirmed by a point read when a listing lacks them.
+using KnownKeys = std::map<std::string, std::vector<object::ObjectKey>>;
+
+// `progress(target, objects so far)` is called from the targets' threads.
+using Progress = std::function<void(const std::string& target, uint64_t objects, bool done)>;
+
+Observed Observe(std::vector<OpenTarget>& targets, const KnownKeys& known,
+                 const Progress& progress = {});
+
+// The scope an object belongs to: its server, its host, or (directories) the base that holds its
+// DN.
+std::string_view ScopeOf(object::Kind kind, std::string_view key,
+                         const std::vector<object::ScopeStatus>& scopes);
+
+}  // namespace postern::observe

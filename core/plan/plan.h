@@ -1,0 +1,211 @@
+// core/plan/plan.h: what would change, for whom, in which order. The centre of Postern.
+//
+// MakePlan is pure: declarations (compiled), ledger, observed and clock in, a Plan out; the same
+// world gives the same bytes. Nothing here talks to a target. A Plan is a value: views render it,
+// apply carries its steps out, the plan file stores it.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/access/effective.h"
+#include "core/base/hash.h"
+#include "core/base/time.h"
+#include "core/compile/desired.h"
+#include "core/diag/diagnostic.h"
+#include "core/ledger/ledger.h"
+#include "core/object/object.h"
+#include "core/object/target.h"
+#include "core/observe/observe.h"
+
+namespace postern::plan {
+
+enum class Action : uint8_t {
+  kCreate = 1,
+  kUpdate = 2,
+  kDelete = 3,
+  kDisable = 4,  // staged removal: locked now, deleted after retention
+  kRename = 5,
+  kReplace = 6,  // another id stands under our key: removed, then created anew
+  kAdopt = 7,    // live and as declared, from now on recorded as ours; nothing is written
+  kRelease = 8,  // no longer declared; the live value stays
+  kForget = 9,   // recorded, gone and no longer declared; only the ledger changes
+  kEnd = 10,     // open sessions of an account
+};
+std::string_view NameOf(Action action);
+
+// Why, shown to people.
+enum class Reason : uint8_t {
+  kDeclared = 1,     // new in the declarations
+  kChanged = 2,      // the declaration says another value
+  kDrift = 3,        // somebody changed it behind our back
+  kRemoved = 4,      // its declaration is gone
+  kExpired = 5,      // its time is over
+  kForeign = 6,      // live, in exact scope, declared nowhere
+  kReplaced = 7,     // re-created by other hands
+  kRetention = 8,    // disabled long enough ago
+  kConsequence = 9,  // follows from another change (sessions of a locked account)
+};
+std::string_view NameOf(Reason reason);
+
+enum class Phase : uint8_t { kVerify, kStop, kRevoke, kStructure, kOpen, kEnable, kRetire };
+std::string_view NameOf(Phase phase);
+inline constexpr Phase kPhases[] = {Phase::kStop, Phase::kRevoke, Phase::kStructure,
+                                    Phase::kOpen, Phase::kEnable, Phase::kRetire};
+
+// One object that changes.
+struct Change {
+  uint32_t target = 0;  // index into Plan::targets
+  object::Kind kind{};
+  std::string key;
+  Action action{};
+  Reason reason{};
+  std::string before, after;  // bodies; empty: absent. `after` holds what we manage.
+  std::string old_key;        // kRename
+  std::string id;             // stable id of the live object
+  std::vector<object::FieldDifference> fields;
+  std::string owner;       // address of the declaration that causes it
+  std::string place;       // "access/partners/acme.toml:4", empty: none
+  std::string changed_by;  // for drift: who, when, how known
+  base::Instant changed_at = 0;
+  std::string how_known;
+  std::string held;              // not empty: why nothing is done about it now
+  base::Instant retired_at = 0;  // kDisable and kDelete after retention: since when
+  std::string secret_desired;    // hex HMAC of the wanted secret, when one is set
+};
+
+// One call's worth of work on one object.
+struct Step {
+  uint64_t id = 0;      // position in Plan::steps plus 1
+  uint32_t change = 0;  // index into Plan::changes
+  Phase phase{};
+  std::string container;
+  object::Operation operation;
+  bool removes = false, adds = false;  // access
+  uint32_t component = 0;              // 0: shares nothing with others
+};
+
+// Live state that isn't what we recorded, whether or not this plan mends it.
+struct Drift {
+  uint32_t target = 0;
+  object::Kind kind{};
+  std::string key;
+  enum class Effect : uint8_t { kMore, kLess, kEqual, kUnknown } effect = Effect::kEqual;
+  enum class Type : uint8_t { kChanged, kMissing, kForeign, kReplaced, kNotComputable } type{};
+  std::string what;  // "key added SHA256:...", "home /a -> /b"
+  std::string who;   // identity or account it concerns
+  std::string changed_by;
+  base::Instant changed_at = 0;
+  std::string how_known;
+  std::string note;  // file and line, way out
+};
+
+// A target as the plan's reader sees it.
+struct TargetSummary {
+  std::string name, product, version;
+  bool reached = false;
+  std::string error;
+  std::chrono::milliseconds took{0};
+  std::map<std::string, uint64_t> counts;  // by kind's name
+  std::vector<std::string> incomplete;     // "account on edge-ftp: size limit"
+  uint64_t unreadable_fields = 0;
+  std::map<std::string, std::string> concurrency;  // kind -> class
+  uint64_t people = 0;                             // identities with access here
+};
+
+// A thing a person should look at; never a reason to stop by itself.
+struct Look {
+  std::string what, detail, place;
+};
+
+struct Refusal {
+  std::string target;
+  std::string limit;  // "lose_people"
+  std::string
+      text;  // "6 people would lose access on edge; the limit is 5 (operator/postern.toml:9)"
+  std::string place;
+};
+
+// What the plan read and relies on: must be as planned when it is applied.
+struct Expectation {
+  std::string target;
+  object::Kind kind{};
+  std::string key;
+  bool present = false;
+  std::string digest;  // SHA-256 of the body, hex, when present
+  std::string after;   // digest that our own step leaves; empty: we don't write it
+  bool after_absent = false;
+};
+
+struct Plan {
+  base::Instant created = 0;
+  base::Instant as_of = 0;   // the moment it is made for
+  bool as_of_given = false;  // --as-of
+  std::string revision;      // commit of the tree, empty: not known
+  std::string ledger_id;
+  uint64_t generation = 0;
+  std::string declarations_digest;
+
+  std::vector<TargetSummary> targets;
+  std::vector<Change> changes;  // sorted by (target, kind, key)
+  std::vector<Step> steps;      // in order of execution
+  std::vector<Drift> drift;
+  access::AccessDelta delta;  // of what is not held
+  access::AccessDelta held_delta;
+  // identity + path -> until and ticket, for the lines of `delta.gained`.
+  std::map<std::pair<std::string, std::string>, compile::Provenance> gained_by, lost_by;
+  std::vector<Look> looks;
+  std::vector<Refusal> refusals;
+  std::vector<Expectation> read_set;
+  std::vector<std::pair<std::string, uint32_t>> new_uids;
+  std::vector<ledger::Census> census;
+  std::vector<ledger::OpenIntent> open_intents;  // a killed apply left these
+  base::Digest intent{};                         // digest of what people approve
+
+  // Nothing to carry out and nothing to write to the ledger.
+  bool empty() const;
+  size_t held() const;
+  bool observed_all() const;
+};
+
+// Everything MakePlan looks at.
+struct Inputs {
+  const config::Declarations* declarations = nullptr;
+  const diag::Sources* sources = nullptr;
+  const compile::Desired* desired = nullptr;
+  const observe::Observed* observed = nullptr;
+  // By target, sorted by (kind, key).
+  const std::map<std::string, std::vector<ledger::Recorded>>* recorded = nullptr;
+  std::vector<ledger::Census> last_census;
+  std::vector<ledger::OpenIntent> open_intents;
+  base::Instant now = 0, as_of = 0;
+  bool as_of_given = false;
+  std::string revision, ledger_id, declarations_digest;
+  uint64_t generation = 0;
+  // HMAC hex of each wanted secret value: "secret:NAME" -> hex.
+  std::map<std::string, std::string> secret_digests;
+  std::set<std::string> only_targets;  // --target; empty: all
+};
+
+// The whole plan. Broken invariants abort: they are our bug. Diagnostics: foreign rules that stand
+// in the way, held scopes and the like, as warnings.
+Plan MakePlan(const Inputs& inputs, diag::Diagnostics* diagnostics);
+
+// Facts for compile from ledger and observation.
+compile::Facts FactsOf(const Inputs& inputs,
+                       const std::vector<std::pair<std::string, uint32_t>>& allocated);
+
+// Plan file: canonical bytes with a digest over all of them. Load refuses damaged or newer files.
+std::string Save(const Plan& plan);
+Result<Plan> Load(std::string_view bytes);
+
+// Is every expectation of a saved plan still as planned, or our own step's result? The first
+// differences as lines for people; empty: it stands.
+std::vector<std::string> Stale(const Plan& plan, const observe::Observed& observed);
+
+// "7f3a quiet-heron"
+std::string ShortName(const Plan& plan);
+
+}  // namespace postern::plan
