@@ -17,13 +17,13 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <optional>
 #include <set>
 #include <sstream>
+#include <system_error>
 
 namespace postern::support {
 namespace {
@@ -35,6 +35,16 @@ using Clock = std::chrono::steady_clock;
 std::set<pid_t>& OwnPids() {
   static std::set<pid_t> pids;
   return pids;
+}
+
+std::string Reason() {
+  return std::system_category().message(errno);
+}
+
+std::string EnvLine(std::string line, std::string_view value) {
+  line += '=';
+  line += value;
+  return line;
 }
 
 // argv and environment in the form that exec wants; made before fork, where allocation is safe.
@@ -56,7 +66,7 @@ std::vector<std::string> CleanEnv(const Env& env) {
   all.try_emplace("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
   all.try_emplace("LC_ALL", "C.UTF-8");
   std::vector<std::string> out;
-  for (const auto& [name, value] : all) out.push_back(name + "=" + value);
+  for (const auto& [name, value] : all) out.push_back(EnvLine(name, value));
   return out;
 }
 
@@ -66,7 +76,7 @@ std::vector<std::string> OwnEnvWith(const Env& env) {
     const std::string_view text(*entry);
     if (!env.contains(std::string(text.substr(0, text.find('='))))) out.emplace_back(text);
   }
-  for (const auto& [name, value] : env) out.push_back(name + "=" + value);
+  for (const auto& [name, value] : env) out.push_back(EnvLine(name, value));
   return out;
 }
 
@@ -159,7 +169,7 @@ std::string DescribeStatus(int status) {
 [[noreturn]] void Exec(const char* program, Vector& argv, Vector& env, const char* cwd) {
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  sigprocmask(SIG_SETMASK, &none, nullptr);  // NOLINT(concurrency-mt-unsafe): one thread here
   signal(SIGPIPE, SIG_DFL);
   if (*cwd != '\0' && chdir(cwd) != 0) _exit(126);
   execve(program, argv.data(), env.data());
@@ -242,7 +252,7 @@ Scratch::Scratch(const std::string& under) {
       fs::canonical(under.empty() ? fs::temp_directory_path() : fs::path(under), error);
   std::string pattern = (parent / "postern-test.XXXXXX").string();
   if (error || mkdtemp(pattern.data()) == nullptr) {
-    ADD_FAILURE() << "no scratch folder below " << under << ": " << strerror(errno);
+    ADD_FAILURE() << "no scratch folder below " << under << ": " << Reason();
     std::abort();
   }
   path_ = pattern;
@@ -263,14 +273,14 @@ std::string Scratch::File(std::string_view name) const {
 }
 
 std::string Scratch::Folder(std::string_view name, mode_t mode) const {
-  const std::string path = File(name);
+  std::string path = File(name);
   fs::create_directories(path);
   EXPECT_EQ(chmod(path.c_str(), mode), 0) << path;
   return path;
 }
 
 std::string Scratch::Write(std::string_view name, std::string_view text, mode_t mode) const {
-  const std::string path = File(name);
+  std::string path = File(name);
   fs::create_directories(fs::path(path).parent_path());
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out << text;
@@ -309,7 +319,7 @@ uint16_t FreePort() {
                     getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
     if (fd >= 0) close(fd);
     if (!ok) {
-      ADD_FAILURE() << "no free port on 127.0.0.1: " << strerror(errno);
+      ADD_FAILURE() << "no free port on 127.0.0.1: " << Reason();
       std::abort();
     }
     if (given.insert(ntohs(address.sin_port)).second) return ntohs(address.sin_port);
@@ -353,7 +363,7 @@ RunResult RunCommand(const std::vector<std::string>& argv, const RunOptions& opt
     Exec(program.c_str(), words, env, options.cwd.c_str());
   }
   if (pid < 0) {
-    ADD_FAILURE() << "fork: " << strerror(errno);
+    ADD_FAILURE() << "fork: " << Reason();
     return result;
   }
   in.CloseRead();
@@ -397,7 +407,8 @@ int EndAdopted(std::string_view name) {
 // ---- servers
 // --------------------------------------------------------------------------------------
 
-ServerProcess::ServerProcess(const Scratch& scratch, std::vector<std::string> argv, Options options)
+ServerProcess::ServerProcess(const Scratch& scratch, const std::vector<std::string>& argv,
+                             Options options)
     : name_(options.name), log_path_(scratch.File(options.name + ".log")) {
   BecomeSubreaper();
   if (options.cwd.empty()) options.cwd = scratch.path();
@@ -423,7 +434,7 @@ void ServerProcess::Start(const std::vector<std::string>& argv, const Options& o
   close(log);
   close(null);
   if (pid_ < 0) {
-    ADD_FAILURE() << "fork for " << name_ << ": " << strerror(errno);
+    ADD_FAILURE() << "fork for " << name_ << ": " << Reason();
     return;
   }
   OwnPids().insert(pid_);

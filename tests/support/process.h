@@ -101,9 +101,9 @@ class ServerProcess {
   };
 
   // Starts `argv`; argv[0] is looked for with FindProgram unless it has a slash.
-  ServerProcess(const Scratch& scratch, std::vector<std::string> argv, Options options);
-  ServerProcess(const Scratch& scratch, std::vector<std::string> argv)
-      : ServerProcess(scratch, std::move(argv), Options()) {}
+  ServerProcess(const Scratch& scratch, const std::vector<std::string>& argv, Options options);
+  ServerProcess(const Scratch& scratch, const std::vector<std::string>& argv)
+      : ServerProcess(scratch, argv, Options()) {}
   ~ServerProcess() { Stop(); }
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;

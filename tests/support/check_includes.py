@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Checks that includes go one way between the folders (README.md, "The house").
+
+base <- diag <- object <- {config, access, ledger, provider} <- {compile, observe} <- plan <- {apply, jobs}
+<- view <- cmd; providers on object, access and their sdk; gRPC in .cc of core/provider and providers/sdk only.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ORDER = [["base"], ["diag"], ["object"], ["config", "access", "ledger", "provider"],
+         ["compile", "observe"], ["plan"], ["apply", "jobs"], ["view"]]
+LEVEL = {f"core/{name}": level for level, names in enumerate(ORDER) for name in names}
+LEVEL["cmd/postern"] = len(ORDER)
+FOR_PROVIDERS = {"core/base", "core/diag", "core/object"}
+GRPC = re.compile(r"grpc(pp|\+\+)?/|.*\.grpc\.pb\.h$|schemas/provider\.pb\.h$")
+INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^">]+)[">]')
+
+
+def folder_of(path):
+    return "/".join(path.split("/")[:2])
+
+
+def allowed(source, target):
+    if source == target or not target.startswith(("core/", "cmd/", "providers/", "tests/")):
+        return True
+    if source == "cmd/postern":
+        return not target.startswith("tests/")
+    if source == "providers/sdk":
+        return target in FOR_PROVIDERS
+    if source.startswith("providers/"):
+        return target in FOR_PROVIDERS | {"core/access", "providers/sdk"}
+    return source in LEVEL and LEVEL.get(target, 99) < LEVEL[source]
+
+
+def complaints(path, text):
+    source = folder_of(path)
+    grpc_may = path.endswith(".cc") and source in ("core/provider", "providers/sdk")
+    for number, line in enumerate(text.splitlines(), 1):
+        match = INCLUDE.match(line)
+        if not match:
+            continue
+        if not allowed(source, folder_of(match[1])):
+            yield f"{path}:{number}: {source} must not include {match[1]}"
+        if GRPC.match(match[1]) and not grpc_may:
+            yield f"{path}:{number}: {match[1]} only in .cc files of core/provider and providers/sdk"
+
+
+def main():
+    files = subprocess.run(["git", "ls-files", "core/*.h", "core/*.cc", "cmd/*.h", "cmd/*.cc",
+                            "providers/*.h", "providers/*.cc"],
+                           cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    found = [line for path in files if (ROOT / path).exists()
+             for line in complaints(path, (ROOT / path).read_text())]
+    print("\n".join(found + [f"includes: {len(files)} files looked at"]))
+    return 1 if found or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
