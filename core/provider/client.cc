@@ -1,0 +1,480 @@
+#include "core/provider/client.h"
+
+#include <fmt/format.h>
+#include <grpc/support/log.h>
+#include <grpcpp/create_channel_posix.h>
+#include <grpcpp/grpcpp.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <climits>
+#include <cstdlib>
+#include <mutex>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/object/wire.h"
+#include "core/provider/process.h"
+#include "schemas/provider.grpc.pb.h"
+
+namespace postern::provider {
+namespace {
+
+using object::FromWire;
+using object::ToWire;
+using std::chrono::milliseconds;
+
+constexpr size_t kReadKeys = 2000;            // keys a call, so that answers stay under the limit
+constexpr size_t kReadBytes = 256 << 10;      // and bytes of keys
+constexpr size_t kRequestBytes = 256 << 10;   // of operations a message
+constexpr milliseconds kDeathPatience{1000};  // from a broken connection to the end of the process
+constexpr milliseconds kStopPatience{3000};
+
+int64_t SteadyMs() {
+  return std::chrono::duration_cast<milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(int fd) {
+  // gRPC writes its own lines to stderr when a peer dies; we say it in our words.
+  static const bool quiet = [] {
+    if (std::getenv("GRPC_VERBOSITY") == nullptr) {  // NOLINT(concurrency-mt-unsafe)
+      gpr_set_log_function([](gpr_log_func_args*) {});
+    }
+    return true;
+  }();
+  (void)quiet;
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(object::kMaxMessageBytes);
+  arguments.SetMaxSendMessageSize(object::kMaxMessageBytes);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  return grpc::CreateCustomInsecureChannelFromFd("postern-provider", fd, arguments);
+}
+
+// "memory" from ".../postern-provider-memory".
+std::string ProgramName(const std::string& program) {
+  std::string name = program.substr(program.rfind('/') + 1);
+  constexpr std::string_view kPrefix = "postern-provider-";
+  if (name.starts_with(kPrefix)) name.erase(0, kPrefix.size());
+  return name;
+}
+
+class ProcessClient final : public Client {
+ public:
+  ProcessClient(const StartOptions& options, const v1::TargetConfig& config)
+      : options_(options),
+        name_(fmt::format("provider {} ({})", ProgramName(options.program), config.name())) {}
+  ~ProcessClient() override;
+
+  Result<void> Begin(const v1::TargetConfig& config, const object::Secrets& secrets);
+
+  void Cancel() override;
+  int pid() const override { return pid_; }
+  Result<object::Probe> ProbeTarget() override;
+  Result<std::vector<object::ScopeStatus>> Enumerate(std::span<const object::Kind> kinds,
+                                                     object::ObjectSink& sink) override;
+  Result<std::vector<object::ReadAnswer>> Read(std::span<const object::ObjectKey> keys) override;
+  Result<void> Apply(std::span<const object::OperationGroup> groups, const object::Secrets& secrets,
+                     object::OutcomeSink& sink) override;
+
+ private:
+  class Call;
+  struct ReadPart;
+  Result<void> Hello();
+  Result<void> Configure(const v1::TargetConfig& config, const object::Secrets& secrets);
+  Result<void> ReadSome(std::span<const object::ObjectKey> keys,
+                        std::vector<object::ReadAnswer>* answers);
+  tl::unexpected<Error> Explain(const Call& call, const grpc::Status& status);
+  tl::unexpected<Error> Broken(const std::string& why);
+  tl::unexpected<Error> GiveUp(ErrorCode code, std::string message);
+  void Tick();
+
+  const StartOptions options_;
+  const std::string name_;
+  int pid_ = -1;
+  std::unique_ptr<Process> process_;
+  std::unique_ptr<v1::Provider::Stub> stub_;
+  std::atomic<int64_t> quiet_since_ = 0;  // 0: we aren't waiting for the provider
+  std::mutex mutex_;
+  grpc::ClientContext* running_ = nullptr;  // guarded by mutex_, as what follows
+  bool cancelled_ = false, silent_ = false;
+  std::unique_ptr<Error> gone_;  // why every later call fails; the calling thread's own
+};
+
+// One RPC: it can be cancelled from any thread while this object lives.
+class ProcessClient::Call {
+ public:
+  Call(ProcessClient& client, const char* what, milliseconds limit = milliseconds(0))
+      : client_(client), what_(what), limit_(limit) {
+    if (limit.count() > 0) context.set_deadline(std::chrono::system_clock::now() + limit);
+    const std::lock_guard lock(client_.mutex_);
+    client_.running_ = &context;
+    if (client_.cancelled_) context.TryCancel();
+  }
+  ~Call() {
+    client_.quiet_since_ = 0;
+    const std::lock_guard lock(client_.mutex_);
+    client_.running_ = nullptr;
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  // Runs `wait`, which blocks on the provider, under the watch for silence. Time that the core
+  // itself takes between two messages doesn't count.
+  template <class Wait>
+  auto Watch(Wait wait) {
+    client_.quiet_since_ = SteadyMs();
+    auto answer = wait();
+    client_.quiet_since_ = 0;
+    return answer;
+  }
+  const char* what() const { return what_; }
+  milliseconds limit() const { return limit_; }
+
+  grpc::ClientContext context;
+
+ private:
+  ProcessClient& client_;
+  const char* what_;
+  milliseconds limit_;
+};
+
+ProcessClient::~ProcessClient() {
+  stub_.reset();
+  if (process_) process_->Stop(gone_ ? milliseconds(0) : kStopPatience);
+}
+
+void ProcessClient::Cancel() {
+  const std::lock_guard lock(mutex_);
+  cancelled_ = true;
+  if (running_ != nullptr) running_->TryCancel();
+}
+
+void ProcessClient::Tick() {
+  const int64_t since = quiet_since_;
+  if (since == 0 || SteadyMs() - since < options_.silence.count()) return;
+  const std::lock_guard lock(mutex_);
+  silent_ = true;
+  if (running_ != nullptr) running_->TryCancel();
+}
+
+tl::unexpected<Error> ProcessClient::GiveUp(ErrorCode code, std::string message) {
+  if (const std::string words = process_->LastWords(); !words.empty()) {
+    message += "; its last words: " + words;
+  }
+  gone_ = std::make_unique<Error>(Error{code, std::move(message)});
+  return tl::unexpected(*gone_);
+}
+
+tl::unexpected<Error> ProcessClient::Broken(const std::string& why) {
+  return GiveUp(ErrorCode::kInternal, fmt::format("{} breaks the protocol: {}", name_, why));
+}
+
+tl::unexpected<Error> ProcessClient::Explain(const Call& call, const grpc::Status& status) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (cancelled_) {
+      return Fail(ErrorCode::kCancelled, fmt::format("{} of {} was cancelled", call.what(), name_));
+    }
+    if (silent_) {
+      return GiveUp(ErrorCode::kTimeout,
+                    fmt::format("{} said nothing for {} s during {}", name_,
+                                options_.silence.count() / 1000.0, call.what()));
+    }
+  }
+  switch (status.error_code()) {
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return GiveUp(ErrorCode::kTimeout, fmt::format("{} did not answer {} within {} s", name_,
+                                                     call.what(), call.limit().count() / 1000.0));
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return GiveUp(ErrorCode::kUnsupported,
+                    fmt::format("{} does not know the call {}", name_, call.what()));
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      return Fail(ErrorCode::kIncomplete,
+                  fmt::format("a message of {} of {} is larger than 8 MiB", call.what(), name_));
+    case grpc::StatusCode::FAILED_PRECONDITION:  // the SDK: a call before Configure
+      return Broken(status.error_message());
+    default:
+      break;
+  }
+  const std::string death = process_->WaitForDeath(kDeathPatience);
+  if (!death.empty()) {
+    return GiveUp(ErrorCode::kUnavailable,
+                  fmt::format("{} {} during {}", name_, death, call.what()));
+  }
+  return GiveUp(ErrorCode::kUnavailable,
+                fmt::format("{} lives but the connection broke during {} ({}); is it a provider?",
+                            name_, call.what(), status.error_message()));
+}
+
+Result<void> ProcessClient::Begin(const v1::TargetConfig& config, const object::Secrets& secrets) {
+  SpawnOptions spawn;
+  spawn.program = options_.program;
+  spawn.target = config.name();
+  const std::string& become = config.host().become();
+  spawn.may_raise = !become.empty() && become != "none";
+  spawn.ssh_agent = config.host().address().starts_with("ssh:");
+  auto process = Process::Spawn(spawn, [this] { Tick(); });
+  if (!process) return tl::unexpected(process.error());
+  process_ = std::move(*process);
+  pid_ = process_->pid();
+  stub_ = v1::Provider::NewStub(MakeChannel(process_->TakeSocket()));
+  if (auto hello = Hello(); !hello) return hello;
+  return Configure(config, secrets);
+}
+
+Result<void> ProcessClient::Hello() {
+  Call call(*this, "Hello", options_.hello);
+  v1::HelloRequest request;
+  request.set_min_protocol(object::kProtocol);
+  request.set_max_protocol(object::kProtocol);
+  request.set_core_version(POSTERN_VERSION);
+  v1::HelloReply reply;
+  const grpc::Status status = stub_->Hello(&call.context, request, &reply);
+  if (!status.ok()) return Explain(call, status);
+  if (reply.protocol() != object::kProtocol) {
+    return GiveUp(ErrorCode::kUnsupported,
+                  fmt::format("{} {} speaks protocol {}, this core {}: install both from one build",
+                              name_, reply.version(), reply.protocol(), object::kProtocol));
+  }
+  return {};
+}
+
+Result<void> ProcessClient::Configure(const v1::TargetConfig& config,
+                                      const object::Secrets& secrets) {
+  Call call(*this, "Configure", options_.configure);
+  v1::ConfigureRequest request;
+  *request.mutable_target() = config;
+  for (const auto& [name, value] : secrets) (*request.mutable_secrets())[name] = value;
+  v1::ConfigureReply reply;
+  const grpc::Status status = stub_->Configure(&call.context, request, &reply);
+  if (!status.ok()) return Explain(call, status);
+  if (reply.has_failure()) return tl::unexpected(FromWire(reply.failure()));
+  return {};
+}
+
+Result<object::Probe> ProcessClient::ProbeTarget() {
+  if (gone_) return tl::unexpected(*gone_);
+  Call call(*this, "Probe", options_.probe);
+  v1::ProbeReply reply;
+  const grpc::Status status = stub_->Probe(&call.context, v1::ProbeRequest(), &reply);
+  if (!status.ok()) return Explain(call, status);
+  if (reply.has_failure()) return tl::unexpected(FromWire(reply.failure()));
+  return FromWire(reply);
+}
+
+// A provider that says "complete" must have sent as many rows of the kind as it counted: rows that
+// were lost on the way must not look like objects that are gone.
+void CheckCounts(const std::unordered_map<uint32_t, uint64_t>& arrived,
+                 std::vector<object::ScopeStatus>* scopes) {
+  std::unordered_map<uint32_t, uint64_t> said;
+  for (const object::ScopeStatus& scope : *scopes) {
+    said[static_cast<uint32_t>(scope.kind)] += scope.count;
+  }
+  for (object::ScopeStatus& scope : *scopes) {
+    const auto kind = static_cast<uint32_t>(scope.kind);
+    const auto found = arrived.find(kind);
+    const uint64_t came = found == arrived.end() ? 0 : found->second;
+    if (!scope.complete || came == said[kind]) continue;
+    scope.complete = false;
+    scope.reason =
+        fmt::format("the provider counted {} objects of this kind, {} arrived", said[kind], came);
+  }
+}
+
+Result<std::vector<object::ScopeStatus>> ProcessClient::Enumerate(
+    std::span<const object::Kind> kinds, object::ObjectSink& sink) {
+  if (gone_) return tl::unexpected(*gone_);
+  Call call(*this, "Enumerate");
+  v1::EnumerateRequest request;
+  for (const object::Kind kind : kinds) request.add_kinds(static_cast<uint32_t>(kind));
+  auto reader = stub_->Enumerate(&call.context, request);
+  std::vector<object::ScopeStatus> scopes;
+  std::unordered_map<uint32_t, uint64_t> arrived;
+  v1::EnumerateReply reply;  // one for all messages: its strings keep their memory
+  bool last = false;
+  while (!last && call.Watch([&] { return reader->Read(&reply); })) {
+    for (const v1::ObjectRow& row : reply.rows()) {
+      const auto view = FromWire(row);
+      if (!view) return Broken(view.error().message);
+      ++arrived[row.kind()];
+      if (sink.Add(*view)) continue;
+      call.context.TryCancel();
+      return Fail(ErrorCode::kCancelled, "the observation was stopped");
+    }
+    last = reply.last();
+  }
+  const grpc::Status status = call.Watch([&] { return reader->Finish(); });
+  if (!status.ok()) return Explain(call, status);
+  if (!last) return Broken("an enumeration ended without its last message");
+  if (reply.has_failure()) return tl::unexpected(FromWire(reply.failure()));
+  for (const v1::ScopeStatus& row : reply.scopes()) {
+    auto scope = FromWire(row);
+    if (!scope) return Broken(scope.error().message);
+    scopes.push_back(std::move(*scope));
+  }
+  CheckCounts(arrived, &scopes);
+  return scopes;
+}
+
+Result<void> ProcessClient::ReadSome(std::span<const object::ObjectKey> keys,
+                                     std::vector<object::ReadAnswer>* answers) {
+  v1::ReadRequest request;
+  for (const object::ObjectKey& key : keys) ToWire(key, request.add_keys());
+  v1::ReadReply reply;
+  {
+    Call call(*this, "Read");
+    const grpc::Status status =
+        call.Watch([&] { return stub_->Read(&call.context, request, &reply); });
+    if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED && keys.size() > 1) {
+      reply.Clear();  // the answers are too large for one message: ask in halves, below
+    } else if (!status.ok()) {
+      return Explain(call, status);
+    } else if (reply.has_failure()) {
+      return tl::unexpected(FromWire(reply.failure()));
+    } else if (static_cast<size_t>(reply.answers_size()) != keys.size()) {
+      return Broken(fmt::format("{} answers for {} keys", reply.answers_size(), keys.size()));
+    }
+  }
+  if (reply.answers_size() == 0 && keys.size() > 1) {
+    const size_t half = keys.size() / 2;
+    if (auto first = ReadSome(keys.first(half), answers); !first) return first;
+    return ReadSome(keys.subspan(half), answers);
+  }
+  for (size_t i = 0; i < keys.size(); ++i) {
+    auto answer = FromWire(reply.answers(static_cast<int>(i)));
+    if (!answer) return Broken(answer.error().message);
+    if (answer->object.kind != keys[i].kind || answer->object.key != keys[i].key) {
+      return Broken("an answer is for another key than the one that was asked for");
+    }
+    answers->push_back(std::move(*answer));
+  }
+  return {};
+}
+
+Result<std::vector<object::ReadAnswer>> ProcessClient::Read(
+    std::span<const object::ObjectKey> keys) {
+  if (gone_) return tl::unexpected(*gone_);
+  std::vector<object::ReadAnswer> answers;
+  answers.reserve(keys.size());
+  for (size_t begin = 0; begin < keys.size();) {
+    size_t end = begin, bytes = 0;
+    while (end < keys.size() && end - begin < kReadKeys && bytes < kReadBytes) {
+      bytes += keys[end++].key.size();
+    }
+    if (auto part = ReadSome(keys.subspan(begin, end - begin), &answers); !part) {
+      return tl::unexpected(part.error());
+    }
+    begin = end;
+  }
+  return answers;
+}
+
+// Cuts groups into messages; a group that doesn't fit into one goes on in the next.
+class RequestWriter {
+ public:
+  using Stream = grpc::ClientReaderWriter<v1::ApplyRequest, v1::ApplyReply>;
+  explicit RequestWriter(Stream& stream) : stream_(stream) {}
+
+  bool Write(std::span<const object::OperationGroup> groups) {
+    for (const object::OperationGroup& group : groups) {
+      v1::OperationGroup* message = Open(group);
+      for (const object::Operation& operation : group.operations) {
+        if (bytes_ >= kRequestBytes) {
+          message->set_continues(true);
+          if (!Flush()) return false;
+          message = Open(group);
+        }
+        ToWire(operation, message->add_operations());
+        bytes_ += object::WireBytes(operation);
+      }
+      if (bytes_ >= kRequestBytes && !Flush()) return false;
+    }
+    return Flush();
+  }
+  v1::ApplyRequest& request() { return request_; }
+
+ private:
+  v1::OperationGroup* Open(const object::OperationGroup& group) {
+    v1::OperationGroup* message = request_.add_groups();
+    message->set_container(group.container);
+    return message;
+  }
+  bool Flush() {
+    const bool written = stream_.Write(request_);
+    request_.Clear();
+    bytes_ = 0;
+    return written;
+  }
+
+  Stream& stream_;
+  v1::ApplyRequest request_;
+  size_t bytes_ = 0;
+};
+
+Result<void> ProcessClient::Apply(std::span<const object::OperationGroup> groups,
+                                  const object::Secrets& secrets, object::OutcomeSink& sink) {
+  if (gone_) return tl::unexpected(*gone_);
+  std::unordered_set<uint64_t> waiting;
+  for (const auto& group : groups) {
+    for (const auto& operation : group.operations) waiting.insert(operation.id);
+  }
+  Call call(*this, "Apply");
+  auto stream = stub_->Apply(&call.context);
+  RequestWriter writer(*stream);
+  for (const auto& [name, value] : secrets) (*writer.request().mutable_secrets())[name] = value;
+  const bool written = call.Watch([&] { return writer.Write(groups) && stream->WritesDone(); });
+  v1::ApplyReply reply;
+  std::unique_ptr<Error> failure;
+  while (written && call.Watch([&] { return stream->Read(&reply); })) {
+    for (const v1::Outcome& row : reply.outcomes()) {
+      auto outcome = FromWire(row);
+      if (!outcome) return Broken(outcome.error().message);
+      if (waiting.erase(row.id()) == 0) {
+        return Broken(fmt::format("operation {} was answered twice or never asked", row.id()));
+      }
+      sink.Add(std::move(*outcome));
+    }
+    if (reply.has_failure()) failure = std::make_unique<Error>(FromWire(reply.failure()));
+  }
+  const grpc::Status status = call.Watch([&] { return stream->Finish(); });
+  if (!status.ok()) return Explain(call, status);
+  if (failure) return tl::unexpected(*failure);
+  if (!waiting.empty()) {
+    return Broken(fmt::format("{} operations have no answer", waiting.size()));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Client>> Start(const StartOptions& options, const v1::TargetConfig& config,
+                                      const object::Secrets& secrets) {
+  if (access(options.program.c_str(), X_OK) != 0) {
+    return Fail(ErrorCode::kUnavailable,
+                fmt::format("there is no provider program {}; POSTERN_PROVIDERS names the folder "
+                            "of the providers when they aren't beside postern",
+                            options.program));
+  }
+  auto client = std::make_unique<ProcessClient>(options, config);
+  if (auto begun = client->Begin(config, secrets); !begun) return tl::unexpected(begun.error());
+  return client;
+}
+
+std::string ProviderProgram(std::string_view name) {
+  std::string folder;
+  if (const char* set = std::getenv("POSTERN_PROVIDERS")) {  // NOLINT(concurrency-mt-unsafe)
+    folder = set;
+  } else {
+    char path[PATH_MAX];
+    const ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+    folder.assign(path, length > 0 ? static_cast<size_t>(length) : 0);
+    folder.erase(std::min(folder.size(), folder.rfind('/')));
+  }
+  return fmt::format("{}/postern-provider-{}", folder, name);
+}
+
+}  // namespace postern::provider
