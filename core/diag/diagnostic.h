@@ -1,8 +1,8 @@
 // core/diag/diagnostic.h: everything said to a person about their input, as values.
 //
-// A user's mistake is a Diagnostic: all of them are collected, none stops the others. A span is cheap
-// (20 bytes); line text is looked up only when somebody prints. Rendering is core/diag/render.h.
-// Not thread-safe; a stage owns its Diagnostics and hands them on.
+// A user's mistake is a Diagnostic: all of them are collected, none stops the others. A span is
+// cheap (20 bytes); line text is looked up only when somebody prints. Rendering is
+// core/diag/render.h. Not thread-safe; a stage owns its Diagnostics and hands them on.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -11,7 +11,8 @@
 
 namespace postern::diag {
 
-// Lines and columns count from 1; columns count code points; the end is exclusive. line 0: no place.
+// Lines and columns count from 1; columns count code points; the end is exclusive. line 0: no
+// place.
 struct Span {
   uint32_t file = 0;  // index into Sources
   uint32_t line = 0, column = 0, end_line = 0, end_column = 0;
@@ -62,6 +63,8 @@ class Sources {
   std::string_view Line(uint32_t file, uint32_t line) const;
   // "access/partners/acme.toml:14"
   std::string Place(const Span& span) const;
+  // Overwrites what the span covers with '*': a secret that stands in a file is never shown.
+  void Hide(const Span& span);
 
  private:
   struct File {

@@ -1,0 +1,161 @@
+// core/diag/codes.h: every code that Postern can say, by name, with its page for `postern explain`.
+//
+// Code uses the constants below, never the literal. Numbers are for ever: a code that is no longer
+// raised stays here as retired. E01 files, E02 values, E03 duplicates, E04 what a product can do,
+// E05 targets, E06 plan and limits, E07 apply and ledger; W warnings by the same areas.
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace postern::diag {
+
+namespace code {
+// ---- E01: files and syntax (config)
+inline constexpr char kFileUnreadable[] = "E0101";  // a file or the tree can't be read
+inline constexpr char kFileTooLarge[] = "E0102";    // more than 16 MiB in one file
+inline constexpr char kSyntax[] = "E0103";          // not TOML
+inline constexpr char kNotUtf8[] = "E0104";         // bytes that aren't UTF-8
+inline constexpr char kSymbolicLink[] = "E0105";    // a link in the reviewed tree
+// ---- E02: names, references, values (config)
+inline constexpr char kUnknownTable[] = "E0201";     // [acount.x]
+inline constexpr char kUnknownKey[] = "E0202";       // hmoe = "..."
+inline constexpr char kWrongType[] = "E0203";        // a number where text is expected
+inline constexpr char kUnknownName[] = "E0204";      // a reference to something not declared
+inline constexpr char kReferenceForm[] = "E0205";    // "acme" where "partner:acme" is expected
+inline constexpr char kMissingKey[] = "E0206";       // a required key isn't there
+inline constexpr char kNotAllowed[] = "E0207";       // not one of the allowed values
+inline constexpr char kBadName[] = "E0208";          // a name with blanks, slashes, ...
+inline constexpr char kHiddenCharacter[] = "E0209";  // control or bidi characters
+inline constexpr char kBadPath[] = "E0210";          // relative, dotted, trailing slash
+inline constexpr char kBadTime[] = "E0211";          // a time without a zone
+inline constexpr char kTimesReversed[] = "E0212";    // starts after it ends
+inline constexpr char kSecretName[] = "E0213";       // not "secret:NAME"
+inline constexpr char kLooksSecret[] = "E0214";      // a value that looks like a secret
+inline constexpr char kBadSshKey[] = "E0215";        // not a line of an OpenSSH public key
+inline constexpr char kBadLogin[] = "E0216";         // a login that no server would take
+inline constexpr char kBadMode[] = "E0217";          // not "0750"
+inline constexpr char kBadDn[] = "E0218";            // not a distinguished name
+inline constexpr char kBadMail[] = "E0219";          // not a mail address
+inline constexpr char kOperatorOnly[] = "E0220";     // operator's table in the reviewed tree
+inline constexpr char kReviewedOnly[] = "E0221";     // reviewed table in the operator's file
+inline constexpr char kOutOfRange[] = "E0222";       // a number below or above what is possible
+inline constexpr char kEmptyList[] = "E0223";        // an empty list without empty = "intended"
+inline constexpr char kBadAddress[] = "E0224";       // host address or directory URL
+inline constexpr char kSecretSource[] = "E0225";  // secret's `from` isn't env:, file:, fd:, exec:
+inline constexpr char kUidRange[] = "E0226";      // uids reversed, too low, or outside
+inline constexpr char kBadSetting[] = "E0227";    // another text with a form of its own
+inline constexpr char kTableShape[] = "E0228";    // [grant] for [[grant]], [account] without a name
+inline constexpr char kGroupCycle[] = "E0229";    // a group that contains itself
+inline constexpr char kNoDn[] = "E0230";          // neither dn nor a default place for it
+inline constexpr char kClearText[] = "E0231";     // ldap without TLS beyond loopback
+inline constexpr char kHostKeyMissing[] = "E0232";  // ssh:// without known_host
+// ---- E03: duplicates and overlaps (config)
+inline constexpr char kDuplicateName[] = "E0301";  // one name declared twice
+inline constexpr char kSameAccount[] = "E0302";    // one login at one server twice
+inline constexpr char kSameFolder[] = "E0303";     // one path on one host twice
+inline constexpr char kSameEntry[] = "E0304";      // one DN in one directory twice
+inline constexpr char kSameTarget[] = "E0305";     // two hosts or servers that are one
+inline constexpr char kSameUid[] = "E0306";        // one uid for two accounts of a server
+// ---- E04: what a product can do, what a grant opens (compile)
+inline constexpr char kRightUnsupported[] = "E0401";  // a right that the product doesn't have
+inline constexpr char kGrantWider[] = "E0402";        // the server would give more than said
+inline constexpr char kGrantUnreachable[] = "E0403";  // the login folder doesn't lead there
+inline constexpr char kOutsideScope[] = "E0404";      // outside what `manage` names
+inline constexpr char kForeignRule[] = "E0405";       // a rule by another hand on a path we need
+inline constexpr char kNotComputable[] = "E0406";     // access here can't be computed
+inline constexpr char kNotExpressible[] = "E0407";    // a combination that the product can't say
+inline constexpr char kViaMismatch[] = "E0408";       // via names what doesn't lead to the folder
+inline constexpr char kUidsExhausted[] = "E0409";     // no numeric id is left, or no range given
+inline constexpr char kHomeOutside[] = "E0410";       // login folder outside the managed roots
+inline constexpr char kWayInMissing[] = "E0411";      // no way in at the server for this credential
+inline constexpr char kPathUnsupported[] = "E0412";   // a path that the product can't name
+inline constexpr char kFieldUnsupported[] = "E0413";  // a field that the product doesn't have
+inline constexpr char kTooMany[] = "E0414";           // more than the product carries
+inline constexpr char kIdentityUnknown[] = "E0415";   // an account that stands for nobody
+// ---- E05: targets (observe, providers)
+inline constexpr char kUnreachable[] = "E0501";         // no connection
+inline constexpr char kHostKey[] = "E0502";             // another host key than declared
+inline constexpr char kLoginRefused[] = "E0503";        // wrong password, or key not accepted
+inline constexpr char kIncomplete[] = "E0504";          // an answer that isn't all
+inline constexpr char kProviderDied[] = "E0505";        // the provider process ended
+inline constexpr char kProviderStart[] = "E0506";       // the provider couldn't be started
+inline constexpr char kTargetDenied[] = "E0507";        // the target refuses what we ask
+inline constexpr char kTlsFailed[] = "E0508";           // certificate or StartTLS
+inline constexpr char kProductDiffers[] = "E0509";      // another product than declared
+inline constexpr char kSecretMissing[] = "E0510";       // no value for secret:NAME
+inline constexpr char kKeyTypeUnsupported[] = "E0511";  // RSA with libssh2 1.10
+inline constexpr char kTimeout[] = "E0512";             // no answer in time
+inline constexpr char kProtocolBroken[] = "E0513";      // the provider breaks the protocol
+inline constexpr char kUnreadable[] = "E0514";          // an object or field that couldn't be read
+inline constexpr char kShrunk[] = "E0515";              // far fewer objects than last time
+inline constexpr char kSentinelMissing[] = "E0516";     // the mark of a managed scope isn't there
+inline constexpr char kTargetNotReady[] = "E0517";      // the target needs something first (doctor)
+inline constexpr char kConfigInvalid[] = "E0518";       // the daemon's configuration doesn't load
+inline constexpr char kOtherLedger[] = "E0519";         // the target is marked by another ledger
+// ---- E06: plan, limits, invariants (plan)
+inline constexpr char kLimitPeople[] = "E0601";   // too many people lose access
+inline constexpr char kLimitRemoved[] = "E0602";  // too many objects removed or disabled
+inline constexpr char kLimitChanged[] = "E0603";  // too large a share of a kind changes
+inline constexpr char kFloor[] = "E0604";         // no administrator would be left
+inline constexpr char kBreakGlass[] = "E0605";    // touches a break-glass or our own account
+inline constexpr char kInvariant[] = "E0606";     // the plan breaks an invariant: our bug
+inline constexpr char kHeld[] = "E0607";          // a decision needs a fact that wasn't read
+inline constexpr char kReplaced[] = "E0608";      // a new id stands under an old key
+inline constexpr char kAsOf[] = "E0609";          // what a plan for another moment may not do
+inline constexpr char kNoSuchTarget[] = "E0610";  // --target names nothing
+// ---- E07: apply, ledger, plan file
+inline constexpr char kStale[] = "E0701";           // the world moved since the plan
+inline constexpr char kLedgerLocked[] = "E0702";    // another apply holds the ledger
+inline constexpr char kPlanDamaged[] = "E0703";     // the plan file isn't what was saved
+inline constexpr char kLedgerDamaged[] = "E0704";   // the event log's chain is broken
+inline constexpr char kLedgerMissing[] = "E0705";   // the ledger is gone or older than the targets
+inline constexpr char kPrecondition[] = "E0706";    // a live value isn't the expected one
+inline constexpr char kReadBack[] = "E0707";        // the read-back isn't what was written
+inline constexpr char kGaveUp[] = "E0708";          // tried again and again
+inline constexpr char kStepDenied[] = "E0709";      // the target refuses a step
+inline constexpr char kOutcomeUnknown[] = "E0710";  // written or not: the next read tells
+inline constexpr char kOtherWorld[] = "E0711";      // plan file of another ledger
+inline constexpr char kNeedsYes[] = "E0712";        // no terminal to ask on
+inline constexpr char kNewerFormat[] = "E0713";     // plan file or ledger by a newer Postern
+inline constexpr char kLedgerUnreadable[] = "E0714";  // the ledger can't be opened or written
+inline constexpr char kInterrupted[] = "E0715";       // stopped before the end
+// ---- warnings and notes
+inline constexpr char kEmptyTree[] = "W0101";       // no file in the reviewed tree
+inline constexpr char kRepeated[] = "W0201";        // an element stands twice in one list
+inline constexpr char kWithoutAccount[] = "W0202";  // person or partner without an account (note)
+inline constexpr char kUnusedFolder[] = "W0203";    // a folder that no grant names (note)
+inline constexpr char kSharedKey[] = "W0301";       // one public key opens two identities' accounts
+inline constexpr char kWiderAccepted[] = "W0401";   // wider, and accepted by the author
+inline constexpr char kOpensNothing[] = "W0402";    // a grant that no account opens
+inline constexpr char kMemberWithout[] = "W0403";   // a group member without an account there
+inline constexpr char kNobodyCloses[] = "W0404";    // an end that no server enforces by itself
+inline constexpr char kExpired[] = "W0405";         // its time is over
+inline constexpr char kForeign[] = "W0501";         // a live object that nothing declares
+inline constexpr char kClockSkew[] = "W0502";       // the target's clock is off
+inline constexpr char kLockGap[] = "W0503";         // a lock that leaves a way in
+inline constexpr char kOpenChanges[] = "W0601";     // an interrupted apply is unfinished
+inline constexpr char kReleased[] = "W0602";        // no longer managed; the live value stays
+}  // namespace code
+
+struct CodePage {
+  std::string_view code;
+  std::string_view title;    // one line, no full stop
+  std::string_view meaning;  // what it says and why it is so
+  std::string_view example;  // as somebody would meet it; several lines
+  std::string_view way_out;
+};
+
+// All pages in order of the code.
+std::span<const CodePage> AllCodes();
+const CodePage* FindCode(std::string_view code);  // case-blind; null: no such code
+// What `postern explain CODE` prints.
+std::string RenderPage(const CodePage& page);
+
+namespace internal {
+std::span<const CodePage> InputCodes();   // E01 to E03
+std::span<const CodePage> TargetCodes();  // E04 and E05
+std::span<const CodePage> PlanCodes();    // E06, E07 and the warnings
+}  // namespace internal
+
+}  // namespace postern::diag

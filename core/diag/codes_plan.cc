@@ -1,0 +1,178 @@
+// Pages for plan and limits (E06), apply and ledger (E07), and the warnings.
+#include "core/diag/codes.h"
+
+namespace postern::diag::internal {
+namespace {
+
+constexpr CodePage kPages[] = {
+    {code::kLimitPeople, "too many people would lose access",
+     "A plan that takes access from more than the larger of 5 people and 5 % of a target's people "
+     "is refused\n"
+     "as a whole; the operator can set both. A partner counts as one. Ends that were declared "
+     "don't count.",
+     "host:edge: 41 people lose access; the limit is 9 (5 % of 180)",
+     "If it is meant, do it in steps, or let the operator raise lose_people for this target."},
+    {code::kLimitRemoved, "too many objects would be removed or disabled",
+     "More than the larger of 5 and 10 % of one kind on one target. Often a file was moved or a "
+     "list emptied.",
+     "host:edge: 60 of 214 accounts would be disabled",
+     "Look for what isn't declared any more; else let the operator raise\n"
+     "remove_objects or remove_percent."},
+    {code::kLimitChanged, "too large a share would change",
+     "More than 30 % of a kind on one target would be changed by one plan.",
+     "host:edge: 112 of 214 accounts would be changed",
+     "Do it in steps, or let the operator raise change_percent."},
+    {code::kFloor, "no administrator would be left",
+     "At least one of the operator's administrators keeps access, whatever is declared.",
+     "administrators = [\"person:li.wong\"]      # and li.wong's last grant ends",
+     "Keep one of the grants, or let the operator name another administrator."},
+    {code::kBreakGlass, "an account that no plan touches",
+     "The change would touch a break-glass account, or the account by which Postern itself works.",
+     "break_glass = [\"account:edge-ftp/rescue\"]", "Leave the account as it is."},
+    {code::kInvariant, "the plan breaks an invariant",
+     "An independent check found that some prefix of the steps would give an access that neither "
+     "the state\n"
+     "before nor the one after has. This is a bug of Postern; nothing was done.",
+     "after step 12 partner:acme could delete in /srv/exchange/acme/in",
+     "Please report it with the output of `postern plan --json`."},
+    {code::kHeld, "held: a fact is missing",
+     "The decision needs something that couldn't be read. Nothing is granted or revoked on a "
+     "guess. What is\n"
+     "declared removed or expired isn't held by missing facts about others.",
+     "grant to group:ops on edge: members in corp weren't read",
+     "Make the target readable (see the first diagnostic about it) and plan again."},
+    {code::kReplaced, "another object under an old name",
+     "An object with the same key but another id of its own stands where ours was: somebody "
+     "removed and made it\n"
+     "anew. It must not inherit grants that were given to the old one.",
+     "account edge-ftp/acme-in: uid 30007 was 30002",
+     "Look who made it; then remove it, or declare it anew."},
+    {code::kAsOf, "not possible in a plan for another moment",
+     "A plan saved with --as-of may only take access away; one for a past moment can't be applied.",
+     "postern plan --as-of 2027-01-01 --out plan.postern      # and a grant starts on that day",
+     "Plan without --as-of, or apply on the day itself."},
+    {code::kNoSuchTarget, "no such target",
+     "--target names something that the operator's file doesn't declare.",
+     "postern plan --target host:egde",
+     "Use host:NAME or directory:NAME from the operator's file."},
+    {code::kStale, "the plan is stale",
+     "Something that the plan read or writes isn't as it was when it was made. Nothing was done.",
+     "account edge-ftp/acme-in: expected enabled = true, found false",
+     "Plan again and look at the difference."},
+    {code::kLedgerLocked, "another apply is at work",
+     "One apply at a time works on a ledger. The message names host, process and start.",
+     "held by deploy@runner-7, process 4112, since 18:44Z",
+     "Wait for it; a dead holder is noticed by itself."},
+    {code::kPlanDamaged, "the plan file isn't what was saved",
+     "Its digest doesn't match, or it isn't a plan file at all.", "postern apply notes.txt",
+     "Make the plan again with --out."},
+    {code::kLedgerDamaged, "the event log's chain is broken",
+     "Events are chained by digests; one of them isn't what was written. Postern goes no further, "
+     "since\n"
+     "decisions would rest on it.",
+     ".postern/ledger.db: event 4,118 doesn't follow event 4,117",
+     "Restore the ledger from its backup. Don't delete it: without it our own objects\nlook "
+     "foreign."},
+    {code::kLedgerMissing, "the ledger is gone or too old",
+     "The targets say that a later ledger exists. An empty one would take everything for foreign.",
+     "directory:corp has generation 418, the ledger 0",
+     "Restore the ledger, or name the right one in the operator's file."},
+    {code::kPrecondition, "the live value isn't the expected one",
+     "Somebody changed the object between plan and apply. It was left as it is.",
+     "grant edge-ftp /srv/exchange/acme/in: changed 09:14Z", "Plan again."},
+    {code::kReadBack, "the read-back isn't what was written",
+     "The target took the change and shows something else. Either the server normalises in a way "
+     "that Postern\n"
+     "doesn't know, or another tool writes as well.",
+     "user corp/jo: mail is Jo@corp, written jo@corp",
+     "Plan again; if it stays, report the product and its version."},
+    {code::kGaveUp, "tried several times, no success",
+     "The target answered that it can't just now, each time.", "directory:corp: busy (51), 5 times",
+     "Apply again later: the same plan goes on where it stopped."},
+    {code::kStepDenied, "the target refuses a step",
+     "The change isn't allowed for Postern's account.", "directory:corp: insufficient access (50)",
+     "Give the right that `postern providers doctor` names, then apply again."},
+    {code::kOutcomeUnknown, "not known whether it was done",
+     "The connection ended between request and answer. Additions that depend on it are held; the "
+     "next read\n"
+     "tells.",
+     "host:edge: connection lost after the request",
+     "Run `postern apply` again: it looks first and writes only what is missing."},
+    {code::kOtherWorld, "a plan for another ledger",
+     "The plan was made against another ledger than the one that is open.",
+     "postern --operator staging.toml apply production.postern",
+     "Apply it with the operator's file that it was made with."},
+    {code::kNeedsYes, "nobody can be asked",
+     "Apply asks before it changes anything, and there is no terminal here.",
+     "postern apply < /dev/null", "In a pipeline say --yes, best with a saved plan."},
+    {code::kNewerFormat, "made by a newer Postern",
+     "The file has a format that this version doesn't know.",
+     "plan.postern: format 3, known up to 2", "Use the newer Postern."},
+    {code::kLedgerUnreadable, "the ledger can't be opened or written",
+     "Without the ledger nothing is applied: intents must be on disk first.",
+     ".postern/ledger.db: No space left on device", "Mend the cause that the message names."},
+    {code::kInterrupted, "stopped before the end",
+     "The run was interrupted. The log is right up to this point; people have less than planned, "
+     "never more.",
+     "interrupted after 12 of 23 changes", "Run `postern apply` again: it finishes what is open."},
+    {code::kEmptyTree, "no file in the reviewed tree",
+     "The tree has no *.toml file. If a ledger owns something, a plan from here would remove all "
+     "of it.",
+     "tree = \"../acces\"", "Check the tree's path in the operator's file."},
+    {code::kRepeated, "an element stands twice in a list",
+     "It counts once; often another one was meant.", "rights = [\"list\", \"read\", \"list\"]",
+     "Delete one of them."},
+    {code::kWithoutAccount, "nobody can come in by this",
+     "A person or partner has no account, so grants to it open nothing. That is normal for "
+     "sponsors.",
+     "[partner.acme]      # and no account is for it", "Declare an account for it, or leave it."},
+    {code::kUnusedFolder, "a folder that no grant names",
+     "In a managed root nobody can enter it through the servers. That is normal for folders made "
+     "ready early.",
+     "[folder.archive]", "Grant something on it, or leave it."},
+    {code::kSharedKey, "one public key for two identities",
+     "Whoever holds the private key can be either; the log can't tell them apart.",
+     "the same ssh-ed25519 line in two accounts", "Ask for a key of its own for each."},
+    {code::kWiderAccepted, "wider, and accepted",
+     "The server gives more than the rights that were named; the author accepted it.",
+     "accept_wider = [\"rename\"]", "Nothing to do; the plan shows it to reviewers."},
+    {code::kOpensNothing, "a grant that opens nothing",
+     "None of the identities has an enabled account on the folder's host (or through `via`).",
+     "who = [\"person:jo\"]      # jo has no account on edge",
+     "Declare an account, or drop the grant."},
+    {code::kMemberWithout, "a member without an account here",
+     "The group is granted something on this host, but this member has no account there.",
+     "group:ops on edge: person:jo", "Declare an account for the member, or leave it."},
+    {code::kNobodyCloses, "nobody closes this on time",
+     "The server has no expiry of its own, so the end takes effect with the next apply after it.",
+     "expires = 2026-12-31", "Apply on a schedule, or use a server with expiry."},
+    {code::kExpired, "its time is over",
+     "Time is state, not an error: the plan takes the access away.", "expires = 2025-12-31",
+     "Extend it, or delete the block."},
+    {code::kForeign, "live, and declared nowhere",
+     "Something stands in our managed scope that no declaration names.",
+     "account tmpuser on edge-ftp",
+     "Declare it, remove it by hand, or let the operator set foreign = \"remove\"."},
+    {code::kClockSkew, "the target's clock is off",
+     "Ends that the target enforces take effect at its own time.", "host:edge is 4 minutes behind",
+     "Set the target's clock."},
+    {code::kLockGap, "a lock that leaves a way in",
+     "The server can't close every way in by itself for this account.",
+     "a lock in the directory that the server doesn't honour",
+     "Remove the keys as well, or see `postern providers doctor`."},
+    {code::kOpenChanges, "an apply is unfinished",
+     "Intents without an outcome stand in the ledger.", "3 changes of plan 7f3a are open",
+     "Run `postern apply`: it looks what was done and finishes."},
+    {code::kReleased, "no longer managed",
+     "The line is gone, so Postern leaves the live value as it is.",
+     "mode was \"2770\", the line was deleted",
+     "Nothing to do; set the value explicitly if it should change."},
+};
+
+}  // namespace
+
+std::span<const CodePage> PlanCodes() {
+  return kPages;
+}
+
+}  // namespace postern::diag::internal
