@@ -1,0 +1,196 @@
+#!/bin/bash
+# The quickstart: a real OpenLDAP directory and a real ProFTPD server on loopback, governed by the few
+# TOML files beside this script. Installs what is missing, builds, tells the story step by step, checks
+# every step, ends all that it started. Last line: "quickstart: ok".
+#
+#   examples/quickstart/run.sh
+#
+# POSTERN_BIN=DIR uses the binaries in DIR and builds nothing. QUICKSTART_KEEP=1 keeps the scratch folder.
+set -euo pipefail
+here=$(dirname "$(readlink -f "$0")")
+repository=$(readlink -f "$here/../..")
+PATH=$PATH:/usr/sbin:/sbin
+
+step=preparation
+stop_story() {
+  echo "quickstart: stopped at \"$step\": $1" >&2
+  exit 1
+}
+# shellcheck source=servers.sh
+. "$here/servers.sh"
+
+# ---- install and build -----------------------------------------------------------------------------
+
+"$repository/tests/support/install.sh" --runtime
+bin=${POSTERN_BIN:-}
+if [ -z "$bin" ]; then
+  build=$repository/build
+  bin=$build/bin
+  # Tests are built where they were built before (tests/run.sh); a newcomer doesn't wait for them.
+  tests=OFF
+  if grep -qs '^POSTERN_TESTS:BOOL=ON' "$build/CMakeCache.txt"; then tests=ON; fi
+  cmake -G Ninja -S "$repository" -B "$build" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    "-DPOSTERN_TESTS=$tests" --log-level=WARNING >/dev/null
+  cmake --build "$build" --target postern postern-provider-directory postern-provider-filetransfer
+fi
+[ -x "$bin/postern" ] || stop_story "there is no $bin/postern"
+
+# ---- the world -------------------------------------------------------------------------------------
+
+scratch=$(readlink -f "$(mktemp -d "${TMPDIR:-/tmp}/postern-quickstart.XXXXXX")")
+clean_up() {
+  local result=$?
+  trap - EXIT
+  end_servers
+  if [ -n "${QUICKSTART_KEEP:-}" ]; then echo "kept: $scratch"; else rm -rf "$scratch"; fi
+  if [ "$result" = 0 ]; then echo "quickstart: ok"; fi
+  exit "$result"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+chmod 0711 "$scratch"   # sessions of other uids walk through it
+root=$scratch/exchange
+mkdir "$scratch/secrets" "$scratch/clients"
+chmod 0700 "$scratch/secrets" "$scratch/clients"
+new_secret login-acme-in
+new_secret login-sam
+for owner in li intruder; do
+  ssh-keygen -q -t ed25519 -N '' -C "$owner@example.test" -f "$scratch/clients/$owner"
+done
+start_slapd
+start_proftpd
+
+starts=$(date -u -d '-30 days' +%F)
+ends=$(date -u -d '+20 days' +%F)
+after=$(date -u -d '+21 days' +%FT00:00:00Z)   # the contract's last day is inclusive
+world=$scratch/world
+mkdir "$world"
+cp -r "$here/operator" "$here/access" "$world"
+find "$world" -name '*.toml' -exec sed -i \
+  -e "s|@ROOT@|$root|g" -e "s|@PROFTPD@|$scratch/proftpd|g" -e "s|@SECRETS@|$scratch/secrets|g" \
+  -e "s|@GID@|$gid|g" -e "s|@DAEMON@|$daemon|g" -e "s|@LDAP_PORT@|$ldap_port|g" \
+  -e "s|@STARTS@|$starts|g" -e "s|@ENDS@|$ends|g" \
+  -e "s|@LI_KEY@|$(cat "$scratch/clients/li.pub")|g" {} +
+cd "$world"
+
+# ---- telling and checking --------------------------------------------------------------------------
+
+tell() {
+  step=$1
+  printf '\n--- %s\n' "$step"
+}
+# postern_exits CODE ARGUMENTS...: runs and shows it; what it said stays in $said.
+postern_exits() {
+  local want=$1 got=0
+  shift
+  printf '\n$ postern %s\n' "$*"
+  said=$("$bin/postern" "$@" 2>&1 </dev/null) || got=$?
+  printf '%s\n' "$said"
+  [ "$got" = "$want" ] || stop_story "postern $1 ended with $got, expected $want"
+}
+says() {
+  grep -qF -- "$1" <<<"$said" || stop_story "\"$1\" does not stand in the output above"
+}
+# allowed WHAT COMMAND... / refused WHAT COMMAND...: a client's try, shown in one line.
+allowed() {
+  local what=$1
+  shift
+  "$@" >"$scratch/client.out" 2>&1 ||
+    { cat "$scratch/client.out" >&2; stop_story "should be allowed, was refused: $what"; }
+  echo "  allowed  $what"
+}
+refused() {
+  local what=$1
+  shift
+  if "$@" >"$scratch/client.out" 2>&1; then stop_story "should be refused, was allowed: $what"; fi
+  # A refusal is an answer of the server; a server that is gone is none.
+  if grep -qiE "connection refused|couldn't connect|timed out" "$scratch/client.out"; then
+    cat "$scratch/client.out" >&2
+    stop_story "the server did not answer: $what"
+  fi
+  echo "  refused  $what"
+}
+li_lists() { printf 'ls %s\n' "$1" | sftp_do li "$scratch/clients/li"; }
+intruder_lists() { printf 'ls %s\n' "$root/acme/out" | sftp_do acme-in "$scratch/clients/intruder"; }
+catalog_in_ops() {
+  as_helpdesk ldapsearch -LLL -b cn=ops,ou=groups,ou=exchange,dc=example,dc=test member |
+    grep -q '^member: uid=catalog,'
+}
+echo "an order of Acme" >"$scratch/clients/order.txt"
+
+# ---- the story -------------------------------------------------------------------------------------
+
+tell "Is what people wrote in order? No server is asked for this"
+postern_exits 0 validate
+
+tell "Who would gain what, and where? Nothing is changed yet"
+postern_exits 0 plan
+says "Gain access"
+says "acme"
+says "li.wong"
+says "sam.ode"
+postern_exits 2 plan --detailed-exitcode --out "$scratch/first.plan"
+refused "acme-in logs in before the plan is applied" ftp_get acme-in "$root/acme/"
+
+tell "Carry it out"
+postern_exits 0 apply "$scratch/first.plan" --yes
+
+tell "A second plan has nothing to do"
+postern_exits 0 plan --detailed-exitcode
+
+tell "Ordinary clients find exactly what the TOML says"
+echo "prices" >"$root/acme/out/prices.csv"
+chmod 0644 "$root/acme/out/prices.csv"
+allowed "acme-in brings a file to acme/in (FTP)" \
+  ftp_put acme-in "$scratch/clients/order.txt" "$root/acme/in/order.txt"
+refused "acme-in reads it back" ftp_get acme-in "$root/acme/in/order.txt"
+allowed "acme-in fetches acme/out/prices.csv" ftp_get acme-in "$root/acme/out/prices.csv"
+refused "acme-in writes to acme/out" \
+  ftp_put acme-in "$scratch/clients/order.txt" "$root/acme/out/order.txt"
+refused "acme-in brings a file to campaigns" \
+  ftp_put acme-in "$scratch/clients/order.txt" "$root/campaigns/order.txt"
+refused "sam brings a file to campaigns, where he may only read" \
+  ftp_put sam "$scratch/clients/order.txt" "$root/campaigns/order.txt"
+allowed "li, of the group ops, lists acme/in by SFTP with a key" li_lists "$root/acme/in"
+refused "a stranger's key opens acme-in" intruder_lists
+
+tell "Somebody changes each server by hand"
+ssh-keygen -e -m RFC4716 -f "$scratch/clients/intruder.pub" >"$scratch/proftpd/keys/acme-in"
+chmod 0644 "$scratch/proftpd/keys/acme-in"
+echo "  on the file server: a second way into acme-in, by a key"
+as_helpdesk ldapmodify >"$scratch/client.out" <<END || stop_story "the helpdesk can't change the group"
+dn: cn=ops,ou=groups,ou=exchange,dc=example,dc=test
+changetype: modify
+add: member
+member: uid=catalog,ou=people,ou=exchange,dc=example,dc=test
+END
+echo "  in the directory: the service catalog joins the group ops"
+allowed "the stranger's key opens acme-in now" intruder_lists
+catalog_in_ops || stop_story "the directory does not show catalog in ops"
+
+tell "Postern names both"
+postern_exits 2 drift
+says "acme-in"
+says "catalog"
+
+tell "and heals them"
+postern_exits 2 plan --detailed-exitcode --out "$scratch/heal.plan"
+postern_exits 0 apply "$scratch/heal.plan" --yes
+refused "the stranger's key opens acme-in" intruder_lists
+if catalog_in_ops; then stop_story "catalog is still in ops"; fi
+echo "  refused  catalog is out of ops"
+postern_exits 0 drift
+
+tell "Acme's contract ends on $ends: what happens the day after?"
+postern_exits 2 plan --detailed-exitcode --as-of "$after" --out "$scratch/end.plan"
+says "Lose access"
+says "acme"
+says "contract"
+
+tell "End it today instead: a plan for a later day may only take away"
+postern_exits 0 apply "$scratch/end.plan" --yes
+refused "acme-in fetches acme/out/prices.csv" ftp_get acme-in "$root/acme/out/prices.csv"
+refused "acme-in brings a file to acme/in" \
+  ftp_put acme-in "$scratch/clients/order.txt" "$root/acme/in/again.txt"
+allowed "li goes on working" li_lists "$root/acme/in"
+printf '\n'
