@@ -72,6 +72,9 @@ def main():
     parser.add_argument("--build", default="build")
     arguments = parser.parse_args()
     build = (ROOT / arguments.build).resolve()
+    if not (build / "build.ninja").exists() or not (build / "compile_commands.json").exists():
+        print(f"clang-tidy: {arguments.build} is not built", file=sys.stderr)
+        return 1
     stamps = build / "tidy"
     stamps.mkdir(parents=True, exist_ok=True)
     entries = {str(pathlib.Path(entry["file"]).resolve().relative_to(ROOT)): entry
