@@ -15,8 +15,8 @@ cmake --build build --parallel "$jobs"
 
 log=build/ctest.log
 result=0
-ctest --test-dir build --output-on-failure --no-tests=error --parallel "$jobs" "$@" 2>&1 |
-  tee "$log" || result=1
+ctest --test-dir build --output-on-failure --no-tests=error --no-label-summary --parallel "$jobs" \
+  "$@" 2>&1 | tee "$log" || result=1
 if grep -q 'tests did not run:' "$log"; then
   echo "Some tests did not run; they stand above. That is a failure here." >&2
   result=1
