@@ -1,0 +1,65 @@
+// providers/filetransfer/proftpd_io/daemon.h: is the daemon there, and making it read its files
+// again.
+//
+// Source of the caution: ProFTPD 1.3.8 exits one or two seconds after a SIGHUP with a bad file, and
+// crashes on the first one with some module orders; a dead daemon may stay as a zombie. So a reload
+// is believed only when the daemon listens on new sockets, every port that answered before answers
+// with a greeting, and all that still holds two seconds after the signal.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "providers/filetransfer/transport/transport.h"
+
+namespace postern::filetransfer {
+
+struct DaemonSettings {
+  std::string unit;                // systemd unit; else
+  std::string pidfile;             // of the configuration, or what the operator says
+  std::vector<std::string> start;  // command line; empty: the unit, or nobody can
+};
+
+struct Listener {
+  std::string address;  // to connect to, from the host itself
+  uint16_t port = 0;
+  uint64_t inode = 0;
+  auto operator<=>(const Listener&) const = default;
+};
+
+struct DaemonState {
+  int pid = 0;                      // 0: no such process, or a zombie
+  uint64_t start = 0;               // clock ticks since boot
+  std::vector<Listener> listeners;  // sorted; empty also when we may not look
+  bool alive() const { return pid != 0; }
+};
+
+// Several reloads may wait for one another; the calls block until the answer is known.
+class Daemon {
+ public:
+  Daemon(Transport& transport, DaemonSettings settings)
+      : transport_(transport), settings_(std::move(settings)) {}
+
+  Result<DaemonState> State();
+  // SIGHUP (or the unit's reload). `restart`: stop and start instead, which is faster than a reload
+  // above 1,000 blocks. Starts a daemon that isn't there when it knows how. kUnavailable: the
+  // daemon is gone or answers on fewer ports than before; it was not started again.
+  Result<void> Reload(bool restart, std::chrono::seconds limit);
+  // Starts it and waits until it listens and greets. kUnsupported when nobody said how.
+  Result<void> Start(std::chrono::seconds limit);
+  bool can_start() const { return !settings_.start.empty() || !settings_.unit.empty(); }
+
+ private:
+  Result<void> Signal(const DaemonState& state, bool restart);
+  Result<void> Stop(const DaemonState& state);
+  // Waits for the generation after `before`; it must listen wherever that one did.
+  Result<void> AwaitNew(const DaemonState& before, std::chrono::milliseconds settle,
+                        std::chrono::seconds limit);
+  // Empty: all greet. Else what doesn't.
+  Result<std::string> Greets(const std::vector<Listener>& listeners);
+
+  Transport& transport_;
+  DaemonSettings settings_;
+};
+
+}  // namespace postern::filetransfer
