@@ -54,7 +54,7 @@ mkdir "$scratch/secrets" "$scratch/clients"
 chmod 0700 "$scratch/secrets" "$scratch/clients"
 new_secret login-acme-in
 new_secret login-sam
-for owner in li intruder; do
+for owner in li acme intruder; do
   ssh-keygen -q -t ed25519 -N '' -C "$owner@example.test" -f "$scratch/clients/$owner"
 done
 start_slapd
@@ -70,7 +70,8 @@ find "$world" -name '*.toml' -exec sed -i \
   -e "s|@ROOT@|$root|g" -e "s|@PROFTPD@|$scratch/proftpd|g" -e "s|@SECRETS@|$scratch/secrets|g" \
   -e "s|@GID@|$gid|g" -e "s|@DAEMON@|$daemon|g" -e "s|@LDAP_PORT@|$ldap_port|g" \
   -e "s|@STARTS@|$starts|g" -e "s|@ENDS@|$ends|g" \
-  -e "s|@LI_KEY@|$(cat "$scratch/clients/li.pub")|g" {} +
+  -e "s|@LI_KEY@|$(cat "$scratch/clients/li.pub")|g" \
+  -e "s|@ACME_KEY@|$(cat "$scratch/clients/acme.pub")|g" {} +
 cd "$world"
 
 # ---- telling and checking --------------------------------------------------------------------------
@@ -111,6 +112,7 @@ refused() {
   echo "  refused  $what"
 }
 li_lists() { printf 'ls %s\n' "$1" | sftp_do li "$scratch/clients/li"; }
+acme_lists() { printf 'ls %s\n' "$root/acme/out" | sftp_do acme-in "$scratch/clients/acme"; }
 intruder_lists() { printf 'ls %s\n' "$root/acme/out" | sftp_do acme-in "$scratch/clients/intruder"; }
 catalog_in_ops() {
   as_helpdesk ldapsearch -LLL -b cn=ops,ou=groups,ou=exchange,dc=example,dc=test member |
@@ -152,12 +154,12 @@ refused "acme-in brings a file to campaigns" \
 refused "sam brings a file to campaigns, where he may only read" \
   ftp_put sam "$scratch/clients/order.txt" "$root/campaigns/order.txt"
 allowed "li, of the group ops, lists acme/in by SFTP with a key" li_lists "$root/acme/in"
+allowed "acme-in lists acme/out by SFTP with its key" acme_lists
 refused "a stranger's key opens acme-in" intruder_lists
 
 tell "Somebody changes each server by hand"
-ssh-keygen -e -m RFC4716 -f "$scratch/clients/intruder.pub" >"$scratch/proftpd/keys/acme-in"
-chmod 0644 "$scratch/proftpd/keys/acme-in"
-echo "  on the file server: a second way into acme-in, by a key"
+ssh-keygen -e -m RFC4716 -f "$scratch/clients/intruder.pub" >>"$scratch/proftpd/keys/acme-in"
+echo "  on the file server: a second key for acme-in"
 as_helpdesk ldapmodify >"$scratch/client.out" <<END || stop_story "the helpdesk can't change the group"
 dn: cn=ops,ou=groups,ou=exchange,dc=example,dc=test
 changetype: modify
@@ -177,8 +179,9 @@ tell "and heals them"
 postern_exits 2 plan --detailed-exitcode --out "$scratch/heal.plan"
 postern_exits 0 apply "$scratch/heal.plan" --yes
 refused "the stranger's key opens acme-in" intruder_lists
+allowed "acme's own key still does" acme_lists
 if catalog_in_ops; then stop_story "catalog is still in ops"; fi
-echo "  refused  catalog is out of ops"
+echo "  catalog is out of ops again"
 postern_exits 0 drift
 
 tell "Acme's contract ends on $ends: what happens the day after?"
@@ -192,5 +195,6 @@ postern_exits 0 apply "$scratch/end.plan" --yes
 refused "acme-in fetches acme/out/prices.csv" ftp_get acme-in "$root/acme/out/prices.csv"
 refused "acme-in brings a file to acme/in" \
   ftp_put acme-in "$scratch/clients/order.txt" "$root/acme/in/again.txt"
+refused "acme-in lists acme/out by SFTP with its key" acme_lists
 allowed "li goes on working" li_lists "$root/acme/in"
 printf '\n'
