@@ -1,7 +1,8 @@
 // core/config/declarations.h: what people wrote, with the place of every field.
 //
 // The loader fills these from TOML, driven by the annotated messages of schemas/declarations.proto;
-// all checks that need no live system are done (formats, references, duplicates). Immutable after Load.
+// all checks that need no live system are done (formats, references, duplicates). Immutable after
+// Load.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -15,16 +16,28 @@
 
 namespace postern::config {
 
+// Number of a field inside an inline table: limits.lose_people of a host is
+// Nested(decl::Host::kLimitsFieldNumber, decl::Limits::kLosePeopleFieldNumber).
+constexpr int Nested(int outer, int inner) {
+  return outer << 8 | inner;
+}
+
+using FieldPlaces = std::vector<std::pair<uint32_t, diag::Span>>;
+diag::Span FindPlace(const FieldPlaces& places, int field, int element, const diag::Span& header);
+
 // One declaration: its message, where it stands, where each field's value stands.
 template <class M>
 struct Declared {
   M message;
   diag::Span span;  // of the name in the header, or of [[grant]]
   // (field number << 16 | element index + 1 (0: the whole value)) -> place; sorted by the number.
-  std::vector<std::pair<uint32_t, diag::Span>> fields;
+  FieldPlaces fields;
 
-  // Place of a field's value or of one element; falls back to the field, then to the header.
-  diag::Span At(int field, int element = -1) const;
+  // Place of a field's value or of one element; falls back to the field, then to the header. A
+  // field of an inline table is Nested(outer, inner) and falls back to the table.
+  diag::Span At(int field, int element = -1) const {
+    return FindPlace(fields, field, element, span);
+  }
 };
 
 struct Declarations {

@@ -59,6 +59,8 @@ class Sources {
   // `path` as the user would type it. Returns the file's index.
   uint32_t Add(std::string path, std::string text);
   const std::string& path(uint32_t file) const { return files_[file].path; }
+  // Valid until the next Add.
+  std::string_view text(uint32_t file) const { return files_[file].text; }
   // Text of one line without its end; empty when there is none.
   std::string_view Line(uint32_t file, uint32_t line) const;
   // "access/partners/acme.toml:14"

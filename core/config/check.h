@@ -1,0 +1,29 @@
+// core/config/check.h: what can be said about the declarations as a whole, without a live system.
+// Internal to core/config. Each pass adds what it finds; none stops another. Linear in the
+// declarations.
+#pragma once
+#include "core/config/declarations.h"
+#include "core/config/index.h"
+#include "core/config/reader.h"
+
+namespace postern::config {
+
+struct CheckInput {
+  const Declarations& declarations;
+  const Index& index;
+  const LostNames& lost;       // declared, but not readable: references to them aren't wrong
+  bool files_missing = false;  // whole files weren't read: an unknown name says nothing
+};
+
+// References resolve; lists name an element once; identities have accounts.
+void CheckReferences(const CheckInput& input, diag::Diagnostics* diagnostics);
+// One name, one live object, one uid: declared once.
+void CheckDuplicates(const CheckInput& input, diag::Diagnostics* diagnostics);
+// Groups that contain themselves.
+void CheckGroups(const CheckInput& input, diag::Diagnostics* diagnostics);
+// Times, numeric ids, places in a directory.
+void CheckRanges(const CheckInput& input, diag::Diagnostics* diagnostics);
+// Addresses, TLS, secrets and other forms of the operator's file.
+void CheckOperator(const CheckInput& input, diag::Diagnostics* diagnostics);
+
+}  // namespace postern::config

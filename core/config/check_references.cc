@@ -1,0 +1,162 @@
+#include <fmt/format.h>
+#include <google/protobuf/message.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "core/config/check.h"
+#include "core/config/tables.h"
+#include "core/config/visit.h"
+#include "core/diag/codes.h"
+#include "core/diag/suggest.h"
+
+namespace postern::config {
+namespace {
+
+namespace code = diag::code;
+constexpr int kSuggestions = 200;  // each looks at every name of a table
+
+class References {
+ public:
+  References(const CheckInput& input, diag::Diagnostics* diagnostics)
+      : input_(input), diagnostics_(*diagnostics) {}
+
+  template <class M>
+  void Check(const Declared<M>& declared, const Table& table) {
+    const auto* reflection = declared.message.GetReflection();
+    for (const Field& field : table.fields) {
+      if (field.type == ValueType::kTexts) {
+        if (!reflection->HasField(declared.message, field.descriptor)) continue;
+        const auto& list = static_cast<const decl::Strings&>(
+            reflection->GetMessage(declared.message, field.descriptor));
+        CheckList(declared, field, list);
+      } else if (!field.references.empty() &&
+                 reflection->HasField(declared.message, field.descriptor)) {
+        std::string scratch;
+        const auto& text =
+            reflection->GetStringReference(declared.message, field.descriptor, &scratch);
+        Resolve(declared, field, text, -1);
+      }
+    }
+  }
+
+ private:
+  template <class M>
+  void CheckList(const Declared<M>& declared, const Field& field, const decl::Strings& list) {
+    std::unordered_set<std::string_view> seen;
+    for (int i = 0; i < list.values_size(); ++i) {
+      const std::string& text = list.values(i);
+      if (!field.references.empty()) Resolve(declared, field, text, i);
+      // A command line may well have a word twice.
+      if (field.name != "start" && Repeats(list, i, &seen)) {
+        auto& d =
+            diagnostics_.Add({.severity = diag::Severity::kWarning,
+                              .code = code::kRepeated,
+                              .summary = fmt::format("{} names \"{}\" twice", field.name, text),
+                              .span = declared.At(field.number, i),
+                              .label = "again"});
+        d.notes.push_back("it counts once");
+      }
+    }
+  }
+
+  static bool Repeats(const decl::Strings& list, int i,
+                      std::unordered_set<std::string_view>* seen) {
+    if (list.values_size() > 12) return !seen->insert(list.values(i)).second;
+    for (int k = 0; k < i; ++k) {
+      if (list.values(k) == list.values(i)) return true;
+    }
+    return false;
+  }
+
+  template <class M>
+  void Resolve(const Declared<M>& declared, const Field& field, std::string_view text,
+               int element) {
+    std::string_view table = field.references.front(), name = text;
+    if (field.format == schema::ADDRESS) {
+      const auto address = SplitAddress(text);
+      if (!address) return;  // said by the reader
+      table = address->table;
+      name = address->name;
+    }
+    if (input_.files_missing || input_.index.Find(table, name)) return;
+    if (input_.lost.count({std::string(table), std::string(name)})) return;
+    Dangling(declared.At(field.number, element), table, name);
+  }
+
+  void Dangling(diag::Span span, std::string_view table, std::string_view name) {
+    auto& d = diagnostics_.Add({.code = code::kUnknownName,
+                                .summary = fmt::format("no {} named \"{}\"", table, name),
+                                .span = span,
+                                .label = "not declared"});
+    if (++said_ > kSuggestions) return;
+    const auto names = input_.index.Names(table);
+    if (const auto near = diag::Nearest(name, names)) {
+      d.also.push_back({input_.index.Find(table, *near)->span, "did you mean this one?"});
+      return;
+    }
+    for (const char* other : {"person", "partner", "user", "group", "account"}) {
+      const Index::Entry* entry = other != table ? input_.index.Find(other, name) : nullptr;
+      if (!entry) continue;
+      d.also.push_back({entry->span, fmt::format("there is a {} of this name", other)});
+      return;
+    }
+    if (names.empty()) d.notes.push_back(fmt::format("no [{}.NAME] is declared at all", table));
+  }
+
+  const CheckInput& input_;
+  diag::Diagnostics& diagnostics_;
+  int said_ = 0;
+};
+
+// Notes about identities that nobody can log in as, and folders without a grant.
+void NoteUnused(const CheckInput& input, diag::Diagnostics* diagnostics) {
+  const Declarations& all = input.declarations;
+  std::unordered_set<std::string_view> used, sponsors, folders;
+  for (const auto& account : all.accounts) used.insert(account.message.for_());
+  for (const auto& user : all.users) used.insert(user.message.for_());
+  for (const auto& partner : all.partners) sponsors.insert(partner.message.sponsor());
+  for (const auto& name : all.operator_file.message.administrators().values()) {
+    sponsors.insert(name);
+  }
+  for (const auto& grant : all.grants) folders.insert(grant.message.folder());
+  const auto note = [&](const char* code, diag::Span span, std::string summary) {
+    diagnostics->Add({.severity = diag::Severity::kNote,
+                      .code = code,
+                      .summary = std::move(summary),
+                      .span = span});
+  };
+  for (const auto& person : all.persons) {
+    const std::string address = "person:" + person.message.name();
+    if (used.count(address) || sponsors.count(address)) continue;
+    note(code::kWithoutAccount, person.span,
+         fmt::format("person \"{}\" has no account and no user", person.message.name()));
+  }
+  for (const auto& partner : all.partners) {
+    if (used.count("partner:" + partner.message.name())) continue;
+    note(code::kWithoutAccount, partner.span,
+         fmt::format("partner \"{}\" has no account", partner.message.name()));
+  }
+  for (const auto& folder : all.folders) {
+    if (folders.count(folder.message.name())) continue;
+    note(code::kUnusedFolder, folder.span,
+         fmt::format("no grant names the folder \"{}\"", folder.message.name()));
+  }
+}
+
+}  // namespace
+
+void CheckReferences(const CheckInput& input, diag::Diagnostics* diagnostics) {
+  References references(input, diagnostics);
+  references.Check(input.declarations.operator_file, OperatorTable());
+  ForEachTable(input.declarations, [&]<class M>(const std::vector<Declared<M>>& all) {
+    const Table* table = nullptr;
+    for (const Table* t : AllTables()) {
+      if (t->descriptor == M::descriptor()) table = t;
+    }
+    for (const Declared<M>& declared : all) references.Check(declared, *table);
+  });
+  if (input.lost.empty() && !input.files_missing) NoteUnused(input, diagnostics);
+}
+
+}  // namespace postern::config

@@ -1,0 +1,53 @@
+// core/config/index.h: declarations by table and name.
+//
+// Holds pointers into the Declarations it was made from: valid as long as those live and their
+// vectors aren't changed (moving the whole Declarations is fine). Immutable; any thread. Of two
+// declarations of one name the first is found; the loader has reported the other. Cost: O(1) a
+// look-up.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/config/declarations.h"
+
+namespace postern::config {
+
+// "partner:acme" taken apart. Views into the text.
+struct Address {
+  std::string_view table, name;
+};
+// Nothing when there is no colon, no table or no name.
+std::optional<Address> SplitAddress(std::string_view text);
+
+class Index {
+ public:
+  // What is found by name: the declaration's place, its position in its vector, a pointer to it.
+  struct Entry {
+    diag::Span span;
+    size_t position = 0;
+    const void* declared = nullptr;
+  };
+
+  explicit Index(const Declarations& declarations);
+
+  const Entry* Find(std::string_view table, std::string_view name) const;
+  // Null: not declared. Index::Get<decl::Server>("edge-ftp").
+  template <class M>
+  const Declared<M>* Get(std::string_view name) const {
+    const Entry* entry = Find(TableOf(*M::descriptor()), name);
+    return entry ? static_cast<const Declared<M>*>(entry->declared) : nullptr;
+  }
+  std::vector<std::string_view> Names(std::string_view table) const;
+
+ private:
+  using NameMap = std::unordered_map<std::string_view, Entry>;
+  static std::string_view TableOf(const google::protobuf::Descriptor& descriptor);
+  const NameMap* TableNamed(std::string_view table) const;
+
+  std::vector<std::pair<std::string_view, NameMap>> tables_;
+};
+
+}  // namespace postern::config

@@ -1,0 +1,28 @@
+// core/config/visit.h: the tables of Declarations one after the other, for code that treats all
+// alike.
+#pragma once
+#include <array>
+#include <string_view>
+
+#include "core/config/declarations.h"
+
+namespace postern::config {
+
+// Calls visit(vector) for each table but the operator's top level, in the order of AllTables.
+template <class D, class Visit>
+void ForEachTable(D& declarations, Visit&& visit) {
+  visit(declarations.hosts);
+  visit(declarations.servers);
+  visit(declarations.directories);
+  visit(declarations.secrets);
+  visit(declarations.partners);
+  visit(declarations.persons);
+  visit(declarations.accounts);
+  visit(declarations.groups);
+  visit(declarations.users);
+  visit(declarations.ous);
+  visit(declarations.folders);
+  visit(declarations.grants);
+}
+
+}  // namespace postern::config
