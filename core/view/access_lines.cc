@@ -1,0 +1,318 @@
+// Folding: which lines say the same, and why a line is there.
+#include "core/view/access_lines.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <span>
+#include <unordered_map>
+
+#include "core/view/words.h"
+
+namespace postern::view {
+namespace {
+
+using access::AccessChange;
+using object::Kind;
+using plan::Action;
+using plan::Change;
+using plan::Plan;
+
+constexpr size_t kPathsInALine = 3;
+const std::string kEverything = "everything on ";
+
+std::string Joined(std::initializer_list<std::string_view> parts) {
+  std::string out;
+  for (std::string_view part : parts) {
+    out += part;
+    out += object::kKeySeparator;
+  }
+  return out;
+}
+
+// Finds the change that is the cause of a line, by what it touches.
+class Causes {
+ public:
+  explicit Causes(const Plan& plan) : plan_(plan) {
+    for (size_t i = 0; i < plan.changes.size(); ++i) Add(plan.changes[i], i);
+  }
+
+  const Change* Of(const AccessChange& line, Side side) const {
+    if (line.place.server.empty()) {
+      const Change* found = line.path.empty() ? nullptr : Find(line, {"member", line.path});
+      return found != nullptr ? found : Find(line, {"login"});
+    }
+    const bool closes = line.everything && side == Side::kLost;
+    const Change* account = Find(line, {"login"});
+    if (closes && account != nullptr) return account;
+    const std::string subject = line.through.empty() ? "account:" + line.account : line.through;
+    for (const std::string& who : {subject, "account:" + line.account, std::string("everyone")}) {
+      if (const Change* found = Lookup(Joined({line.place.target, line.place.server, "grant",
+                                               line.path, who}))) {
+        return found;
+      }
+    }
+    if (line.through.starts_with("group:")) {
+      if (const Change* found = Find(line, {"member", line.through.substr(6)})) return found;
+    }
+    return account;
+  }
+
+  // "1 account locked, 3 keys removed, 1 open session ended" for what happens to these accounts.
+  std::string Detail(const std::set<std::string>& accounts) const {
+    size_t locked = 0, deleted = 0, keys = 0, sessions = 0;
+    for (const std::string& account : accounts) {
+      const auto at = of_account_.find(account);
+      if (at == of_account_.end()) continue;
+      for (const uint32_t index : at->second) {
+        const Change& change = plan_.changes[index];
+        const bool gone = change.action == Action::kDelete || change.action == Action::kEnd;
+        if (change.kind == Kind::kSession) {
+          ++sessions;
+        } else if (change.kind == Kind::kSshKey) {
+          keys += gone;
+        } else {
+          deleted += gone;
+          locked += !gone;
+        }
+      }
+    }
+    std::string out;
+    const auto add = [&out](size_t count, std::string_view thing, std::string_view done) {
+      if (count > 0) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", Count(count, thing), done);
+    };
+    add(locked, "account", "locked");
+    add(deleted, "account", "deleted");
+    add(keys, "key", "removed");
+    add(sessions, "open session", "ended");
+    return out;
+  }
+
+ private:
+  void Add(const Change& change, size_t position) {
+    const auto index = static_cast<uint32_t>(position);
+    const std::string& target = plan_.targets[change.target].name;
+    const auto parts = object::SplitKey(change.key);
+    switch (change.kind) {
+      case Kind::kAccount:
+      case Kind::kSshKey:
+      case Kind::kSession: {
+        const std::string account = Joined({target, parts[0], parts[1]});
+        of_account_[account].push_back(index);
+        if (change.kind == Kind::kAccount) cause_[account + "login"] = index;
+        if (change.kind == Kind::kSshKey) cause_.try_emplace(account + "login", index);
+        break;
+      }
+      case Kind::kUser:
+        cause_[Joined({target, "", parts[0]}) + "login"] = index;
+        break;
+      case Kind::kGrant:
+        cause_[Joined({target, parts[0], "grant", parts[1], parts[3]})] = index;
+        break;
+      case Kind::kServerMembership:
+        cause_[Joined({target, parts[0], parts[2]}) + "member" + std::string(parts[1])] = index;
+        break;
+      case Kind::kMembership:
+        cause_[Joined({target, "", parts[1]}) + "member" + std::string(parts[0])] = index;
+        break;
+      default:
+        break;
+    }
+  }
+  const Change* Find(const AccessChange& line, std::initializer_list<std::string_view> rest) const {
+    std::string key = Joined({line.place.target, line.place.server, line.account});
+    for (std::string_view part : rest) key += part;
+    return Lookup(key);
+  }
+  const Change* Lookup(const std::string& key) const {
+    const auto at = cause_.find(key);
+    return at == cause_.end() ? nullptr : &plan_.changes[at->second];
+  }
+
+  const Plan& plan_;
+  std::unordered_map<std::string, uint32_t> cause_;
+  std::unordered_map<std::string, std::vector<uint32_t>> of_account_;
+};
+
+std::string OwnersPlace(std::string_view owner) {
+  constexpr std::string_view kGrant = "grant:";
+  return owner.starts_with(kGrant) ? std::string(owner.substr(kGrant.size())) : "";
+}
+
+std::string LossReason(const Change& change, const compile::Provenance* provenance) {
+  if (change.reason == plan::Reason::kExpired) {
+    const bool known = provenance != nullptr && provenance->until != base::kForever;
+    return known ? "its time ended " + Moment(provenance->until) : "its time is over";
+  }
+  if (change.reason == plan::Reason::kDrift || change.reason == plan::Reason::kForeign) {
+    return std::string(WhyOf(change.reason)) +
+           (change.changed_at != 0 ? ", " + Moment(change.changed_at) : "");
+  }
+  return std::string(WhyOf(change.reason));
+}
+
+// The cause's columns of a line.
+void Explain(const Plan& plan, const Causes& causes, const AccessChange& change, Side side,
+             AccessLine* line) {
+  const auto& by = side == Side::kLost ? plan.lost_by : plan.gained_by;
+  const auto at = by.find({change.identity, change.path});
+  const compile::Provenance* provenance = at == by.end() ? nullptr : &at->second;
+  const Change* cause = causes.Of(change, side);
+  if (provenance != nullptr) {
+    if (side == Side::kGained && provenance->until != base::kForever) {
+      line->until = "until " + Moment(provenance->until);
+    }
+    line->why = provenance->ticket.empty() ? provenance->reason : provenance->ticket;
+    line->place = OwnersPlace(provenance->owner);
+  }
+  if (cause == nullptr) return;
+  if (side == Side::kLost && (line->why.empty() || cause->reason == plan::Reason::kExpired)) {
+    line->why = LossReason(*cause, provenance);
+  }
+  if (side == Side::kGained && cause->reason == plan::Reason::kDrift && line->why.empty()) {
+    line->why = "was taken away by other hands";
+  }
+  if (line->place.empty()) line->place = cause->place;
+  if (line->place.empty()) line->place = OwnersPlace(cause->owner);
+}
+
+// What several lines of one identity must share to become one.
+struct LineKey {
+  std::string what;   // before the paths
+  std::string after;  // behind them
+  AccessLine cause;
+  auto operator<=>(const LineKey&) const = default;
+};
+
+struct Gathered {
+  std::vector<std::string> paths;
+  std::set<std::string> accounts;  // whose closing the line is
+  std::string server;              // of the last of them
+};
+
+std::string EffectOf(const LineKey& key, const Gathered& gathered) {
+  if (gathered.accounts.size() == 1) return "everything at " + gathered.server;
+  if (gathered.accounts.size() > 1) {
+    return "everything by " + Count(gathered.accounts.size(), "account") + " on " +
+           key.what.substr(kEverything.size());
+  }
+  if (gathered.paths.empty()) return key.what;
+  std::vector<std::string> paths = gathered.paths;
+  std::sort(paths.begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  std::string text = key.what + " on " + Some(paths, kPathsInALine);
+  if (paths.size() > kPathsInALine) text += " folders";
+  return text + key.after;
+}
+
+class Folder {
+ public:
+  Folder(const Plan& plan, Side side) : plan_(plan), side_(side), causes_(plan) {}
+
+  std::vector<AccessGroup> Fold() {
+    const auto& delta = side_ == Side::kLost ? plan_.delta.lost : plan_.delta.gained;
+    for (size_t from = 0; from < delta.size();) {
+      size_t to = from;
+      while (to < delta.size() && delta[to].identity == delta[from].identity) ++to;
+      Identity(std::span(delta).subspan(from, to - from));
+      from = to;
+    }
+    return Groups();
+  }
+
+ private:
+  void Identity(std::span<const AccessChange> changes) {
+    std::map<LineKey, Gathered> lines;
+    std::string through;
+    bool same_through = true;
+    for (const AccessChange& change : changes) {
+      if (change.through != changes.front().through) same_through = false;
+      Line(change, &lines);
+    }
+    if (same_through) through = changes.front().through;
+    std::vector<AccessLine> out;
+    for (auto& [key, gathered] : lines) {
+      AccessLine line = key.cause;
+      line.effect = EffectOf(key, gathered);
+      if (!gathered.accounts.empty()) line.detail = causes_.Detail(gathered.accounts);
+      out.push_back(std::move(line));
+    }
+    folded_[{std::move(out), through}].push_back(changes.front().identity);
+  }
+
+  void Line(const AccessChange& change, std::map<LineKey, Gathered>* lines) {
+    LineKey key;
+    Explain(plan_, causes_, change, side_, &key.cause);
+    const std::string target(ShortTarget(change.place.target));
+    if (change.place.server.empty()) {
+      key.what = change.path.empty() ? "login in " + target
+                                     : "member of " + ShortDn(change.path) + " in " + target;
+      (*lines)[key];
+      return;
+    }
+    if (change.path.empty()) {
+      key.what = "login at " + change.place.server;
+      (*lines)[key];
+      return;
+    }
+    if (change.everything && side_ == Side::kLost) {
+      // Folders under a closed account may have causes of their own; the account's says it all.
+      key.what = kEverything + target;
+      auto at = std::find_if(lines->begin(), lines->end(),
+                             [&](const auto& line) { return line.first.what == key.what; });
+      if (at == lines->end()) at = lines->try_emplace(key).first;
+      at->second.accounts.insert(AccountKey(change));
+      at->second.server = change.place.server;
+      return;
+    }
+    key.what = access::Format(change.rights);
+    if (change.depth == access::Depth::kThis) key.after = ", not below";
+    (*lines)[key].paths.push_back(change.path);
+  }
+
+  static std::string AccountKey(const AccessChange& change) {
+    return Joined({change.place.target, change.place.server, change.account});
+  }
+
+  std::vector<AccessGroup> Groups() {
+    std::vector<AccessGroup> groups;
+    for (auto& [key, identities] : folded_) {
+      AccessGroup group;
+      group.lines = key.first;
+      const Who first = WhoIs(identities.front());
+      const std::string& through = key.second;
+      if (identities.size() == 1) {
+        group.name = first.name;
+        group.type = first.type;
+      } else if (through.starts_with("group:")) {
+        group.name = through.substr(6);
+        group.type = CountWho({identities.begin(), identities.end()});
+      } else {
+        group.name = first.name;
+        group.type = fmt::format("and {} more", Thousands(identities.size() - 1));
+      }
+      group.identities = std::move(identities);
+      groups.push_back(std::move(group));
+    }
+    std::sort(groups.begin(), groups.end(), [](const AccessGroup& a, const AccessGroup& b) {
+      return a.identities.front() < b.identities.front();
+    });
+    return groups;
+  }
+
+  const Plan& plan_;
+  const Side side_;
+  const Causes causes_;
+  // (lines, through) -> identities
+  std::map<std::pair<std::vector<AccessLine>, std::string>, std::vector<std::string>> folded_;
+};
+
+}  // namespace
+
+std::vector<AccessGroup> FoldAccess(const Plan& plan, Side side) {
+  return Folder(plan, side).Fold();
+}
+
+}  // namespace postern::view

@@ -1,0 +1,191 @@
+#include "core/view/drift.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/diag/text.h"
+#include "core/view/plan_json.h"
+#include "core/view/plan_parts.h"
+#include "core/view/words.h"
+
+namespace postern::view {
+namespace {
+
+using plan::Drift;
+using plan::Plan;
+
+constexpr size_t kLabelWidth = 13;
+
+struct Tally {
+  size_t changed = 0, foreign = 0, missing = 0, other = 0;
+};
+
+std::string TallyText(const Tally& tally) {
+  std::string out;
+  const auto add = [&out](size_t count, std::string_view word) {
+    if (count > 0) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", Thousands(count), word);
+  };
+  add(tally.changed, "changed");
+  add(tally.missing, "missing");
+  add(tally.foreign, "foreign");
+  add(tally.other, "not computable");
+  return out.empty() ? "clean" : out;
+}
+
+// More access first, then less, then what is foreign or has no effect on access.
+int Rank(const Drift& drift) {
+  if (drift.effect == Drift::Effect::kMore) return 0;
+  if (drift.effect == Drift::Effect::kLess) return 1;
+  if (drift.type == Drift::Type::kForeign) return 2;
+  return drift.effect == Drift::Effect::kUnknown ? 3 : 4;
+}
+
+std::string_view Label(const Drift& drift) {
+  if (drift.type == Drift::Type::kForeign) return "foreign";
+  switch (drift.effect) {
+    case Drift::Effect::kMore:
+      return "more access";
+    case Drift::Effect::kLess:
+      return "less access";
+    case Drift::Effect::kUnknown:
+      return "unknown";
+    case Drift::Effect::kEqual:
+      break;
+  }
+  return "same access";
+}
+
+Paint PaintOf(const Drift& drift) {
+  if (drift.effect == Drift::Effect::kMore) return Paint::kLess;  // red: it should not be there
+  return drift.effect == Drift::Effect::kEqual ? Paint::kDim : Paint::kWarn;
+}
+
+std::vector<std::string> DriftLines(const Drift& drift, size_t who_width, const Style& style) {
+  const std::string who = Cut(Safe(WhoIs(drift.who).name, style), 28, style);
+  const std::string head = "  " + Painted(PaintOf(drift), Pad(Label(drift), kLabelWidth), style) +
+                           Pad(who, who_width) + "  ";
+  const size_t indent = 2 + kLabelWidth + who_width + 2;
+  const size_t room = std::max<size_t>(style.width > indent ? style.width - indent : 0, 20);
+  const std::string what =
+      drift.what.empty() ? object::Describe(drift.kind, drift.key) : drift.what;
+  std::vector<std::string> lines;
+  for (const std::string& piece : Wrap(Safe(what, style), room)) {
+    lines.push_back((lines.empty() ? head : std::string(indent, ' ')) + piece);
+  }
+  const std::string by =
+      Safe(ChangedBy(drift.changed_by, drift.changed_at, drift.how_known), style);
+  const size_t used = static_cast<size_t>(diag::WidthOf(Safe(what, style)));
+  if (lines.size() == 1 && used + 2 + by.size() <= room) {
+    lines.back() += "  " + Painted(Paint::kDim, by, style);
+  } else {
+    for (const std::string& piece : Wrap(by, room)) {
+      lines.push_back(std::string(indent, ' ') + Painted(Paint::kDim, piece, style));
+    }
+  }
+  if (!drift.note.empty()) {
+    for (const std::string& piece : Wrap(Safe(drift.note, style), room)) {
+      lines.push_back(std::string(indent, ' ') + piece);
+    }
+  }
+  return lines;
+}
+
+Section Targets(const Plan& plan, bool detail, const Style& style) {
+  std::vector<Tally> tallies(plan.targets.size());
+  for (const Drift& drift : plan.drift) {
+    Tally& tally = tallies[drift.target];
+    switch (drift.type) {
+      case Drift::Type::kForeign:
+        ++tally.foreign;
+        break;
+      case Drift::Type::kMissing:
+        ++tally.missing;
+        break;
+      case Drift::Type::kNotComputable:
+        ++tally.other;
+        break;
+      default:
+        ++tally.changed;
+    }
+  }
+  Section section;
+  section.more = "targets: postern drift --detail";
+  size_t width = 0;
+  for (const auto& target : plan.targets) width = std::max(width, ShortTarget(target.name).size());
+  width = std::min<size_t>(width, 28);
+  std::vector<size_t> order(plan.targets.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_partition(order.begin(), order.end(), [&](size_t i) {
+    return StateOf(plan.targets[i]) != "complete" || TallyText(tallies[i]) != "clean";
+  });
+  for (const size_t i : order) {
+    if (!detail && section.blocks.size() == 12) break;
+    const plan::TargetSummary& target = plan.targets[i];
+    std::string text = target.reached ? TallyText(tallies[i]) : StateOf(target);
+    if (target.reached && StateOf(target) != "complete") text += "; " + StateOf(target);
+    const std::string name = Cut(Safe(ShortTarget(target.name), style), width, style);
+    section.blocks.push_back(
+        {Cut(Pad(name, width) + "  " + Safe(text, style), style.width, style)});
+  }
+  section.unseen = plan.targets.size() - section.blocks.size();
+  return section;
+}
+
+}  // namespace
+
+std::string_view EffectName(Drift::Effect effect) {
+  constexpr std::string_view kNames[] = {"more", "less", "equal", "unknown"};
+  return kNames[static_cast<size_t>(effect)];
+}
+
+std::string_view TypeName(Drift::Type type) {
+  constexpr std::string_view kNames[] = {"changed", "missing", "foreign", "replaced",
+                                         "not-computable"};
+  return kNames[static_cast<size_t>(type)];
+}
+
+std::string RenderDrift(const Plan& plan, bool detail, int exit_code, const Style& style) {
+  std::vector<const Drift*> order;
+  for (const Drift& drift : plan.drift) order.push_back(&drift);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Drift* a, const Drift* b) { return Rank(*a) < Rank(*b); });
+  if (!detail && order.size() > kScreenLines) order.resize(kScreenLines);
+  size_t width = 0;
+  for (const Drift* drift : order) {
+    width = std::max(width, static_cast<size_t>(diag::WidthOf(
+                                Cut(Safe(WhoIs(drift->who).name, style), 28, style))));
+  }
+  Section findings;
+  findings.more = "findings: postern drift --detail";
+  for (const Drift* drift : order) findings.blocks.push_back(DriftLines(*drift, width, style));
+  findings.unseen = plan.drift.size() - order.size();
+
+  std::string out;
+  PrintSections({Targets(plan, detail, style), findings}, detail ? 0 : kScreenLines - 4, &out);
+  if (!plan.open_intents.empty()) {
+    out += fmt::format("An interrupted apply left {} open: what they touch may be half done.\n",
+                       Count(plan.open_intents.size(), "step"));
+  }
+  if (plan.drift.empty()) {
+    out += plan.observed_all() ? "No drift: what is live is what was applied last.\n"
+                               : "No drift on what was observed; the rest could not be judged.\n";
+  } else {
+    out += "postern plan shows how it would be healed.\n";
+  }
+  if (exit_code != 0) out += fmt::format("Exit {}.\n", exit_code);
+  return out;
+}
+
+void WriteDriftJson(const Plan& plan, std::ostream& out) {
+  JsonWriter json(out);
+  json.Object().Field("format_version", "1.0").TimeField("as_of", plan.as_of);
+  json.Field("generation", plan.generation).Field("observed_all", plan.observed_all());
+  json.Key("targets").Array();
+  for (const plan::TargetSummary& target : plan.targets) WriteTarget(json, target);
+  json.End().Key("drift").Array();
+  for (const Drift& drift : plan.drift) WriteDrift(json, plan, drift);
+  json.End().Field("open_intents", plan.open_intents.size()).End();
+}
+
+}  // namespace postern::view

@@ -1,0 +1,320 @@
+#include "core/view/plan_parts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "core/view/words.h"
+
+namespace postern::view {
+namespace {
+
+using plan::Change;
+using plan::Phase;
+using plan::Plan;
+using plan::TargetSummary;
+
+// Text wrapped behind a sign, further lines indented under it.
+std::vector<std::string> Item(std::string_view sign, Paint paint, const std::string& text,
+                              const std::string& tail, const Style& style) {
+  std::vector<std::string> lines;
+  const std::string head = "  " + std::string(sign) + " ";
+  const std::string blank(head.size(), ' ');
+  const size_t room = style.width - head.size();
+  for (const std::string& piece : Wrap(text, room)) {
+    lines.push_back(lines.empty() ? "  " + Painted(paint, sign, style) + " " + piece
+                                  : blank + piece);
+  }
+  if (!tail.empty()) {
+    for (const std::string& piece : Wrap(tail, room)) {
+      const bool fits = lines.size() == 1 && text.size() + 2 + tail.size() <= room;
+      if (fits) {
+        lines.back() += "  " + Painted(Paint::kPlace, piece, style);
+      } else {
+        lines.push_back(blank + Painted(Paint::kPlace, piece, style));
+      }
+    }
+  }
+  return lines;
+}
+
+std::string KindsOf(const Plan& plan) {
+  std::map<object::Kind, size_t> kinds;
+  for (const Change& change : plan.changes) ++kinds[change.kind];
+  std::vector<std::pair<size_t, object::Kind>> order;
+  for (const auto& [kind, count] : kinds) order.push_back({count, kind});
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string out;
+  for (const auto& [count, kind] : order) {
+    out += (out.empty() ? "" : ", ") + CountKind(count, kind);
+  }
+  return out;
+}
+
+std::string PhasesOf(const Plan& plan) {
+  size_t counts[8] = {};
+  for (const plan::Step& step : plan.steps) ++counts[static_cast<size_t>(step.phase)];
+  std::string out;
+  for (const Phase phase : plan::kPhases) {
+    const size_t count = counts[static_cast<size_t>(phase)];
+    if (count == 0) continue;
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", Thousands(count), plan::NameOf(phase));
+  }
+  return out;
+}
+
+// "3 of 214 people on edge lose access" for each target where somebody does.
+std::string LossesByTarget(const Plan& plan) {
+  std::map<std::string, std::set<std::string_view>> losers;
+  for (const auto& line : plan.delta.lost) losers[line.place.target].insert(line.identity);
+  std::string out;
+  for (const TargetSummary& target : plan.targets) {
+    const auto at = losers.find(target.name);
+    if (at == losers.end()) continue;
+    const size_t lose = at->second.size();
+    out += out.empty() ? "" : ", ";
+    out += target.people >= lose
+               ? fmt::format("{} of {} on {} lose something", Thousands(lose),
+                             Count(target.people, "identity", "identities"), ShortTarget(target.name))
+               : fmt::format("{} on {} lose something", Thousands(lose), ShortTarget(target.name));
+  }
+  return out;
+}
+
+std::vector<std::string> NextCommands(const Plan& plan, const PlanOptions& options) {
+  std::vector<std::string> commands;
+  if (plan.empty() || options.applying) return commands;
+  const std::string file = options.plan_file.empty() ? "" : " " + options.plan_file;
+  if (!options.detail) commands.push_back("postern show" + file + " --detail");
+  if (plan.refusals.empty()) commands.push_back("postern apply" + file);
+  return commands;
+}
+
+}  // namespace
+
+std::string StateOf(const TargetSummary& target) {
+  if (!target.reached) {
+    return "not observed" + (target.error.empty() ? std::string() : ": " + target.error);
+  }
+  std::string state =
+      target.incomplete.empty() ? "complete" : "incomplete: " + Some(target.incomplete, 1);
+  if (target.unreadable_fields > 0) {
+    state += ", " + Count(target.unreadable_fields, "field") + " unreadable";
+  }
+  return state;
+}
+
+std::string CountsOf(const TargetSummary& target, size_t most) {
+  std::vector<std::pair<uint64_t, std::string>> order;
+  for (const auto& [kind, count] : target.counts) {
+    if (count > 0) order.push_back({count, kind});
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string out;
+  for (size_t i = 0; i < order.size() && i < most; ++i) {
+    const object::KindTable* kind = object::FindKind(order[i].second);
+    out += out.empty() ? "" : ", ";
+    out += kind != nullptr ? CountKind(order[i].first, kind->kind)
+                           : Count(order[i].first, order[i].second);
+  }
+  return out;
+}
+
+Section ObservedSection(const Plan& plan, bool detail, const Style& style) {
+  Section section;
+  section.more = "targets: postern show --detail";
+  const size_t most = detail ? SIZE_MAX : 6;
+  // What wasn't observed comes first: it decides what can be said at all.
+  std::vector<const TargetSummary*> order;
+  for (const TargetSummary& target : plan.targets) order.push_back(&target);
+  std::stable_partition(order.begin(), order.end(), [](const TargetSummary* target) {
+    return !target->reached || !target->incomplete.empty();
+  });
+  Table table;
+  size_t shown = 0;
+  for (const TargetSummary* target : order) {
+    if (shown == most) break;
+    ++shown;
+    const std::string product =
+        target->product + (detail && !target->version.empty() ? " " + target->version : "");
+    table.Row({shown == 1 ? "Observed" : "", std::string(ShortTarget(target->name)), product,
+               CountsOf(*target, detail ? SIZE_MAX : style.width >= 90 ? 2 : 1),
+               target->reached ? base::FormatDuration(target->took) : "", StateOf(*target)});
+  }
+  const std::string text = table.Print(style);
+  for (size_t from = 0; from < text.size();) {
+    const size_t end = text.find('\n', from);
+    section.blocks.push_back({text.substr(from, end - from)});
+    from = end + 1;
+  }
+  section.unseen = plan.targets.size() - shown;
+  return section;
+}
+
+std::vector<std::string> TitleLines(const Plan& plan, const Style& style) {
+  std::vector<std::string> parts;
+  parts.push_back("Plan " + plan::ShortName(plan));
+  if (!plan.revision.empty()) parts.push_back("commit " + Safe(plan.revision.substr(0, 7), style));
+  parts.push_back((plan.as_of_given ? "for " : "as of ") + base::FormatHuman(plan.as_of) +
+                  (plan.as_of_given ? " (--as-of)" : ""));
+  std::string line = Painted(Paint::kBold, parts[0], style);
+  for (size_t i = 1; i < parts.size(); ++i) line += fmt::format(" {} {}", style.dot(), parts[i]);
+  std::vector<std::string> lines{line};
+  if (!plan.open_intents.empty()) {
+    lines.push_back(Painted(
+        Paint::kWarn,
+        fmt::format("An interrupted apply left {} open; the next apply reads what became of {}.",
+                    Count(plan.open_intents.size(), "step"),
+                    plan.open_intents.size() == 1 ? "it" : "them"),
+        style));
+  }
+  return lines;
+}
+
+Section LookSection(const Plan& plan, bool detail, const Style& style) {
+  Section section;
+  if (plan.looks.empty()) return section;
+  section.heading = Painted(Paint::kBold, "Needs a look", style);
+  section.more = "to look at: postern show --detail";
+  for (const plan::Look& look : plan.looks) {
+    if (!detail && section.blocks.size() == kScreenLines) break;
+    std::string tail = Safe(look.detail, style);
+    if (!look.place.empty()) tail += (tail.empty() ? "" : "  ") + Safe(look.place, style);
+    section.blocks.push_back(Item("!", Paint::kWarn, Safe(look.what, style), tail, style));
+  }
+  section.unseen = plan.looks.size() - section.blocks.size();
+  return section;
+}
+
+Section RefusalSection(const Plan& plan, const Style& style) {
+  Section section;
+  if (plan.refusals.empty()) return section;
+  section.heading = Painted(Paint::kLess, "Refused by a limit", style) + ": nothing is applied";
+  section.more = "refusals: postern plan --json";
+  for (const plan::Refusal& refusal : plan.refusals) {
+    const bool named = refusal.place.empty() || refusal.text.find(refusal.place) != std::string::npos;
+    section.blocks.push_back(Item("!", Paint::kLess, Safe(refusal.text, style),
+                                  named ? "" : Safe(refusal.place, style), style));
+  }
+  return section;
+}
+
+Section HeldSection(const Plan& plan, bool detail, const Style& style) {
+  Section section;
+  // Many objects are held for one reason: a server that can't be read.
+  std::map<std::string, std::vector<std::string>> by_reason;
+  for (const Change& change : plan.changes) {
+    if (!change.held.empty()) {
+      by_reason[change.held].push_back(object::Describe(change.kind, change.key));
+    }
+  }
+  if (by_reason.empty()) return section;
+  section.heading = Painted(Paint::kBold, "Held", style) + " " + style.dot() + " " +
+                    Count(plan.held(), "change") + ", nothing is done about " +
+                    (plan.held() == 1 ? "it" : "them") + " now";
+  section.more = "reasons: postern show --detail";
+  for (const auto& [reason, objects] : by_reason) {
+    const std::string text = Safe(Some(objects, detail ? objects.size() : 2), style);
+    section.blocks.push_back(Item("~", Paint::kWarn, text, Safe(reason, style), style));
+  }
+  return section;
+}
+
+std::vector<std::string> ChangeLines(const Change& change, const Style& style) {
+  const std::string_view sign = PastWord(change.action);
+  const Paint paint = sign == "+" ? Paint::kMore : sign[0] == '-' ? Paint::kLess : Paint::kWarn;
+  std::string text = fmt::format("{} {}", plan::NameOf(change.action),
+                                 object::Describe(change.kind, change.key));
+  if (!change.old_key.empty()) text += " (was " + object::Describe(change.kind, change.old_key) + ")";
+  std::string tail(WhyOf(change.reason));
+  if (change.changed_at != 0 || !change.changed_by.empty()) {
+    tail += "; " + ChangedBy(change.changed_by, change.changed_at, change.how_known);
+  }
+  if (change.retired_at != 0) tail += "; locked since " + Moment(change.retired_at);
+  if (!change.place.empty()) tail += "  " + change.place;
+  std::vector<std::string> lines =
+      Item(sign, paint, Safe(text, style), Safe(tail, style), style);
+  for (const object::FieldDifference& field : change.fields) {
+    const auto value = [&](bool has, const std::string& raw) {
+      if (!has) return std::string("(not set)");
+      return field.secret ? std::string("(secret)") : ValueText(change.kind, field.name, raw);
+    };
+    lines.push_back("        " + Safe(field.name, style) + ": " +
+                    Safe(value(field.has_before, field.before), style) + " " + style.arrow() + " " +
+                    Safe(value(field.has_after, field.after), style));
+  }
+  if (change.fields.empty() && change.action == plan::Action::kCreate) {
+    for (const std::string& line : BodyLines(change.kind, change.after)) {
+      lines.push_back("        " + Safe(line, style));
+    }
+  }
+  if (!change.held.empty()) lines.push_back("        held: " + Safe(change.held, style));
+  return lines;
+}
+
+Section ChangeSection(const Plan& plan, const Style& style) {
+  Section section;
+  if (plan.changes.empty()) return section;
+  section.heading = Painted(Paint::kBold, "Objects", style);
+  uint32_t target = UINT32_MAX;
+  for (const Change& change : plan.changes) {
+    std::vector<std::string> lines;
+    if (change.target != target) {
+      target = change.target;
+      lines.push_back(" " + Safe(plan.targets[target].name, style));
+    }
+    for (std::string& line : ChangeLines(change, style)) lines.push_back(std::move(line));
+    section.blocks.push_back(std::move(lines));
+  }
+  return section;
+}
+
+std::string CountChanges(const Plan& plan) {
+  if (plan.changes.empty()) return "no changes";
+  std::string text = Count(plan.changes.size(), "change") + ": " + KindsOf(plan);
+  const std::string phases = PhasesOf(plan);
+  if (!phases.empty()) text += ". Steps: " + phases;
+  return text + ".";
+}
+
+std::string SummaryLine(const Plan& plan) {
+  std::set<std::string> lose, gain;
+  for (const auto& line : plan.delta.lost) lose.insert(line.identity);
+  for (const auto& line : plan.delta.gained) gain.insert(line.identity);
+  if (plan.empty()) return "nothing to do";
+  std::string text = Count(plan.changes.size(), "change");
+  text += lose.empty() ? "; nobody loses access" : "; " + CountWho(lose) + " lose" +
+                                                       (lose.size() == 1 ? "s" : "") + " access";
+  text += gain.empty() ? "; nobody gains access" : "; " + CountWho(gain) + " gain" +
+                                                       (gain.size() == 1 ? "s" : "") + " access";
+  return text;
+}
+
+std::vector<std::string> FooterLines(const Plan& plan, const PlanOptions& options,
+                                     const Style& style) {
+  std::vector<std::string> lines;
+  if (plan.empty()) {
+    lines.push_back(plan.observed_all()
+                        ? "Nothing to do: what is live is what is declared."
+                        : "Nothing to do on what was observed; the rest could not be judged.");
+    return lines;
+  }
+  std::string counts = CountChanges(plan);
+  if (plan.refusals.empty()) {
+    const std::string losses = LossesByTarget(plan);
+    counts += losses.empty() ? "" : " Limits hold: " + losses + ".";
+  }
+  lines = Wrap(Safe(counts, style), style.width);
+  std::string next;
+  for (const std::string& command : NextCommands(plan, options)) {
+    next += (next.empty() ? "" : fmt::format(" {} ", style.dot())) + Safe(command, style);
+  }
+  if (!next.empty()) lines.push_back(Painted(Paint::kBold, next, style));
+  return lines;
+}
+
+}  // namespace postern::view

@@ -1,0 +1,55 @@
+#include "core/view/plan_text.h"
+
+#include "core/view/access_lines.h"
+#include "core/view/plan_parts.h"
+#include "core/view/words.h"
+
+namespace postern::view {
+namespace {
+
+using plan::Plan;
+
+Section NoAccessChanges(const Plan& plan, const Section& lost, const Section& gained) {
+  Section section;
+  if (plan.empty() || !lost.blocks.empty() || !gained.blocks.empty()) return section;
+  section.heading = "Nobody loses or gains access.";
+  return section;
+}
+
+size_t LinesOf(const std::string& text) {
+  size_t lines = 0;
+  for (const char c : text) lines += c == '\n';
+  return lines;
+}
+
+}  // namespace
+
+std::string RenderPlan(const Plan& plan, const PlanOptions& options, const Style& style) {
+  std::string head;
+  PrintSections({ObservedSection(plan, options.detail, style)}, 0, &head);
+  if (!head.empty()) head += '\n';
+  for (const std::string& line : TitleLines(plan, style)) head += line + "\n";
+  std::string foot;
+  for (const std::string& line : FooterLines(plan, options, style)) foot += line + "\n";
+
+  std::vector<Section> sections;
+  sections.push_back(RefusalSection(plan, style));
+  sections.push_back(
+      AccessSection(FoldAccess(plan, Side::kLost), Side::kLost, options.detail, style));
+  sections.push_back(
+      AccessSection(FoldAccess(plan, Side::kGained), Side::kGained, options.detail, style));
+  sections.push_back(NoAccessChanges(plan, sections[1], sections[2]));
+  sections.push_back(HeldSection(plan, options.detail, style));
+  sections.push_back(LookSection(plan, options.detail, style));
+  if (options.detail) sections.push_back(ChangeSection(plan, style));
+
+  const size_t taken = LinesOf(head) + LinesOf(foot) + 2;  // and a blank line on either side
+  const size_t room = options.detail ? 0 : kScreenLines - std::min(taken, kScreenLines - 12);
+  std::string body;
+  PrintSections(sections, room, &body);
+  std::string out = head + "\n" + body;
+  if (!body.empty()) out += "\n";
+  return out + foot;
+}
+
+}  // namespace postern::view
