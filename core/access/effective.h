@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -38,6 +39,10 @@ struct AccountState {
   bool open() const { return exists && enabled && (password || keys > 0); }
   bool operator==(const AccountState&) const = default;
 };
+
+// Union of the rights of the rows that cover `path` itself and its direct entries, or (deeper) what
+// lies below those.
+Rights Covered(std::span<const GrantRow> rows, std::string_view path, bool deeper);
 
 // One server's access as rules. Mutable, so that the invariant checker can play steps into it.
 class ServerWorld {

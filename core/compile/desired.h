@@ -92,6 +92,11 @@ using Products = std::map<std::string, const access::Product*, std::less<>>;
 Desired Compile(const config::Declarations& declarations, const diag::Sources& sources,
                 const Products& products, const Facts& facts);
 
+// "account:acme-in (partner:acme)": the ledger keeps whom an account was for, so that a plan can
+// name who loses access when the declaration is gone. IdentityInOwner is empty where there is none.
+std::string OwnerOf(const std::string& address, const std::string& identity);
+std::string_view IdentityInOwner(std::string_view owner);
+
 // Target name of a server's host: "host:edge". Empty: no such server.
 std::string TargetOfServer(const config::Declarations& declarations, std::string_view server);
 

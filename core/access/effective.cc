@@ -1,0 +1,213 @@
+#include "core/access/effective.h"
+
+#include <algorithm>
+
+#include "core/object/wire_fields.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::access {
+namespace {
+
+using object::Kind;
+
+std::set<std::string> const kNone;
+
+template <class Map>
+const std::set<std::string>& SetIn(const Map& map, std::string_view name) {
+  const auto at = map.find(name);
+  return at == map.end() ? kNone : at->second;
+}
+
+template <class Map>
+void SetMember(Map& map, std::string_view set, std::string_view element, bool present) {
+  if (present) {
+    map[std::string(set)].insert(std::string(element));
+    return;
+  }
+  const auto at = map.find(set);
+  if (at == map.end()) return;
+  at->second.erase(std::string(element));
+  if (at->second.empty()) map.erase(at);
+}
+
+Place PlaceOf(std::string_view target, std::string_view server) {
+  return {std::string(target), std::string(server)};
+}
+
+bool IsDirectoryKind(Kind kind) {
+  return kind == Kind::kUser || kind == Kind::kMembership || kind == Kind::kDirectoryGroup ||
+         kind == Kind::kOu;
+}
+
+}  // namespace
+
+void ServerWorld::Put(Kind kind, std::string_view key, std::string_view body, bool present) {
+  const auto parts = object::SplitKey(key);
+  if (kind == Kind::kAccount) {
+    AccountState& state = accounts_[std::string(parts[1])];
+    const uint32_t keys = state.keys;
+    state = {};
+    state.keys = keys;
+    if (present) {
+      const auto account = object::DecodeAs<kinds::Account>(body);
+      state.exists = true;
+      state.enabled = account.enabled();
+      state.password = !account.password().empty();
+      state.home = account.home();
+    }
+  } else if (kind == Kind::kSshKey) {
+    uint32_t& keys = accounts_[std::string(parts[1])].keys;
+    if (present) {
+      ++keys;
+    } else if (keys > 0) {
+      --keys;
+    }
+  } else if (kind == Kind::kServerMembership) {
+    SetMember(members_, parts[1], parts[2], present);
+    SetMember(groups_of_, parts[2], parts[1], present);
+  } else if (kind == Kind::kGrant) {
+    const auto depth = ParseDepth(parts[2]).value_or(Depth::kSubtree);
+    const auto subject = ParseSubject(parts[3]);
+    if (!subject) return;
+    const std::pair<std::string, uint8_t> cell(parts[1], static_cast<uint8_t>(depth));
+    if (present) {
+      rows_[cell][*subject] = Rights(object::DecodeAs<kinds::Grant>(body).rights());
+      rows_of_[*subject].insert(cell);
+    } else if (const auto at = rows_.find(cell); at != rows_.end()) {
+      at->second.erase(*subject);
+      if (at->second.empty()) rows_.erase(at);
+      rows_of_[*subject].erase(cell);
+    }
+  }
+}
+
+const AccountState* ServerWorld::FindAccount(std::string_view login) const {
+  const auto at = accounts_.find(login);
+  return at == accounts_.end() ? nullptr : &at->second;
+}
+
+std::vector<std::string> ServerWorld::Members(std::string_view group) const {
+  const auto& members = SetIn(members_, group);
+  return {members.begin(), members.end()};
+}
+
+const std::set<std::string>& ServerWorld::GroupsOf(std::string_view login) const {
+  return SetIn(groups_of_, login);
+}
+
+std::vector<std::string> ServerWorld::LoginsOf(const Subject& subject) const {
+  switch (subject.type) {
+    case Subject::Type::kAccount:
+      return {subject.name};
+    case Subject::Type::kGroup:
+      return Members(subject.name);
+    case Subject::Type::kEveryone:
+      break;
+  }
+  std::vector<std::string> all;
+  for (const auto& [login, state] : accounts_) all.push_back(login);
+  return all;
+}
+
+std::vector<GrantRow> ServerWorld::RowsOf(std::string_view login) const {
+  std::vector<GrantRow> rows;
+  const auto collect = [&](const Subject& subject) {
+    const auto at = rows_of_.find(subject);
+    if (at == rows_of_.end()) return;
+    for (const auto& cell : at->second) {
+      rows.push_back(
+          {cell.first, static_cast<Depth>(cell.second), subject, rows_.at(cell).at(subject)});
+    }
+  };
+  collect({Subject::Type::kAccount, std::string(login)});
+  for (const std::string& group : GroupsOf(login)) collect({Subject::Type::kGroup, group});
+  collect({Subject::Type::kEveryone, ""});
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+Rights ServerWorld::RightsAt(std::string_view login, std::string_view path, bool deeper) const {
+  const AccountState* state = FindAccount(login);
+  if (state == nullptr || !state->open()) return {};
+  return Covered(RowsOf(login), path, deeper);
+}
+
+Rights Covered(std::span<const GrantRow> rows, std::string_view path, bool deeper) {
+  Rights rights;
+  for (const GrantRow& row : rows) {
+    if (!IsWithin(path, row.path)) continue;
+    // depth `this` ends at the direct entries.
+    const bool near = !deeper && (row.path == path || ParentOf(path) == row.path);
+    if (row.depth == Depth::kSubtree || near) rights |= row.rights;
+  }
+  return rights;
+}
+
+void DirectoryWorld::Put(Kind kind, std::string_view key, std::string_view body, bool present) {
+  if (kind == Kind::kUser) {
+    if (!present) {
+      users_.erase(std::string(key));
+      return;
+    }
+    const auto user = object::DecodeAs<kinds::User>(body);
+    users_[std::string(key)] = !user.has_enabled() || user.enabled();
+  } else if (kind == Kind::kMembership) {
+    const auto parts = object::SplitKey(key);
+    SetMember(groups_of_, parts[1], parts[0], present);
+  }
+}
+
+bool DirectoryWorld::CanLogIn(std::string_view user) const {
+  const auto at = users_.find(user);
+  return at != users_.end() && at->second;
+}
+
+const std::set<std::string>& DirectoryWorld::GroupsOf(std::string_view user) const {
+  return SetIn(groups_of_, user);
+}
+
+bool DirectoryWorld::IsMember(std::string_view group, std::string_view user) const {
+  return GroupsOf(user).contains(std::string(group));
+}
+
+void World::Put(std::string_view target, Kind kind, std::string_view key, std::string_view body,
+                bool present) {
+  if (!object::TableOf(kind).bears_access) return;
+  if (IsDirectoryKind(kind)) {
+    directories[std::string(target)].Put(kind, key, body, present);
+  } else {
+    servers[PlaceOf(target, object::SplitKey(key)[0])].Put(kind, key, body, present);
+  }
+}
+
+void Touch(std::string_view target, Kind kind, std::string_view key, const World& before,
+           const World& after, Touched* touched) {
+  if (!object::TableOf(kind).bears_access) return;
+  const auto parts = object::SplitKey(key);
+  if (kind == Kind::kUser) {
+    touched->accounts.insert({PlaceOf(target, ""), std::string(key)});
+    return;
+  }
+  if (kind == Kind::kMembership) {
+    touched->accounts.insert({PlaceOf(target, ""), std::string(parts[1])});
+    return;
+  }
+  const Place place = PlaceOf(target, parts[0]);
+  if (kind == Kind::kAccount || kind == Kind::kSshKey || kind == Kind::kSession) {
+    touched->accounts.insert({place, std::string(parts[1])});
+  } else if (kind == Kind::kServerMembership) {
+    touched->accounts.insert({place, std::string(parts[2])});
+  } else if (kind == Kind::kGrant) {
+    const auto subject = ParseSubject(parts[3]);
+    if (!subject) return;
+    for (const World* world : {&before, &after}) {
+      const auto at = world->servers.find(place);
+      if (at == world->servers.end()) continue;
+      for (std::string& login : at->second.LoginsOf(*subject)) {
+        touched->accounts.insert({place, std::move(login)});
+      }
+    }
+  }
+}
+
+}  // namespace postern::access

@@ -1,0 +1,172 @@
+#include "core/access/invariants.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace postern::access {
+namespace {
+
+using object::Kind;
+
+// What one account may do at the places its rows name: enough to compare three worlds.
+using Held = std::map<std::pair<std::string, bool>, Rights>;
+
+Held HeldBy(const World& world, const Place& place, const std::string& account,
+            const std::set<std::pair<std::string, bool>>& cells) {
+  Held held;
+  if (place.server.empty()) {
+    const auto at = world.directories.find(place.target);
+    if (at == world.directories.end()) return held;
+    if (at->second.CanLogIn(account)) held[{"login", false}] = Rights::All();
+    for (const std::string& group : at->second.GroupsOf(account)) {
+      held[{group, false}] = Rights::All();
+    }
+    return held;
+  }
+  const auto at = world.servers.find(place);
+  if (at == world.servers.end()) return held;
+  const AccountState* state = at->second.FindAccount(account);
+  if (state == nullptr || !state->open()) return held;
+  const auto rows = at->second.RowsOf(account);
+  for (const auto& cell : cells) held[cell] = Covered(rows, cell.first, cell.second);
+  return held;
+}
+
+void CellsIn(const World& world, const Place& place, const std::string& account,
+             std::set<std::pair<std::string, bool>>* cells) {
+  const auto at = world.servers.find(place);
+  if (at == world.servers.end()) return;
+  for (const GrantRow& row : at->second.RowsOf(account)) {
+    cells->insert({row.path, false});
+    cells->insert({row.path, true});
+  }
+}
+
+// True when `left` holds something that neither `a` nor `b` does; says what.
+bool Exceeds(const Held& left, const Held& a, const Held& b, std::string* what) {
+  for (const auto& [cell, rights] : left) {
+    Rights allowed;
+    for (const Held* held : {&a, &b}) {
+      if (const auto at = held->find(cell); at != held->end()) allowed |= at->second;
+    }
+    if (allowed.Includes(rights)) continue;
+    *what = Format(rights - allowed) + " on " + cell.first;
+    return true;
+  }
+  return false;
+}
+
+class Judge {
+ public:
+  Judge(const World& before, const World& after) : before_(before), after_(after), now_(before) {}
+
+  std::vector<Violation> Run(std::span<const OrderedStep> steps) {
+    for (const OrderedStep& step : steps) Play(step);
+    CheckComponents(steps);
+    return std::move(violations_);
+  }
+
+ private:
+  struct Effect {
+    bool adds = false, removes = false;
+  };
+
+  std::vector<std::pair<Place, std::string>> Affected(const OrderedStep& step) const {
+    const auto parts = object::SplitKey(step.key);
+    const Place server{step.target, std::string(parts[0])};
+    switch (step.kind) {
+      case Kind::kUser:
+        return {{{step.target, ""}, step.key}};
+      case Kind::kMembership:
+        return {{{step.target, ""}, std::string(parts[1])}};
+      case Kind::kAccount:
+      case Kind::kSshKey:
+        return {{server, std::string(parts[1])}};
+      case Kind::kServerMembership:
+        return {{server, std::string(parts[2])}};
+      case Kind::kGrant: {
+        std::vector<std::pair<Place, std::string>> affected;
+        const auto subject = ParseSubject(parts[3]);
+        const auto world = now_.servers.find(server);
+        if (!subject || world == now_.servers.end()) return affected;
+        for (const std::string& login : world->second.LoginsOf(*subject)) {
+          affected.emplace_back(server, login);
+        }
+        return affected;
+      }
+      default:
+        return {};
+    }
+  }
+
+  void Play(const OrderedStep& step) {
+    const auto affected = Affected(step);
+    std::vector<std::set<std::pair<std::string, bool>>> cells(affected.size());
+    std::vector<Held> was(affected.size());
+    for (size_t i = 0; i < affected.size(); ++i) {
+      for (const World* world : {&before_, &after_, static_cast<const World*>(&now_)}) {
+        CellsIn(*world, affected[i].first, affected[i].second, &cells[i]);
+      }
+      // The step's own path too: a row that appears for the first time.
+      if (step.kind == Kind::kGrant) {
+        const std::string path(object::SplitKey(step.key)[1]);
+        cells[i].insert({path, false});
+        cells[i].insert({path, true});
+      }
+      was[i] = HeldBy(now_, affected[i].first, affected[i].second, cells[i]);
+    }
+    now_.Put(step.target, step.kind, step.key, step.after, !step.after.empty());
+    Effect effect;
+    for (size_t i = 0; i < affected.size(); ++i) {
+      Compare(step, affected[i].first, affected[i].second, cells[i], was[i], &effect);
+    }
+    effects_.push_back(effect);
+  }
+
+  void Compare(const OrderedStep& step, const Place& place, const std::string& account,
+               const std::set<std::pair<std::string, bool>>& cells, const Held& was,
+               Effect* effect) {
+    const Held is = HeldBy(now_, place, account, cells);
+    std::string what;
+    effect->adds = effect->adds || Exceeds(is, was, {}, &what);
+    effect->removes = effect->removes || Exceeds(was, is, {}, &what);
+    if (Exceeds(is, HeldBy(before_, place, account, cells), HeldBy(after_, place, account, cells),
+                &what)) {
+      violations_.push_back(
+          {step.id, 'A',
+           account + " holds " + what + ", which neither the start nor the end gives"});
+    }
+  }
+
+  void CheckComponents(std::span<const OrderedStep> steps) {
+    std::unordered_map<uint32_t, size_t> first_addition;
+    for (size_t i = 0; i < steps.size(); ++i) {
+      if (steps[i].component == 0) continue;
+      const auto seen = first_addition.find(steps[i].component);
+      if (effects_[i].removes && seen != first_addition.end()) {
+        violations_.push_back({steps[i].id, 'B',
+                               "removes after step " + std::to_string(steps[seen->second].id) +
+                                   " of the same component added"});
+      }
+      if (effects_[i].adds && seen == first_addition.end()) {
+        first_addition[steps[i].component] = i;
+      }
+    }
+  }
+
+  const World& before_;
+  const World& after_;
+  World now_;
+  std::vector<Effect> effects_;
+  std::vector<Violation> violations_;
+};
+
+}  // namespace
+
+std::vector<Violation> CheckOrder(const World& before, const World& after,
+                                  std::span<const OrderedStep> steps) {
+  if (steps.empty()) return {};
+  return Judge(before, after).Run(steps);
+}
+
+}  // namespace postern::access

@@ -1,0 +1,235 @@
+// Identities, accounts, keys and folders.
+#include <fmt/format.h>
+
+#include "core/base/hash.h"
+#include "core/compile/compiler.h"
+#include "core/diag/codes.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::compile {
+namespace {
+
+using object::Kind;
+
+std::string_view AfterColon(std::string_view address) {
+  const size_t colon = address.find(':');
+  return colon == std::string_view::npos ? address : address.substr(colon + 1);
+}
+
+template <class Index, class List>
+void IndexByName(Index* index, const List& list) {
+  for (const auto& declared : list) (*index)[declared.message.name()] = &declared;
+}
+
+// "ssh-ed25519 AAAA... comment" -> type and blob without the comment, and the blob's fingerprint as
+// ssh-keygen -l prints it.
+bool SplitPublicKey(std::string_view line, std::string* key, std::string* fingerprint) {
+  const size_t first = line.find(' ');
+  if (first == std::string_view::npos) return false;
+  const size_t second = line.find(' ', first + 1);
+  const std::string_view blob64 =
+      line.substr(first + 1, second == std::string_view::npos ? second : second - first - 1);
+  std::string blob;
+  if (!base::DecodeBase64(blob64, &blob)) return false;
+  const base::Digest digest = base::Sha256(blob);
+  *fingerprint = base::Base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  while (fingerprint->ends_with('=')) fingerprint->pop_back();
+  *fingerprint = "SHA256:" + *fingerprint;
+  *key = std::string(line.substr(0, first)) + " " + std::string(blob64);
+  return true;
+}
+
+}  // namespace
+
+void Compiler::IndexNames() {
+  IndexByName(&servers_, declarations_.servers);
+  IndexByName(&hosts_, declarations_.hosts);
+  IndexByName(&directories_, declarations_.directories);
+  IndexByName(&folders_, declarations_.folders);
+  IndexByName(&groups_, declarations_.groups);
+  IndexByName(&users_, declarations_.users);
+  IndexByName(&partners_, declarations_.partners);
+  IndexByName(&persons_, declarations_.persons);
+  for (const auto& [server, id] : facts_.used_uids) taken_ids_[server].insert(id);
+  for (const auto& [account, id] : facts_.uids) taken_ids_[account.first].insert(id);
+  for (const auto& [group, id] : facts_.gids) taken_ids_[group.first].insert(id);
+  for (const auto& account : declarations_.accounts) {
+    if (account.message.has_uid())
+      taken_ids_[account.message.server()].insert(account.message.uid());
+  }
+  for (const auto& server : declarations_.servers) {
+    if (server.message.has_uids()) {
+      taken_ids_[server.message.name()].insert(server.message.uids().gid());
+    }
+  }
+}
+
+std::string Compiler::IdentityOf(std::string_view address) const {
+  if (!address.starts_with("user:")) return std::string(address);
+  const auto user = users_.find(std::string(AfterColon(address)));
+  if (user != users_.end() && user->second->message.has_for_()) return user->second->message.for_();
+  return std::string(address);
+}
+
+Interval Compiler::ContractOf(std::string_view identity) const {
+  Interval interval;
+  if (!identity.starts_with("partner:")) return interval;
+  const auto partner = partners_.find(std::string(AfterColon(identity)));
+  if (partner == partners_.end() || !partner->second->message.has_contract()) return interval;
+  const decl::Contract& contract = partner->second->message.contract();
+  if (contract.has_starts()) interval.from = contract.starts();
+  if (contract.has_ends()) interval.until = contract.ends();
+  return interval;
+}
+
+void Compiler::CompileAccounts() {
+  accounts_.reserve(declarations_.accounts.size());
+  for (const auto& account : declarations_.accounts) CompileAccount(account);
+  for (const AccountInfo& info : accounts_) EmitAccount(info);
+}
+
+void Compiler::CompileAccount(const config::Declared<decl::Account>& account) {
+  const decl::Account& message = account.message;
+  const auto server = servers_.find(message.server());
+  if (server == servers_.end()) return;  // reported by the loader
+  AccountInfo info;
+  info.declared = &account;
+  info.server = server->second;
+  info.login = message.has_login() ? message.login() : message.name();
+  info.identity = IdentityOf(message.for_());
+  info.home = object::Normalise(object::Comparator::kPath, message.home());
+  if (message.has_starts()) info.interval.from = message.starts();
+  if (message.has_expires()) info.interval.until = message.expires();
+  info.interval = info.interval.Meet(ContractOf(info.identity));
+  info.enabled = (!message.has_enabled() || message.enabled()) && info.interval.Holds(facts_.now);
+  desired_.identities[{message.server(), info.login}] = info.identity;
+  accounts_of_[info.identity].push_back(accounts_.size());
+  account_named_[message.name()] = accounts_.size();
+  accounts_.push_back(std::move(info));
+}
+
+void Compiler::EmitAccount(const AccountInfo& info) {
+  const decl::Account& message = info.declared->message;
+  const std::string target = "host:" + info.server->message.host();
+  const uint32_t source = AddProvenance(OwnerOf("account:" + message.name(), info.identity),
+                                        info.declared->span, info.interval.until);
+  if (info.interval.until != base::kForever) {
+    desired_.provenance[source].closer = CloserOf(message.server());
+  }
+  kinds::Account account;
+  account.set_server(message.server());
+  account.set_login(info.login);
+  account.set_enabled(info.enabled);
+  account.set_home(info.home);
+  if (message.has_uid()) {
+    account.set_uid(message.uid());
+  } else if (info.server->message.has_uids()) {
+    account.set_uid(UidFor(message.server(), info.login, false, info.declared->span));
+  }
+  if (info.server->message.has_uids()) account.set_gid(info.server->message.uids().gid());
+  if (message.has_comment()) account.set_comment(message.comment());
+  if (message.has_password()) account.set_password(message.password());
+  Emit(target, account, {source});
+  if (!info.enabled && facts_.now > info.interval.until) {
+    desired_.expired.emplace_back(target,
+                                  object::ObjectKey{Kind::kAccount, object::EncodeKey(account)});
+  }
+  if (message.has_keys()) EmitKeys(info, source);
+  const auto& roots = RootsOf(info.server->message.host());
+  const bool inside = std::any_of(roots.begin(), roots.end(), [&](const std::string& root) {
+    return access::IsWithin(info.home, root);
+  });
+  if (!inside) {
+    desired_.diagnostics.Add(
+        {.code = diag::code::kHomeOutside,
+         .summary = fmt::format("the login folder of account \"{}\" lies outside the managed roots",
+                                message.name()),
+         .span = info.declared->At(decl::Account::kHomeFieldNumber),
+         .label = fmt::format("not below a root of host \"{}\"", info.server->message.host()),
+         .notes = {fmt::format(
+             "choose a folder below {}, or add its root to `manage` of host \"{}\"",
+             roots.empty() ? "a managed root" : roots.front(), info.server->message.host())}});
+  }
+}
+
+void Compiler::EmitKeys(const AccountInfo& info, uint32_t source) {
+  const std::string target = "host:" + info.server->message.host();
+  const decl::Account& message = info.declared->message;
+  SetAuthority(target, Kind::kSshKey, message.server() + object::kKeySeparator + info.login,
+               Authority::kExact);
+  std::set<std::string> seen;
+  for (const std::string& line : message.keys().values()) {
+    kinds::SshKey key;
+    if (!SplitPublicKey(line, key.mutable_public_key(), key.mutable_fingerprint())) continue;
+    if (!seen.insert(key.fingerprint()).second) continue;
+    key.set_server(message.server());
+    key.set_login(info.login);
+    Emit(target, key, {source});
+  }
+}
+
+// Keeps the number that the ledger or the live account has; else the lowest never used.
+uint32_t Compiler::UidFor(const std::string& server, const std::string& login, bool group,
+                          const diag::Span& place) {
+  const auto& known = group ? facts_.gids : facts_.uids;
+  const auto at = known.find({server, login});
+  if (at != known.end()) return at->second;
+  const decl::Uids& range = servers_.at(server)->message.uids();
+  std::set<uint32_t>& taken = taken_ids_[server];
+  // The highest ever given plus one: linear, and a hole is an id that somebody once had.
+  uint32_t id = range.from();
+  const auto above = taken.upper_bound(range.to());
+  if (above != taken.begin()) {
+    const uint32_t highest = *std::prev(above);
+    if (highest >= range.from()) id = highest + 1;
+  }
+  while (id <= range.to() && taken.contains(id)) ++id;
+  if (id > range.to()) {
+    desired_.diagnostics.Add(
+        {.code = diag::code::kUidsExhausted,
+         .summary = fmt::format("no numeric id is left for \"{}\" at server \"{}\"", login, server),
+         .span = place,
+         .label = fmt::format("the range {}-{} is used up", range.from(), range.to()),
+         .notes = {"ids are never given twice: widen `uids` of the server"}});
+    return range.to();
+  }
+  taken.insert(id);
+  desired_.new_uids.emplace_back(server, id);
+  return id;
+}
+
+void Compiler::CompileFolders() {
+  for (const auto& folder : declarations_.folders) {
+    const decl::Folder& message = folder.message;
+    if (!hosts_.contains(message.host())) continue;
+    const std::string path = object::Normalise(object::Comparator::kPath, message.path());
+    const auto& roots = RootsOf(message.host());
+    const bool inside = std::any_of(roots.begin(), roots.end(), [&](const std::string& root) {
+      return access::IsWithin(path, root);
+    });
+    if (!inside) {
+      desired_.diagnostics.Add(
+          {.code = diag::code::kOutsideScope,
+           .summary = fmt::format("folder \"{}\" lies outside what Postern manages on host \"{}\"",
+                                  message.name(), message.host()),
+           .span = folder.At(decl::Folder::kPathFieldNumber),
+           .label = roots.empty() ? "the host has no managed roots"
+                                  : fmt::format("not below {}", fmt::join(roots, ", ")),
+           .also = {{hosts_.at(message.host())->span, "the host is declared here"}},
+           .notes = {"add the root to `manage = { roots = [...] }` in the operator's file"}});
+      continue;
+    }
+    kinds::Folder object;
+    object.set_host(message.host());
+    object.set_path(path);
+    if (message.has_owner()) object.set_owner(message.owner());
+    if (message.has_group()) object.set_group(message.group());
+    if (message.has_mode()) {
+      object.set_mode(static_cast<uint32_t>(std::stoul(message.mode(), nullptr, 8)));
+    }
+    Emit("host:" + message.host(), object,
+         {AddProvenance("folder:" + message.name(), folder.span, base::kForever)});
+  }
+}
+
+}  // namespace postern::compile

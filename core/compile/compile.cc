@@ -1,0 +1,153 @@
+#include <algorithm>
+
+#include "core/compile/compiler.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::compile {
+
+Interval Interval::Meet(const Interval& other) const {
+  return {std::max(from, other.from), std::min(until, other.until)};
+}
+
+const DesiredObject* DesiredTarget::Find(object::Kind kind, std::string_view key) const {
+  const auto at = std::lower_bound(
+      objects.begin(), objects.end(), std::pair(kind, key),
+      [](const DesiredObject& object, const std::pair<object::Kind, std::string_view>& wanted) {
+        return std::pair<object::Kind, std::string_view>(object.kind, object.key) < wanted;
+      });
+  return at != objects.end() && at->kind == kind && at->key == key ? &*at : nullptr;
+}
+
+const DesiredTarget* Desired::Find(std::string_view target) const {
+  for (const DesiredTarget& candidate : targets) {
+    if (candidate.name == target) return &candidate;
+  }
+  return nullptr;
+}
+
+std::string Desired::IdentityOf(const access::Place& place, std::string_view account) const {
+  const std::string& where = place.server.empty() ? place.target : place.server;
+  const auto at = identities.find({where, std::string(account)});
+  if (at != identities.end()) return at->second;
+  if (place.server.empty()) return place.target + "/" + std::string(account);
+  return "account:" + place.server + "/" + std::string(account);
+}
+
+std::string OwnerOf(const std::string& address, const std::string& identity) {
+  return identity == address ? address : address + " (" + identity + ")";
+}
+
+std::string_view IdentityInOwner(std::string_view owner) {
+  const size_t open = owner.find(" (");
+  if (open == std::string_view::npos || !owner.ends_with(')')) return {};
+  return owner.substr(open + 2, owner.size() - open - 3);
+}
+
+std::string TargetOfServer(const config::Declarations& declarations, std::string_view server) {
+  for (const auto& declared : declarations.servers) {
+    if (declared.message.name() == server) return "host:" + declared.message.host();
+  }
+  return "";
+}
+
+Compiler::Compiler(const config::Declarations& declarations, const diag::Sources& sources,
+                   const Products& products, const Facts& facts)
+    : declarations_(declarations), sources_(sources), products_(products), facts_(facts) {}
+
+Desired Compiler::Run() {
+  IndexNames();
+  for (const auto& host : declarations_.hosts) TargetNamed("host:" + host.message.name());
+  for (const auto& directory : declarations_.directories) {
+    TargetNamed("directory:" + directory.message.name());
+  }
+  CompileFolders();
+  CompileAccounts();
+  CompileDirectory();
+  CompileGrants();
+  FitServers();
+  for (DesiredTarget& target : desired_.targets) {
+    std::sort(target.objects.begin(), target.objects.end(),
+              [](const DesiredObject& a, const DesiredObject& b) {
+                return std::tie(a.kind, a.key) < std::tie(b.kind, b.key);
+              });
+  }
+  std::sort(desired_.targets.begin(), desired_.targets.end(),
+            [](const DesiredTarget& a, const DesiredTarget& b) { return a.name < b.name; });
+  return std::move(desired_);
+}
+
+uint32_t Compiler::AddProvenance(std::string owner, const diag::Span& span, base::Instant until,
+                                 std::string ticket, std::string reason) {
+  Provenance provenance;
+  provenance.owner = std::move(owner);
+  provenance.span = span;
+  provenance.until = until;
+  provenance.ticket = std::move(ticket);
+  provenance.reason = std::move(reason);
+  desired_.provenance.push_back(std::move(provenance));
+  return static_cast<uint32_t>(desired_.provenance.size() - 1);
+}
+
+void Compiler::Emit(const std::string& target, const google::protobuf::Message& message,
+                    std::vector<uint32_t> sources) {
+  object::Object object = object::Encode(message);
+  TargetNamed(target).objects.push_back(
+      {object.kind, std::move(object.key), std::move(object.body), std::move(sources)});
+}
+
+void Compiler::SetAuthority(const std::string& target, object::Kind kind, std::string container,
+                            Authority authority) {
+  TargetNamed(target).authority[{kind, std::move(container)}] = authority;
+}
+
+DesiredTarget& Compiler::TargetNamed(const std::string& name) {
+  const auto [at, fresh] = target_index_.try_emplace(name, desired_.targets.size());
+  if (fresh) {
+    desired_.targets.emplace_back();
+    desired_.targets.back().name = name;
+  }
+  return desired_.targets[at->second];
+}
+
+const std::vector<std::string>& Compiler::RootsOf(const std::string& host) {
+  const auto [at, fresh] = roots_.try_emplace(host);
+  if (fresh && hosts_.contains(host)) {
+    for (const std::string& root : hosts_.at(host)->message.manage().roots().values()) {
+      at->second.push_back(object::Normalise(object::Comparator::kPath, root));
+    }
+  }
+  return at->second;
+}
+
+const object::Capability* Compiler::FindCapability(const std::string& server, std::string_view kind,
+                                                   std::string_view field) const {
+  const auto at = facts_.capabilities.find(server);
+  if (at == facts_.capabilities.end()) return nullptr;
+  for (const object::Capability& capability : at->second) {
+    const bool here = capability.server.empty() || capability.server == server;
+    if (here && capability.kind == kind && capability.field == field) return &capability;
+  }
+  return nullptr;
+}
+
+// Who ends access on time: the server itself where the product knows expiry, else nobody.
+std::string Compiler::CloserOf(const std::string& server) const {
+  const auto at = servers_.find(server);
+  if (at == servers_.end()) return "nobody";
+  const auto product = products_.find(at->second->message.product());
+  if (product == products_.end()) return "nobody";
+  for (const access::Capability& capability : product->second->Capabilities()) {
+    if (capability.kind == "account" && capability.field == "expires" &&
+        capability.support == access::Support::kUnsupported) {
+      return "nobody";
+    }
+  }
+  return "server";
+}
+
+Desired Compile(const config::Declarations& declarations, const diag::Sources& sources,
+                const Products& products, const Facts& facts) {
+  return Compiler(declarations, sources, products, facts).Run();
+}
+
+}  // namespace postern::compile

@@ -1,0 +1,134 @@
+// core/compile/compiler.h: the working state of one compilation. Internal to core/compile.
+//
+// Strata, each in its own file: identities and accounts (accounts.cc), groups (groups.cc),
+// directory entries (directory.cc), rows of access with projection and fitting (rows.cc).
+#pragma once
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/compile/desired.h"
+
+namespace google::protobuf {
+class Message;
+}
+
+namespace postern::compile {
+
+// An interval of time, both ends inclusive.
+struct Interval {
+  base::Instant from = base::kAlways, until = base::kForever;
+  Interval Meet(const Interval& other) const;
+  bool Holds(base::Instant now) const { return from <= now && now <= until; }
+};
+
+struct AccountInfo {
+  const config::Declared<decl::Account>* declared = nullptr;
+  const config::Declared<decl::Server>* server = nullptr;
+  std::string login, identity, home;
+  Interval interval;  // account and contract
+  bool enabled = false;
+};
+
+// One declared grant for one subject at one server, before rows are put together.
+struct Ask {
+  std::string server;
+  access::GrantRow row;
+  uint32_t source = 0;  // index into Desired::provenance
+  const config::Declared<decl::Grant>* grant = nullptr;
+};
+
+class Compiler {
+ public:
+  Compiler(const config::Declarations& declarations, const diag::Sources& sources,
+           const Products& products, const Facts& facts);
+  Desired Run();
+
+ private:
+  // accounts.cc
+  void IndexNames();
+  void CompileAccounts();
+  void CompileAccount(const config::Declared<decl::Account>& account);
+  void EmitAccount(const AccountInfo& info);
+  void EmitKeys(const AccountInfo& info, uint32_t source);
+  uint32_t UidFor(const std::string& server, const std::string& login, bool group,
+                  const diag::Span& place);
+  Interval ContractOf(std::string_view identity) const;
+  std::string IdentityOf(std::string_view address) const;
+  void CompileFolders();
+  // groups.cc
+  std::set<std::string> Flatten(const std::string& group);
+  void ProjectGroup(const std::string& group, const std::string& server, uint32_t source);
+  // directory.cc
+  void CompileDirectory();
+  void CompileUser(const config::Declared<decl::User>& user);
+  void CompileGroupEntry(const config::Declared<decl::Group>& group);
+  std::string DnOfUser(const config::Declared<decl::User>& user);
+  // rows.cc
+  void CompileGrants();
+  void CompileGrant(const config::Declared<decl::Grant>& grant);
+  void AskFor(const config::Declared<decl::Grant>& grant, const std::string& who, int element,
+              const config::Declared<decl::Folder>& folder, access::Rights rights);
+  bool AskAccount(const config::Declared<decl::Grant>& grant, const AccountInfo& account,
+                  const config::Declared<decl::Folder>& folder, access::Rights rights,
+                  uint32_t source);
+  void AskGroup(const config::Declared<decl::Grant>& grant, const std::string& group,
+                const config::Declared<decl::Folder>& folder, access::Rights rights,
+                uint32_t source);
+  bool ViaAllows(const config::Declared<decl::Grant>& grant, const AccountInfo& account) const;
+  bool Reachable(const AccountInfo& account, const config::Declared<decl::Folder>& folder,
+                 const config::Declared<decl::Grant>& grant, bool complain);
+  void FitServers();
+  void FitServer(const config::Declared<decl::Server>& server, const std::vector<Ask>& asks);
+  void ReportRefusal(const access::Refusal& refusal, const std::vector<Ask>& asks,
+                     const config::Declared<decl::Server>& server);
+  void ReportWidening(const access::Widening& widening, const std::vector<Ask>& asks,
+                      const config::Declared<decl::Server>& server);
+
+  // compile.cc
+  uint32_t AddProvenance(std::string owner, const diag::Span& span, base::Instant until,
+                         std::string ticket = {}, std::string reason = {});
+  void Emit(const std::string& target, const google::protobuf::Message& message,
+            std::vector<uint32_t> sources);
+  void SetAuthority(const std::string& target, object::Kind kind, std::string container,
+                    Authority authority);
+  DesiredTarget& TargetNamed(const std::string& name);
+  const std::vector<std::string>& RootsOf(const std::string& host);
+  const object::Capability* FindCapability(const std::string& server, std::string_view kind,
+                                           std::string_view field) const;
+  std::string CloserOf(const std::string& server) const;
+
+  const config::Declarations& declarations_;
+  const diag::Sources& sources_;
+  const Products& products_;
+  const Facts& facts_;
+  Desired desired_;
+
+  std::unordered_map<std::string, const config::Declared<decl::Server>*> servers_;
+  std::unordered_map<std::string, const config::Declared<decl::Host>*> hosts_;
+  std::unordered_map<std::string, const config::Declared<decl::Directory>*> directories_;
+  std::unordered_map<std::string, const config::Declared<decl::Folder>*> folders_;
+  std::unordered_map<std::string, const config::Declared<decl::Group>*> groups_;
+  std::unordered_map<std::string, const config::Declared<decl::User>*> users_;
+  std::unordered_map<std::string, const config::Declared<decl::Partner>*> partners_;
+  std::unordered_map<std::string, const config::Declared<decl::Person>*> persons_;
+  std::vector<AccountInfo> accounts_;
+  std::unordered_map<std::string, std::vector<size_t>> accounts_of_;  // identity -> accounts_
+  std::unordered_map<std::string, size_t> account_named_;             // declaration name
+  std::unordered_map<std::string, std::set<std::string>> flat_;       // group -> identities
+  std::unordered_map<std::string, std::vector<std::string>> dns_of_;  // identity|directory -> DN
+  std::map<std::pair<std::string, std::string>, bool> projected_;     // (server, group)
+  std::map<std::string, std::set<uint32_t>> taken_ids_;               // by server
+  std::map<std::string, std::vector<std::string>> roots_;             // by host
+  std::map<std::string, std::vector<Ask>> asks_;                      // by server
+  std::unordered_map<std::string, size_t> target_index_;
+};
+
+// "uid" and a value as one escaped RDN of `parent` (RFC 4514).
+std::string ChildDn(std::string_view type, std::string_view value, std::string_view parent);
+
+}  // namespace postern::compile

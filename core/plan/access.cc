@@ -1,0 +1,164 @@
+// What the changes mean for people: worlds before and after, and who loses or gains.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/plan/planner.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::plan {
+namespace {
+
+using object::Kind;
+
+bool WritesTarget(Action action) {
+  return action != Action::kAdopt && action != Action::kRelease && action != Action::kForget;
+}
+
+void PutChange(const Change& change, const std::string& target, access::World* world) {
+  switch (change.action) {
+    case Action::kCreate:
+    case Action::kUpdate:
+    case Action::kReplace: {
+      const std::string body = change.action == Action::kUpdate
+                                   ? object::Overlay(change.kind, change.before, change.after)
+                                   : change.after;
+      world->Put(target, change.kind, change.key, body, true);
+      return;
+    }
+    case Action::kRename:
+      world->Put(target, change.kind, change.old_key, "", false);
+      world->Put(target, change.kind, change.key,
+                 object::Overlay(change.kind, change.before, change.after), true);
+      return;
+    case Action::kDelete:
+      world->Put(target, change.kind, change.key, "", false);
+      return;
+    case Action::kDisable:
+      world->Put(target, change.kind, change.key,
+                 WithFlag(change.kind, change.before, change.kind == Kind::kUser ? 10 : 3, false),
+                 true);
+      return;
+    default:
+      return;
+  }
+}
+
+}  // namespace
+
+void Planner::RaiseWorlds() {
+  for (size_t i = 0; i < plan_.targets.size(); ++i) {
+    const auto recorded = in_.recorded->find(plan_.targets[i].name);
+    if (recorded != in_.recorded->end()) {
+      for (const ledger::Recorded& object : recorded->second) {
+        const std::string_view identity = compile::IdentityInOwner(object.owner);
+        if (identity.empty()) continue;
+        const auto parts = object::SplitKey(object.key);
+        if (object.kind == Kind::kAccount) {
+          former_[{std::string(parts[0]), std::string(parts[1])}] = identity;
+        } else if (object.kind == Kind::kUser) {
+          former_[{plan_.targets[i].name, object.key}] = identity;
+        }
+      }
+    }
+    if (!plan_.targets[i].reached) continue;
+    for (const object::ObjectView& object : observed_[i]->objects.all()) {
+      before_.Put(plan_.targets[i].name, object.kind, object.key, object.body, true);
+    }
+  }
+  // The password that decides whether an account is open is stripped from a change's `before`; what
+  // the observed body says of it is put back here.
+  after_ = before_;
+  access::Touched touched, touched_held;
+  access::World held = before_;
+  bool any_held = false;
+  for (Change& change : plan_.changes) {
+    if (!WritesTarget(change.action)) continue;
+    Change full = change;
+    if (const object::ObjectView* live = observed_[change.target]->objects.Find(
+            change.kind, change.old_key.empty() ? change.key : change.old_key)) {
+      full.before = live->body;
+    }
+    any_held = any_held || !change.held.empty();
+    PutChange(full, plan_.targets[change.target].name, change.held.empty() ? &after_ : &held);
+  }
+  for (const Change& change : plan_.changes) {
+    if (!WritesTarget(change.action)) continue;
+    const std::string& target = plan_.targets[change.target].name;
+    const bool is_held = !change.held.empty();
+    for (const std::string& key : {change.key, change.old_key}) {
+      if (key.empty()) continue;
+      access::Touch(target, change.kind, key, before_, is_held ? held : after_,
+                    is_held ? &touched_held : &touched);
+    }
+  }
+  const access::IdentityOf identity_of = [this](const access::Place& place,
+                                                std::string_view account) {
+    return IdentityAt(place, account);
+  };
+  plan_.delta = access::Delta(before_, after_, touched, identity_of);
+  if (any_held) plan_.held_delta = access::Delta(before_, held, touched_held, identity_of);
+  ExplainDelta();
+}
+
+// Until when and by which declaration, for each line of the delta.
+void Planner::ExplainDelta() {
+  if (plan_.delta.empty()) return;
+  std::map<std::pair<std::string, std::string>, const compile::GrantLine*> lines;
+  for (const compile::GrantLine& line : in_.desired->grants) {
+    lines[{line.identity, line.path}] = &line;
+  }
+  std::unordered_map<std::string_view, const Change*> causes;  // by account's or entry's key
+  for (const Change& change : plan_.changes) {
+    if (change.kind == Kind::kAccount || change.kind == Kind::kUser) causes[change.key] = &change;
+  }
+  const auto explain = [&](const access::AccessChange& change, auto* into) {
+    const std::pair<std::string, std::string> key(change.identity, change.path);
+    auto at = lines.find(key);
+    if (at == lines.end() && change.through.starts_with("group:")) {
+      at = lines.find({change.through, change.path});
+    }
+    if (at != lines.end()) {
+      (*into)[key] = in_.desired->provenance[at->second->source];
+      return;
+    }
+    const std::string holder =
+        change.place.server.empty()
+            ? change.account
+            : object::MakeKey(Kind::kAccount, {change.place.server, change.account});
+    const auto cause = causes.find(holder);
+    if (cause == causes.end()) return;
+    compile::Provenance provenance;
+    provenance.owner = cause->second->owner;
+    provenance.reason = NameOf(cause->second->reason);
+    (*into)[key] = provenance;
+  };
+  // Large first plans have a line for everybody; an explanation is looked up for the first few.
+  constexpr size_t kExplained = 2000;
+  for (size_t i = 0; i < std::min(kExplained, plan_.delta.gained.size()); ++i) {
+    explain(plan_.delta.gained[i], &plan_.gained_by);
+  }
+  for (size_t i = 0; i < std::min(kExplained, plan_.delta.lost.size()); ++i) {
+    explain(plan_.delta.lost[i], &plan_.lost_by);
+  }
+}
+
+void Planner::CountPeople() {
+  std::map<std::string, std::set<std::string>> people;
+  for (const auto& [place, server] : before_.servers) {
+    for (const auto& [login, state] : server.accounts()) {
+      if (state.open()) people[place.target].insert(IdentityAt(place, login));
+    }
+  }
+  for (const auto& [target, directory] : before_.directories) {
+    for (const auto& [dn, enabled] : directory.users()) {
+      if (enabled) people[target].insert(IdentityAt({target, ""}, dn));
+    }
+  }
+  for (TargetSummary& target : plan_.targets) {
+    const auto at = people.find(target.name);
+    target.people = at == people.end() ? 0 : at->second.size();
+  }
+}
+
+}  // namespace postern::plan

@@ -1,0 +1,73 @@
+// Small surgery on canonical bodies.
+#include <google/protobuf/message.h>
+
+#include "core/object/wire_fields.h"
+#include "core/plan/planner.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::plan {
+
+std::string Restrict(std::string_view body, uint64_t mask) {
+  std::string kept;
+  kept.reserve(body.size());
+  object::FieldWalker walker(body);
+  object::WireField field;
+  while (walker.Next(&field)) {
+    if (mask >> (field.number & 63) & 1) kept += field.raw;
+  }
+  return kept;
+}
+
+uint64_t KeyMask(object::Kind kind) {
+  uint64_t mask = 0;
+  for (const object::FieldTable& field : object::TableOf(kind).fields) {
+    if (field.key) mask |= uint64_t{1} << field.number;
+  }
+  return mask;
+}
+
+uint64_t SecretMask(object::Kind kind) {
+  uint64_t mask = 0;
+  for (const object::FieldTable& field : object::TableOf(kind).fields) {
+    if (field.secret) mask |= uint64_t{1} << field.number;
+  }
+  return mask;
+}
+
+std::string_view SecretIn(object::Kind kind, std::string_view body) {
+  const uint64_t mask = SecretMask(kind);
+  if (mask == 0) return {};
+  object::FieldWalker walker(body);
+  object::WireField field;
+  while (walker.Next(&field)) {
+    if (mask >> (field.number & 63) & 1) return field.bytes;
+  }
+  return {};
+}
+
+bool FlagIn(std::string_view body, uint32_t number, bool unset) {
+  object::FieldWalker walker(body);
+  object::WireField field;
+  while (walker.Next(&field)) {
+    if (field.number == number) return field.varint != 0;
+  }
+  return unset;
+}
+
+uint32_t NumberIn(std::string_view body, uint32_t number) {
+  object::FieldWalker walker(body);
+  object::WireField field;
+  while (walker.Next(&field)) {
+    if (field.number == number) return static_cast<uint32_t>(field.varint);
+  }
+  return 0;
+}
+
+std::string WithFlag(object::Kind kind, std::string_view body, uint32_t number, bool value) {
+  std::string flag;
+  flag += static_cast<char>(number << 3);
+  flag += static_cast<char>(value ? 1 : 0);
+  return object::Overlay(kind, body, flag);
+}
+
+}  // namespace postern::plan

@@ -1,0 +1,256 @@
+// What changed behind our back: live state that isn't what the ledger recorded.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/diag/codes.h"
+#include "core/plan/planner.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::plan {
+namespace {
+
+using access::Rights;
+using object::Kind;
+
+// Whether the live body gives more or less than the recorded one, field by field.
+Drift::Effect EffectOf(Kind kind, const std::vector<object::FieldDifference>& fields,
+                       std::string_view recorded, std::string_view live) {
+  bool more = false, less = false, unknown = false;
+  for (const object::FieldDifference& field : fields) {
+    switch (object::TableOf(kind).Find(field.field)->direction) {
+      case object::Direction::kAnd:
+        (field.before == "true" ? more : less) = true;
+        break;
+      case object::Direction::kIntersect: {
+        const Rights was(object::DecodeAs<kinds::Grant>(recorded).rights());
+        const Rights is(object::DecodeAs<kinds::Grant>(live).rights());
+        more = more || !(is - was).empty();
+        less = less || !(was - is).empty();
+        break;
+      }
+      case object::Direction::kEarlier:
+        (field.before > field.after ? more : less) = true;
+        break;
+      case object::Direction::kLater:
+        (field.before < field.after ? more : less) = true;
+        break;
+      case object::Direction::kIncomparable:
+        unknown = true;
+        break;
+      case object::Direction::kNone:
+        break;
+    }
+  }
+  if (more) return Drift::Effect::kMore;
+  if (unknown) return Drift::Effect::kUnknown;
+  return less ? Drift::Effect::kLess : Drift::Effect::kEqual;
+}
+
+std::string FieldsText(Kind kind, const std::vector<object::FieldDifference>& fields,
+                       std::string_view recorded, std::string_view live) {
+  if (kind == Kind::kGrant) {
+    const Rights was(object::DecodeAs<kinds::Grant>(recorded).rights());
+    const Rights is(object::DecodeAs<kinds::Grant>(live).rights());
+    std::string text;
+    if (!(is - was).empty()) text = access::Format(is - was) + " added";
+    if (!(was - is).empty()) {
+      text += (text.empty() ? "" : "; ") + access::Format(was - is) + " taken away";
+    }
+    return text;
+  }
+  std::string text;
+  for (const object::FieldDifference& field : fields) {
+    if (!text.empty()) text += "; ";
+    text += field.name == "enabled" ? std::string(field.before == "true" ? "unlocked" : "locked")
+                                    : fmt::format("{} {} -> {}", field.name, field.after,
+                                                  field.has_before ? field.before : "not set");
+  }
+  return text;
+}
+
+// "key SHA256:... added", "k.lem added to the group", "account gone".
+std::string PresenceText(Kind kind, std::string_view key, bool added) {
+  const auto parts = object::SplitKey(key);
+  const std::string_view verb = added ? "added" : "removed";
+  switch (kind) {
+    case Kind::kSshKey:
+      return fmt::format("key {} {}", parts[2], verb);
+    case Kind::kServerMembership:
+      return fmt::format("{} {} group {}", parts[2], added ? "added to" : "removed from", parts[1]);
+    case Kind::kMembership:
+      return fmt::format("{} {} {}", parts[1], added ? "added to" : "removed from", parts[0]);
+    case Kind::kGrant:
+      return fmt::format("grant of {} on {} ({}) {}", parts[3], parts[1], parts[2], verb);
+    default:
+      return added ? fmt::format("{} nobody declared", object::NameOf(kind))
+                   : fmt::format("{} gone", object::NameOf(kind));
+  }
+}
+
+}  // namespace
+
+std::string Planner::IdentityAt(const access::Place& place, std::string_view account) const {
+  const std::string& where = place.server.empty() ? place.target : place.server;
+  const auto declared = in_.desired->identities.find({where, std::string(account)});
+  if (declared != in_.desired->identities.end()) return declared->second;
+  const auto former = former_.find({where, std::string(account)});
+  if (former != former_.end()) return former->second;
+  return in_.desired->IdentityOf(place, account);
+}
+
+namespace {
+
+// Login or entry that a key speaks about, with its place; empty for what is nobody's.
+std::pair<access::Place, std::string> HolderOf(const std::string& target, Kind kind,
+                                               std::string_view key) {
+  const auto parts = object::SplitKey(key);
+  switch (kind) {
+    case Kind::kUser:
+      return {{target, ""}, std::string(key)};
+    case Kind::kMembership:
+      return {{target, ""}, std::string(parts[1])};
+    case Kind::kAccount:
+    case Kind::kSshKey:
+      return {{target, std::string(parts[0])}, std::string(parts[1])};
+    case Kind::kServerMembership:
+      return {{target, std::string(parts[0])}, std::string(parts[2])};
+    case Kind::kGrant:
+      if (parts[3].starts_with("account:")) {
+        return {{target, std::string(parts[0])}, std::string(parts[3].substr(8))};
+      }
+      return {{target, std::string(parts[0])}, ""};
+    default:
+      return {{target, ""}, ""};
+  }
+}
+
+}  // namespace
+
+void Planner::NoteDrift(const Row& row) {
+  if (row.recorded == nullptr) return;
+  const bool ours = std::any_of(in_.open_intents.begin(), in_.open_intents.end(),
+                                [&](const ledger::OpenIntent& open) {
+                                  return open.intent.target == plan_.targets[row.target].name &&
+                                         open.intent.kind == row.kind && open.intent.key == row.key;
+                                });
+  if (ours) return;  // a killed apply was writing it: open, not drift
+  Drift drift;
+  drift.target = row.target;
+  drift.kind = row.kind;
+  drift.key = row.key;
+  const auto [place, account] = HolderOf(plan_.targets[row.target].name, row.kind, row.key);
+  drift.who = account.empty() ? object::Describe(row.kind, row.key) : IdentityAt(place, account);
+  if (row.observed == nullptr) {
+    if (!ScopeFor(row).complete) return;
+    drift.type = Drift::Type::kMissing;
+    const bool retired = row.recorded->retired_at != 0;
+    drift.effect = object::TableOf(row.kind).bears_access && !retired ? Drift::Effect::kLess
+                                                                      : Drift::Effect::kEqual;
+    drift.what = PresenceText(row.kind, row.key, false);
+    plan_.drift.push_back(std::move(drift));
+    return;
+  }
+  drift.changed_by = row.observed->changed_by;
+  drift.changed_at = row.observed->changed_at;
+  drift.how_known = row.observed->how_known;
+  if (!row.recorded->id.empty() && !row.observed->id.empty() &&
+      row.recorded->id != row.observed->id) {
+    drift.type = Drift::Type::kReplaced;
+    drift.effect = Drift::Effect::kUnknown;
+    drift.what = fmt::format("{} re-created under the same name (id {} -> {})",
+                             object::NameOf(row.kind), row.recorded->id, row.observed->id);
+    plan_.drift.push_back(std::move(drift));
+    return;
+  }
+  const bool secret = !row.recorded->secret_stored.empty() &&
+                      row.recorded->secret_stored != SecretIn(row.kind, row.observed->body);
+  const bool readable = (row.observed->unreadable & object::FieldsSet(row.recorded->body)) == 0;
+  if (!readable ||
+      (!secret && object::Satisfies(row.kind, row.recorded->body, row.observed->body))) {
+    return;
+  }
+  const auto fields = object::Differences(row.kind, row.recorded->body, row.observed->body);
+  drift.type = Drift::Type::kChanged;
+  drift.effect = EffectOf(row.kind, fields, row.recorded->body, row.observed->body);
+  drift.what = FieldsText(row.kind, fields, row.recorded->body, row.observed->body);
+  if (secret) {
+    drift.what += drift.what.empty() ? "password changed" : "; password changed";
+    if (drift.effect == Drift::Effect::kEqual) drift.effect = Drift::Effect::kUnknown;
+  }
+  plan_.drift.push_back(std::move(drift));
+}
+
+void Planner::NoteForeign(const Row& row) {
+  Drift drift;
+  drift.target = row.target;
+  drift.kind = row.kind;
+  drift.key = row.key;
+  drift.type = Drift::Type::kForeign;
+  const auto [place, account] = HolderOf(plan_.targets[row.target].name, row.kind, row.key);
+  drift.who = account.empty() ? object::Describe(row.kind, row.key) : IdentityAt(place, account);
+  const bool locked = (row.kind == Kind::kAccount && !FlagIn(row.observed->body, 3, true)) ||
+                      (row.kind == Kind::kUser && !FlagIn(row.observed->body, 10, true));
+  drift.effect = object::TableOf(row.kind).bears_access && !locked ? Drift::Effect::kMore
+                                                                   : Drift::Effect::kEqual;
+  drift.what = PresenceText(row.kind, row.key, true);
+  drift.changed_by = row.observed->changed_by;
+  drift.changed_at = row.observed->changed_at;
+  drift.how_known = row.observed->how_known;
+  plan_.drift.push_back(std::move(drift));
+}
+
+void Planner::NoteNativeRules(uint32_t index, const observe::ObservedTarget& target) {
+  for (const object::ObjectView& object : target.objects.OfKind(Kind::kNativeRule)) {
+    const auto rule = object::DecodeAs<kinds::NativeRule>(object.body);
+    rules_[{index, rule.server()}].push_back(&object);
+    Drift drift;
+    drift.target = index;
+    drift.kind = object.kind;
+    drift.key = object.key;
+    drift.type = Drift::Type::kNotComputable;
+    drift.effect = Drift::Effect::kUnknown;
+    drift.who = rule.path();
+    drift.what =
+        fmt::format("access is not computable at {} and below: {}", rule.path(), rule.effect());
+    drift.note = fmt::format("{}:{}: {}", rule.file(), rule.line(), rule.text());
+    drift.changed_by = object.changed_by;
+    drift.changed_at = object.changed_at;
+    drift.how_known = object.how_known;
+    plan_.drift.push_back(std::move(drift));
+  }
+}
+
+// A rule by other hands on a path that a grant needs: the grant is held, what removes access goes
+// on.
+void Planner::HoldConflicts() {
+  if (rules_.empty()) return;
+  for (Change& change : plan_.changes) {
+    const bool adds = change.action == Action::kCreate || change.action == Action::kUpdate;
+    if (change.kind != Kind::kGrant || !adds || !change.held.empty()) continue;
+    const auto parts = object::SplitKey(change.key);
+    const auto rules = rules_.find({change.target, std::string(parts[0])});
+    if (rules == rules_.end()) continue;
+    for (const object::ObjectView* object : rules->second) {
+      const auto rule = object::DecodeAs<kinds::NativeRule>(object->body);
+      if (!access::IsWithin(parts[1], rule.path()) && !access::IsWithin(rule.path(), parts[1])) {
+        continue;
+      }
+      change.held =
+          fmt::format("a rule by other hands stands in the way: {}:{}", rule.file(), rule.line());
+      diagnostics_->Add(
+          {.severity = diag::Severity::kWarning,
+           .code = diag::code::kForeignRule,
+           .summary = fmt::format("{} is held: {}", object::Describe(change.kind, change.key),
+                                  rule.effect()),
+           .subject = fmt::format("{}:{}", rule.file(), rule.line()),
+           .label = rule.text(),
+           .notes = {fmt::format("take this rule out of {} (line {}), or narrow `manage.roots` so "
+                                 "that {} is not managed",
+                                 rule.file(), rule.line(), rule.path())}});
+      break;
+    }
+  }
+}
+
+}  // namespace postern::plan

@@ -1,0 +1,411 @@
+// Desired ⋈ observed ⋈ recorded: a merge join by key, then by stable id over what is left.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/diag/codes.h"
+#include "core/plan/planner.h"
+
+namespace postern::plan {
+namespace {
+
+using object::Kind;
+
+constexpr base::Instant kDay = 86400;
+constexpr uint32_t kDefaultRetention = 30;
+constexpr uint32_t kDefaultShrink = 30;
+// Below this many objects a shrink says nothing: one of three is a third.
+constexpr uint64_t kShrinkMinimum = 10;
+
+template <class T>
+bool Less(const T& a, Kind kind, std::string_view key) {
+  return a.kind != kind ? a.kind < kind : std::string_view(a.key) < key;
+}
+
+bool IsContainerKind(Kind kind) {
+  return kind == Kind::kSshKey || kind == Kind::kServerMembership || kind == Kind::kMembership;
+}
+
+// The account, group or group entry that an element belongs to.
+std::string ContainerOf(Kind kind, std::string_view key) {
+  const auto parts = object::SplitKey(key);
+  if (kind == Kind::kMembership) return std::string(parts[0]);
+  return std::string(parts[0]) + object::kKeySeparator + std::string(parts[1]);
+}
+
+}  // namespace
+
+void Planner::Summarise(const observe::ObservedTarget& target) {
+  TargetSummary summary;
+  summary.name = target.name;
+  summary.reached = target.reached;
+  summary.error = target.error.message;
+  summary.took = target.took;
+  summary.product = target.probe.product;
+  summary.version = target.probe.product_version;
+  for (const auto& [kind, concurrency] : target.probe.concurrency) {
+    summary.concurrency[std::string(object::NameOf(kind))] = concurrency;
+  }
+  for (const object::KindTable& table : object::AllKinds()) {
+    const size_t count = target.objects.OfKind(table.kind).size();
+    if (count > 0) summary.counts[table.name] = count;
+  }
+  for (const object::ObjectView& object : target.objects.all()) {
+    summary.unreadable_fields += static_cast<uint64_t>(__builtin_popcountll(object.unreadable));
+  }
+  plan_.targets.push_back(std::move(summary));
+}
+
+// Complete is what the provider says is complete and what hasn't shrunk beyond the bound.
+void Planner::JudgeScopes(const observe::ObservedTarget& target) {
+  const auto index = static_cast<uint32_t>(plan_.targets.size() - 1);
+  const decl::Limits& limits = LimitsOf(index);
+  const uint64_t bound = limits.has_shrink_percent() ? limits.shrink_percent() : kDefaultShrink;
+  for (const object::ScopeStatus& scope : target.scopes) {
+    ScopeState state{scope.complete, scope.reason};
+    const auto last = std::find_if(
+        in_.last_census.begin(), in_.last_census.end(), [&](const ledger::Census& census) {
+          return census.target == target.name && census.kind == scope.kind &&
+                 census.scope == scope.scope;
+        });
+    const bool bounded = scope.kind != Kind::kSession && scope.kind != Kind::kNativeRule;
+    if (state.complete && bounded && last != in_.last_census.end() &&
+        last->count >= kShrinkMinimum && scope.count * 100 < last->count * (100 - bound)) {
+      state = {false, fmt::format("shrank from {} to {} since the last observation", last->count,
+                                  scope.count)};
+    }
+    if (!state.complete) {
+      const std::string what =
+          fmt::format("{} in {}: {}", object::NameOf(scope.kind), scope.scope, state.reason);
+      plan_.targets[index].incomplete.push_back(what);
+      diagnostics_->Add({.severity = diag::Severity::kWarning,
+                         .code = scope.complete ? diag::code::kShrunk : diag::code::kIncomplete,
+                         .summary = fmt::format("not all of {} could be read", what),
+                         .subject = target.name,
+                         .notes = {"what depends on it is held: no grant, no revocation"}});
+    }
+    scopes_[{index, scope.kind, scope.scope}] = std::move(state);
+  }
+}
+
+const ScopeState& Planner::ScopeFor(const Row& row) const {
+  static const ScopeState kUnseen{false, "the target said nothing about it"};
+  const auto& scopes = observed_[row.target]->scopes;
+  const std::string scope(observe::ScopeOf(row.kind, row.key, scopes));
+  const auto at = scopes_.find({row.target, row.kind, scope});
+  return at == scopes_.end() ? kUnseen : at->second;
+}
+
+void Planner::JoinTarget(uint32_t index, const observe::ObservedTarget& target) {
+  static const std::vector<compile::DesiredObject> kNoDesired;
+  static const std::vector<ledger::Recorded> kNoRecorded;
+  const auto& desired = desired_[index] != nullptr ? desired_[index]->objects : kNoDesired;
+  const auto at = in_.recorded->find(target.name);
+  const auto& recorded = at == in_.recorded->end() ? kNoRecorded : at->second;
+  const auto& observed = target.objects.all();
+  size_t d = 0, o = 0, r = 0;
+  while (d < desired.size() || o < observed.size() || r < recorded.size()) {
+    Row row;
+    row.target = index;
+    bool first = true;
+    const auto consider = [&](const auto& list, size_t position) {
+      if (position >= list.size()) return;
+      if (first || Less(list[position], row.kind, row.key)) {
+        row.kind = list[position].kind;
+        row.key = list[position].key;
+        first = false;
+      }
+    };
+    consider(desired, d);
+    consider(observed, o);
+    consider(recorded, r);
+    const auto matches = [&](const auto& list, size_t position) {
+      return position < list.size() && list[position].kind == row.kind &&
+             std::string_view(list[position].key) == row.key;
+    };
+    if (matches(desired, d)) row.desired = &desired[d++];
+    // Several declarations may want one object; compile has put their sources together or
+    // complained.
+    while (matches(desired, d)) ++d;
+    if (matches(observed, o)) row.observed = &observed[o++];
+    if (matches(recorded, r)) row.recorded = &recorded[r++];
+    Decide(row);
+  }
+}
+
+void Planner::Decide(const Row& row) {
+  if (row.kind == Kind::kSession || row.kind == Kind::kNativeRule) return;
+  NoteDrift(row);
+  if (row.desired != nullptr) {
+    row.observed != nullptr ? DecideBoth(row) : DecideMissing(row);
+  } else if (row.recorded != nullptr) {
+    DecideRemoved(row);
+  } else {
+    DecideUndeclared(row);
+  }
+}
+
+Change& Planner::AddChange(const Row& row, Action action, Reason reason) {
+  Change change;
+  change.target = row.target;
+  change.kind = row.kind;
+  change.key = row.key;
+  change.action = action;
+  change.reason = reason;
+  if (row.desired != nullptr) {
+    change.after = row.desired->body;
+    const compile::Provenance& source = in_.desired->provenance[row.desired->sources.front()];
+    change.owner = source.owner;
+    change.place = in_.sources->Place(source.span);
+  } else if (row.recorded != nullptr) {
+    change.owner = row.recorded->owner;
+  }
+  if (row.observed != nullptr) {
+    change.before = Restrict(row.observed->body, ~SecretMask(row.kind));
+    change.id = row.observed->id;
+    change.changed_by = row.observed->changed_by;
+    change.changed_at = row.observed->changed_at;
+    change.how_known = row.observed->how_known;
+  }
+  if (IsExpired(row.target, row.kind, row.key)) change.reason = Reason::kExpired;
+  plan_.changes.push_back(std::move(change));
+  return plan_.changes.back();
+}
+
+// Wanted and live.
+void Planner::DecideBoth(const Row& row) {
+  const ledger::Recorded* recorded = row.recorded;
+  const bool replaced = recorded != nullptr && !recorded->id.empty() && !row.observed->id.empty() &&
+                        recorded->id != row.observed->id;
+  if (replaced) {
+    AddChange(row, Action::kReplace, Reason::kReplaced);
+    return;
+  }
+  const uint64_t wanted = object::FieldsSet(row.desired->body);
+  if ((row.observed->unreadable & wanted) != 0) {
+    AddChange(row, Action::kUpdate, Reason::kChanged).held =
+        "a field that decides couldn't be read on the target";
+    return;
+  }
+  std::string secret;
+  const bool secret_differs = SecretDiffers(row, &secret);
+  if (!secret_differs && object::Satisfies(row.kind, row.desired->body, row.observed->body)) {
+    const bool same_record = recorded != nullptr && recorded->retired_at == 0 &&
+                             (object::FieldsSet(recorded->body) | SecretMask(row.kind)) ==
+                                 (wanted | SecretMask(row.kind)) &&
+                             object::Satisfies(row.kind, row.desired->body, recorded->body);
+    if (same_record) return;
+    const uint64_t released =
+        recorded == nullptr ? 0
+                            : object::FieldsSet(recorded->body) & ~wanted & ~SecretMask(row.kind);
+    AddChange(row, Action::kAdopt, recorded == nullptr ? Reason::kDeclared : Reason::kChanged);
+    if (released != 0) {
+      plan_.looks.push_back({fmt::format("{}: a line is gone from its declaration",
+                                         object::Describe(row.kind, row.key)),
+                             "released, the live value stays", plan_.changes.back().place});
+    }
+    return;
+  }
+  const bool as_recorded = recorded != nullptr &&
+                           object::Satisfies(row.kind, row.desired->body, recorded->body) &&
+                           (!secret_differs || recorded->secret_desired == secret);
+  Change& change = AddChange(row, Action::kUpdate, as_recorded ? Reason::kDrift : Reason::kChanged);
+  change.fields = object::Differences(row.kind, row.desired->body, row.observed->body);
+  if (secret_differs) {
+    change.secret_desired = secret;
+    object::FieldDifference difference;
+    difference.name = "password";
+    difference.secret = true;
+    difference.has_after = true;
+    difference.has_before = !SecretIn(row.kind, row.observed->body).empty();
+    change.fields.push_back(std::move(difference));
+  } else {
+    change.secret_desired = secret;
+    // The live secret is the wanted one: don't write it again.
+    change.after = Restrict(change.after, ~SecretMask(row.kind));
+  }
+  const ScopeState& scope = ScopeFor(row);
+  if (!scope.complete && row.kind == Kind::kGrant) change.held = scope.reason;
+}
+
+bool Planner::SecretDiffers(const Row& row, std::string* wanted_digest) const {
+  const std::string_view wanted = SecretIn(row.kind, row.desired->body);
+  if (wanted.empty()) return false;
+  const auto digest = in_.secret_digests.find(std::string(wanted));
+  if (digest == in_.secret_digests.end()) return false;  // reported where secrets are read
+  *wanted_digest = digest->second;
+  if (row.observed == nullptr || row.recorded == nullptr) return true;
+  return row.recorded->secret_desired != digest->second ||
+         row.recorded->secret_stored != SecretIn(row.kind, row.observed->body);
+}
+
+// Wanted, not live.
+void Planner::DecideMissing(const Row& row) {
+  const Reason reason = row.recorded != nullptr ? Reason::kDrift : Reason::kDeclared;
+  std::string secret;
+  SecretDiffers(row, &secret);
+  Change& change = AddChange(row, Action::kCreate, reason);
+  change.secret_desired = secret;
+  const ScopeState& scope = ScopeFor(row);
+  if (!scope.complete) change.held = scope.reason;
+}
+
+// Ours, no longer wanted.
+void Planner::DecideRemoved(const Row& row) {
+  const ledger::Recorded& recorded = *row.recorded;
+  if (row.observed == nullptr) {
+    if (ScopeFor(row).complete) AddChange(row, Action::kForget, Reason::kRemoved);
+    return;
+  }
+  const bool replaced =
+      !recorded.id.empty() && !row.observed->id.empty() && recorded.id != row.observed->id;
+  if (replaced) {
+    AddChange(row, Action::kForget, Reason::kReplaced);
+    NoteForeign(row);
+    return;
+  }
+  switch (object::TableOf(row.kind).on_removal) {
+    case object::OnRemoval::kRemove:
+      AddChange(row, Action::kDelete, Reason::kRemoved);
+      return;
+    case object::OnRemoval::kRelease:
+      AddChange(row, Action::kRelease, Reason::kRemoved);
+      return;
+    case object::OnRemoval::kStaged:
+      break;
+  }
+  const uint32_t days = RetentionDays(row.target);
+  if (recorded.retired_at != 0 && in_.as_of >= recorded.retired_at + days * kDay) {
+    AddChange(row, Action::kDelete, Reason::kRetention).retired_at = recorded.retired_at;
+  } else if (days == 0) {
+    AddChange(row, Action::kDelete, Reason::kRemoved);
+  } else if (recorded.retired_at == 0) {
+    AddChange(row, Action::kDisable, Reason::kRemoved).retired_at = in_.as_of;
+  } else if (!recorded.body.empty() &&
+             FlagIn(row.observed->body, row.kind == Kind::kUser ? 10 : 3, true)) {
+    // Locked by us, opened again behind our back.
+    AddChange(row, Action::kDisable, Reason::kDrift).retired_at = recorded.retired_at;
+  }
+}
+
+// Live, neither wanted nor ours.
+void Planner::DecideUndeclared(const Row& row) {
+  if (row.kind == Kind::kFolder) return;  // data below our roots, not access
+  if (row.kind == Kind::kGrant) {
+    AddChange(row, Action::kDelete, Reason::kForeign);
+    NoteForeign(row);
+    return;
+  }
+  if (IsContainerKind(row.kind)) {
+    if (AuthorityFor(row) != compile::Authority::kExact) return;
+    AddChange(row, Action::kDelete, Reason::kForeign);
+    NoteForeign(row);
+    return;
+  }
+  DecideForeign(row);
+}
+
+void Planner::DecideForeign(const Row& row) {
+  const std::string policy = ForeignPolicy(row.target);
+  if (policy == "ignore") return;
+  NoteForeign(row);
+  if (policy != "remove") return;
+  const bool staged = object::TableOf(row.kind).on_removal == object::OnRemoval::kStaged;
+  if (object::TableOf(row.kind).on_removal == object::OnRemoval::kRelease) return;
+  Change& change = AddChange(row, staged ? Action::kDisable : Action::kDelete, Reason::kForeign);
+  if (staged) change.retired_at = in_.as_of;
+}
+
+compile::Authority Planner::AuthorityFor(const Row& row) const {
+  if (desired_[row.target] == nullptr) return compile::Authority::kObserve;
+  const auto& authority = desired_[row.target]->authority;
+  const auto at = authority.find({row.kind, ContainerOf(row.kind, row.key)});
+  return at == authority.end() ? compile::Authority::kObserve : at->second;
+}
+
+std::string Planner::ForeignPolicy(uint32_t target) const {
+  const decl::Host* host = HostOf(target);
+  const decl::Directory* directory = DirectoryOf(target);
+  const decl::Manage& manage = host != nullptr ? host->manage() : directory->manage();
+  return manage.has_foreign() ? manage.foreign() : "report";
+}
+
+uint32_t Planner::RetentionDays(uint32_t target) const {
+  const decl::Host* host = HostOf(target);
+  const decl::Directory* directory = DirectoryOf(target);
+  const decl::Manage& manage = host != nullptr ? host->manage() : directory->manage();
+  return manage.has_retention_days() ? manage.retention_days() : kDefaultRetention;
+}
+
+bool Planner::IsExpired(uint32_t target, Kind kind, std::string_view key) const {
+  return expired_.contains({target, kind, key});
+}
+
+// A known id under a new key is a rename: either somebody moved our object, or its declaration
+// (same owner) now asks for another key.
+void Planner::MatchRenames(uint32_t target) {
+  std::map<std::pair<Kind, std::string>, size_t> gone;  // by owner: ours, live, to be removed
+  for (size_t i = 0; i < plan_.changes.size(); ++i) {
+    const Change& change = plan_.changes[i];
+    if (change.target != target || change.id.empty() || change.owner.empty()) continue;
+    const bool entry = change.kind == Kind::kUser || change.kind == Kind::kDirectoryGroup ||
+                       change.kind == Kind::kOu;
+    const bool removal = change.action == Action::kDisable || change.action == Action::kRelease ||
+                         change.action == Action::kDelete;
+    if (entry && removal && change.reason != Reason::kForeign) {
+      gone[{change.kind, change.owner}] = i;
+    }
+  }
+  std::set<size_t> dropped;
+  const auto recorded = in_.recorded->find(plan_.targets[target].name);
+  std::unordered_map<std::string_view, const object::ObjectView*> by_id;
+  for (Change& change : plan_.changes) {
+    if (change.target != target || change.action != Action::kCreate) continue;
+    const auto moved = gone.find({change.kind, change.owner});
+    if (moved != gone.end() && !dropped.contains(moved->second)) {
+      const Change& old = plan_.changes[moved->second];
+      change.action = Action::kRename;
+      change.old_key = old.key;
+      change.before = old.before;
+      change.id = old.id;
+      change.held.clear();
+      dropped.insert(moved->second);
+      continue;
+    }
+    if (change.reason != Reason::kDrift || recorded == in_.recorded->end()) continue;
+    const auto& list = recorded->second;
+    const auto ours = std::lower_bound(
+        list.begin(), list.end(), change,
+        [](const ledger::Recorded& a, const Change& b) { return Less(a, b.kind, b.key); });
+    if (ours == list.end() || ours->key != change.key || ours->id.empty()) continue;
+    if (by_id.empty()) {
+      for (const object::ObjectView& object : observed_[target]->objects.all()) {
+        if (!object.id.empty()) by_id.emplace(object.id, &object);
+      }
+    }
+    const auto live = by_id.find(ours->id);
+    if (live == by_id.end() || live->second->kind != change.kind) continue;
+    change.action = Action::kRename;
+    change.old_key = live->second->key;
+    change.before = Restrict(live->second->body, ~SecretMask(change.kind));
+    change.id = ours->id;
+    change.changed_by = live->second->changed_by;
+    change.changed_at = live->second->changed_at;
+    change.how_known = live->second->how_known;
+    // The moved object is ours after all: it isn't foreign.
+    std::erase_if(plan_.drift, [&](const Drift& drift) {
+      return drift.target == target && drift.kind == change.kind && drift.key == change.old_key;
+    });
+    for (size_t i = 0; i < plan_.changes.size(); ++i) {
+      const Change& other = plan_.changes[i];
+      if (other.target == target && other.kind == change.kind && other.key == change.old_key &&
+          other.reason == Reason::kForeign) {
+        dropped.insert(i);
+      }
+    }
+  }
+  size_t index = 0;
+  std::erase_if(plan_.changes, [&](const Change&) { return dropped.contains(index++); });
+}
+
+}  // namespace postern::plan

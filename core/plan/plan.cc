@@ -1,0 +1,412 @@
+#include "core/plan/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/access/invariants.h"
+#include "core/base/check.h"
+#include "core/diag/codes.h"
+#include "core/plan/planner.h"
+
+namespace postern::plan {
+namespace {
+
+using object::Kind;
+
+// Fields that a reader relies on: all but secrets (compared by the ledger's HMAC) and server-owned.
+std::string ReadDigest(Kind kind, std::string_view body) {
+  return base::Hex(base::Sha256(Restrict(body, ~SecretMask(kind))));
+}
+
+bool ReadsNothing(Action action) {
+  return action == Action::kEnd || action == Action::kForget;
+}
+
+}  // namespace
+
+std::string_view NameOf(Action action) {
+  switch (action) {
+    case Action::kCreate:
+      return "create";
+    case Action::kUpdate:
+      return "update";
+    case Action::kDelete:
+      return "delete";
+    case Action::kDisable:
+      return "disable";
+    case Action::kRename:
+      return "rename";
+    case Action::kReplace:
+      return "replace";
+    case Action::kAdopt:
+      return "adopt";
+    case Action::kRelease:
+      return "release";
+    case Action::kForget:
+      return "forget";
+    case Action::kEnd:
+      return "end";
+  }
+  return "";
+}
+
+std::string_view NameOf(Reason reason) {
+  switch (reason) {
+    case Reason::kDeclared:
+      return "declared";
+    case Reason::kChanged:
+      return "declaration changed";
+    case Reason::kDrift:
+      return "changed behind our back";
+    case Reason::kRemoved:
+      return "declaration removed";
+    case Reason::kExpired:
+      return "expired";
+    case Reason::kForeign:
+      return "declared nowhere";
+    case Reason::kReplaced:
+      return "re-created by other hands";
+    case Reason::kRetention:
+      return "retention is over";
+    case Reason::kConsequence:
+      return "follows from another change";
+  }
+  return "";
+}
+
+std::string_view NameOf(Phase phase) {
+  switch (phase) {
+    case Phase::kVerify:
+      return "verify";
+    case Phase::kStop:
+      return "stop";
+    case Phase::kRevoke:
+      return "revoke";
+    case Phase::kStructure:
+      return "structure";
+    case Phase::kOpen:
+      return "open";
+    case Phase::kEnable:
+      return "enable";
+    case Phase::kRetire:
+      return "retire";
+  }
+  return "";
+}
+
+bool Plan::empty() const {
+  return changes.empty();
+}
+
+size_t Plan::held() const {
+  return static_cast<size_t>(std::count_if(changes.begin(), changes.end(),
+                                           [](const Change& c) { return !c.held.empty(); }));
+}
+
+bool Plan::observed_all() const {
+  return std::all_of(targets.begin(), targets.end(),
+                     [](const TargetSummary& t) { return t.reached; });
+}
+
+std::string ShortName(const Plan& plan) {
+  return base::ShortName(plan.intent);
+}
+
+const decl::Host* Planner::HostOf(uint32_t target) const {
+  const std::string& name = plan_.targets[target].name;
+  for (const auto& host : in_.declarations->hosts) {
+    if ("host:" + host.message.name() == name) return &host.message;
+  }
+  return nullptr;
+}
+
+const decl::Directory* Planner::DirectoryOf(uint32_t target) const {
+  const std::string& name = plan_.targets[target].name;
+  for (const auto& directory : in_.declarations->directories) {
+    if ("directory:" + directory.message.name() == name) return &directory.message;
+  }
+  return nullptr;
+}
+
+const decl::Limits& Planner::LimitsOf(uint32_t target) const {
+  if (const decl::Host* host = HostOf(target)) return host->limits();
+  if (const decl::Directory* directory = DirectoryOf(target)) return directory->limits();
+  return decl::Limits::default_instance();
+}
+
+// The line that sets the limit; without one, the target's own.
+diag::Span Planner::LimitsPlace(uint32_t target) const {
+  const std::string& name = plan_.targets[target].name;
+  for (const auto& host : in_.declarations->hosts) {
+    if ("host:" + host.message.name() == name) return host.At(decl::Host::kLimitsFieldNumber);
+  }
+  for (const auto& directory : in_.declarations->directories) {
+    if ("directory:" + directory.message.name() == name) {
+      return directory.At(decl::Directory::kLimitsFieldNumber);
+    }
+  }
+  return {};
+}
+
+Plan Planner::Run() {
+  plan_.created = in_.now;
+  plan_.as_of = in_.as_of;
+  plan_.as_of_given = in_.as_of_given;
+  plan_.revision = in_.revision;
+  plan_.ledger_id = in_.ledger_id;
+  plan_.generation = in_.generation;
+  plan_.declarations_digest = in_.declarations_digest;
+  plan_.new_uids = in_.desired->new_uids;
+  plan_.open_intents = in_.open_intents;
+  for (const observe::ObservedTarget& target : in_.observed->targets) {
+    if (!in_.only_targets.empty() && !in_.only_targets.contains(target.name)) continue;
+    Summarise(target);
+    observed_.push_back(&target);
+    desired_.push_back(in_.desired->Find(target.name));
+  }
+  for (uint32_t i = 0; i < plan_.targets.size(); ++i) {
+    for (const auto& [target, key] : in_.desired->expired) {
+      if (target == plan_.targets[i].name) expired_.insert({i, key.kind, key.key});
+    }
+  }
+  // Scopes and summaries are indexed alike; judging needs the index of the last target added.
+  const std::vector<TargetSummary> summaries = std::move(plan_.targets);
+  plan_.targets.clear();
+  for (uint32_t i = 0; i < summaries.size(); ++i) {
+    plan_.targets.push_back(summaries[i]);
+    if (!summaries[i].reached) continue;
+    JudgeScopes(*observed_[i]);
+    NoteNativeRules(i, *observed_[i]);
+    JoinTarget(i, *observed_[i]);
+    MatchRenames(i);
+  }
+  HoldConflicts();
+  RaiseWorlds();
+  CountPeople();
+  MakeSteps();
+  FindComponents();
+  OrderSteps();
+  CheckInvariants();
+  CheckLimits();
+  CollectReadSet();
+  CollectCensus();
+  Digest();
+  return std::move(plan_);
+}
+
+// The judge sees the two worlds and the steps, nothing of how they were ordered. A violation is our
+// own bug: nothing that it ordered may run.
+void Planner::CheckInvariants() {
+  std::vector<access::OrderedStep> ordered;
+  std::unordered_map<uint32_t, std::string> bodies;  // change -> body after the steps so far
+  for (const Step& step : plan_.steps) {
+    const Change& change = plan_.changes[step.change];
+    const std::string& target = plan_.targets[change.target].name;
+    if (step.operation.kind == Kind::kSession) continue;
+    auto [body, fresh] = bodies.try_emplace(step.change);
+    if (fresh) {
+      const object::ObjectView* live = observed_[change.target]->objects.Find(
+          change.kind, change.old_key.empty() ? change.key : change.old_key);
+      if (live != nullptr) body->second = live->body;
+    }
+    body->second = step.operation.after.empty()
+                       ? std::string()
+                       : object::Overlay(change.kind, body->second, step.operation.after);
+    if (!step.operation.new_key.empty()) {
+      ordered.push_back({step.id, target, change.kind, step.operation.key, "", step.component});
+      ordered.push_back(
+          {step.id, target, change.kind, step.operation.new_key, body->second, step.component});
+      continue;
+    }
+    ordered.push_back(
+        {step.id, target, change.kind, step.operation.key, body->second, step.component});
+  }
+  for (const access::Violation& violation : access::CheckOrder(before_, after_, ordered)) {
+    const Step& step = plan_.steps[violation.step - 1];
+    diagnostics_->Add(
+        {.code = diag::code::kInvariant,
+         .summary = fmt::format("the plan breaks invariant {} at step {} ({} {})",
+                                violation.invariant, violation.step, NameOf(step.phase),
+                                object::Describe(step.operation.kind, step.operation.key)),
+         .subject = plan_.targets[plan_.changes[step.change].target].name,
+         .label = violation.what,
+         .notes = {"this is a defect of Postern, not of your declarations; nothing was changed"}});
+    plan_.refusals.push_back({plan_.targets[plan_.changes[step.change].target].name, "invariant",
+                              fmt::format("invariant {}: {}", violation.invariant, violation.what),
+                              ""});
+  }
+}
+
+// What this plan relies on: every object it writes, and the accounts and memberships that decided
+// who loses and gains by it.
+void Planner::CollectReadSet() {
+  std::set<std::tuple<uint32_t, Kind, std::string>> seen;
+  const auto expect = [&](uint32_t target, Kind kind, const std::string& key) {
+    if (!seen.insert({target, kind, key}).second) return;
+    Expectation expectation;
+    expectation.target = plan_.targets[target].name;
+    expectation.kind = kind;
+    expectation.key = key;
+    if (const object::ObjectView* live = observed_[target]->objects.Find(kind, key)) {
+      expectation.present = true;
+      expectation.digest = ReadDigest(kind, live->body);
+    }
+    plan_.read_set.push_back(std::move(expectation));
+  };
+  for (const Change& change : plan_.changes) {
+    if (ReadsNothing(change.action) || !change.held.empty()) continue;
+    expect(change.target, change.kind, change.old_key.empty() ? change.key : change.old_key);
+  }
+  const auto context = [&](const access::AccessChange& line) {
+    if (line.place.server.empty()) return;
+    for (uint32_t i = 0; i < plan_.targets.size(); ++i) {
+      if (plan_.targets[i].name != line.place.target) continue;
+      expect(i, Kind::kAccount, object::MakeKey(Kind::kAccount, {line.place.server, line.account}));
+      if (!line.through.starts_with("group:")) return;
+      expect(i, Kind::kServerMembership,
+             object::MakeKey(Kind::kServerMembership,
+                             {line.place.server, line.through.substr(6), line.account}));
+    }
+  };
+  for (const access::AccessChange& line : plan_.delta.lost) context(line);
+  for (const access::AccessChange& line : plan_.delta.gained) context(line);
+}
+
+void Planner::CollectCensus() {
+  for (uint32_t i = 0; i < plan_.targets.size(); ++i) {
+    if (!plan_.targets[i].reached) continue;
+    for (const object::ScopeStatus& scope : observed_[i]->scopes) {
+      const auto state = scopes_.find({i, scope.kind, scope.scope});
+      if (state == scopes_.end() || !state->second.complete) continue;
+      plan_.census.push_back({plan_.targets[i].name, scope.kind, scope.scope, scope.count});
+    }
+  }
+}
+
+// What people approve: the change of access with its absolute ends, and the operations by key and
+// value. No clock, no names, no read set: the same world planned again keeps it.
+void Planner::Digest() {
+  base::Hasher hasher;
+  hasher.AddField("postern intent 1");
+  const auto lines = [&](std::string_view side, const std::vector<access::AccessChange>& list) {
+    hasher.AddField(side);
+    for (const access::AccessChange& line : list) {
+      for (const std::string& field :
+           {line.identity, line.place.target, line.place.server, line.account, line.path,
+            std::string(access::NameOf(line.depth)), std::to_string(line.rights.bits())}) {
+        hasher.AddField(field);
+      }
+      const auto at = plan_.gained_by.find({line.identity, line.path});
+      hasher.AddField(at == plan_.gained_by.end() ? "" : std::to_string(at->second.until));
+    }
+  };
+  lines("lost", plan_.delta.lost);
+  lines("gained", plan_.delta.gained);
+  hasher.AddField("operations");
+  for (const Step& step : plan_.steps) {
+    const Change& change = plan_.changes[step.change];
+    hasher.AddField(plan_.targets[change.target].name);
+    hasher.AddField(NameOf(step.phase));
+    hasher.AddField(std::to_string(static_cast<int>(step.operation.kind)));
+    hasher.AddField(step.operation.key);
+    hasher.AddField(step.operation.new_key);
+    hasher.AddField(step.operation.before);
+    hasher.AddField(step.operation.after);
+    hasher.AddField(change.secret_desired);
+  }
+  hasher.AddField("records");
+  for (const Change& change : plan_.changes) {
+    if (change.action != Action::kAdopt && change.action != Action::kRelease &&
+        change.action != Action::kForget) {
+      continue;
+    }
+    hasher.AddField(plan_.targets[change.target].name);
+    hasher.AddField(NameOf(change.action));
+    hasher.AddField(std::to_string(static_cast<int>(change.kind)));
+    hasher.AddField(change.key);
+  }
+  plan_.intent = hasher.Finish();
+}
+
+Plan MakePlan(const Inputs& inputs, diag::Diagnostics* diagnostics) {
+  return Planner(inputs, diagnostics).Run();
+}
+
+compile::Facts FactsOf(const Inputs& inputs,
+                       const std::vector<std::pair<std::string, uint32_t>>& allocated) {
+  compile::Facts facts;
+  facts.now = inputs.as_of;
+  facts.used_uids = allocated;
+  const auto take = [&](Kind kind, std::string_view key, std::string_view body) {
+    const auto parts = object::SplitKey(key);
+    const uint32_t field = kind == Kind::kAccount ? 5 : 3;
+    const uint32_t number = NumberIn(body, field);
+    if (number == 0) return;
+    auto& into = kind == Kind::kAccount ? facts.uids : facts.gids;
+    into.try_emplace({std::string(parts[0]), std::string(parts[1])}, number);
+  };
+  for (const auto& [target, objects] : *inputs.recorded) {
+    for (const ledger::Recorded& object : objects) {
+      if (object.kind == Kind::kAccount || object.kind == Kind::kServerGroup) {
+        take(object.kind, object.key, object.body);
+      }
+    }
+  }
+  for (const observe::ObservedTarget& target : inputs.observed->targets) {
+    for (const Kind kind : {Kind::kAccount, Kind::kServerGroup}) {
+      for (const object::ObjectView& object : target.objects.OfKind(kind)) {
+        take(kind, object.key, object.body);
+      }
+    }
+    if (!target.reached) continue;
+    for (const auto& server : inputs.declarations->servers) {
+      if ("host:" + server.message.host() != target.name) continue;
+      facts.capabilities[server.message.name()] = target.probe.capabilities;
+    }
+  }
+  return facts;
+}
+
+std::vector<std::string> Stale(const Plan& plan, const observe::Observed& observed) {
+  std::vector<std::string> lines;
+  // Keys that our own steps write may already stand at any of our steps' results.
+  std::map<std::tuple<std::string, Kind, std::string>, std::vector<std::string>> results;
+  for (const Step& step : plan.steps) {
+    const Change& change = plan.changes[step.change];
+    auto& list = results[{plan.targets[change.target].name, change.kind, step.operation.key}];
+    list.push_back(step.operation.after);
+    if (!step.operation.new_key.empty()) list.emplace_back();  // renamed: absent under the old key
+  }
+  for (const Expectation& expectation : plan.read_set) {
+    const observe::ObservedTarget* target = observed.Find(expectation.target);
+    if (target == nullptr || !target->reached) continue;  // its steps fail and are held
+    const object::ObjectView* live = target->objects.Find(expectation.kind, expectation.key);
+    const bool as_planned =
+        expectation.present
+            ? live != nullptr && ReadDigest(live->kind, live->body) == expectation.digest
+            : live == nullptr;
+    if (as_planned) continue;
+    const auto own = results.find({expectation.target, expectation.kind, expectation.key});
+    const bool ours =
+        own != results.end() &&
+        std::any_of(own->second.begin(), own->second.end(), [&](const std::string& after) {
+          return after.empty()
+                     ? live == nullptr
+                     : live != nullptr && object::Satisfies(expectation.kind, after, live->body);
+        });
+    if (ours) continue;
+    const std::string what = object::Describe(expectation.kind, expectation.key);
+    std::string line = fmt::format("{} on {} ", what, expectation.target);
+    line += live == nullptr ? "is gone" : !expectation.present ? "has appeared" : "has changed";
+    if (live != nullptr && live->changed_at != 0) {
+      line += fmt::format(" ({}, {})", base::FormatHuman(live->changed_at),
+                          live->changed_by.empty() ? std::string("who: not recorded")
+                                                   : "by " + std::string(live->changed_by));
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+}  // namespace postern::plan

@@ -1,0 +1,120 @@
+// core/plan/planner.h: the working state of MakePlan. Internal to core/plan.
+//
+// join.cc finds the changes, access.cc what they mean for people, steps.cc splits them into steps
+// and orders those, components.cc says what must wait for what, limits.cc refuses, plan.cc drives.
+#pragma once
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/plan/plan.h"
+
+namespace postern::plan {
+
+// A (kind, scope) as the planner may rely on it.
+struct ScopeState {
+  bool complete = true;
+  std::string reason;
+};
+
+class Planner {
+ public:
+  Planner(const Inputs& inputs, diag::Diagnostics* diagnostics)
+      : in_(inputs), diagnostics_(diagnostics) {}
+  Plan Run();
+
+ private:
+  // One key seen from three sides; at least one pointer is set.
+  struct Row {
+    uint32_t target = 0;
+    object::Kind kind{};
+    std::string_view key;
+    const compile::DesiredObject* desired = nullptr;
+    const object::ObjectView* observed = nullptr;
+    const ledger::Recorded* recorded = nullptr;
+  };
+
+  // join.cc
+  void Summarise(const observe::ObservedTarget& target);
+  void JudgeScopes(const observe::ObservedTarget& target);
+  void JoinTarget(uint32_t index, const observe::ObservedTarget& target);
+  void Decide(const Row& row);
+  void DecideBoth(const Row& row);
+  void DecideMissing(const Row& row);
+  void DecideRemoved(const Row& row);
+  void DecideUndeclared(const Row& row);
+  void DecideForeign(const Row& row);
+  void MatchRenames(uint32_t target);
+  Change& AddChange(const Row& row, Action action, Reason reason);
+  const ScopeState& ScopeFor(const Row& row) const;
+  std::string ForeignPolicy(uint32_t target) const;
+  uint32_t RetentionDays(uint32_t target) const;
+  bool IsExpired(uint32_t target, object::Kind kind, std::string_view key) const;
+  bool SecretDiffers(const Row& row, std::string* wanted_digest) const;
+  compile::Authority AuthorityFor(const Row& row) const;
+  // drift.cc
+  void NoteDrift(const Row& row);
+  void NoteForeign(const Row& row);
+  void NoteNativeRules(uint32_t index, const observe::ObservedTarget& target);
+  void HoldConflicts();
+  // access.cc
+  void RaiseWorlds();
+  void ExplainDelta();
+  void CountPeople();
+  std::string IdentityAt(const access::Place& place, std::string_view account) const;
+  // steps.cc
+  void MakeSteps();
+  void StepsOf(uint32_t change);
+  void StepsOfUpdate(uint32_t change);
+  void StepsOfCreate(uint32_t change);
+  void StepsOfRemoval(uint32_t change);
+  void EndSessions();
+  void AddStep(uint32_t change, Phase phase, std::string before, std::string after, bool removes,
+               bool adds);
+  void OrderSteps();
+  bool CanDisable(const Change& change) const;
+  // components.cc
+  void FindComponents();
+  // limits.cc
+  void CheckLimits();
+  void CheckFloor();
+  // plan.cc
+  void CheckInvariants();
+  void CollectReadSet();
+  void CollectCensus();
+  void Digest();
+  const decl::Host* HostOf(uint32_t target) const;
+  const decl::Directory* DirectoryOf(uint32_t target) const;
+  const decl::Limits& LimitsOf(uint32_t target) const;
+  diag::Span LimitsPlace(uint32_t target) const;
+
+  const Inputs& in_;
+  diag::Diagnostics* diagnostics_;
+  Plan plan_;
+  std::map<std::tuple<uint32_t, object::Kind, std::string>, ScopeState> scopes_;
+  std::vector<const observe::ObservedTarget*> observed_;  // parallel to plan_.targets
+  std::vector<const compile::DesiredTarget*> desired_;    // parallel, may be null
+  // Who stood behind an account when it was last applied: (server or directory target, login or
+  // DN).
+  std::map<std::pair<std::string, std::string>, std::string> former_;
+  std::set<std::tuple<uint32_t, object::Kind, std::string_view>> expired_;
+  std::map<std::pair<uint32_t, std::string>, std::vector<const object::ObjectView*>>
+      rules_;  // (target, server)
+  access::World before_, after_;
+};
+
+// Body with only the fields in `mask` (bit n: field n).
+std::string Restrict(std::string_view body, uint64_t mask);
+// Bits of the kind's key fields; of its secret fields.
+uint64_t KeyMask(object::Kind kind);
+uint64_t SecretMask(object::Kind kind);
+// Text of the kind's secret field, empty when unset.
+std::string_view SecretIn(object::Kind kind, std::string_view body);
+// Small bodies by field.
+bool FlagIn(std::string_view body, uint32_t field, bool unset);
+uint32_t NumberIn(std::string_view body, uint32_t field);  // 0: unset
+std::string WithFlag(object::Kind kind, std::string_view body, uint32_t field, bool value);
+
+}  // namespace postern::plan

@@ -1,0 +1,353 @@
+// Changes split into steps by direction, and steps put in order: down before up.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/plan/planner.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::plan {
+namespace {
+
+using object::Direction;
+using object::Kind;
+
+constexpr uint32_t kUserEnabled = 10, kAccountEnabled = 3;
+
+uint32_t EnabledField(Kind kind) {
+  if (kind == Kind::kAccount) return kAccountEnabled;
+  return kind == Kind::kUser ? kUserEnabled : 0;
+}
+
+// Order of kinds inside a phase: what others stand on comes first when building; removals lock the
+// account first, because that ends the most at once.
+int KindOrder(Kind kind, Phase phase) {
+  static constexpr Kind kBuild[] = {Kind::kOu,         Kind::kUser,   Kind::kDirectoryGroup,
+                                    Kind::kMembership, Kind::kFolder, Kind::kServerGroup,
+                                    Kind::kAccount,    Kind::kSshKey, Kind::kServerMembership,
+                                    Kind::kGrant,      Kind::kSession};
+  static constexpr Kind kRevokeOrder[] = {
+      Kind::kAccount,          Kind::kUser,       Kind::kGrant,       Kind::kSshKey,
+      Kind::kServerMembership, Kind::kMembership, Kind::kServerGroup, Kind::kDirectoryGroup,
+      Kind::kFolder,           Kind::kOu,         Kind::kSession};
+  const auto& order = phase == Phase::kRevoke || phase == Phase::kRetire ? kRevokeOrder : kBuild;
+  return static_cast<int>(std::find(std::begin(order), std::end(order), kind) - std::begin(order));
+}
+
+// Parents before children when building, after them when retiring.
+int Depth(const Step& step) {
+  const std::string_view key = step.operation.key;
+  const char separator =
+      step.operation.kind == Kind::kFolder || step.operation.kind == Kind::kGrant ? '/' : ',';
+  const auto depth = static_cast<int>(std::count(key.begin(), key.end(), separator));
+  return step.phase == Phase::kRetire ? -depth : depth;
+}
+
+// The file or entry that a row lives in: rows of one container are written together.
+std::string ContainerFor(Kind kind, std::string_view key) {
+  const auto parts = object::SplitKey(key);
+  switch (kind) {
+    case Kind::kOu:
+    case Kind::kUser:
+    case Kind::kDirectoryGroup:
+      return std::string(key);
+    case Kind::kMembership:
+      return std::string(parts[0]);
+    case Kind::kFolder:
+      return std::string(parts[1]);
+    default:
+      return fmt::format("{}:{}", parts[0], object::NameOf(kind));
+  }
+}
+
+// Fields of `after` by what they mean for access.
+struct Fields {
+  uint64_t plain = 0, incomparable = 0, enabling = 0, other = 0, secret = 0;
+};
+
+Fields Sort(Kind kind) {
+  Fields fields;
+  for (const object::FieldTable& field : object::TableOf(kind).fields) {
+    if (field.key) continue;
+    const uint64_t bit = uint64_t{1} << field.number;
+    if (field.secret) {
+      fields.secret |= bit;
+    } else if (field.direction == Direction::kNone) {
+      fields.plain |= bit;
+    } else if (field.direction == Direction::kIncomparable) {
+      fields.incomparable |= bit;
+    } else if (field.direction == Direction::kAnd) {
+      fields.enabling |= bit;
+    } else {
+      fields.other |= bit;
+    }
+  }
+  return fields;
+}
+
+// What both worlds allow, as a change of `before`: fields where before and after differ take the
+// value that gives less. Empty: before already gives no more than after.
+std::string Meet(Kind kind, const std::string& before, const std::string& after, bool* locks) {
+  std::string meet = before;
+  for (const object::FieldDifference& field : object::Differences(kind, after, before)) {
+    const object::FieldTable& table = *object::TableOf(kind).Find(field.field);
+    switch (table.direction) {
+      case Direction::kAnd:
+        meet = WithFlag(kind, meet, field.field, false);
+        break;
+      case Direction::kIntersect: {
+        auto grant = object::DecodeAs<kinds::Grant>(meet);
+        grant.set_rights(grant.rights() & object::DecodeAs<kinds::Grant>(after).rights());
+        meet = object::EncodeBody(grant);
+        break;
+      }
+      case Direction::kEarlier:
+        // RFC 3339 in UTC sorts as text; not set is for ever.
+        if (!field.has_before || field.after < field.before) {
+          meet = object::Overlay(kind, meet, Restrict(after, uint64_t{1} << field.field));
+        }
+        break;
+      case Direction::kLater:
+        if (field.has_before && field.after > field.before) {
+          meet = object::Overlay(kind, meet, Restrict(after, uint64_t{1} << field.field));
+        }
+        break;
+      case Direction::kIncomparable:
+        *locks = true;
+        break;
+      case Direction::kNone:
+        break;
+    }
+  }
+  const uint32_t enabled = EnabledField(kind);
+  if (*locks && enabled != 0 && FlagIn(meet, enabled, true)) {
+    meet = WithFlag(kind, meet, enabled, false);
+  }
+  return meet;
+}
+
+}  // namespace
+
+bool Planner::CanDisable(const Change& change) const {
+  for (const object::Capability& capability : observed_[change.target]->probe.capabilities) {
+    if (capability.kind == object::NameOf(change.kind) && capability.field == "enabled") {
+      return capability.support != "unsupported";
+    }
+  }
+  return true;
+}
+
+void Planner::AddStep(uint32_t change, Phase phase, std::string before, std::string after,
+                      bool removes, bool adds) {
+  const Change& of = plan_.changes[change];
+  Step step;
+  step.change = change;
+  step.phase = phase;
+  step.container = ContainerFor(of.kind, of.key);
+  step.operation.kind = of.kind;
+  step.operation.key = of.key;
+  step.operation.before = std::move(before);
+  step.operation.after = std::move(after);
+  step.operation.expect_id = of.id;
+  step.removes = removes;
+  step.adds = adds;
+  plan_.steps.push_back(std::move(step));
+}
+
+void Planner::MakeSteps() {
+  for (uint32_t i = 0; i < plan_.changes.size(); ++i) {
+    if (plan_.changes[i].held.empty()) StepsOf(i);
+  }
+  EndSessions();
+}
+
+void Planner::StepsOf(uint32_t index) {
+  const Change& change = plan_.changes[index];
+  switch (change.action) {
+    case Action::kCreate:
+      StepsOfCreate(index);
+      return;
+    case Action::kUpdate:
+      StepsOfUpdate(index);
+      return;
+    case Action::kReplace: {
+      const std::string before = Restrict(change.before, KeyMask(change.kind));
+      AddStep(index, Phase::kRevoke, before, "", true, false);
+      StepsOfCreate(index);
+      return;
+    }
+    case Action::kRename: {
+      AddStep(index, Phase::kStructure, Restrict(change.before, KeyMask(change.kind)),
+              Restrict(change.after, KeyMask(change.kind)), false, false);
+      Step& step = plan_.steps.back();
+      step.operation.new_key = change.key;
+      step.operation.key = change.old_key;
+      step.container = ContainerFor(change.kind, change.old_key);
+      return;
+    }
+    case Action::kDelete:
+    case Action::kDisable:
+      StepsOfRemoval(index);
+      return;
+    default:
+      return;  // only the ledger changes
+  }
+}
+
+void Planner::StepsOfCreate(uint32_t index) {
+  const Change& change = plan_.changes[index];
+  const bool replaces = change.action == Action::kReplace;
+  const size_t first = plan_.steps.size();
+  const uint32_t enabled = EnabledField(change.kind);
+  if (enabled != 0 && FlagIn(change.after, enabled, true) && CanDisable(change)) {
+    const std::string closed = WithFlag(change.kind, change.after, enabled, false);
+    AddStep(index, Phase::kStructure, "", closed, false, false);
+    const uint64_t mask = (uint64_t{1} << enabled) | KeyMask(change.kind);
+    AddStep(index, Phase::kEnable, Restrict(closed, mask), Restrict(change.after, mask), false,
+            true);
+  } else if (object::TableOf(change.kind).bears_access) {
+    const bool opens = enabled == 0 || FlagIn(change.after, enabled, true);
+    AddStep(index, enabled != 0 ? Phase::kStructure : Phase::kOpen, "", change.after, false, opens);
+  } else {
+    AddStep(index, Phase::kStructure, "", change.after, false, false);
+  }
+  // The new object has an id that nobody knows yet.
+  for (size_t i = first; i < plan_.steps.size(); ++i) {
+    if (replaces || change.id.empty()) plan_.steps[i].operation.expect_id.clear();
+  }
+}
+
+// before -> meet (revoke) -> other fields (structure) -> wider values (open) -> enabled (enable).
+void Planner::StepsOfUpdate(uint32_t index) {
+  const Change& change = plan_.changes[index];
+  const uint64_t keys = KeyMask(change.kind);
+  const uint64_t managed = object::FieldsSet(change.after) | keys;
+  const Fields fields = Sort(change.kind);
+  const uint32_t enabled = EnabledField(change.kind);
+  uint64_t compared = managed & ~fields.secret;
+  bool locks = false;
+  std::string now = Restrict(change.before, compared);
+  const std::string meet = Meet(change.kind, now, change.after, &locks);
+  if (locks && enabled != 0) {
+    // The lock touches `enabled` even where the declaration doesn't name it.
+    now = Restrict(change.before, compared | (uint64_t{1} << enabled));
+  }
+  const auto advance = [&](Phase phase, const std::string& next, bool removes, bool adds) {
+    if (object::Satisfies(change.kind, next, now) &&
+        object::FieldsSet(next) == (object::FieldsSet(next) & object::FieldsSet(now))) {
+      return;
+    }
+    AddStep(index, phase, now, next, removes, adds);
+    now = object::Overlay(change.kind, now, next);
+  };
+  advance(Phase::kRevoke, meet, true, false);
+  const bool whole =
+      object::TableOf(change.kind).bears_access && object::SplitKey(change.key).size() >= 4 &&
+      object::DecodeAs<kinds::Grant>(meet).rights() == 0 && change.kind == Kind::kGrant;
+  if (whole) {
+    // A row without rights isn't a row: it goes in the revoke phase and comes back in the open
+    // phase.
+    if (!plan_.steps.empty() && plan_.steps.back().change == index) {
+      plan_.steps.back().operation.after.clear();
+      now.clear();
+      AddStep(index, Phase::kOpen, "", change.after, false, true);
+      plan_.steps.back().operation.expect_id.clear();
+      return;
+    }
+  }
+  const std::string structure = object::Overlay(
+      change.kind, now, Restrict(change.after, (fields.plain | fields.incomparable) & managed));
+  advance(Phase::kStructure, structure, false, false);
+  const std::string open =
+      object::Overlay(change.kind, now, Restrict(change.after, fields.other & managed));
+  advance(Phase::kOpen, open, false, true);
+  if (!SecretIn(change.kind, change.after).empty()) {
+    AddStep(index, Phase::kOpen, Restrict(now, keys), Restrict(change.after, keys | fields.secret),
+            false, true);
+  }
+  const std::string final =
+      object::Overlay(change.kind, now, Restrict(change.after, fields.enabling & managed));
+  advance(Phase::kEnable, final, false, true);
+}
+
+void Planner::StepsOfRemoval(uint32_t index) {
+  const Change& change = plan_.changes[index];
+  const uint32_t enabled = EnabledField(change.kind);
+  const uint64_t keys = KeyMask(change.kind);
+  if (enabled != 0 && FlagIn(change.before, enabled, true) && CanDisable(change)) {
+    const std::string before = Restrict(change.before, keys | (uint64_t{1} << enabled));
+    AddStep(index, Phase::kRevoke, before, WithFlag(change.kind, before, enabled, false), true,
+            false);
+  }
+  if (change.action != Action::kDelete) return;
+  const bool access = object::TableOf(change.kind).bears_access && enabled == 0;
+  const uint64_t mask = change.kind == Kind::kGrant ? ~uint64_t{0} : keys;
+  AddStep(index, access ? Phase::kRevoke : Phase::kRetire, Restrict(change.before, mask), "",
+          access, false);
+}
+
+// No daemon ends sessions by itself: whoever loses something is logged out, after the revocations.
+void Planner::EndSessions() {
+  std::set<std::pair<access::Place, std::string>> losers;
+  for (const access::AccessChange& lost : plan_.delta.lost) {
+    if (!lost.place.server.empty()) losers.insert({lost.place, lost.account});
+  }
+  for (uint32_t i = 0; i < plan_.steps.size(); ++i) {
+    const Step& step = plan_.steps[i];
+    if (step.phase != Phase::kRevoke) continue;
+    if (step.operation.kind != Kind::kAccount && step.operation.kind != Kind::kSshKey) continue;
+    const auto parts = object::SplitKey(step.operation.key);
+    losers.insert({{plan_.targets[plan_.changes[step.change].target].name, std::string(parts[0])},
+                   std::string(parts[1])});
+  }
+  for (const auto& [place, login] : losers) {
+    const auto target =
+        std::find_if(plan_.targets.begin(), plan_.targets.end(),
+                     [&](const TargetSummary& t) { return t.name == place.target; });
+    if (target == plan_.targets.end() || !target->reached) continue;
+    const auto index = static_cast<uint32_t>(target - plan_.targets.begin());
+    // An account that isn't there has no session to end.
+    const auto key = object::MakeKey(Kind::kAccount, {place.server, login});
+    if (observed_[index]->objects.Find(Kind::kAccount, key) == nullptr) continue;
+    kinds::Session session;
+    session.set_server(place.server);
+    session.set_login(login);
+    session.set_session("*");  // all of this login, as listed when the step runs
+    const object::Object object = object::Encode(session);
+    Change change;
+    change.target = index;
+    change.kind = Kind::kSession;
+    change.key = object.key;
+    change.action = Action::kEnd;
+    change.reason = Reason::kConsequence;
+    change.before = object.body;
+    plan_.changes.push_back(std::move(change));
+    AddStep(static_cast<uint32_t>(plan_.changes.size() - 1), Phase::kRevoke, object.body, "", true,
+            false);
+  }
+}
+
+void Planner::OrderSteps() {
+  std::stable_sort(plan_.steps.begin(), plan_.steps.end(), [&](const Step& a, const Step& b) {
+    if (a.phase != b.phase) return a.phase < b.phase;
+    // Sessions end after every revocation of the phase, on all targets.
+    const bool a_session = a.operation.kind == Kind::kSession;
+    const bool b_session = b.operation.kind == Kind::kSession;
+    if (a_session != b_session) return b_session;
+    const uint32_t a_target = plan_.changes[a.change].target;
+    const uint32_t b_target = plan_.changes[b.change].target;
+    if (a_target != b_target) return a_target < b_target;
+    const int a_order = KindOrder(a.operation.kind, a.phase);
+    const int b_order = KindOrder(b.operation.kind, b.phase);
+    if (a_order != b_order) return a_order < b_order;
+    const int a_depth = Depth(a), b_depth = Depth(b);
+    if (a_depth != b_depth) return a_depth < b_depth;
+    return a.operation.key < b.operation.key;
+  });
+  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    plan_.steps[i].id = i + 1;
+    plan_.steps[i].operation.id = i + 1;
+  }
+}
+
+}  // namespace postern::plan
