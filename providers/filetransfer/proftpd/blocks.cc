@@ -81,7 +81,7 @@ PathTree::const_iterator ParentIn(const PathTree& tree, std::string_view path) {
   return tree.end();
 }
 
-// PATH/*/* blocks wait until everything below PATH is out.
+// The patterns of PATH wait until everything below PATH is out, the wider one longer.
 class Emitter {
  public:
   void Put(const std::string& path, const PathNode& at) {
@@ -92,7 +92,7 @@ class Emitter {
     const bool split_deeper = !deeper.SameRules(entries);
     const bool split_entries = split_deeper || !entries.SameRules(node);
     blocks_.push_back(std::move(node));
-    if (split_entries) blocks_.push_back(std::move(entries));
+    if (split_entries) waiting_.push_back(std::move(entries));
     if (split_deeper) waiting_.push_back(std::move(deeper));
   }
   std::vector<Block> Finish() {

@@ -2,14 +2,16 @@
 // Pure.
 //
 // A path has three cells: the node, its direct entries, what lies deeper. One block says all three
-// when they are alike; otherwise PATH, PATH/* and PATH/*/* do. A row means, whatever other rows
+// when they are alike; otherwise PATH, PATH/?* and PATH/*/?* do. A row means, whatever other rows
 // say: depth `this` = the path and everything whose parent it is; `subtree` = all below as well.
 // Every folder from the managed root down to a row's path has a block, because entering is granted
 // exactly there.
 //
-// Order in the file (1.3.8's tree building tries siblings that were moved below a parent
-// first-in-file first, and takes the block with the longest common text as the parent): PATH,
-// PATH/*, all blocks below PATH, then PATH/*/*. PATH/*/* never stands without PATH/*.
+// Order in the file: PATH, all blocks below it, PATH/*/?*, PATH/?*. Source: 1.3.8 builds a tree in
+// which a block's parent is the one with the longest common text, less trailing `*` and `/`; `?*`
+// at the end keeps a pattern from becoming the parent of the named folders beside it. Blocks moved
+// below a parent are tried first-in-file first, and the first that matches governs; `*` and `?`
+// match a slash too, so PATH/?* has to come last.
 #pragma once
 #include <array>
 #include <map>

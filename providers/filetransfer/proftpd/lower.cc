@@ -42,7 +42,7 @@ void AppendLimit(const std::vector<std::string_view>& words, const SubjectSet& w
 }
 
 void AppendBlock(const Block& block, std::string& text) {
-  constexpr std::string_view kSuffix[] = {"", "/*", "/*/*"};
+  constexpr std::string_view kSuffix[] = {"", "/?*", "/*/?*"};
   text += fmt::format("<Directory \"{}{}\">\n", EscapePath(block.path),
                       kSuffix[static_cast<int>(block.part)]);
   text += block.overwrite ? "  AllowOverwrite on\n" : "  AllowOverwrite off\n";

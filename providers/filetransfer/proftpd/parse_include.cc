@@ -37,15 +37,15 @@ std::vector<std::string> SplitNames(const std::vector<std::string>& args) {
   return names;
 }
 
-// "/a/b/*/*" -> /a/b, kDeeper. False when the text isn't a block name of ours.
+// "/a/b/*/?*" -> /a/b, kDeeper. False when the text isn't a block name of ours.
 bool ReadBlockName(std::string_view pattern, Block& block) {
   block.part = Block::Part::kNode;
-  if (pattern.ends_with("/*/*")) {
+  if (pattern.ends_with("/*/?*")) {
     block.part = Block::Part::kDeeper;
-    pattern.remove_suffix(4);
-  } else if (pattern.ends_with("/*")) {
+    pattern.remove_suffix(5);
+  } else if (pattern.ends_with("/?*")) {
     block.part = Block::Part::kEntries;
-    pattern.remove_suffix(2);
+    pattern.remove_suffix(3);
   }
   const auto path = UnescapePath(pattern);
   if (!path || !WhyPathUnfit(*path).empty()) return false;
