@@ -60,7 +60,7 @@ using Parsed = std::variant<Created, Started, Intended, Came, Finished, Counted,
 // kInvalid: unknown type, or a payload that isn't of its type's shape.
 Result<Parsed> ParseEvent(std::string_view type, std::string_view payload);
 
-// A record without an outcome's step failed means: the object isn't as the plan wants it.
+// After any other outcome the object may not be as the plan wants it.
 inline bool IsFailure(std::string_view status) {
   return status != "applied" && status != "already-so";
 }

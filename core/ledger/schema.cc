@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <map>
 
@@ -126,6 +125,19 @@ void SyncFolder(const fs::path& folder) {
   if (fd.get() >= 0) ::fsync(fd.get());
 }
 
+Result<std::map<std::string, std::string>> SchemaOf(const Database& db) {
+  auto rows =
+      db.Prepare("SELECT type || ' ' || name, sql FROM sqlite_schema WHERE sql IS NOT NULL");
+  if (!rows) return tl::unexpected<Error>(rows.error());
+  std::map<std::string, std::string> schema;
+  for (;;) {
+    const auto row = rows->Step();
+    if (!row) return tl::unexpected<Error>(row.error());
+    if (!*row) return schema;
+    schema.emplace(rows->Bytes(0), rows->Bytes(1));
+  }
+}
+
 }  // namespace
 
 const char* SchemaSql() {
@@ -178,23 +190,6 @@ Result<void> CheckVersion(const Database& db) {
   }
   return {};
 }
-
-namespace {
-
-Result<std::map<std::string, std::string>> SchemaOf(const Database& db) {
-  auto rows =
-      db.Prepare("SELECT type || ' ' || name, sql FROM sqlite_schema WHERE sql IS NOT NULL");
-  if (!rows) return tl::unexpected<Error>(rows.error());
-  std::map<std::string, std::string> schema;
-  for (;;) {
-    const auto row = rows->Step();
-    if (!row) return tl::unexpected<Error>(row.error());
-    if (!*row) return schema;
-    schema.emplace(rows->Bytes(0), rows->Bytes(1));
-  }
-}
-
-}  // namespace
 
 Result<void> CheckSchema(const Database& db) {
   Database fresh;

@@ -187,9 +187,9 @@ Result<std::vector<OpenIntent>> SqliteLedger::OpenIntents() {
     auto* intended = parsed ? std::get_if<Intended>(&*parsed) : nullptr;
     if (intended == nullptr) {
       return Fail(ErrorCode::kIncomplete,
-                  fmt::format("event {} of the ledger {} isn't the intent "
-                              "that it should be; see `postern ledger list`",
-                              rows->Int(4), db_.path()));
+                  fmt::format("the ledger {} is damaged (event {} isn't the intent that it should "
+                              "be); restore it from a copy",
+                              db_.path(), rows->Int(4)));
     }
     open.push_back({rows->Unsigned(0), std::move(intended->intent), rows->Int(1)});
   }
