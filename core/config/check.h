@@ -12,10 +12,11 @@ struct CheckInput {
   const Declarations& declarations;
   const Index& index;
   const LostNames& lost;       // declared, but not readable: references to them aren't wrong
+  diag::Sources* sources;      // to mask what mustn't be shown
   bool files_missing = false;  // whole files weren't read: an unknown name says nothing
 };
 
-// References resolve; lists name an element once; identities have accounts.
+// References resolve; lists name an element once.
 void CheckReferences(const CheckInput& input, diag::Diagnostics* diagnostics);
 // One name, one live object, one uid: declared once.
 void CheckDuplicates(const CheckInput& input, diag::Diagnostics* diagnostics);
@@ -25,5 +26,8 @@ void CheckGroups(const CheckInput& input, diag::Diagnostics* diagnostics);
 void CheckRanges(const CheckInput& input, diag::Diagnostics* diagnostics);
 // Addresses, TLS, secrets and other forms of the operator's file.
 void CheckOperator(const CheckInput& input, diag::Diagnostics* diagnostics);
+// Notes about identities without an account and folders without a grant; says nothing useful while
+// there are errors.
+void NoteUnused(const CheckInput& input, diag::Diagnostics* diagnostics);
 
 }  // namespace postern::config

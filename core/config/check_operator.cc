@@ -86,6 +86,7 @@ class OperatorChecks {
     const std::string_view user = at == std::string_view::npos ? "" : address.substr(0, at);
     const bool plain_user = user.find_first_of(":/@ ") == std::string_view::npos;
     const std::string_view place = at == std::string_view::npos ? address : address.substr(at + 1);
+    if (user.find(':') != std::string_view::npos) input_.sources->Hide(span);
     if (at == 0 || !plain_user || !IsHostPort(place)) {
       BadAddress(span, "\"ssh://user@host:port\", without a password or a path");
     } else if (!m.has_known_host()) {
@@ -139,6 +140,7 @@ class OperatorChecks {
   void CheckSecret(const Declared<decl::Secret>& secret) {
     const std::string_view from = secret.message.from();
     if (secret.message.has_from() && !IsSource(from)) {
+      input_.sources->Hide(secret.At(decl::Secret::kFromFieldNumber));  // may be the secret itself
       Error(
           code::kSecretSource,
           fmt::format("from in [secret.{}] is no source", secret.message.name()),

@@ -109,41 +109,6 @@ class References {
   int said_ = 0;
 };
 
-// Notes about identities that nobody can log in as, and folders without a grant.
-void NoteUnused(const CheckInput& input, diag::Diagnostics* diagnostics) {
-  const Declarations& all = input.declarations;
-  std::unordered_set<std::string_view> used, sponsors, folders;
-  for (const auto& account : all.accounts) used.insert(account.message.for_());
-  for (const auto& user : all.users) used.insert(user.message.for_());
-  for (const auto& partner : all.partners) sponsors.insert(partner.message.sponsor());
-  for (const auto& name : all.operator_file.message.administrators().values()) {
-    sponsors.insert(name);
-  }
-  for (const auto& grant : all.grants) folders.insert(grant.message.folder());
-  const auto note = [&](const char* code, diag::Span span, std::string summary) {
-    diagnostics->Add({.severity = diag::Severity::kNote,
-                      .code = code,
-                      .summary = std::move(summary),
-                      .span = span});
-  };
-  for (const auto& person : all.persons) {
-    const std::string address = "person:" + person.message.name();
-    if (used.count(address) || sponsors.count(address)) continue;
-    note(code::kWithoutAccount, person.span,
-         fmt::format("person \"{}\" has no account and no user", person.message.name()));
-  }
-  for (const auto& partner : all.partners) {
-    if (used.count("partner:" + partner.message.name())) continue;
-    note(code::kWithoutAccount, partner.span,
-         fmt::format("partner \"{}\" has no account", partner.message.name()));
-  }
-  for (const auto& folder : all.folders) {
-    if (folders.count(folder.message.name())) continue;
-    note(code::kUnusedFolder, folder.span,
-         fmt::format("no grant names the folder \"{}\"", folder.message.name()));
-  }
-}
-
 }  // namespace
 
 void CheckReferences(const CheckInput& input, diag::Diagnostics* diagnostics) {
@@ -156,7 +121,6 @@ void CheckReferences(const CheckInput& input, diag::Diagnostics* diagnostics) {
     }
     for (const Declared<M>& declared : all) references.Check(declared, *table);
   });
-  if (input.lost.empty() && !input.files_missing) NoteUnused(input, diagnostics);
 }
 
 }  // namespace postern::config

@@ -40,12 +40,13 @@ class Loader {
     out_.tree_path = TreePath();
     for (const std::string& path : TreeFiles(out_.tree_path)) ReadOne(path, false);
     const Index index(out_.declarations);
-    const CheckInput input{out_.declarations, index, lost_, files_missing_};
+    const CheckInput input{out_.declarations, index, lost_, &out_.sources, files_missing_};
     CheckReferences(input, &out_.diagnostics);
     CheckDuplicates(input, &out_.diagnostics);
     CheckGroups(input, &out_.diagnostics);
     CheckRanges(input, &out_.diagnostics);
     CheckOperator(input, &out_.diagnostics);
+    if (!out_.diagnostics.has_errors()) NoteUnused(input, &out_.diagnostics);
     out_.diagnostics.Sort();
     return std::move(out_);
   }

@@ -22,12 +22,28 @@ namespace {
 namespace code = diag::code;
 using google::protobuf::Message;
 
-std::string Join(const std::vector<std::string>& words, std::string_view before = "") {
+std::string Join(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words) {
     if (!out.empty()) out += ", ";
-    out += before;
     out += word;
+  }
+  return out;
+}
+
+// "a host", "an account"
+std::string WithArticle(std::string_view noun) {
+  constexpr std::string_view kVowels = "aeiou";
+  const bool an = kVowels.find(noun[0]) != std::string_view::npos && noun != "user";
+  return fmt::format("{} {}", an ? "an" : "a", noun);
+}
+
+// "a person, a partner or a user"
+std::string Choice(const std::vector<std::string>& nouns) {
+  std::string out;
+  for (size_t i = 0; i < nouns.size(); ++i) {
+    if (i > 0) out += i + 1 == nouns.size() ? " or " : ", ";
+    out += WithArticle(nouns[i]);
   }
   return out;
 }
@@ -263,7 +279,8 @@ class Reader {
                     fmt::format("{} are written {}", table.array ? "grants" : table.name + "s",
                                 table.Heading()),
                     span, table.array ? "not a [[" + table.name + "]]" : "without a name");
-    if (!table.array) d.summary = fmt::format("a {} is written {}", table.name, table.Heading());
+    if (!table.array)
+      d.summary = fmt::format("{} is written {}", WithArticle(table.name), table.Heading());
     d.notes.push_back(fmt::format("write the heading as {}", table.Heading()));
   }
 
@@ -283,7 +300,7 @@ class Reader {
 
   void CheckDeclaredName(const Table& table, std::string_view name, diag::Span span) {
     if (diag::HasHidden(name)) {
-      Hidden(span, fmt::format("the name of a {}", table.name));
+      Hidden(span, "the name of " + WithArticle(table.name));
       return;
     }
     if (!table.name_is_plain) {  // a pattern: the name rules hold for what isn't a star
@@ -314,7 +331,8 @@ class Reader {
     for (auto&& [key, node] : body) {
       const Field* field = table.Find(key.str());
       if (!field) {
-        UnknownKey(table, key, node);
+        // A slip of the finger isn't a missing key as well.
+        if (const Field* meant = UnknownKey(table, key, node)) seen |= uint64_t{1} << meant->index;
         continue;
       }
       if (field->operator_only && !operator_file_) {
@@ -335,7 +353,8 @@ class Reader {
     if (table.empty) CheckEmptyLists(table, body, *message);
   }
 
-  void UnknownKey(const Table& table, const toml::key& key, const toml::node& node) {
+  // The key that was most likely meant, or null.
+  const Field* UnknownKey(const Table& table, const toml::key& key, const toml::node& node) {
     std::vector<std::string_view> names;
     std::vector<std::string> keys;
     for (const Field& field : table.fields) {
@@ -351,6 +370,8 @@ class Reader {
       lost_.emplace(table.name, fmt::format("{}.{}", name_, key.str()));
     }
     d.notes.push_back("keys: " + Join(keys));
+    const auto near = diag::Nearest(key.str(), names);
+    return near ? table.Find(*near) : nullptr;
   }
 
   // An empty list means "none", which has to be said in a table that can say so.
@@ -519,7 +540,8 @@ class Reader {
     }
     auto problem = CheckFormat(field.format, text);
     if (!problem) return true;
-    if (field.format == schema::SSH_KEY && !LooksSecret(text).empty()) {
+    // A cut-off public key looks random too; what doesn't start like one may be a private key.
+    if (field.format == schema::SSH_KEY && text.find("-----BEGIN") != std::string::npos) {
       return Secret(field, text, span);
     }
     Report(std::move(*problem), span);
@@ -555,13 +577,12 @@ class Reader {
         if (table == address->table) return true;
       }
     }
-    auto& d =
-        Error(code::kReferenceForm,
-              fmt::format("{} in {} takes {}", field.name, Heading(), Join(field.references, "a ")),
-              span);
+    auto& d = Error(
+        code::kReferenceForm,
+        fmt::format("{} in {} takes {}", field.name, Heading(), Choice(field.references)), span);
     std::vector<std::string> forms;
     for (const std::string& table : field.references) forms.push_back("\"" + table + ":NAME\"");
-    d.label = address ? fmt::format("a {} can't stand here", address->table) : "without its kind";
+    d.label = address ? WithArticle(address->table) + " can't stand here" : "without its kind";
     const std::vector<std::string_view> names(field.references.begin(), field.references.end());
     if (const auto near = address ? diag::Nearest(address->table, names) : std::nullopt) {
       d.label = fmt::format("did you mean \"{}:{}\"?", *near, address->name);

@@ -7,6 +7,7 @@
 
 #include "core/config/values.h"
 #include "core/diag/codes.h"
+#include "core/diag/text.h"
 
 namespace postern::config {
 namespace {
@@ -19,6 +20,12 @@ std::string_view Trim(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t");
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
+}
+
+size_t CodePoints(std::string_view text) {
+  size_t count = 0;
+  for (; !text.empty(); ++count) diag::TakeCodePoint(&text);
+  return count;
 }
 
 class Parser {
@@ -64,12 +71,16 @@ class Parser {
   // word.
   void BlankAround(uint32_t line, const toml::parse_error& error) {
     line = std::min(line, lines());
+    // A heading that was read as part of a value: the table before it has an open bracket.
+    const bool swallowed = IsHeader(line) && line > 1 &&
+                           error.description().find("table header") == std::string_view::npos;
+    if (swallowed) --line;
     uint32_t begin = line;
-    const bool broken_header = Trim(LineAt(line)).substr(0, 1) == "[";
+    const bool broken_header = !swallowed && Trim(LineAt(line)).substr(0, 1) == "[";
     while (!broken_header && begin > 1 && !IsHeader(begin)) --begin;
     uint32_t end = line + 1;
     while (end <= lines() && !IsHeader(end)) ++end;
-    if (begin != blanked_to_) Report(error);
+    if (begin != blanked_to_) Report(error, swallowed);
     for (uint32_t i = begin; i < end; ++i) {
       Lose(i);
       const size_t from = starts_[i - 1];
@@ -95,7 +106,7 @@ class Parser {
     return {file_, line, column, line, column + 1};
   }
 
-  void Report(const toml::parse_error& error) {
+  void Report(const toml::parse_error& error, bool swallowed) {
     std::string_view why = error.description();
     std::string where;
     constexpr std::string_view kPrefix = "Error while parsing ";
@@ -112,17 +123,21 @@ class Parser {
     if (where.substr(0, 1) == "a" || where.substr(0, 1) == "i") {
       d.summary = fmt::format("this isn't TOML: in an {}", where);
     }
-    d.label = why;
+    d.label = why.substr(0, why.find(" (TOML_"));
     if (why.find("utf-8") != std::string_view::npos) {
       d.code = diag::code::kNotUtf8;
       d.summary = "the file isn't UTF-8";
       d.label = "this byte belongs to no character";
-    } else if (why.find("end-of-file") != std::string_view::npos) {
+    } else if (swallowed || why.find("end-of-file") != std::string_view::npos) {
       d.notes.push_back("something further up isn't closed: a quote, a bracket or a brace");
     } else if (why.find("cannot redefine existing table") == 0) {
       Duplicate(&d);
     }
+    if (why.find("unescaped control") == 0 && d.span.column > CodePoints(LineAt(d.span.line))) {
+      d.label = "the closing quote is missing";
+    }
     if (!LooksSecret(LineAt(d.span.line)).empty()) {
+      d.label = "not shown: the line looks like a secret";
       sources_.Hide({file_, d.span.line, 1, d.span.line, UINT32_MAX});
     }
     diagnostics_.Add(std::move(d));
