@@ -273,7 +273,8 @@ std::vector<std::string> SaidAbout(const Table& table, const std::string& line) 
   scratch.Write(table.operator_file ? "operator/postern.toml" : "access/zz.toml",
                 HeadingFor(table) + line + "\n");
   std::vector<std::string> codes;
-  for (const auto& d : scratch.Read().diagnostics.all()) {
+  const Loaded loaded = scratch.Read();
+  for (const auto& d : loaded.diagnostics.all()) {
     const bool here = d.span.line == (table.top_level ? 1u : 2u);
     if (here) codes.push_back(d.code);
   }
