@@ -396,7 +396,7 @@ Result<void> DirectoryTarget::Apply(std::span<const object::OperationGroup> grou
     }
   }
   // Features are known after the first connection; without one every operation answers transient.
-  (void)Connect();
+  (void)ConnectAnew();
   for (const auto& round : rounds) {
     ApplyRun run(*this, secrets, sink);
     for (const Operation* op : round) run.Add(*op);

@@ -281,7 +281,9 @@ Step PasswordStep(const Entry& live, const kinds::User& after, const Snapshot& a
   if (secret == nullptr || secret->empty()) {
     return Refuse(fmt::format("{} has no value", after.password()), false);
   }
-  bool locked = false;
+  // A new password takes pwdAccountLockedTime away (ppolicy): the lock must be in the password
+  // then.
+  bool locked = live.First(kLockedTime) == kLockedForGood;
   for (std::string_view stored : live.values[kPassword])
     locked |= stored.starts_with(kPasswordLock);
   const bool hashed = IsHashed(*secret);

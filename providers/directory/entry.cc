@@ -28,6 +28,8 @@ constexpr const char* kNames[kAttributeCount] = {"objectClass",
                                                  "member",
                                                  "uniqueMember"};
 
+constexpr std::string_view kClearText = "{CLEARTEXT}";
+
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
   return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
@@ -113,8 +115,8 @@ Entry OwnedEntry::View() const {
 std::string LockPassword(std::string_view stored) {
   if (stored.starts_with(kPasswordLock)) return std::string(stored);
   std::string locked(kPasswordLock);
-  // A scheme keeps a clear text from being read as part of ours when it comes back.
-  if (!stored.empty() && stored.front() != '{') locked += "{CLEARTEXT}";
+  // Marked, because slapd has no scheme for a clear text that it would check.
+  if (!stored.empty() && stored.front() != '{') locked += kClearText;
   locked += stored;
   return locked;
 }
@@ -124,6 +126,7 @@ std::string UnlockPassword(std::string_view locked) {
   locked.remove_prefix(kPasswordLock.size());
   // "{CRYPT}!$6$...": locked by other hands, as passwd -l does.
   if (!locked.empty() && locked.front() != '{') return "{CRYPT}" + std::string(locked);
+  if (locked.starts_with(kClearText)) locked.remove_prefix(kClearText.size());
   return std::string(locked);
 }
 

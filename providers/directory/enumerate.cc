@@ -242,7 +242,7 @@ Result<std::vector<ScopeStatus>> DirectoryTarget::Enumerate(std::span<const Kind
   ForgetAccess();
   std::vector<ScopeStatus> scopes;
   for (size_t base = 0; base < settings_.bases.size(); ++base) {
-    auto connection = Connect();
+    auto connection = base == 0 ? ConnectAnew() : Connect();
     if (!connection && base == 0) return tl::unexpected(connection.error());
     if (!connection) {
       for (const Kind kind : {Kind::kOu, Kind::kUser, Kind::kDirectoryGroup, Kind::kMembership}) {

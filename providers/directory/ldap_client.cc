@@ -33,7 +33,17 @@ std::string ServerText(LDAP* ld) {
 
 }  // namespace
 
-EntryCursor::EntryCursor(LDAP* ld, LDAPMessage* message) : ld_(ld), message_(message) {
+EntryCursor::EntryCursor(LDAP* ld, LDAPMessage* message, const char* control)
+    : ld_(ld), message_(message) {
+  // First of all: reading the entry terminates its strings in place, over the bytes that follow
+  // them, and what looks at the message again fails to decode it.
+  LDAPControl** controls = nullptr;
+  if (control != nullptr && ldap_get_entry_controls(ld, message, &controls) == LDAP_SUCCESS) {
+    if (const LDAPControl* found = ldap_control_find(control, controls, nullptr)) {
+      control_.assign(found->ldctl_value.bv_val, found->ldctl_value.bv_len);
+    }
+    ldap_controls_free(controls);
+  }
   BerValue dn{};
   ok_ = ldap_get_dn_ber(ld, message, &ber_, &dn) == LDAP_SUCCESS;
   if (ok_) dn_ = View(dn);
@@ -61,15 +71,6 @@ bool EntryCursor::Next(std::string_view* name, std::span<const BerValue>* values
   *name = View(attribute);
   *values = {array, count};
   return true;
-}
-
-bool EntryCursor::Control(const char* oid, std::string* value) const {
-  LDAPControl** controls = nullptr;
-  if (ldap_get_entry_controls(ld_, message_, &controls) != LDAP_SUCCESS) return false;
-  const LDAPControl* found = ldap_control_find(oid, controls, nullptr);
-  if (found != nullptr) value->assign(found->ldctl_value.bv_val, found->ldctl_value.bv_len);
-  ldap_controls_free(controls);
-  return found != nullptr;
 }
 
 std::string EscapeFilter(std::string_view text) {
@@ -247,6 +248,7 @@ Result<std::string> Connection::WhoAmI() {
   BerValue* who = nullptr;
   const int code = ldap_whoami_s(ld_, &who, nullptr, nullptr);
   if (code != LDAP_SUCCESS || who == nullptr) {
+    lost_ = lost_ || code == LDAP_SERVER_DOWN || code == LDAP_TIMEOUT;
     return Fail(ErrorCodeOf(code), "who am I: " + Explain(code, ServerText(ld_)));
   }
   std::string text(who->bv_val == nullptr ? "" : who->bv_val, who->bv_len);

@@ -21,7 +21,8 @@ namespace postern::directory {
 // One entry of an answer, as views into libldap's buffer: valid only inside the visit.
 class EntryCursor {
  public:
-  EntryCursor(LDAP* ld, LDAPMessage* message);
+  // `control`: the response control whose value is wanted, or null.
+  EntryCursor(LDAP* ld, LDAPMessage* message, const char* control = nullptr);
   ~EntryCursor();
   EntryCursor(const EntryCursor&) = delete;
   EntryCursor& operator=(const EntryCursor&) = delete;
@@ -31,14 +32,15 @@ class EntryCursor {
   // The next attribute; false at the end. `values` is replaced. Never allocates but for libldap's
   // array of values, which lives until the cursor ends.
   bool Next(std::string_view* name, std::span<const BerValue>* values);
-  // Value of a response control of this entry; false when there is none.
-  bool Control(const char* oid, std::string* value) const;
+  // Value of the response control; empty when the server sent none.
+  const std::string& control() const { return control_; }
 
  private:
   LDAP* ld_;
   LDAPMessage* message_;
   BerElement* ber_ = nullptr;
   std::string_view dn_;
+  std::string control_;
   std::vector<BerVarray> arrays_;
   bool ok_ = false;
 };

@@ -102,7 +102,7 @@ std::vector<BaseAnswer> Connection::ReadMany(
     }
     BaseAnswer& answer = answers[which->second];
     if (ldap_msgtype(message) == LDAP_RES_SEARCH_ENTRY) {
-      EntryCursor entry(ld_, message);
+      EntryCursor entry(ld_, message, control);
       answer.found = true;
       visit(which->second, entry);
     } else if (ldap_msgtype(message) == LDAP_RES_SEARCH_RESULT) {

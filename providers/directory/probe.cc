@@ -147,7 +147,7 @@ void AddCapabilities(const Features& features, Probe* probe) {
 }  // namespace
 
 Result<Probe> DirectoryTarget::ProbeTarget() {
-  auto connection = Connect();
+  auto connection = ConnectAnew();
   if (!connection) return tl::unexpected(connection.error());
   Probe probe;
   probe.product = features_.openldap ? "openldap" : features_.vendor;

@@ -51,6 +51,11 @@ Result<Connection*> DirectoryTarget::Connect() {
   return connection_.get();
 }
 
+Result<Connection*> DirectoryTarget::ConnectAnew() {
+  if (connection_ != nullptr && !connection_->lost()) (void)connection_->WhoAmI();
+  return Connect();
+}
+
 void DirectoryTarget::ReadFeatures() {
   Features features;
   static const char* const kRootAttributes[] = {
@@ -143,10 +148,9 @@ Hidden DirectoryTarget::HiddenIn(Connection& connection, const Entry& entry) {
 namespace {
 
 void LoadUsability(EntryCursor& cursor, Entry* entry) {
-  std::string value;
+  const std::string& value = cursor.control();
   entry->asked_usability = true;
   entry->inactive = false;
-  if (!cursor.Control(kUsabilityControl, &value)) return;
   const auto at = [&](size_t i) { return i < value.size() ? static_cast<uint8_t>(value[i]) : 0; };
   // [1] SEQUENCE { [0] inactive BOOLEAN, ... }
   entry->inactive = at(0) == 0xa1 && at(2) == 0x80 && at(4) != 0;
@@ -356,7 +360,7 @@ ReadAnswer DirectoryTarget::AnswerOf(const ObjectKey& key, const Snapshots& snap
 }
 
 Result<std::vector<ReadAnswer>> DirectoryTarget::Read(std::span<const ObjectKey> keys) {
-  if (auto connection = Connect(); !connection) return tl::unexpected(connection.error());
+  if (auto connection = ConnectAnew(); !connection) return tl::unexpected(connection.error());
   ForgetAccess();
   std::set<std::string> entries;
   for (const ObjectKey& key : keys) entries.emplace(object::SplitKey(key.key)[0]);

@@ -58,8 +58,11 @@ class DirectoryTarget final : public object::Target {
                      object::OutcomeSink& sink) override;
 
   // ---- shared by the calls ----
-  // A live connection: the old one, or a new one after a loss.
+  // A connection: the old one, or a new one after a loss.
   Result<Connection*> Connect();
+  // The same at the start of a call: an old connection is asked first, because servers end idle
+  // ones without a word. Cost: one round trip.
+  Result<Connection*> ConnectAnew();
   // Reads entries by key; never fails: what can't be read says so.
   Snapshots ReadEntries(const std::set<std::string>& keys);
   // What an object of `kind` at `key` is, by the snapshots of its entries.

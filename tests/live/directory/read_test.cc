@@ -1,0 +1,211 @@
+// What is read of a real slapd, and when it says that it isn't everything.
+#include <fmt/format.h>
+
+#include "providers/directory/entry.h"
+#include "tests/live/directory/world.h"
+
+namespace postern::directory {
+namespace {
+
+using testing::HasSubstr;
+
+std::string Users(int count) {
+  std::string ldif;
+  for (int i = 0; i < count; ++i) ldif += Slapd::PersonLdif(fmt::format("u{}", i));
+  return ldif;
+}
+
+// The status of one kind under ou=people.
+object::ScopeStatus ScopeOf(World& world, Kind kind, Collector* collector) {
+  auto scopes = world.target->Enumerate({}, *collector);
+  EXPECT_TRUE(scopes) << (scopes ? "" : scopes.error().message);
+  if (!scopes) return {};
+  for (const auto& scope : *scopes) {
+    if (scope.kind == kind && scope.scope == Slapd::kPeople) return scope;
+  }
+  ADD_FAILURE() << "no such scope";
+  return {};
+}
+
+TEST(DirectoryRead, BodiesAreCanonicalAndKeepTheServersSpelling) {
+  World world({.ldif = "dn: UID=Ann\\2C Mary+cn=X, ou=People,dc=Example,dc=org\n"
+                       "objectClass: inetOrgPerson\nuid: Ann, Mary\ncn: X\ncn: Alpha\n"
+                       "sn:  two  words \nmail: b@x\nmail: A@x\ngivenName: Zo\xc3\xab\n\n" +
+                       Slapd::PersonLdif("bob", "pwdEndTime: 20301231235959Z\n")});
+  const Collector all = world.All();
+  size_t users = 0;
+  for (const auto& [id, object] : all.all) {
+    EXPECT_EQ(object.unreadable, 0u) << object.key;
+    EXPECT_EQ(object.how_known, "exact");
+    if (id.first != Kind::kUser) continue;
+    ++users;
+    const auto user = object::DecodeAs<kinds::User>(object.body);
+    const Object encoded = object::Encode(user);
+    EXPECT_EQ(encoded.body, object.body);
+    EXPECT_EQ(encoded.key, object.key);
+    // A read by key gives the same bytes.
+    const auto read = world.Read(Kind::kUser, object.key);
+    ASSERT_EQ(read.answer, Answer::kValue) << read.reason;
+    EXPECT_EQ(read.object.body, object.body);
+    EXPECT_EQ(read.object.id, object.id);
+  }
+  EXPECT_EQ(users, 2u);
+  const Object* bob = all.Find(Kind::kUser, PersonDn("bob"));
+  ASSERT_NE(bob, nullptr);
+  EXPECT_EQ(object::DecodeAs<kinds::User>(bob->body).expires(), 1924991999);
+}
+
+TEST(DirectoryRead, FastNormalFormIsTheNormalForm) {
+  for (const char* dn : {"uid=Ann,OU=People,dc=x", "cn=a b,dc=x", "cn=a  b,dc=x", "cn=a, dc=x",
+                         "cn= a,dc=x", "cn=a ,dc=x", "commonName=a,dc=x", "2.5.4.3=a,dc=x",
+                         "cn=a+sn=b,dc=x", "cn=a\\,b,dc=x", "cn=\\C3\\A9,dc=x", "cn=a=b,dc=x",
+                         "cn=#04,dc=x", "not a name", "cn=,dc=x", "cn=a;dc=x", ""}) {
+    EXPECT_EQ(NormalDn(dn), object::Normalise(object::Comparator::kDn, dn)) << dn;
+  }
+}
+
+TEST(DirectoryRead, SizeLimitIsIncomplete) {
+  World world({.limits = "size=100", .ldif = Users(300)});
+  Collector collector;
+  const auto scope = ScopeOf(world, Kind::kUser, &collector);
+  EXPECT_FALSE(scope.complete);
+  EXPECT_THAT(scope.reason, HasSubstr("size limit"));
+  const auto probe = world.target->ProbeTarget();
+  ASSERT_TRUE(probe);
+  for (const auto& check : probe->checks) {
+    if (check.name != "size limit") continue;
+    EXPECT_FALSE(check.ok);
+    EXPECT_THAT(check.lines_to_add, testing::ElementsAre(HasSubstr("size=unlimited")));
+  }
+}
+
+TEST(DirectoryRead, LimitOnUnpagedAnswersIsGoneAroundByPages) {
+  World world(
+      {.limits = "size.soft=100 size.hard=unlimited size.prtotal=unlimited", .ldif = Users(2500)});
+  EXPECT_EQ(world.All().all.size(), 2502u);
+}
+
+TEST(DirectoryRead, HiddenAttributesAreUnreadableNotAbsent) {
+  const std::string us = Slapd::kBindDn;
+  World world(
+      {.access = {"access to attrs=sn,displayName,mail by dn.exact=\"" + us + "\" none by * read"},
+       .ldif = Slapd::PersonLdif("ann", "displayName: Ann\n")});
+  const Collector all = world.All();
+  const Object* ann = all.Find(Kind::kUser, PersonDn("ann"));
+  ASSERT_NE(ann, nullptr);
+  EXPECT_EQ(ann->unreadable, uint64_t{1} << 4 | uint64_t{1} << 6 | uint64_t{1} << 7);
+  EXPECT_FALSE(object::DecodeAs<kinds::User>(ann->body).has_mail());
+  EXPECT_EQ(world.Read(Kind::kUser, PersonDn("ann")).object.unreadable, ann->unreadable);
+}
+
+TEST(DirectoryRead, HiddenMembersAndLocksAreUnreadable) {
+  const std::string us = Slapd::kBindDn;
+  World world(
+      {.access = {"access to attrs=member,pwdAccountLockedTime,userPassword by dn.exact=\"" + us +
+                  "\" auth by anonymous auth by * read"},
+       .ldif = Slapd::PersonLdif("ann") + "dn: " + GroupDn("ops") +
+               "\nobjectClass: groupOfNames\ncn: ops\nmember: " + PersonDn("ann") + "\n\n"});
+  Collector collector;
+  const auto scopes = world.target->Enumerate({}, collector);
+  ASSERT_TRUE(scopes);
+  for (const auto& scope : *scopes) {
+    const bool hidden = scope.kind == Kind::kMembership && scope.scope == Slapd::kGroups;
+    EXPECT_EQ(scope.complete, !hidden) << scope.reason;
+  }
+  const auto answer = world.Read(
+      Kind::kMembership, object::MakeKey(Kind::kMembership, {GroupDn("ops"), PersonDn("ann")}));
+  EXPECT_EQ(answer.answer, Answer::kUnreadable);
+  const Object* ann = collector.Find(Kind::kUser, PersonDn("ann"));
+  ASSERT_NE(ann, nullptr);
+  EXPECT_EQ(ann->unreadable, uint64_t{1} << 10 | uint64_t{1} << 12);
+}
+
+TEST(DirectoryRead, HiddenBaseIsIncompleteAndNothingIsAbsentBelowIt) {
+  const std::string us = Slapd::kBindDn;
+  World world({.access = {"access to dn.base=\"" + std::string(Slapd::kPeople) +
+                          "\" by dn.exact=\"" + us + "\" none by * read"},
+               .ldif = Users(3)});
+  Collector collector;
+  const auto scope = ScopeOf(world, Kind::kUser, &collector);
+  EXPECT_FALSE(scope.complete);
+  EXPECT_FALSE(scope.sentinel_seen);
+  EXPECT_FALSE(scope.reason.empty());
+  EXPECT_EQ(world.Read(Kind::kUser, PersonDn("nobody")).answer, Answer::kUnreadable);
+}
+
+TEST(DirectoryRead, AbsentIsAStatement) {
+  World world({.ldif = Slapd::PersonLdif("ann")});
+  EXPECT_EQ(world.Read(Kind::kUser, PersonDn("nobody")).answer, Answer::kAbsent);
+  EXPECT_EQ(world.Read(Kind::kOu, PersonDn("ann")).answer, Answer::kUnreadable);
+}
+
+TEST(DirectoryRead, ReferralIsIncomplete) {
+  World world({.ldif = "dn: ou=far," + std::string(Slapd::kPeople) +
+                       "\nobjectClass: referral\nobjectClass: extensibleObject\nou: far\n"
+                       "ref: ldap://127.0.0.1:9/ou=far\n\n"});
+  Collector collector;
+  const auto scope = ScopeOf(world, Kind::kUser, &collector);
+  EXPECT_FALSE(scope.complete);
+  EXPECT_THAT(scope.reason, HasSubstr("1 referral"));
+}
+
+TEST(DirectoryRead, ServerThatDiesInTheMiddleIsIncomplete) {
+  World world({.ldif = Users(20000)});
+  Collector collector;
+  collector.each = [&](size_t count) {
+    if (count == 500) world.slapd.process().Kill();
+  };
+  const auto scope = ScopeOf(world, Kind::kUser, &collector);
+  EXPECT_FALSE(scope.complete);
+  EXPECT_THAT(scope.reason, HasSubstr("connection was lost after"));
+  EXPECT_LT(collector.all.size(), 20000u);
+}
+
+TEST(DirectoryRead, StuckServerIsIncompleteInTime) {
+  World world({.ldif = Users(20000)});
+  decl::Directory declared = Declare(world.slapd);
+  auto opened = Open(declared, kSecrets, {.stall = std::chrono::milliseconds(700)});
+  ASSERT_TRUE(opened);
+  world.target = std::move(*opened);
+  Collector collector;
+  collector.each = [&](size_t count) {
+    if (count == 500) world.slapd.process().Signal(SIGSTOP);
+  };
+  const auto scope = ScopeOf(world, Kind::kUser, &collector);
+  world.slapd.process().Signal(SIGCONT);
+  EXPECT_FALSE(scope.complete);
+  EXPECT_THAT(scope.reason, HasSubstr("didn't answer in time"));
+  // The next call works on a new connection.
+  EXPECT_EQ(world.All().all.size(), 20002u);
+}
+
+TEST(DirectoryRead, ProbeTellsWhatIsEnforced) {
+  World good;
+  auto probe = good.target->ProbeTarget();
+  ASSERT_TRUE(probe) << probe.error().message;
+  EXPECT_EQ(probe->product, "openldap");
+  EXPECT_THAT(probe->product_version, testing::StartsWith("2."));
+  EXPECT_EQ(probe->identity, std::string("dn:") + Slapd::kBindDn);
+  EXPECT_LT(std::abs(probe->clock_skew_ms), 3000);
+  EXPECT_EQ(probe->concurrency[Kind::kUser], "native CAS");
+  for (const auto& check : probe->checks) EXPECT_TRUE(check.ok) << check.name << check.found;
+  World bad({.ppolicy = false});
+  probe = bad.target->ProbeTarget();
+  ASSERT_TRUE(probe);
+  const auto lacks = [&](const char* name) {
+    for (const auto& check : probe->checks) {
+      if (check.name == name) return !check.ok && !check.lines_to_add.empty();
+    }
+    return false;
+  };
+  EXPECT_TRUE(lacks("password policy"));
+  for (const auto& capability : probe->capabilities) {
+    const char* support = capability.field == "enabled"   ? "coarser"
+                          : capability.field == "expires" ? "unsupported"
+                                                          : "native";
+    EXPECT_EQ(capability.support, support) << capability.field;
+  }
+}
+
+}  // namespace
+}  // namespace postern::directory
