@@ -1,0 +1,106 @@
+#include "cmd/postern/shell.h"
+
+#include <fmt/format.h>
+#include <langinfo.h>
+#include <pwd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <clocale>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/diag/render.h"
+
+namespace postern::cmd {
+namespace {
+
+constexpr unsigned kNarrowest = 60, kWidest = 160, kPipe = 100;
+
+unsigned WidthOf(int descriptor, bool terminal) {
+  winsize size{};
+  if (terminal && ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    return std::clamp<unsigned>(size.ws_col, kNarrowest, kWidest);
+  }
+  const char* columns = std::getenv("COLUMNS");
+  const long asked = columns == nullptr ? 0 : std::strtol(columns, nullptr, 10);
+  return asked > 0 ? std::clamp<unsigned>(static_cast<unsigned>(std::min(asked, 1000L)), kNarrowest,
+                                          kWidest)
+                   : kPipe;
+}
+
+bool WantsColour(bool terminal, const Globals& globals) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  if (!terminal || globals.no_color) return false;
+  if (no_color != nullptr && *no_color != '\0') return false;
+  return term != nullptr && std::strcmp(term, "dumb") != 0;
+}
+
+}  // namespace
+
+void Shell::Begin() {
+  std::setlocale(LC_CTYPE, "");
+  const bool unicode = std::strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+  in_terminal_ = isatty(STDIN_FILENO) == 1;
+  out_terminal_ = isatty(STDOUT_FILENO) == 1;
+  err_terminal_ = isatty(STDERR_FILENO) == 1;
+  style_ = {WantsColour(out_terminal_, globals), unicode, WidthOf(STDOUT_FILENO, out_terminal_)};
+  err_style_ = {WantsColour(err_terminal_, globals), unicode,
+                WidthOf(STDERR_FILENO, err_terminal_)};
+}
+
+void Shell::Say(std::string_view text) {
+  if (!json()) out() << text << std::flush;
+}
+
+void Shell::Note(std::string_view text) {
+  if (!globals.quiet) err() << text << std::flush;
+}
+
+void Shell::Print(const diag::Diagnostics& diagnostics, const diag::Sources& sources, size_t most) {
+  diag::Diagnostics shown;
+  size_t others = 0;
+  for (const diag::Diagnostic& diagnostic : diagnostics.all()) {
+    const bool error = diagnostic.severity == diag::Severity::kError;
+    if (!error && (globals.quiet || others++ >= most)) continue;
+    shown.Add(diagnostic);
+  }
+  if (shown.empty()) return;
+  err() << diag::Render(shown, sources, {err_style_.colour, err_style_.width}) << "\n";
+  if (!globals.quiet && others > most) {
+    err() << fmt::format("... and {} more warnings and notes: postern validate\n\n", others - most);
+  }
+}
+
+int Shell::Fail(diag::Diagnostic diagnostic) {
+  const diag::Sources none;
+  diag::Diagnostics all;
+  all.Add(std::move(diagnostic));
+  if (json()) {
+    out() << diag::RenderJson(all, none) << std::flush;
+  } else {
+    err() << diag::Render(all, none, {err_style_.colour, err_style_.width});
+  }
+  return 1;
+}
+
+int Shell::Fail(const char* code, const Error& error, std::string subject) {
+  return Fail({.code = code, .summary = error.message, .subject = std::move(subject)});
+}
+
+bool Shell::Ask(std::string_view question) {
+  err() << question << " " << std::flush;
+  std::string answer;
+  return std::getline(std::cin, answer) && answer == "yes";
+}
+
+std::string WhoAmI() {
+  const passwd* user = getpwuid(geteuid());
+  char machine[256] = "";
+  if (gethostname(machine, sizeof machine - 1) != 0) std::strcpy(machine, "unknown");
+  return fmt::format("{}@{}", user != nullptr ? user->pw_name : std::to_string(geteuid()), machine);
+}
+
+}  // namespace postern::cmd

@@ -1,0 +1,60 @@
+// cmd/postern/shell.h: the terminal or pipe that a command talks to, and the global options.
+//
+// Results go to stdout, all else (diagnostics, progress, questions) to stderr; with --json stdout
+// carries the JSON and nothing else. One Shell a process; main thread only unless said.
+#pragma once
+#include <iostream>
+#include <string>
+#include <string_view>
+
+#include "core/base/result.h"
+#include "core/diag/diagnostic.h"
+#include "core/view/style.h"
+
+namespace postern::cmd {
+
+struct Globals {
+  std::string operator_file = "operator/postern.toml";
+  std::string tree;
+  bool json = false, no_color = false, quiet = false;
+};
+
+class Shell {
+ public:
+  Globals globals;
+
+  // Looks at the terminal, the locale and the environment; call once, after the options are known.
+  void Begin();
+
+  std::ostream& out() { return std::cout; }
+  std::ostream& err() { return std::cerr; }
+  bool json() const { return globals.json; }
+  const view::Style& style() const { return style_; }
+  const view::Style& err_style() const { return err_style_; }
+  bool out_terminal() const { return out_terminal_; }
+  bool err_terminal() const { return err_terminal_; }
+  // Somebody is there to answer a question.
+  bool interactive() const { return in_terminal_ && err_terminal_; }
+
+  // Result text; nothing with --json.
+  void Say(std::string_view text);
+  // Side remark on stderr; nothing with --quiet.
+  void Note(std::string_view text);
+  // Errors always, warnings and notes unless --quiet; more than `most` of those are counted.
+  void Print(const diag::Diagnostics& diagnostics, const diag::Sources& sources,
+             size_t most = SIZE_MAX);
+  // One error without a place in a file; answers the exit code 1. JSON when that was asked for.
+  int Fail(diag::Diagnostic diagnostic);
+  int Fail(const char* code, const Error& error, std::string subject = {});
+  // Prints the question, reads a line; only "yes" is yes.
+  bool Ask(std::string_view question);
+
+ private:
+  view::Style style_, err_style_;
+  bool in_terminal_ = false, out_terminal_ = false, err_terminal_ = false;
+};
+
+// user@machine, for the ledger.
+std::string WhoAmI();
+
+}  // namespace postern::cmd

@@ -1,0 +1,37 @@
+// core/view/access_table.h: answers to `postern access`, as tables and as JSON. Pure.
+#pragma once
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "core/compile/desired.h"
+#include "core/view/access_query.h"
+#include "core/view/style.h"
+
+namespace postern::view {
+
+struct AccessHeading {
+  std::string title;                    // "Who reaches acme-inbound (/srv/... on edge)"
+  bool live = false;                    // else: as declared
+  std::vector<std::string> unobserved;  // targets that couldn't be asked
+};
+
+std::string RenderAccess(const AccessHeading& heading, const std::vector<AccessRow>& rows,
+                         bool detail, const Style& style);
+void WriteAccessJson(const AccessHeading& heading, const std::vector<AccessRow>& rows,
+                     std::ostream& out);
+
+// A declared grant that ends soon.
+struct Ending {
+  base::Instant until = 0;
+  std::string identity, host, path, closer, ticket, place;
+  access::Rights rights;
+};
+// Grants that end within [now, now + within], the first to end first.
+std::vector<Ending> EndingSoon(const compile::Desired& desired, const diag::Sources& sources,
+                               base::Instant now, int64_t within);
+std::string RenderEndings(const std::vector<Ending>& endings, base::Instant now,
+                          const std::string& within, bool detail, const Style& style);
+void WriteEndingsJson(const std::vector<Ending>& endings, std::ostream& out);
+
+}  // namespace postern::view
