@@ -10,11 +10,11 @@
 #include <climits>
 #include <cstdlib>
 #include <mutex>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "core/object/wire.h"
 #include "core/provider/process.h"
+#include "core/provider/request.h"
 #include "schemas/provider.grpc.pb.h"
 
 namespace postern::provider {
@@ -26,7 +26,6 @@ using std::chrono::milliseconds;
 
 constexpr size_t kReadKeys = 2000;            // keys a call, so that answers stay under the limit
 constexpr size_t kReadBytes = 256 << 10;      // and bytes of keys
-constexpr size_t kRequestBytes = 256 << 10;   // of operations a message
 constexpr milliseconds kDeathPatience{1000};  // from a broken connection to the end of the process
 constexpr milliseconds kStopPatience{3000};
 
@@ -266,25 +265,6 @@ Result<object::Probe> ProcessClient::ProbeTarget() {
   return FromWire(reply);
 }
 
-// A provider that says "complete" must have sent as many rows of the kind as it counted: rows that
-// were lost on the way must not look like objects that are gone.
-void CheckCounts(const std::unordered_map<uint32_t, uint64_t>& arrived,
-                 std::vector<object::ScopeStatus>* scopes) {
-  std::unordered_map<uint32_t, uint64_t> said;
-  for (const object::ScopeStatus& scope : *scopes) {
-    said[static_cast<uint32_t>(scope.kind)] += scope.count;
-  }
-  for (object::ScopeStatus& scope : *scopes) {
-    const auto kind = static_cast<uint32_t>(scope.kind);
-    const auto found = arrived.find(kind);
-    const uint64_t came = found == arrived.end() ? 0 : found->second;
-    if (!scope.complete || came == said[kind]) continue;
-    scope.complete = false;
-    scope.reason =
-        fmt::format("the provider counted {} objects of this kind, {} arrived", said[kind], came);
-  }
-}
-
 Result<std::vector<object::ScopeStatus>> ProcessClient::Enumerate(
     std::span<const object::Kind> kinds, object::ObjectSink& sink) {
   if (gone_) return tl::unexpected(*gone_);
@@ -293,14 +273,14 @@ Result<std::vector<object::ScopeStatus>> ProcessClient::Enumerate(
   for (const object::Kind kind : kinds) request.add_kinds(static_cast<uint32_t>(kind));
   auto reader = stub_->Enumerate(&call.context, request);
   std::vector<object::ScopeStatus> scopes;
-  std::unordered_map<uint32_t, uint64_t> arrived;
+  Arrived arrived;
   v1::EnumerateReply reply;  // one for all messages: its strings keep their memory
   bool last = false;
   while (!last && call.Watch([&] { return reader->Read(&reply); })) {
     for (const v1::ObjectRow& row : reply.rows()) {
       const auto view = FromWire(row);
       if (!view) return Broken(view.error().message);
-      ++arrived[row.kind()];
+      ++arrived[view->kind];
       if (sink.Add(*view)) continue;
       call.context.TryCancel();
       return Fail(ErrorCode::kCancelled, "the observation was stopped");
@@ -373,48 +353,6 @@ Result<std::vector<object::ReadAnswer>> ProcessClient::Read(
   return answers;
 }
 
-// Cuts groups into messages; a group that doesn't fit into one goes on in the next.
-class RequestWriter {
- public:
-  using Stream = grpc::ClientReaderWriter<v1::ApplyRequest, v1::ApplyReply>;
-  explicit RequestWriter(Stream& stream) : stream_(stream) {}
-
-  bool Write(std::span<const object::OperationGroup> groups) {
-    for (const object::OperationGroup& group : groups) {
-      v1::OperationGroup* message = Open(group);
-      for (const object::Operation& operation : group.operations) {
-        if (bytes_ >= kRequestBytes) {
-          message->set_continues(true);
-          if (!Flush()) return false;
-          message = Open(group);
-        }
-        ToWire(operation, message->add_operations());
-        bytes_ += object::WireBytes(operation);
-      }
-      if (bytes_ >= kRequestBytes && !Flush()) return false;
-    }
-    return Flush();
-  }
-  v1::ApplyRequest& request() { return request_; }
-
- private:
-  v1::OperationGroup* Open(const object::OperationGroup& group) {
-    v1::OperationGroup* message = request_.add_groups();
-    message->set_container(group.container);
-    return message;
-  }
-  bool Flush() {
-    const bool written = stream_.Write(request_);
-    request_.Clear();
-    bytes_ = 0;
-    return written;
-  }
-
-  Stream& stream_;
-  v1::ApplyRequest request_;
-  size_t bytes_ = 0;
-};
-
 Result<void> ProcessClient::Apply(std::span<const object::OperationGroup> groups,
                                   const object::Secrets& secrets, object::OutcomeSink& sink) {
   if (gone_) return tl::unexpected(*gone_);
@@ -424,9 +362,9 @@ Result<void> ProcessClient::Apply(std::span<const object::OperationGroup> groups
   }
   Call call(*this, "Apply");
   auto stream = stub_->Apply(&call.context);
-  RequestWriter writer(*stream);
-  for (const auto& [name, value] : secrets) (*writer.request().mutable_secrets())[name] = value;
-  const bool written = call.Watch([&] { return writer.Write(groups) && stream->WritesDone(); });
+  RequestWriter writer([&](const v1::ApplyRequest& request) { return stream->Write(request); });
+  const bool written =
+      call.Watch([&] { return writer.Write(groups, secrets) && stream->WritesDone(); });
   v1::ApplyReply reply;
   std::unique_ptr<Error> failure;
   while (written && call.Watch([&] { return stream->Read(&reply); })) {

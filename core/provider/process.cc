@@ -69,8 +69,8 @@ class LivingThread {
 };
 
 std::string Errno(int error) {
-  return std::strerror(error);
-}  // NOLINT(concurrency-mt-unsafe)
+  return strerrordesc_np(error);
+}
 
 void CloseIfOpen(int* fd) {
   if (*fd >= 0) close(*fd);

@@ -69,4 +69,18 @@ bool Verifies(std::string_view stored, std::string_view password) {
   return Stored(rest.substr(0, rest.find('$')), password) == stored;
 }
 
+void HidePassword(object::Kind kind, std::string_view ledger_key, std::string* body,
+                  uint64_t* unreadable) {
+  const uint32_t field = SecretField(kind);
+  if (field == 0) return;
+  const auto stored = TextOf(*body, field);
+  if (!stored) return;
+  if (ledger_key.empty()) {  // nothing to hash it with, and it never leaves as it is
+    *body = WithoutFields(*body, uint64_t{1} << field);
+    *unreadable |= uint64_t{1} << field;
+    return;
+  }
+  *body = WithText(kind, *body, field, "hmac:" + base::Hex(base::HmacSha256(ledger_key, *stored)));
+}
+
 }  // namespace postern::memory

@@ -27,4 +27,9 @@ uint64_t KeyFields(object::Kind kind);
 std::string HashPassword(std::string_view password);
 bool Verifies(std::string_view stored, std::string_view password);
 
+// What leaves the provider: a stored password becomes "hmac:" and its hash under the ledger's key.
+// Without that key it can't be told at all: the field goes, and its bit is set.
+void HidePassword(object::Kind kind, std::string_view ledger_key, std::string* body,
+                  uint64_t* unreadable);
+
 }  // namespace postern::memory

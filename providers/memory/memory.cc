@@ -1,7 +1,6 @@
 #include "providers/memory/memory.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/message.h>
 
 #include <array>
 #include <csignal>
@@ -10,6 +9,7 @@
 #include "core/base/hash.h"
 #include "core/base/kill_point.h"
 #include "providers/memory/body.h"
+#include "providers/memory/change.h"
 #include "providers/memory/faults.h"
 #include "providers/memory/scopes.h"
 #include "providers/memory/world.h"
@@ -26,31 +26,6 @@ using object::ReadAnswer;
 using object::Status;
 
 constexpr std::string_view kScheme = "memory:";
-constexpr std::string_view kMe = "postern";  // who our own changes are by
-constexpr std::string_view kSecretPrefix = "secret:";
-
-// True when the object is as `before` says. Comparing a password means comparing the keyed hashes
-// of what the server stores: Satisfies leaves secrets out.
-bool Expected(const Operation& operation, std::string_view live) {
-  if (!object::Satisfies(operation.kind, operation.before, live)) return false;
-  const uint32_t secret = SecretField(operation.kind);
-  if (secret == 0) return true;
-  const auto wanted = TextOf(operation.before, secret);
-  return !wanted || wanted == TextOf(live, secret);
-}
-
-// A body that isn't canonical or names another key would poison the world.
-bool Fits(Kind kind, std::string_view key, std::string_view body) {
-  const auto* prototype = google::protobuf::MessageFactory::generated_factory()->GetPrototype(
-      object::TableOf(kind).descriptor);
-  const std::unique_ptr<google::protobuf::Message> message(prototype->New());
-  return object::Decode(body, message.get()) && object::EncodeKey(*message) == key;
-}
-
-struct Verdict {
-  Status status = Status::kApplied;
-  std::string message;
-};
 
 class MemoryTarget final : public object::Target {
  public:
@@ -69,18 +44,15 @@ class MemoryTarget final : public object::Target {
 
  private:
   struct Counting;
+  using KindSet = std::array<bool, 64>;  // by number
+  std::vector<object::ScopeStatus> Statuses(const Counting& counting, const KindSet& asked) const;
   Result<Faults*> Begin();
   void TakeLedgerKey(const object::Secrets& secrets);
   void Observe(const Record& record, std::string* body, uint64_t* unreadable) const;
-  void HidePassword(Kind kind, std::string* body, uint64_t* unreadable) const;
   ReadAnswer Look(Kind kind, std::string_view key, const Faults& faults) const;
   Result<void> ApplyGroup(const object::OperationGroup& group, const object::Secrets& secrets,
                           Faults* faults, object::OutcomeSink& sink);
   Verdict Carry(const Operation& operation, const object::Secrets& secrets, Faults* faults);
-  Verdict Change(const Operation& operation, const object::Secrets& secrets);
-  Verdict Write(const Operation& operation, const Record* live, const object::Secrets& secrets);
-  bool IsAlready(const Operation& operation, const Record& live,
-                 const object::Secrets& secrets) const;
   void Drift(const Operation& operation);
   void DieIf(uint64_t* countdown);
 
@@ -119,23 +91,10 @@ Result<object::Probe> MemoryTarget::ProbeTarget() {
   return probe;
 }
 
-void MemoryTarget::HidePassword(Kind kind, std::string* body, uint64_t* unreadable) const {
-  const uint32_t field = SecretField(kind);
-  if (field == 0) return;
-  const auto stored = TextOf(*body, field);
-  if (!stored) return;
-  if (ledger_key_.empty()) {  // nothing to hash it with, and it never leaves as it is
-    *body = WithoutFields(*body, uint64_t{1} << field);
-    *unreadable |= uint64_t{1} << field;
-    return;
-  }
-  *body = WithText(kind, *body, field, "hmac:" + base::Hex(base::HmacSha256(ledger_key_, *stored)));
-}
-
 void MemoryTarget::Observe(const Record& record, std::string* body, uint64_t* unreadable) const {
   base::DecodeBase64(record.body64, body);
   const uint64_t hidden = *unreadable;
-  HidePassword(record.kind, body, unreadable);
+  HidePassword(record.kind, ledger_key_, body, unreadable);
   if (hidden != 0) *body = WithoutFields(*body, hidden);
 }
 
@@ -161,7 +120,7 @@ Result<std::vector<object::ScopeStatus>> MemoryTarget::Enumerate(std::span<const
   auto begun = Begin();
   if (!begun) return tl::unexpected(begun.error());
   const Faults& faults = **begun;
-  std::array<bool, 64> asked{};
+  KindSet asked{};
   for (const Kind kind : kinds) asked[static_cast<size_t>(kind)] = true;
   if (kinds.empty()) asked.fill(true);
   Counting counting{faults, std::vector<uint64_t>(scopes_.all().size()), {}};
@@ -184,6 +143,12 @@ Result<std::vector<object::ScopeStatus>> MemoryTarget::Enumerate(std::span<const
     if (++sent % 100 == 0) faults.Slow();
   }
 
+  return Statuses(counting, asked);
+}
+
+std::vector<object::ScopeStatus> MemoryTarget::Statuses(const Counting& counting,
+                                                        const KindSet& asked) const {
+  const Faults& faults = counting.faults;
   std::vector<object::ScopeStatus> statuses;
   for (size_t i = 0; i < scopes_.all().size(); ++i) {
     const Scope& scope = scopes_.all()[i];
@@ -308,7 +273,7 @@ Verdict MemoryTarget::Carry(const Operation& operation, const object::Secrets& s
   }
   DieIf(&faults->die_before);
   base::KillPoint("memory.apply.before");
-  Verdict verdict = Change(operation, secrets);
+  Verdict verdict = Change(*world_, operation, ledger_key_, secrets);
   base::KillPoint("memory.apply.after");
   DieIf(&faults->die_after);
   if (faults->lost_answer > 0) {
@@ -330,98 +295,6 @@ void MemoryTarget::Drift(const Operation& operation) {
     const std::string bare = WithoutFields(operation.after, ~KeyFields(operation.kind));
     world_->Put(operation.kind, operation.key, bare, "another-hand");
   }
-}
-
-Verdict MemoryTarget::Change(const Operation& operation, const object::Secrets& secrets) {
-  if (object::TableOf(operation.kind).observed_only) {
-    return {Status::kDenied, "objects of this kind are observed only"};
-  }
-  const Record* live = world_->Find(operation.kind, operation.key);
-  if (live == nullptr && !operation.new_key.empty()) {
-    const Record* moved = world_->Find(operation.kind, operation.new_key);
-    if (moved != nullptr && (operation.expect_id.empty() || moved->id == operation.expect_id) &&
-        IsAlready(operation, *moved, secrets)) {
-      return {Status::kAlreadySo, ""};
-    }
-  }
-  if (live != nullptr && !operation.expect_id.empty() && live->id != operation.expect_id) {
-    return {Status::kPreconditionFailed,
-            fmt::format("another object stands here: its id is {}, not {}", live->id,
-                        operation.expect_id)};
-  }
-  std::string body;
-  uint64_t unreadable = 0;
-  if (live != nullptr) Observe(*live, &body, &unreadable);
-  const bool removes = operation.after.empty() && operation.clear.empty();
-  if (removes && live == nullptr) return {Status::kAlreadySo, ""};
-  if (!removes && live != nullptr && operation.new_key.empty() &&
-      IsAlready(operation, *live, secrets)) {
-    return {Status::kAlreadySo, ""};
-  }
-  if (operation.before.empty() && live != nullptr) {
-    return {Status::kPreconditionFailed, "it exists already"};
-  }
-  if (!operation.before.empty() && (live == nullptr || !Expected(operation, body))) {
-    return {Status::kPreconditionFailed, "it is not as it was when this was planned"};
-  }
-  if (!removes) return Write(operation, live, secrets);
-  world_->Delete(operation.kind, operation.key, kMe);
-  return {};
-}
-
-// True when the object is as wanted. A wanted password is checked against the stored hash.
-bool MemoryTarget::IsAlready(const Operation& operation, const Record& live,
-                             const object::Secrets& secrets) const {
-  const std::string stored = World::BodyOf(live);
-  std::string wanted = operation.after;
-  if (const uint32_t secret = SecretField(operation.kind); secret != 0) {
-    if (const auto name = TextOf(wanted, secret)) {
-      const auto value = secrets.find(std::string(name->substr(kSecretPrefix.size())));
-      const auto hash = TextOf(stored, secret);
-      if (value == secrets.end() || !hash || !Verifies(*hash, value->second)) return false;
-      wanted = WithoutFields(wanted, uint64_t{1} << secret);
-    }
-  }
-  const uint64_t set = object::FieldsSet(stored);
-  for (const uint32_t field : operation.clear) {
-    if ((set >> field & 1) != 0) return false;
-  }
-  return object::Satisfies(operation.kind, wanted, stored);
-}
-
-Verdict MemoryTarget::Write(const Operation& operation, const Record* live,
-                            const object::Secrets& secrets) {
-  if (operation.kind == Kind::kSession) {
-    return {Status::kDenied, "a session can only be ended"};
-  }
-  std::string wanted = operation.after;
-  if (const uint32_t secret = SecretField(operation.kind); secret != 0) {
-    if (const auto name = TextOf(wanted, secret)) {
-      const auto value = secrets.find(std::string(name->substr(kSecretPrefix.size())));
-      if (!name->starts_with(kSecretPrefix) || value == secrets.end()) {
-        return {Status::kDenied, fmt::format("the value of {} was not sent along", *name)};
-      }
-      wanted = WithText(operation.kind, wanted, secret, HashPassword(value->second));
-    }
-  }
-  std::string body =
-      live == nullptr ? wanted : object::Overlay(operation.kind, World::BodyOf(*live), wanted);
-  uint64_t cleared = 0;
-  for (const uint32_t field : operation.clear) cleared |= uint64_t{1} << field;
-  if (cleared != 0) body = WithoutFields(body, cleared & ~KeyFields(operation.kind));
-  const bool renames = !operation.new_key.empty();
-  if (!Fits(operation.kind, renames ? operation.new_key : operation.key, body)) {
-    return {Status::kDenied, "the body does not fit the key"};
-  }
-  if (!renames) {
-    world_->Put(operation.kind, operation.key, body, kMe);
-    return {};
-  }
-  if (live == nullptr || world_->Find(operation.kind, operation.new_key) != nullptr) {
-    return {Status::kPreconditionFailed, "the new name is taken"};
-  }
-  world_->Rename(operation.kind, operation.key, operation.new_key, body, kMe);
-  return {};
 }
 
 }  // namespace

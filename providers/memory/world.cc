@@ -20,8 +20,8 @@ namespace {
 using object::Kind;
 
 std::string Errno(int error) {
-  return std::strerror(error);
-}  // NOLINT(concurrency-mt-unsafe)
+  return strerrordesc_np(error);
+}
 
 // Relations and files of rules have no id of their own in real systems either.
 bool HasId(Kind kind) {
