@@ -247,6 +247,12 @@ void Unlock(const Entry& live, Changes* changes) {
   if (!add.empty()) changes->Add(LDAP_MOD_ADD, NameOf(kPassword), std::move(add));
 }
 
+// Only where a policy that honours the attribute can be seen; the server is asked afterwards
+// whether it applies to this entry, and the password is locked where it doesn't.
+bool LocksByAttribute(const ChangeContext& context) {
+  return context.reading->locks_by_attribute && !context.features->lockout_policy.empty();
+}
+
 // Empty: done or changed; else why it can't be.
 std::string ChangeEnabled(const Snapshot& at, const Entry& live, const kinds::User& after,
                           const Progress& progress, const ChangeContext& context,
@@ -256,7 +262,7 @@ std::string ChangeEnabled(const Snapshot& at, const Entry& live, const kinds::Us
     Unlock(live, changes);
     return {};
   }
-  if (context.reading->locks_by_attribute && !progress.lock_tried) {
+  if (LocksByAttribute(context) && !progress.lock_tried) {
     changes->Swap(kLockedTime, live.First(kLockedTime), kLockedForGood);
     if (!changes->empty()) return {};
   }
@@ -341,7 +347,7 @@ Write CreateUser(const std::string& dn, const kinds::User& user, const ChangeCon
   }
   // Locked from its first instant: there is no moment in which it is open.
   if (user.has_enabled() && !user.enabled()) {
-    const bool by_attribute = context.reading->locks_by_attribute;
+    const bool by_attribute = LocksByAttribute(context);
     AddAttribute(NameOf(by_attribute ? kLockedTime : kPassword),
                  std::string(by_attribute ? kLockedForGood : kPasswordLock), &entry);
   }

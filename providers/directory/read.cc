@@ -147,13 +147,11 @@ Hidden DirectoryTarget::HiddenIn(Connection& connection, const Entry& entry) {
 
 namespace {
 
-void LoadUsability(EntryCursor& cursor, Entry* entry) {
-  const std::string& value = cursor.control();
+// [0] INTEGER: the account may be used; [1] SEQUENCE: it may not. Nothing: no policy applies to it.
+// The details inside [1] are no help: slapd 2.5.13 sends the same for locked and for expired.
+void LoadUsability(const EntryCursor& cursor, Entry* entry) {
   entry->asked_usability = true;
-  entry->inactive = false;
-  const auto at = [&](size_t i) { return i < value.size() ? static_cast<uint8_t>(value[i]) : 0; };
-  // [1] SEQUENCE { [0] inactive BOOLEAN, ... }
-  entry->inactive = at(0) == 0xa1 && at(2) == 0x80 && at(4) != 0;
+  entry->inactive = cursor.control().starts_with('\xa1');
 }
 
 Snapshot Judge(const BaseAnswer& answer, const std::string& key) {

@@ -67,8 +67,8 @@ std::string Slapd::Config(const Options& options) const {
             "\nTLSCertificateKeyFile " + scratch_.File("key.pem") + "\n";
   }
   if (options.ldapi) {
-    text += "authz-regexp \"gidNumber=[0-9]+\\+uidNumber=" + std::to_string(getuid()) +
-            ",cn=peercred,cn=external,cn=auth\" \"" + kBindDn + "\"\n";
+    text += "authz-regexp gidNumber=[0-9]+[+]uidNumber=" + std::to_string(getuid()) +
+            ",cn=peercred,cn=external,cn=auth \"" + kBindDn + "\"\n";
   }
   text += "database monitor\naccess to * by dn.exact=\"" + std::string(kBindDn) + "\" read\n";
   text += "database mdb\nsuffix " + std::string(kSuffix) + "\nrootdn " + kRootDn +
