@@ -188,7 +188,7 @@ tell "Acme's contract ends on $ends: what happens the day after?"
 postern_exits 2 plan --detailed-exitcode --as-of "$after" --out "$scratch/end.plan"
 says "Lose access"
 says "acme"
-says "contract"
+says "its time ended"
 
 tell "End it today instead: a plan for a later day may only take away"
 postern_exits 0 apply "$scratch/end.plan" --yes
