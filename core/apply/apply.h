@@ -41,7 +41,8 @@ struct Events {
 
 struct Options {
   std::string who, revision;
-  int retries = 5;                          // of transient outcomes, with jittered backoff
+  int retries = 5;            // of transient outcomes, with jittered backoff
+  std::vector<bool> settled;  // plan::Settled of a saved plan; empty: nothing is done yet
   const std::atomic<bool>* stop = nullptr;  // first Ctrl-C: hand out no more
 };
 

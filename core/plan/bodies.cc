@@ -18,6 +18,10 @@ std::string Restrict(std::string_view body, uint64_t mask) {
   return kept;
 }
 
+std::string ReadDigest(object::Kind kind, std::string_view body) {
+  return base::Hex(base::Sha256(Restrict(body, ~SecretMask(kind))));
+}
+
 uint64_t KeyMask(object::Kind kind) {
   uint64_t mask = 0;
   for (const object::FieldTable& field : object::TableOf(kind).fields) {

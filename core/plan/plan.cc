@@ -14,11 +14,6 @@ namespace {
 
 using object::Kind;
 
-// Fields that a reader relies on: all but secrets (compared by the ledger's HMAC) and server-owned.
-std::string ReadDigest(Kind kind, std::string_view body) {
-  return base::Hex(base::Sha256(Restrict(body, ~SecretMask(kind))));
-}
-
 bool ReadsNothing(Action action) {
   return action == Action::kEnd || action == Action::kForget;
 }
@@ -366,47 +361,6 @@ compile::Facts FactsOf(const Inputs& inputs,
     }
   }
   return facts;
-}
-
-std::vector<std::string> Stale(const Plan& plan, const observe::Observed& observed) {
-  std::vector<std::string> lines;
-  // Keys that our own steps write may already stand at any of our steps' results.
-  std::map<std::tuple<std::string, Kind, std::string>, std::vector<std::string>> results;
-  for (const Step& step : plan.steps) {
-    const Change& change = plan.changes[step.change];
-    auto& list = results[{plan.targets[change.target].name, change.kind, step.operation.key}];
-    list.push_back(step.operation.after);
-    if (!step.operation.new_key.empty()) list.emplace_back();  // renamed: absent under the old key
-  }
-  for (const Expectation& expectation : plan.read_set) {
-    const observe::ObservedTarget* target = observed.Find(expectation.target);
-    if (target == nullptr || !target->reached) continue;  // its steps fail and are held
-    const object::ObjectView* live = target->objects.Find(expectation.kind, expectation.key);
-    const bool as_planned =
-        expectation.present
-            ? live != nullptr && ReadDigest(live->kind, live->body) == expectation.digest
-            : live == nullptr;
-    if (as_planned) continue;
-    const auto own = results.find({expectation.target, expectation.kind, expectation.key});
-    const bool ours =
-        own != results.end() &&
-        std::any_of(own->second.begin(), own->second.end(), [&](const std::string& after) {
-          return after.empty()
-                     ? live == nullptr
-                     : live != nullptr && object::Satisfies(expectation.kind, after, live->body);
-        });
-    if (ours) continue;
-    const std::string what = object::Describe(expectation.kind, expectation.key);
-    std::string line = fmt::format("{} on {} ", what, expectation.target);
-    line += live == nullptr ? "is gone" : !expectation.present ? "has appeared" : "has changed";
-    if (live != nullptr && live->changed_at != 0) {
-      line += fmt::format(" ({}, {})", base::FormatHuman(live->changed_at),
-                          live->changed_by.empty() ? std::string("who: not recorded")
-                                                   : "by " + std::string(live->changed_by));
-    }
-    lines.push_back(std::move(line));
-  }
-  return lines;
 }
 
 }  // namespace postern::plan

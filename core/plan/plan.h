@@ -205,6 +205,10 @@ Result<Plan> Load(std::string_view bytes);
 // differences as lines for people; empty: it stands.
 std::vector<std::string> Stale(const Plan& plan, const observe::Observed& observed);
 
+// Which steps of a saved plan are already so, because an apply of it was interrupted: parallel to
+// Plan::steps. Judged by what is live, step after step of each change.
+std::vector<bool> Settled(const Plan& plan, const observe::Observed& observed);
+
 // "7f3a quiet-heron"
 std::string ShortName(const Plan& plan);
 

@@ -107,6 +107,8 @@ class Planner {
 
 // Body with only the fields in `mask` (bit n: field n).
 std::string Restrict(std::string_view body, uint64_t mask);
+// Hex digest of what a reader relies on: all but secrets, which the ledger's HMAC compares.
+std::string ReadDigest(object::Kind kind, std::string_view body);
 // Bits of the kind's key fields; of its secret fields.
 uint64_t KeyMask(object::Kind kind);
 uint64_t SecretMask(object::Kind kind);

@@ -1,0 +1,241 @@
+#include "core/apply/apply.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "core/apply/run.h"
+#include "core/base/kill_point.h"
+
+namespace postern::apply {
+
+using plan::Action;
+using plan::Phase;
+using plan::Step;
+
+Run::Run(const plan::Plan& plan, ledger::Ledger& ledger, std::vector<observe::OpenTarget>& targets,
+         const observe::SecretStore& secrets, const Options& options, const Events& events)
+    : plan_(plan),
+      ledger_(ledger),
+      targets_(targets),
+      secrets_(secrets),
+      options_(options),
+      events_(events) {
+  report_.steps.resize(plan.steps.size());
+  for (size_t i = 0; i < plan.steps.size(); ++i) steps_of_[plan.steps[i].change].push_back(i);
+}
+
+bool Run::Stopped() const {
+  return (options_.stop != nullptr && options_.stop->load()) || !ledger_error_.empty();
+}
+
+void Run::SetState(size_t step, StepState state, std::string message) {
+  report_.steps[step] = {state, std::move(message)};
+  if (events_.step) events_.step(plan_.steps[step], report_.steps[step]);
+}
+
+Result<void> Run::Begin() {
+  auto allocated = ledger_.AllocatedUids();
+  if (!allocated) return tl::unexpected(allocated.error());
+  const std::set<std::pair<std::string, uint32_t>> known(allocated->begin(), allocated->end());
+  std::vector<std::pair<std::string, uint32_t>> fresh;
+  for (const auto& uid : plan_.new_uids) {
+    if (!known.contains(uid)) fresh.push_back(uid);
+  }
+  if (auto done = ledger_.AllocateUids(fresh); !done) return done;
+  ledger::ApplyStart start;
+  const std::string bytes = plan::Save(plan_);
+  start.plan_digest = base::Hex(base::Sha256(bytes));
+  start.intent_digest = base::Hex(plan_.intent);
+  start.summary = fmt::format("{}: {} changes in {} steps", plan::ShortName(plan_),
+                              plan_.changes.size(), plan_.steps.size());
+  start.who = options_.who;
+  start.revision = plan_.revision;
+  start.plan = bytes;
+  auto apply = ledger_.BeginApply(start);
+  if (!apply) return tl::unexpected(apply.error());
+  apply_ = report_.apply = *apply;
+  base::KillPoint("apply.begun");
+  return {};
+}
+
+// What changes only in the ledger: adopted, released, forgotten. Numbered after the plan's steps.
+Result<void> Run::RecordOnly() {
+  std::vector<ledger::Intent> intents;
+  std::vector<ledger::Outcome> outcomes;
+  uint64_t number = plan_.steps.size() * 2;
+  for (const plan::Change& change : plan_.changes) {
+    const bool adopt = change.action == Action::kAdopt;
+    if (!adopt && change.action != Action::kRelease && change.action != Action::kForget) continue;
+    ledger::Intent intent;
+    intent.step = ++number;
+    intent.target = plan_.targets[change.target].name;
+    intent.kind = change.kind;
+    intent.key = change.key;
+    intent.before = change.before;
+    intent.after = adopt ? change.before : std::string();
+    intent.phase = "record";
+    intent.owner = change.owner;
+    ledger::Outcome outcome;
+    outcome.step = intent.step;
+    outcome.status = "applied";
+    outcome.target = intent.target;
+    if (adopt) {
+      object::Object live;
+      live.kind = change.kind;
+      live.key = change.key;
+      live.body = change.before;
+      live.id = change.id;
+      outcome.record = RecordFor(change, live);
+    } else {
+      outcome.erase = object::ObjectKey{change.kind, change.key};
+    }
+    intents.push_back(std::move(intent));
+    outcomes.push_back(std::move(outcome));
+  }
+  if (intents.empty()) return {};
+  if (auto done = ledger_.Commit(apply_, {}, intents); !done) return done;
+  base::KillPoint("apply.record-intents");
+  return ledger_.Commit(apply_, outcomes, {});
+}
+
+// A step runs when the steps before it of its change are done and its component isn't blocked.
+bool Run::Ready(size_t index) {
+  const Step& step = plan_.steps[index];
+  if (Stopped()) {
+    SetState(index, StepState::kHeld, ledger_error_.empty() ? "stopped" : ledger_error_);
+    return false;
+  }
+  if (step.adds && step.component != 0) {
+    const auto blocked = blocked_.find(step.component);
+    if (blocked != blocked_.end()) {
+      SetState(index, StepState::kHeld, blocked->second);
+      return false;
+    }
+  }
+  for (size_t earlier : steps_of_[step.change]) {
+    if (earlier == index) break;
+    const StepState state = report_.steps[earlier].state;
+    if (state == StepState::kDone || state == StepState::kAlreadySo) continue;
+    SetState(index, StepState::kHeld,
+             fmt::format("the {} step of the same object has no confirmed outcome",
+                         plan::NameOf(plan_.steps[earlier].phase)));
+    return false;
+  }
+  return true;
+}
+
+void Run::RunPhase(Phase phase) {
+  std::vector<size_t> changes, sessions;
+  size_t total = 0, done = 0;
+  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    if (plan_.steps[i].phase != phase) continue;
+    ++total;
+    if (i < options_.settled.size() && options_.settled[i]) {
+      SetState(i, StepState::kAlreadySo, "done by an earlier apply of this plan");
+      ++done;
+      continue;
+    }
+    if (!Ready(i)) continue;
+    (plan_.steps[i].operation.kind == object::Kind::kSession ? sessions : changes).push_back(i);
+  }
+  if (total == 0) return;
+  if (events_.progress) events_.progress(phase, done, total);
+  RunWave(changes, &done, total);
+  RunWave(sessions, &done, total);
+}
+
+void Run::RunWave(const std::vector<size_t>& steps, size_t* done, size_t total) {
+  std::map<uint32_t, std::vector<size_t>> by_target;
+  for (size_t step : steps)
+    by_target[plan_.changes[plan_.steps[step].change].target].push_back(step);
+  std::vector<std::thread> threads;
+  for (const auto& [target, list] : by_target) {
+    threads.emplace_back(
+        [&, target = target, list = &list] { RunTarget(target, *list, done, total); });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+// Whatever was to take access away and isn't confirmed blocks every addition of its component.
+void Run::Barrier() {
+  std::map<uint32_t, size_t> open;
+  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    const Step& step = plan_.steps[i];
+    if (step.phase > Phase::kRevoke || step.component == 0) continue;
+    const StepState state = report_.steps[i].state;
+    if (state != StepState::kDone && state != StepState::kAlreadySo) ++open[step.component];
+  }
+  for (const auto& [component, count] : open) {
+    std::string first;
+    for (size_t i = 0; i < plan_.steps.size() && first.empty(); ++i) {
+      const StepState state = report_.steps[i].state;
+      if (plan_.steps[i].component != component || plan_.steps[i].phase > Phase::kRevoke) continue;
+      if (state == StepState::kDone || state == StepState::kAlreadySo) continue;
+      first = fmt::format(
+          "{} on {}", object::Describe(plan_.steps[i].operation.kind, plan_.steps[i].operation.key),
+          plan_.targets[plan_.changes[plan_.steps[i].change].target].name);
+    }
+    blocked_[component] =
+        count == 1
+            ? fmt::format("1 revocation has no confirmed outcome: {}", first)
+            : fmt::format("{} revocations have no confirmed outcome, first: {}", count, first);
+    report_.held_because.push_back(blocked_[component]);
+  }
+}
+
+void Run::Finish() {
+  for (const StepResult& step : report_.steps) {
+    switch (step.state) {
+      case StepState::kDone:
+      case StepState::kAlreadySo:
+        ++report_.done;
+        break;
+      case StepState::kFailed:
+        ++report_.failed;
+        break;
+      case StepState::kUnknown:
+        ++report_.unknown;
+        break;
+      case StepState::kHeld:
+      case StepState::kWaiting:
+        ++report_.held;
+        break;
+    }
+  }
+  report_.cancelled = options_.stop != nullptr && options_.stop->load();
+}
+
+Result<Report> Run::Go() {
+  if (auto begun = Begin(); !begun) return tl::unexpected(begun.error());
+  if (auto recorded = RecordOnly(); !recorded) return tl::unexpected(recorded.error());
+  for (const Phase phase : plan::kPhases) {
+    RunPhase(phase);
+    if (phase == Phase::kRevoke) Barrier();
+  }
+  Finish();
+  base::KillPoint("apply.before-finish");
+  if (!ledger_error_.empty()) return Fail(ErrorCode::kUnavailable, ledger_error_);
+  if (auto census = ledger_.RecordCensus(plan_.census); !census) {
+    return tl::unexpected(census.error());
+  }
+  const std::string result = report_.complete()  ? "done"
+                             : report_.cancelled ? "stopped"
+                                                 : "partial";
+  if (auto finished = ledger_.FinishApply(apply_, result); !finished) {
+    return tl::unexpected(finished.error());
+  }
+  base::KillPoint("apply.finished");
+  report_.generation = report_.complete() ? ledger_.generation() : 0;
+  return report_;
+}
+
+Result<Report> Apply(const plan::Plan& plan, ledger::Ledger& ledger,
+                     std::vector<observe::OpenTarget>& targets, const observe::SecretStore& secrets,
+                     const Options& options, const Events& events) {
+  return Run(plan, ledger, targets, secrets, options, events).Go();
+}
+
+}  // namespace postern::apply

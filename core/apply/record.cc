@@ -1,0 +1,131 @@
+// What the ledger is told: intents before a call, and after it what is now recorded as ours.
+#include "core/apply/run.h"
+#include "core/object/wire_fields.h"
+
+namespace postern::apply {
+namespace {
+
+using object::Kind;
+using plan::Action;
+
+uint64_t SecretBits(Kind kind) {
+  uint64_t bits = 0;
+  for (const object::FieldTable& field : object::TableOf(kind).fields) {
+    if (field.secret) bits |= uint64_t{1} << field.number;
+  }
+  return bits;
+}
+
+std::string Keep(std::string_view body, uint64_t mask) {
+  std::string kept;
+  object::FieldWalker walker(body);
+  object::WireField field;
+  while (walker.Next(&field)) {
+    if (mask >> (field.number & 63) & 1) kept += field.raw;
+  }
+  return kept;
+}
+
+std::string StoredSecret(Kind kind, std::string_view body) {
+  const uint64_t bits = SecretBits(kind);
+  object::FieldWalker walker(body);
+  object::WireField field;
+  while (bits != 0 && walker.Next(&field)) {
+    if (bits >> (field.number & 63) & 1) return std::string(field.bytes);
+  }
+  return "";
+}
+
+std::string_view StatusText(object::Status status) {
+  switch (status) {
+    case object::Status::kApplied:
+      return "applied";
+    case object::Status::kAlreadySo:
+      return "already-so";
+    case object::Status::kPreconditionFailed:
+      return "precondition-failed";
+    case object::Status::kTransient:
+      return "transient";
+    case object::Status::kDenied:
+      return "denied";
+    case object::Status::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+ledger::Intent Run::IntentOf(size_t index) const {
+  const plan::Step& step = plan_.steps[index];
+  const plan::Change& change = plan_.changes[step.change];
+  const uint64_t open = ~SecretBits(step.operation.kind);
+  ledger::Intent intent;
+  intent.step = step.id;
+  intent.target = plan_.targets[change.target].name;
+  intent.kind = step.operation.kind;
+  intent.key = step.operation.key;
+  intent.before = Keep(step.operation.before, open);
+  intent.after = Keep(step.operation.after, open);
+  intent.phase = plan::NameOf(step.phase);
+  intent.owner = change.owner;
+  return intent;
+}
+
+// The fields that the declaration manages, as they were read back.
+ledger::Recorded Run::RecordFor(const plan::Change& change, const object::Object& live) const {
+  ledger::Recorded recorded;
+  recorded.kind = live.kind;
+  recorded.key = live.key;
+  recorded.id = live.id;
+  recorded.owner = change.owner;
+  uint64_t managed = object::FieldsSet(change.after);
+  if (change.action == Action::kDisable || change.action == Action::kDelete) {
+    // All that is still ours of a retired object is its lock.
+    managed = 0;
+    for (const object::FieldTable& field : object::TableOf(live.kind).fields) {
+      if (field.key || field.direction == object::Direction::kAnd) {
+        managed |= uint64_t{1} << field.number;
+      }
+    }
+    recorded.retired_at = change.retired_at != 0 ? change.retired_at : plan_.as_of;
+  }
+  recorded.body = Keep(live.body, managed & ~SecretBits(live.kind));
+  if (!change.secret_desired.empty()) {
+    recorded.secret_desired = change.secret_desired;
+    recorded.secret_stored = StoredSecret(live.kind, live.body);
+  }
+  return recorded;
+}
+
+void Run::LogOf(size_t index, const object::Outcome& outcome, bool done,
+                std::vector<ledger::Outcome>* log) const {
+  const plan::Step& step = plan_.steps[index];
+  const plan::Change& change = plan_.changes[step.change];
+  ledger::Outcome entry;
+  entry.step = step.id;
+  entry.status = done ? std::string(StatusText(outcome.status)) : "failed";
+  if (!done && outcome.status != object::Status::kApplied &&
+      outcome.status != object::Status::kAlreadySo) {
+    entry.status = StatusText(outcome.status);
+  }
+  entry.message = outcome.message;
+  entry.target = plan_.targets[change.target].name;
+  const bool renamed = !step.operation.new_key.empty();
+  ledger::Outcome under_new_key = entry;
+  under_new_key.step += plan_.steps.size();
+  if (done && step.operation.kind != Kind::kSession) {
+    if (renamed) {
+      entry.erase = object::ObjectKey{step.operation.kind, step.operation.key};
+      under_new_key.record = RecordFor(change, outcome.live.object);
+    } else if (step.operation.after.empty()) {
+      entry.erase = object::ObjectKey{step.operation.kind, step.operation.key};
+    } else {
+      entry.record = RecordFor(change, outcome.live.object);
+    }
+  }
+  log->push_back(std::move(entry));
+  if (renamed) log->push_back(std::move(under_new_key));
+}
+
+}  // namespace postern::apply

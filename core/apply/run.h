@@ -1,0 +1,60 @@
+// core/apply/run.h: one apply in progress. Internal to core/apply.
+//
+// One thread a target carries out that target's part of a wave; they meet at the end of each wave.
+// The ledger is one connection behind one mutex: each batch is one commit.
+#pragma once
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/apply/apply.h"
+
+namespace postern::apply {
+
+class Run {
+ public:
+  Run(const plan::Plan& plan, ledger::Ledger& ledger, std::vector<observe::OpenTarget>& targets,
+      const observe::SecretStore& secrets, const Options& options, const Events& events);
+  Result<Report> Go();
+
+ private:
+  // apply.cc
+  Result<void> Begin();
+  Result<void> RecordOnly();
+  void RunPhase(plan::Phase phase);
+  void RunWave(const std::vector<size_t>& steps, size_t* done, size_t total);
+  void Barrier();
+  bool Ready(size_t step);
+  void Finish();
+  bool Stopped() const;
+  void SetState(size_t step, StepState state, std::string message = {});
+  // batch.cc
+  void RunTarget(uint32_t target, const std::vector<size_t>& steps, size_t* done, size_t total);
+  void RunBatch(object::Target& client, std::span<const size_t> steps);
+  Result<object::Secrets> SecretsFor(std::span<const size_t> steps, uint32_t target) const;
+  std::map<uint64_t, object::Outcome> Call(object::Target& client, std::span<const size_t> steps,
+                                           const object::Secrets& secrets, Error* died);
+  void DecideUnknown(object::Target& client, std::map<uint64_t, object::Outcome>* outcomes);
+  void Judge(size_t step, const object::Outcome& outcome, std::vector<ledger::Outcome>* log);
+  // record.cc
+  ledger::Intent IntentOf(size_t step) const;
+  void LogOf(size_t step, const object::Outcome& outcome, bool done,
+             std::vector<ledger::Outcome>* log) const;
+  ledger::Recorded RecordFor(const plan::Change& change, const object::Object& live) const;
+
+  const plan::Plan& plan_;
+  ledger::Ledger& ledger_;
+  std::vector<observe::OpenTarget>& targets_;
+  const observe::SecretStore& secrets_;
+  const Options& options_;
+  const Events& events_;
+  Report report_;
+  uint64_t apply_ = 0;
+  std::map<uint32_t, std::vector<size_t>> steps_of_;  // change -> its steps, in order
+  std::map<uint32_t, std::string> blocked_;           // component -> why
+  std::mutex mutex_;  // guards report_, ledger_, the counters and the events' callbacks
+  std::string ledger_error_;
+};
+
+}  // namespace postern::apply

@@ -1,0 +1,166 @@
+#include "core/observe/observe.h"
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+
+namespace postern::observe {
+namespace {
+
+using object::Kind;
+using Clock = std::chrono::steady_clock;
+
+// Point reads a call; a provider answers them in batches of its own.
+constexpr size_t kReadBatch = 500;
+
+class SetSink : public object::ObjectSink {
+ public:
+  SetSink(ObservedTarget* target, const Progress& progress)
+      : target_(target), progress_(progress) {}
+
+  bool Add(const object::ObjectView& object) override {
+    target_->objects.Add(object);
+    // Once in a while: a progress line isn't worth a lock for each object.
+    if ((++count_ & 0x3ff) == 0 && progress_) progress_(target_->name, count_, false);
+    return true;
+  }
+  uint64_t count() const { return count_; }
+
+ private:
+  ObservedTarget* target_;
+  const Progress& progress_;
+  uint64_t count_ = 0;
+};
+
+object::ScopeStatus* ScopeHolding(ObservedTarget& target, Kind kind, std::string_view key) {
+  const std::string_view name = ScopeOf(kind, key, target.scopes);
+  for (object::ScopeStatus& scope : target.scopes) {
+    if (scope.kind == kind && scope.scope == name) return &scope;
+  }
+  return nullptr;
+}
+
+// A recorded object that a complete listing lacks is asked for by name. Found after all: the
+// listing was short, and nothing may be concluded from what it lacks.
+Result<void> ConfirmAbsences(object::Target& client, const std::vector<object::ObjectKey>& known,
+                             ObservedTarget* target) {
+  std::vector<object::ObjectKey> missing;
+  for (const object::ObjectKey& key : known) {
+    if (key.kind == Kind::kSession || key.kind == Kind::kNativeRule) continue;
+    if (target->objects.Find(key.kind, key.key) != nullptr) continue;
+    const object::ScopeStatus* scope = ScopeHolding(*target, key.kind, key.key);
+    if (scope != nullptr && scope->complete) missing.push_back(key);
+  }
+  bool added = false;
+  for (size_t at = 0; at < missing.size(); at += kReadBatch) {
+    const auto batch = std::span(missing).subspan(at, std::min(kReadBatch, missing.size() - at));
+    auto answers = client.Read(batch);
+    if (!answers) return tl::unexpected(answers.error());
+    for (const object::ReadAnswer& answer : *answers) {
+      if (answer.answer == object::Answer::kAbsent) continue;
+      object::ScopeStatus* scope = ScopeHolding(*target, answer.object.kind, answer.object.key);
+      if (scope == nullptr) continue;
+      scope->complete = false;
+      const std::string what = object::Describe(answer.object.kind, answer.object.key);
+      if (answer.answer == object::Answer::kValue) {
+        scope->reason = "the listing lacked " + what + ", which is there";
+        target->objects.Add(answer.object.view());
+        added = true;
+      } else {
+        scope->reason = what + " could not be read: " + answer.reason;
+      }
+    }
+  }
+  if (added) target->objects.Sort();
+  return {};
+}
+
+void ObserveOne(object::Target& client, const std::vector<object::ObjectKey>& known,
+                const Progress& progress, ObservedTarget* target) {
+  const auto start = Clock::now();
+  const auto finish = [&](const Error* error) {
+    target->reached = error == nullptr;
+    if (error != nullptr) target->error = *error;
+    target->took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
+    if (progress) progress(target->name, target->objects.all().size(), true);
+  };
+  auto probe = client.ProbeTarget();
+  if (!probe) return finish(&probe.error());
+  target->probe = *std::move(probe);
+  SetSink sink(target, progress);
+  auto scopes = client.Enumerate({}, sink);
+  if (!scopes) return finish(&scopes.error());
+  target->scopes = *std::move(scopes);
+  target->objects.Sort();
+  auto confirmed = ConfirmAbsences(client, known, target);
+  if (!confirmed) return finish(&confirmed.error());
+  finish(nullptr);
+}
+
+}  // namespace
+
+const object::ScopeStatus* ObservedTarget::Scope(Kind kind, std::string_view scope) const {
+  for (const object::ScopeStatus& status : scopes) {
+    if (status.kind == kind && status.scope == scope) return &status;
+  }
+  return nullptr;
+}
+
+const ObservedTarget* Observed::Find(std::string_view name) const {
+  for (const ObservedTarget& target : targets) {
+    if (target.name == name) return &target;
+  }
+  return nullptr;
+}
+
+std::string_view ScopeOf(Kind kind, std::string_view key,
+                         const std::vector<object::ScopeStatus>& scopes) {
+  const std::string_view first = key.substr(0, key.find(object::kKeySeparator));
+  if (kind != Kind::kOu && kind != Kind::kUser && kind != Kind::kDirectoryGroup &&
+      kind != Kind::kMembership) {
+    return first;
+  }
+  // The longest base that the entry's name ends in.
+  std::string_view best;
+  for (const object::ScopeStatus& scope : scopes) {
+    if (scope.kind != kind || !first.ends_with(scope.scope)) continue;
+    const bool whole = first.size() == scope.scope.size() || scope.scope.empty() ||
+                       first[first.size() - scope.scope.size() - 1] == ',';
+    if (whole && scope.scope.size() >= best.size()) best = scope.scope;
+  }
+  return best;
+}
+
+Observed Observe(std::vector<OpenTarget>& targets, const KnownKeys& known,
+                 const Progress& progress) {
+  static const std::vector<object::ObjectKey> kNothing;
+  Observed observed;
+  observed.targets.resize(targets.size());
+  std::mutex mutex;
+  const Progress locked = progress
+                              ? Progress([&](const std::string& name, uint64_t count, bool done) {
+                                  const std::lock_guard lock(mutex);
+                                  progress(name, count, done);
+                                })
+                              : Progress();
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    ObservedTarget& target = observed.targets[i];
+    target.name = targets[i].name;
+    if (targets[i].target == nullptr) {
+      target.error = targets[i].error;
+      continue;
+    }
+    const auto keys = known.find(target.name);
+    threads.emplace_back([&, i, keys] {
+      ObserveOne(*targets[i].target, keys == known.end() ? kNothing : keys->second, locked,
+                 &observed.targets[i]);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::sort(observed.targets.begin(), observed.targets.end(),
+            [](const ObservedTarget& a, const ObservedTarget& b) { return a.name < b.name; });
+  return observed;
+}
+
+}  // namespace postern::observe

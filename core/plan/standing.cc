@@ -1,0 +1,81 @@
+// Does a saved plan still stand, and how far has an interrupted apply of it come?
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/plan/planner.h"
+
+namespace postern::plan {
+
+using object::Kind;
+
+std::vector<std::string> Stale(const Plan& plan, const observe::Observed& observed) {
+  std::vector<std::string> lines;
+  // Keys that our own steps write may already stand at any of our steps' results.
+  std::map<std::tuple<std::string, Kind, std::string>, std::vector<std::string>> results;
+  for (const Step& step : plan.steps) {
+    const Change& change = plan.changes[step.change];
+    auto& list = results[{plan.targets[change.target].name, change.kind, step.operation.key}];
+    list.push_back(step.operation.after);
+    if (!step.operation.new_key.empty()) list.emplace_back();  // renamed: absent under the old key
+  }
+  for (const Expectation& expectation : plan.read_set) {
+    const observe::ObservedTarget* target = observed.Find(expectation.target);
+    if (target == nullptr || !target->reached) continue;  // its steps fail and are held
+    const object::ObjectView* live = target->objects.Find(expectation.kind, expectation.key);
+    const bool as_planned =
+        expectation.present
+            ? live != nullptr && ReadDigest(live->kind, live->body) == expectation.digest
+            : live == nullptr;
+    if (as_planned) continue;
+    const auto own = results.find({expectation.target, expectation.kind, expectation.key});
+    const bool ours =
+        own != results.end() &&
+        std::any_of(own->second.begin(), own->second.end(), [&](const std::string& after) {
+          return after.empty()
+                     ? live == nullptr
+                     : live != nullptr && object::Satisfies(expectation.kind, after, live->body);
+        });
+    if (ours) continue;
+    const std::string what = object::Describe(expectation.kind, expectation.key);
+    std::string line = fmt::format("{} on {} ", what, expectation.target);
+    line += live == nullptr ? "is gone" : !expectation.present ? "has appeared" : "has changed";
+    if (live != nullptr && live->changed_at != 0) {
+      line += fmt::format(" ({}, {})", base::FormatHuman(live->changed_at),
+                          live->changed_by.empty() ? std::string("who: not recorded")
+                                                   : "by " + std::string(live->changed_by));
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+std::vector<bool> Settled(const Plan& plan, const observe::Observed& observed) {
+  std::vector<bool> settled(plan.steps.size(), false);
+  std::map<uint32_t, std::vector<size_t>> of;  // change -> its steps, in order
+  for (size_t i = 0; i < plan.steps.size(); ++i) of[plan.steps[i].change].push_back(i);
+  for (const auto& [index, steps] : of) {
+    const Change& change = plan.changes[index];
+    const observe::ObservedTarget* target = observed.Find(plan.targets[change.target].name);
+    if (target == nullptr || !target->reached || change.kind == Kind::kSession) continue;
+    const object::ObjectView* live = target->objects.Find(change.kind, change.key);
+    // The stranger under our key is never our own step's work.
+    if (change.action == Action::kReplace && live != nullptr && live->id == change.id) continue;
+    const bool fresh = change.action == Action::kCreate || change.action == Action::kReplace;
+    std::string state = fresh ? std::string() : change.before;
+    size_t done = 0;
+    for (size_t k = 0; k < steps.size(); ++k) {
+      const Step& step = plan.steps[steps[k]];
+      const bool absent = step.operation.after.empty();
+      state = absent ? std::string() : object::Overlay(change.kind, state, step.operation.after);
+      const bool holds = absent
+                             ? live == nullptr
+                             : live != nullptr && object::Satisfies(change.kind, state, live->body);
+      if (holds) done = k + 1;
+    }
+    for (size_t k = 0; k < done; ++k) settled[steps[k]] = true;
+  }
+  return settled;
+}
+
+}  // namespace postern::plan
