@@ -1,0 +1,135 @@
+#include "providers/filetransfer/proftpd_io/foreign.h"
+
+#include <fmt/format.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <set>
+
+#include "providers/filetransfer/proftpd/names.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::filetransfer {
+namespace {
+
+// The files that were read for a snapshot, as the product library asks for them.
+class SnapshotFiles final : public proftpd::FileSource {
+ public:
+  SnapshotFiles(const ConfigChain& chain, const std::map<std::string, FileState>& more)
+      : chain_(chain), more_(more) {}
+
+  Result<std::string> Read(const std::string& path) const override {
+    for (const auto* files : {&chain_.files(), &more_}) {
+      const auto found = files->find(path);
+      if (found == files->end()) continue;
+      const FileState& state = found->second;
+      if (state.presence == Presence::kUnreadable) return Fail(ErrorCode::kDenied, state.reason);
+      if (state.regular) return state.content;
+    }
+    return Fail(ErrorCode::kNotFound, "no such file");
+  }
+
+  std::vector<std::string> Glob(const std::string& pattern) const override {
+    std::vector<std::string> out;
+    for (const auto& [path, state] : chain_.files()) {
+      if (state.regular && ::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME) == 0) {
+        out.push_back(path);
+      }
+    }
+    return out;
+  }
+
+ private:
+  const ConfigChain& chain_;
+  const std::map<std::string, FileState>& more_;
+};
+
+std::vector<std::string> DefinesOf(const std::vector<std::string>& start) {
+  std::vector<std::string> out;
+  for (size_t i = 1; i < start.size(); ++i) {
+    if (start[i] == "-D" && i + 1 < start.size()) {
+      out.push_back(start[++i]);
+    } else if (start[i].starts_with("-D")) {
+      out.push_back(start[i].substr(2));
+    }
+  }
+  return out;
+}
+
+// The folder of the block that a line of our include stands in; the first root outside of one.
+std::string FolderAt(const std::vector<proftpd::Statement>& statements, uint32_t line,
+                     const std::string& otherwise) {
+  std::string out = otherwise;
+  for (const proftpd::Statement& statement : statements) {
+    if (statement.line > line) break;
+    if (statement.kind != proftpd::Statement::Kind::kOpen || statement.args.empty() ||
+        !proftpd::SameWord(statement.name, "Directory")) {
+      continue;
+    }
+    std::string pattern = statement.args[0];
+    while (pattern.ends_with("/*")) pattern.resize(pattern.size() - 2);
+    out = proftpd::UnescapePath(pattern).value_or(otherwise);
+  }
+  return out;
+}
+
+// An edit whose effect the parsed rows can't show: a directive that Postern doesn't write, or a
+// denial that was taken out. Names added to or taken from a list show as rows.
+bool IsBesideRows(const proftpd::Edit& edit) {
+  if (edit.text.empty()) return edit.why.find("DenyAll") != std::string::npos;
+  const auto statements = proftpd::ParseStatements(edit.text);
+  if (statements.empty()) return false;  // a comment
+  const proftpd::Statement& statement = statements.front();
+  for (const char* known : {"AllowUser", "AllowGroup", "AllowOverwrite", "DenyAll", "Directory"}) {
+    if (proftpd::SameWord(statement.name, known)) return false;
+  }
+  if (!proftpd::SameWord(statement.name, "Limit")) return true;
+  // Of the group words only those that Postern puts beside single commands are harmless.
+  return statement.kind == proftpd::Statement::Kind::kOpen && statement.args.size() == 1;
+}
+
+}  // namespace
+
+Result<proftpd::LiveConfig> Understand(const Snapshot& snapshot, const ServerSettings& settings,
+                                       const std::map<std::string, FileState>& access_files) {
+  proftpd::ConfigQuestion question;
+  question.main_file = settings.config;
+  question.include_file = settings.include;
+  question.roots = settings.roots;
+  question.defines = DefinesOf(settings.control.start);
+  for (const auto& [path, state] : access_files) question.ftpaccess_files.push_back(path);
+  return proftpd::ReadConfig(SnapshotFiles(snapshot.chain, access_files), question);
+}
+
+std::vector<object::Object> ForeignRules(const Snapshot& snapshot, const ServerSettings& settings,
+                                         const proftpd::LiveConfig& config) {
+  std::vector<object::Object> out;
+  std::set<std::string> seen;
+  // A rule that reaches every managed root stands at what holds them all.
+  const std::string all = settings.roots.size() == 1 ? settings.roots.front() : "/";
+  const auto add = [&](const std::string& file, uint32_t line, const std::string& text,
+                       const std::string& path, const std::string& effect) {
+    kinds::NativeRule rule;
+    rule.set_server(settings.name);
+    rule.set_file(file);
+    rule.set_line(line);
+    rule.set_text(text);
+    rule.set_path(path.empty() ? all : path);
+    rule.set_effect(effect);
+    object::Object object = object::Encode(rule);
+    if (seen.insert(object.key).second) out.push_back(std::move(object));
+  };
+  for (const proftpd::Finding& finding : config.foreign) {
+    add(finding.file, finding.line, finding.text, finding.path, finding.why);
+  }
+  const auto statements = proftpd::ParseStatements(snapshot.File(settings.include).content);
+  for (const proftpd::Edit& edit : snapshot.grants.edits) {
+    if (!IsBesideRows(edit)) continue;
+    add(settings.include, edit.line, edit.text, FolderAt(statements, edit.line, all),
+        fmt::format("edited by hand ({}); writing any grant of this server restores the file",
+                    edit.why));
+  }
+  return out;
+}
+
+}  // namespace postern::filetransfer

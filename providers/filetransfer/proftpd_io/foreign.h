@@ -1,0 +1,23 @@
+// providers/filetransfer/proftpd_io/foreign.h: what the product library finds in the live
+// configuration.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "providers/filetransfer/proftpd/config.h"
+#include "providers/filetransfer/proftpd_io/snapshot.h"
+
+namespace postern::filetransfer {
+
+// Reads from the snapshot's chain and from `access_files` (.ftpaccess files, by path). Errors: what
+// the product library says, when it can't read the configuration.
+Result<proftpd::LiveConfig> Understand(const Snapshot& snapshot, const ServerSettings& settings,
+                                       const std::map<std::string, FileState>& access_files);
+
+// Rules by other hands as native_rule objects: the configuration's, .ftpaccess files', and lines in
+// our include that its rows don't say.
+std::vector<object::Object> ForeignRules(const Snapshot& snapshot, const ServerSettings& settings,
+                                         const proftpd::LiveConfig& config);
+
+}  // namespace postern::filetransfer

@@ -1,0 +1,248 @@
+#include "providers/filetransfer/proftpd_io/grant_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/hash.h"
+#include "core/base/kill_point.h"
+#include "providers/filetransfer/proftpd/product.h"
+#include "providers/filetransfer/proftpd_io/row_check.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::filetransfer {
+namespace {
+
+using object::Kind;
+using object::Operation;
+using object::Outcome;
+using object::Status;
+
+// Arguments: scratch folder, then the checker. Input: "SIZE", path, bytes, for each file. The
+// scratch folder is ours alone and goes with the shell.
+constexpr std::string_view kCheckScript = R"sh(
+folder=$1; shift
+mkdir -m 700 -- "$folder" || exit 3
+trap 'rm -rf -- "$folder"' EXIT
+while read -r size && IFS= read -r path; do head -c "$size" >"$path" || exit 3; done
+"$@" >&2 || exit 5
+)sh";
+
+// The daemon's program and its -D options: they decide what the configuration means.
+std::vector<std::string> CheckerCommand(const DaemonSettings& control, const std::string& config) {
+  std::vector<std::string> out = {"proftpd"};
+  const auto& start = control.start;
+  if (!start.empty() && start[0].ends_with("/proftpd")) out[0] = start[0];
+  for (size_t i = 1; i < start.size(); ++i) {
+    if (!start[i].starts_with("-D")) continue;
+    out.push_back(start[i]);
+    if (start[i] == "-D" && i + 1 < start.size()) out.push_back(start[i + 1]);
+  }
+  out.insert(out.end(), {"-t", "-c", config});
+  return out;
+}
+
+// The line that says what is wrong, without the daemon's time stamp and the scratch folder.
+std::string CheckerWords(const std::string& text, const std::string& folder) {
+  size_t at = text.find("fatal: ");
+  if (at == std::string::npos) at = 0;
+  std::string line = text.substr(at, text.find('\n', at) - at);
+  for (size_t found = line.find(folder); found != std::string::npos; found = line.find(folder)) {
+    line.replace(found, folder.size(), "(candidate)");
+  }
+  return line;
+}
+
+Result<access::GrantRow> RowOf(const kinds::Grant& grant) {
+  const auto depth = access::ParseDepth(grant.depth());
+  const auto subject = access::ParseSubject(grant.subject());
+  if (!depth || !subject) return Fail(ErrorCode::kInvalid, "no such depth or subject");
+  return access::GrantRow{object::Normalise(object::Comparator::kPath, grant.path()), *depth,
+                          *subject, access::Rights(grant.rights())};
+}
+
+std::chrono::seconds LimitFor(size_t blocks) {
+  return std::chrono::seconds(blocks > kRestartAbove ? 300 : 60);
+}
+
+void AnswerAll(std::vector<Outcome>& outcomes, Status status, const std::string& message) {
+  for (Outcome& outcome : outcomes) {
+    if (outcome.status != Status::kApplied) continue;
+    outcome.status = status;
+    outcome.message = message;
+  }
+}
+
+}  // namespace
+
+std::vector<Outcome> GrantWriter::Apply(std::span<const Operation> operations) {
+  std::vector<Outcome> outcomes(operations.size());
+  Result<void> done = {};
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    done = Try(operations, outcomes);
+    if (done || done.error().code != ErrorCode::kConflict) break;
+  }
+  if (!done) {
+    const bool again = done.error().retryable() || done.error().code == ErrorCode::kConflict;
+    AnswerAll(outcomes, again ? Status::kTransient : Status::kDenied, done.error().message);
+  }
+  return outcomes;
+}
+
+Result<void> GrantWriter::Try(std::span<const Operation> operations,
+                              std::vector<Outcome>& outcomes) {
+  for (size_t i = 0; i < operations.size(); ++i) {
+    outcomes[i] = Outcome{.id = operations[i].id, .status = Status::kApplied};
+  }
+  auto snapshot = TakeSnapshot(transport_, settings_);
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  if (!snapshot->grant_problem.empty()) return Fail(ErrorCode::kDenied, snapshot->grant_problem);
+  if (snapshot->chain.IncludedBy(settings_.include) == nullptr) {
+    return Fail(ErrorCode::kDenied,
+                fmt::format("{} doesn't include {}; add \"Include {}\" inside <Global>",
+                            settings_.config, settings_.include, settings_.include));
+  }
+  Rows rows;
+  std::map<std::string, object::Object> live;
+  for (object::Object& object : ObjectsOf(*snapshot, settings_, Kind::kGrant)) {
+    const auto row = RowOf(object::DecodeAs<kinds::Grant>(object.body));
+    if (row) rows[object.key] = *row;
+    std::string key = object.key;
+    live.emplace(std::move(key), std::move(object));
+  }
+  bool work = snapshot->reload_due;
+  for (size_t i = 0; i < operations.size(); ++i) {
+    const Operation& operation = operations[i];
+    const auto found = live.find(operation.key);
+    const RowCheck check =
+        CheckRow(operation, found == live.end() ? nullptr : &found->second, operation.after);
+    outcomes[i].status = check.status;
+    outcomes[i].message = check.message;
+    if (!check.go_on) continue;
+    if (operation.after.empty()) {
+      rows.erase(operation.key);
+    } else if (const auto row = RowOf(object::DecodeAs<kinds::Grant>(operation.after))) {
+      rows[operation.key] = *row;
+    } else {
+      outcomes[i].status = Status::kDenied;
+      outcomes[i].message = row.error().message;
+      continue;
+    }
+    work = true;
+  }
+  if (!work) return {};
+  auto text = Render(*snapshot, rows);
+  if (!text) return tl::unexpected(text.error());
+  if (auto checked = Check(*snapshot, *text); !checked) return checked;
+  return Install(*snapshot, *text);
+}
+
+Result<std::string> GrantWriter::Render(const Snapshot& snapshot, const Rows& rows) const {
+  std::vector<access::GrantRow> wanted;
+  for (const auto& [key, row] : rows) wanted.push_back(row);
+  const access::Fit fit = proftpd::Proftpd().FitRows(wanted, settings_.roots);
+  if (!fit.refusals.empty()) {
+    const access::Refusal& refusal = fit.refusals.front();
+    return Fail(ErrorCode::kDenied, fmt::format("{} for {}: {}", refusal.row.path,
+                                                access::Format(refusal.row.subject), refusal.why));
+  }
+  if (!fit.widenings.empty()) {
+    // Whoever planned this accepted what was in the rows, and nothing wider.
+    const access::Widening& wider = fit.widenings.front();
+    return Fail(ErrorCode::kDenied,
+                fmt::format("{} for {} would come with {}: {}", wider.path,
+                            access::Format(wider.subject), access::Format(wider.extra), wider.why));
+  }
+  return proftpd::Lower(fit.rows, settings_.roots, snapshot.grants.locked_logins);
+}
+
+Result<void> GrantWriter::Check(const Snapshot& snapshot, const std::string& text) {
+  const std::string folder = fmt::format("/tmp/.postern-check-{}", base::Hex(base::RandomBytes(8)));
+  auto files = snapshot.chain.With(settings_.include, text, folder);
+  if (!files) return tl::unexpected(files.error());
+  std::string input;
+  for (const auto& [path, content] : *files) {
+    input += fmt::format("{}\n{}\n{}", content.size(), path, content);
+  }
+  std::vector<std::string> args = {folder};
+  const auto command = CheckerCommand(snapshot.control, folder + "/main.conf");
+  args.insert(args.end(), command.begin(), command.end());
+  auto answer = transport_.Exec({.script = kCheckScript, .args = args, .input = input});
+  if (!answer) return tl::unexpected(answer.error());
+  if (answer->status == 0) return {};
+  return Fail(ErrorCode::kDenied,
+              fmt::format("proftpd -t refuses the new include, nothing was changed: {}",
+                          CheckerWords(answer->err, folder)));
+}
+
+Result<void> GrantWriter::Install(const Snapshot& snapshot, const std::string& text) {
+  const FileState& include = snapshot.File(settings_.include);
+  const FileState& pending = snapshot.File(snapshot.pending_path);
+  const bool there = include.presence == Presence::kPresent;
+  std::vector<FileChange> changes;
+  // An interrupted run left it; what is loaded is still what it says.
+  const bool keep = pending.presence == Presence::kPresent &&
+                    pending.content.starts_with(PendingHeader(snapshot.daemon));
+  if (!keep) {
+    changes.push_back({.path = snapshot.pending_path,
+                       .expect = pending.digest,
+                       .content = PendingHeader(snapshot.daemon) + include.content,
+                       .mode = 0600});
+  }
+  if (!there || include.content != text) {
+    changes.push_back({.path = settings_.include,
+                       .expect = there ? include.digest : std::string(kAbsent),
+                       .content = text,
+                       .mode = there ? include.mode : 0644,
+                       .uid = include.uid,
+                       .gid = include.gid,
+                       .own = there});
+  }
+  auto staged = Stage(transport_, std::move(changes));
+  if (!staged) return tl::unexpected(staged.error());
+  base::KillPoint("filetransfer.before-rename");
+  if (auto swapped = Swap(transport_, *staged); !swapped) return swapped;
+  base::KillPoint("filetransfer.after-rename");
+  Daemon daemon(transport_, snapshot.control);
+  const size_t blocks = proftpd::CountBlocks(text);
+  if (snapshot.daemon.alive()) {
+    base::KillPoint("filetransfer.before-reload");
+    auto reloaded = daemon.Reload(blocks > kRestartAbove, LimitFor(blocks));
+    base::KillPoint("filetransfer.after-reload");
+    if (!reloaded) {
+      auto back = PutBack(snapshot, text);
+      return Fail(ErrorCode::kDenied,
+                  reloaded.error().message +
+                      (back ? "; the include before is in force again"
+                            : "; and putting the include back failed: " + back.error().message));
+    }
+  }
+  DropPending(snapshot);
+  return {};
+}
+
+Result<void> GrantWriter::PutBack(const Snapshot& snapshot, const std::string& written) {
+  const FileState& before = snapshot.File(settings_.include);
+  auto staged = Stage(transport_, {{.path = settings_.include,
+                                    .expect = base::Hex(base::Sha256(written)),
+                                    .content = before.content,
+                                    .mode = before.mode == 0 ? 0644 : before.mode}});
+  if (!staged) return tl::unexpected(staged.error());
+  if (auto swapped = Swap(transport_, *staged); !swapped) return swapped;
+  Daemon daemon(transport_, snapshot.control);
+  auto reloaded = daemon.Reload(false, LimitFor(proftpd::CountBlocks(before.content)));
+  if (reloaded) DropPending(snapshot);
+  return reloaded;
+}
+
+void GrantWriter::DropPending(const Snapshot& snapshot) {
+  auto now = ReadFiles(transport_, std::vector<std::string>{snapshot.pending_path});
+  if (!now || now->at(snapshot.pending_path).presence != Presence::kPresent) return;
+  // A leftover says nothing wrong: it names a generation of the daemon that is gone.
+  auto staged = Stage(transport_, {{.action = Action::kDrop,
+                                    .path = snapshot.pending_path,
+                                    .expect = now->at(snapshot.pending_path).digest}});
+  if (staged) (void)Swap(transport_, *staged);
+}
+
+}  // namespace postern::filetransfer

@@ -1,0 +1,151 @@
+// A snapshot as objects.
+#include "providers/filetransfer/proftpd_io/password.h"
+#include "providers/filetransfer/proftpd_io/snapshot.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::filetransfer {
+namespace {
+
+using object::Kind;
+using object::Object;
+
+void Append(const google::protobuf::Message& message, const FileState& file, std::string id,
+            std::vector<Object>& out) {
+  Object object = object::Encode(message);
+  object.id = std::move(id);
+  object.changed_at = file.modified;
+  if (file.modified != 0) object.how_known = "window";
+  out.push_back(std::move(object));
+}
+
+void AppendAccounts(const Snapshot& snapshot, const ServerSettings& settings,
+                    std::vector<Object>& out) {
+  for (const std::string& login : snapshot.users.names()) {
+    const auto user = ParseUser(*snapshot.users.Find(login));
+    if (!user) continue;
+    const bool locked = snapshot.Locked(login);
+    kinds::Account account;
+    account.set_server(settings.name);
+    account.set_login(login);
+    account.set_enabled(!locked);
+    account.set_home(user->home);
+    account.set_uid(user->uid);
+    account.set_gid(user->gid);
+    account.set_comment(user->comment);
+    // A locked hash beside open keys is no usable password, though the account isn't locked.
+    const bool usable = locked || !IsLockedField(user->hash);
+    const std::string digest = usable ? PasswordDigest(settings.ledger_key, user->hash) : "";
+    if (!digest.empty()) account.set_password(digest);
+    Append(account, snapshot.File(snapshot.user_path), snapshot.IdOf(*user), out);
+  }
+}
+
+void AppendKeys(const Snapshot& snapshot, const ServerSettings& settings,
+                std::vector<Object>& out) {
+  for (const auto& [login, keys] : snapshot.keys) {
+    // Keys put aside belong to the account as long as it is locked; without one they wait for
+    // nobody.
+    const bool aside = snapshot.Locked(login) || snapshot.users.Find(login) == nullptr;
+    KeyFile all = keys.open;
+    if (aside) {
+      for (const PublicKey& key : keys.aside.keys()) all.Add(key);
+    }
+    const FileState& open = snapshot.File(snapshot.OpenKeyPath(login));
+    for (const PublicKey& key : all.keys()) {
+      kinds::SshKey object;
+      object.set_server(settings.name);
+      object.set_login(login);
+      object.set_fingerprint(key.fingerprint);
+      object.set_public_key(key.text);
+      Append(
+          object,
+          open.presence == Presence::kPresent ? open : snapshot.File(snapshot.AsideKeyPath(login)),
+          "", out);
+    }
+  }
+}
+
+void AppendGroups(const Snapshot& snapshot, const ServerSettings& settings, bool members,
+                  std::vector<Object>& out) {
+  const FileState& file = snapshot.File(snapshot.group_path);
+  for (const std::string& name : snapshot.groups.names()) {
+    const auto group = ParseGroup(*snapshot.groups.Find(name));
+    if (!group) continue;
+    if (!members) {
+      kinds::ServerGroup object;
+      object.set_server(settings.name);
+      object.set_name(name);
+      object.set_gid(group->gid);
+      Append(object, file, "", out);
+      continue;
+    }
+    for (const std::string& member : group->members) {
+      kinds::ServerMembership object;
+      object.set_server(settings.name);
+      object.set_group(name);
+      object.set_login(member);
+      Append(object, file, "", out);
+    }
+  }
+}
+
+void AppendGrants(const Snapshot& snapshot, const ServerSettings& settings,
+                  std::vector<Object>& out) {
+  for (const access::GrantRow& row : snapshot.grants.rows) {
+    kinds::Grant object;
+    object.set_server(settings.name);
+    object.set_path(row.path);
+    object.set_depth(std::string(access::NameOf(row.depth)));
+    object.set_subject(access::Format(row.subject));
+    object.set_rights(row.rights.bits());
+    Append(object, snapshot.File(settings.include), "", out);
+  }
+}
+
+}  // namespace
+
+std::vector<Object> ObjectsOf(const Snapshot& snapshot, const ServerSettings& settings, Kind kind) {
+  std::vector<Object> out;
+  if (kind == Kind::kAccount) AppendAccounts(snapshot, settings, out);
+  if (kind == Kind::kSshKey) AppendKeys(snapshot, settings, out);
+  if (kind == Kind::kServerGroup) AppendGroups(snapshot, settings, false, out);
+  if (kind == Kind::kServerMembership) AppendGroups(snapshot, settings, true, out);
+  if (kind == Kind::kGrant) AppendGrants(snapshot, settings, out);
+  return out;
+}
+
+const std::string& ProblemOf(const Snapshot& snapshot, Kind kind) {
+  switch (kind) {
+    case Kind::kAccount:
+      // Whether an account is locked is known from both.
+      return snapshot.user_problem.empty() ? snapshot.key_problem : snapshot.user_problem;
+    case Kind::kSshKey:
+      return snapshot.key_problem.empty() ? snapshot.user_problem : snapshot.key_problem;
+    case Kind::kServerGroup:
+    case Kind::kServerMembership:
+      return snapshot.group_problem;
+    case Kind::kGrant:
+      return snapshot.grant_problem;
+    default:
+      return snapshot.config_problem;
+  }
+}
+
+std::set<std::string> ManagedLogins(const Snapshot& snapshot, const ServerSettings& settings) {
+  std::set<std::string> out;
+  if (settings.accounts == "all") {
+    out.insert(snapshot.users.names().begin(), snapshot.users.names().end());
+    for (const auto& [login, keys] : snapshot.keys) out.insert(login);
+    for (const std::string& name : snapshot.groups.names()) {
+      const auto group = ParseGroup(*snapshot.groups.Find(name));
+      if (group) out.insert(group->members.begin(), group->members.end());
+    }
+  } else if (settings.accounts.starts_with("group:")) {
+    const auto* fields = snapshot.groups.Find(settings.accounts.substr(6));
+    const auto group = fields == nullptr ? std::nullopt : ParseGroup(*fields);
+    if (group) out = group->members;
+  }
+  return out;
+}
+
+}  // namespace postern::filetransfer

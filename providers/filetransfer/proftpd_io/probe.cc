@@ -1,0 +1,201 @@
+// What a server is, and what it still needs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <sstream>
+
+#include "providers/filetransfer/proftpd/product.h"
+#include "providers/filetransfer/proftpd_io/foreign.h"
+#include "providers/filetransfer/proftpd_io/server.h"
+
+namespace postern::filetransfer {
+namespace {
+
+using object::Check;
+
+// Prints who we are, the host's clock in milliseconds, and the daemon's version. Arguments:
+// program.
+constexpr std::string_view kProbeScript = R"sh(
+printf '%s (uid %s)\n' "$(id -un)" "$(id -u)"
+date +%s%3N
+"$1" -v 2>&1 | head -n 1
+command -v ftpwho >/dev/null && echo ftpwho
+)sh";
+
+Check MakeCheck(std::string name, const std::string& problem, std::string good) {
+  return {.name = std::move(name),
+          .ok = problem.empty(),
+          .found = problem.empty() ? std::move(good) : problem,
+          .lines_to_add = {},
+          .where = ""};
+}
+
+void AddIncludeChecks(const Snapshot& snapshot, const ServerSettings& settings,
+                      std::vector<Check>& out) {
+  const Inclusion* by = snapshot.chain.IncludedBy(settings.include);
+  Check included{.name = "include line",
+                 .ok = by != nullptr && !by->whole_folder,
+                 .found = "",
+                 .lines_to_add = {},
+                 .where = settings.config};
+  included.found = by == nullptr ? settings.include + " is not included"
+                                 : fmt::format("{}:{}", by->from, by->line);
+  if (!included.ok) {
+    included.lines_to_add = {"<Global>", "  Include " + settings.include, "</Global>"};
+  }
+  out.push_back(std::move(included));
+  const FileState& file = snapshot.File(settings.include);
+  Check exists{.name = "include file",
+               .ok = file.presence == Presence::kPresent,
+               .found = "",
+               .lines_to_add = {},
+               .where = settings.include};
+  exists.found = exists.ok
+                     ? (snapshot.include_written ? "written by Postern" : "empty, ready")
+                     : "it doesn't exist; a missing include leaves the folders open, so create it "
+                       "empty before the include line is added";
+  out.push_back(std::move(exists));
+  if (snapshot.include_written) {
+    const auto& edits = snapshot.grants.edits;
+    out.push_back(MakeCheck("include untouched",
+                            edits.empty()
+                                ? ""
+                                : fmt::format("{} edits by hand, the first at line {}: {}",
+                                              edits.size(), edits[0].line, edits[0].why),
+                            "as Postern wrote it"));
+  }
+}
+
+// The lines that the product library misses, and the traps that it sees.
+void AddLibraryChecks(const Result<proftpd::LiveConfig>& config, const ServerSettings& settings,
+                      std::vector<Check>& out) {
+  if (!config) {
+    out.push_back(MakeCheck("settings", config.error().message, ""));
+    return;
+  }
+  for (const proftpd::MissingLine& missing : config->missing) {
+    // The include line has a check of its own.
+    if (missing.line.find(settings.include) != std::string::npos) continue;
+    Check check = MakeCheck(missing.line.substr(0, missing.line.find(' ')), missing.why, "");
+    check.where = settings.config + ", " + missing.where;
+    check.lines_to_add = {missing.line};
+    out.push_back(std::move(check));
+  }
+  for (const std::string& warning : config->warnings) {
+    out.push_back(MakeCheck("reload", warning, ""));
+  }
+  out.push_back(MakeCheck(
+      "rules by other hands",
+      config->foreign.empty()
+          ? ""
+          : fmt::format("{}, the first at {}:{}: {}", config->foreign.size(),
+                        config->foreign[0].file, config->foreign[0].line, config->foreign[0].why),
+      "none"));
+}
+
+std::string SupportWord(access::Support support) {
+  switch (support) {
+    case access::Support::kNative:
+      return "native";
+    case access::Support::kWidens:
+      return "widens";
+    case access::Support::kCoarser:
+      return "coarser";
+    default:
+      return "unsupported";
+  }
+}
+
+object::Capability FromProduct(const access::Capability& capability, const std::string& server) {
+  object::Capability out;
+  out.kind = capability.kind;
+  out.field = capability.field;
+  out.server = server;
+  out.support = SupportWord(capability.support);
+  for (int i = 0; i < access::kRightCount; ++i) {
+    const auto right = static_cast<access::Right>(i);
+    if (capability.widens_to.Has(right)) out.widens_to.emplace_back(access::NameOf(right));
+  }
+  out.why = capability.why;
+  out.alternatives = capability.alternatives;
+  return out;
+}
+
+}  // namespace
+
+std::vector<Check> ChecksOf(const Snapshot& snapshot, const ServerSettings& settings,
+                            const Result<proftpd::LiveConfig>& config) {
+  std::vector<Check> out;
+  out.push_back(MakeCheck("configuration", snapshot.config_problem, settings.config));
+  out.push_back(MakeCheck("accounts", snapshot.user_problem, snapshot.user_path));
+  out.push_back(MakeCheck("groups", snapshot.group_problem,
+                          snapshot.group_path.empty() ? "no AuthGroupFile" : snapshot.group_path));
+  out.push_back(
+      MakeCheck("keys", snapshot.key_problem,
+                snapshot.key_folder.empty() ? "no SFTPAuthorizedUserKeys" : snapshot.key_folder));
+  AddIncludeChecks(snapshot, settings, out);
+  AddLibraryChecks(config, settings, out);
+  out.push_back(MakeCheck("daemon",
+                          snapshot.daemon.alive()
+                              ? ""
+                              : fmt::format("no proftpd runs by {}", snapshot.control.unit.empty()
+                                                                         ? snapshot.control.pidfile
+                                                                         : snapshot.control.unit),
+                          fmt::format("pid {}, listens on {} ports", snapshot.daemon.pid,
+                                      snapshot.daemon.listeners.size())));
+  return out;
+}
+
+Result<object::Probe> ProftpdServer::Probe() {
+  const auto& start = settings_.control.start;
+  const std::string program =
+      !start.empty() && start[0].ends_with("/proftpd") ? start[0] : "proftpd";
+  const auto began = std::chrono::system_clock::now();
+  auto text = RunBatch(transport_, {.script = kProbeScript, .args = {program}});
+  if (!text) return tl::unexpected(text.error());
+  const auto ended = std::chrono::system_clock::now();
+  auto snapshot = TakeSnapshot(transport_, settings_);
+  if (!snapshot) return tl::unexpected(snapshot.error());
+
+  object::Probe probe;
+  std::istringstream lines(*text);
+  std::string clock, version, ftpwho;
+  std::getline(lines, probe.identity);
+  std::getline(lines, clock);
+  std::getline(lines, version);
+  std::getline(lines, ftpwho);
+  probe.product = "proftpd";
+  const size_t at = version.find("Version ");
+  probe.product_version = at == std::string::npos ? "" : version.substr(at + 8);
+  const auto middle = (began.time_since_epoch() + (ended - began) / 2);
+  probe.clock_skew_ms = std::strtoll(clock.c_str(), nullptr, 10) -
+                        std::chrono::duration_cast<std::chrono::milliseconds>(middle).count();
+  for (const access::Capability& capability : proftpd::Proftpd().Capabilities()) {
+    probe.capabilities.push_back(FromProduct(capability, settings_.name));
+  }
+  // One uid for all: the numbers in the user file are kept and mean nothing on disk.
+  const bool root = probe.identity.find("(uid 0)") != std::string::npos;
+  if (!root) {
+    for (const char* field : {"uid", "gid"}) {
+      probe.capabilities.push_back(
+          {.kind = "account",
+           .field = field,
+           .server = settings_.name,
+           .support = "coarser",
+           .widens_to = {},
+           .why = "the daemon runs without root: all accounts act under one uid",
+           .alternatives = {}});
+    }
+  }
+  probe.checks = ChecksOf(*snapshot, settings_, Understand(*snapshot, settings_, {}));
+  probe.checks.push_back(
+      MakeCheck("program", at == std::string::npos ? program + " isn't found" : "", version));
+  probe.checks.push_back(
+      MakeCheck("sessions",
+                ftpwho.empty() ? "ftpwho isn't installed: sessions are neither seen nor ended" : "",
+                "ftpwho"));
+  return probe;
+}
+
+}  // namespace postern::filetransfer

@@ -1,0 +1,341 @@
+#include "providers/filetransfer/proftpd_io/server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/base/kill_point.h"
+#include "providers/filetransfer/proftpd_io/file_editor.h"
+#include "providers/filetransfer/proftpd_io/foreign.h"
+#include "providers/filetransfer/proftpd_io/grant_writer.h"
+#include "providers/filetransfer/proftpd_io/sessions.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::filetransfer {
+namespace {
+
+using object::Answer;
+using object::Kind;
+using object::Object;
+using object::ObjectKey;
+using object::Operation;
+using object::Outcome;
+using object::ReadAnswer;
+using object::ScopeStatus;
+using object::Status;
+
+constexpr Kind kAllKinds[] = {Kind::kAccount,          Kind::kSshKey, Kind::kServerGroup,
+                              Kind::kServerMembership, Kind::kGrant,  Kind::kNativeRule,
+                              Kind::kSession};
+
+// The login that an object belongs to; empty for the kinds without one.
+std::string LoginOf(Kind kind, std::string_view key) {
+  const auto parts = object::SplitKey(key);
+  if (kind == Kind::kAccount || kind == Kind::kSshKey || kind == Kind::kSession) {
+    return std::string(parts.size() > 1 ? parts[1] : "");
+  }
+  if (kind == Kind::kServerMembership) return std::string(parts.size() > 2 ? parts[2] : "");
+  return "";
+}
+
+Object SessionObject(const std::string& server, const OpenSession& session) {
+  kinds::Session message;
+  message.set_server(server);
+  message.set_login(session.login);
+  message.set_session(session.id);
+  message.set_address(session.address);
+  message.set_since(session.since);
+  message.set_protocol(session.protocol);
+  return object::Encode(message);
+}
+
+// Objects of one kind, or why they can't be told.
+struct Part {
+  std::vector<Object> objects;
+  std::string problem;
+  bool sentinel = true;
+};
+
+}  // namespace
+
+Result<std::vector<Object>> ProftpdServer::NativeRules(
+    const Snapshot& snapshot, const std::vector<FolderEntry>& access_files) {
+  std::vector<std::string> paths;
+  for (const FolderEntry& entry : access_files) paths.push_back(entry.path);
+  std::map<std::string, FileState> contents;
+  if (!paths.empty()) {
+    auto read = ReadFiles(transport_, paths);
+    if (!read) return tl::unexpected(read.error());
+    contents = std::move(*read);
+  }
+  auto config = Understand(snapshot, settings_, contents);
+  if (!config) return tl::unexpected(config.error());
+  return ForeignRules(snapshot, settings_, *config);
+}
+
+Result<std::vector<ScopeStatus>> ProftpdServer::Enumerate(
+    std::span<const Kind> kinds, const std::vector<FolderEntry>* access_files,
+    object::ObjectSink& sink) {
+  auto snapshot = TakeSnapshot(transport_, settings_);
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  const std::set<std::string> managed = ManagedLogins(*snapshot, settings_);
+  std::vector<ScopeStatus> out;
+  for (const Kind kind : kAllKinds) {
+    if (!kinds.empty() && std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) continue;
+    ScopeStatus status{
+        .kind = kind, .scope = settings_.name, .complete = true, .sentinel_seen = true};
+    std::vector<Object> objects;
+    status.reason = ProblemOf(*snapshot, kind);
+    if (kind == Kind::kSession) {
+      auto sessions = ListSessions(transport_, snapshot->scoreboard);
+      if (!sessions) {
+        status.reason = sessions.error().message;
+      } else {
+        for (const auto& session : *sessions)
+          objects.push_back(SessionObject(settings_.name, session));
+      }
+    } else if (kind == Kind::kNativeRule) {
+      if (access_files == nullptr) {
+        status.reason = "the managed roots could not be searched for .ftpaccess files";
+      } else {
+        auto rules = NativeRules(*snapshot, *access_files);
+        if (rules) {
+          objects = std::move(*rules);
+        } else {
+          status.reason = rules.error().message;
+        }
+      }
+    } else {
+      objects = ObjectsOf(*snapshot, settings_, kind);
+    }
+    // Without the group that says who is managed nobody could be told apart.
+    if (LoginOf(kind, "x\x1fx\x1fx") == "x" && settings_.accounts.starts_with("group:") &&
+        snapshot->groups.Find(settings_.accounts.substr(6)) == nullptr && status.reason.empty()) {
+      status.reason = fmt::format("there is no {} that would say which accounts are managed",
+                                  settings_.accounts);
+    }
+    status.complete = status.sentinel_seen = status.reason.empty();
+    for (const Object& object : objects) {
+      const std::string login = LoginOf(kind, object.key);
+      if (!login.empty() && !managed.contains(login)) continue;
+      ++status.count;
+      if (!sink.Add(object.view())) return Fail(ErrorCode::kCancelled, "the core went away");
+    }
+    out.push_back(std::move(status));
+  }
+  return out;
+}
+
+Result<std::vector<ReadAnswer>> ProftpdServer::Read(std::span<const ObjectKey> keys,
+                                                    const std::vector<FolderEntry>* access_files) {
+  auto snapshot = TakeSnapshot(transport_, settings_);
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  std::map<Kind, Part> parts;
+  for (const ObjectKey& key : keys) {
+    if (parts.contains(key.kind)) continue;
+    Part& part = parts[key.kind];
+    part.problem = ProblemOf(*snapshot, key.kind);
+    if (key.kind == Kind::kSession) {
+      auto sessions = ListSessions(transport_, snapshot->scoreboard);
+      if (!sessions) {
+        part.problem = sessions.error().message;
+        continue;
+      }
+      for (const auto& session : *sessions) {
+        part.objects.push_back(SessionObject(settings_.name, session));
+      }
+    } else if (key.kind == Kind::kNativeRule) {
+      if (access_files == nullptr) {
+        part.problem = "the managed roots could not be searched";
+      } else {
+        auto rules = NativeRules(*snapshot, *access_files);
+        if (rules) {
+          part.objects = std::move(*rules);
+        } else {
+          part.problem = rules.error().message;
+        }
+      }
+    } else {
+      part.objects = ObjectsOf(*snapshot, settings_, key.kind);
+    }
+  }
+  std::map<ObjectKey, const Object*> index;
+  for (const auto& [kind, part] : parts) {
+    for (const Object& object : part.objects) index[{kind, object.key}] = &object;
+  }
+  std::vector<ReadAnswer> out;
+  for (const ObjectKey& key : keys) {
+    ReadAnswer answer;
+    answer.object.kind = key.kind;
+    answer.object.key = key.key;
+    const auto found = index.find(key);
+    const Part& part = parts.at(key.kind);
+    if (!part.problem.empty()) {
+      answer.reason = part.problem;
+    } else if (found == index.end()) {
+      answer.answer = Answer::kAbsent;
+    } else {
+      answer.answer = Answer::kValue;
+      answer.object = *found->second;
+    }
+    out.push_back(std::move(answer));
+  }
+  return out;
+}
+
+std::vector<Outcome> ProftpdServer::ApplyFiles(std::span<const Operation> operations,
+                                               const object::Secrets& secrets) {
+  HashCache hashes;
+  std::vector<Outcome> out;
+  Result<void> done = {};
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    out.clear();
+    auto snapshot = TakeSnapshot(transport_, settings_);
+    if (!snapshot) {
+      for (const Operation& operation : operations) {
+        out.push_back({.id = operation.id,
+                       .status = Status::kTransient,
+                       .live = {},
+                       .message = snapshot.error().message});
+      }
+      return out;
+    }
+    FileEditor editor(*snapshot, settings_, secrets, hashes);
+    for (const Operation& operation : operations) out.push_back(editor.Take(operation));
+    auto changes = editor.Changes();
+    if (changes.empty()) return out;
+    auto staged = Stage(transport_, std::move(changes));
+    if (!staged) {
+      done = tl::unexpected(staged.error());
+      break;
+    }
+    base::KillPoint("filetransfer.before-rename");
+    done = Swap(transport_, *staged);
+    base::KillPoint("filetransfer.after-rename");
+    if (done || done.error().code != ErrorCode::kConflict) break;
+  }
+  if (done) return out;
+  const ErrorCode code = done.error().code;
+  for (Outcome& outcome : out) {
+    if (outcome.status != Status::kApplied) continue;
+    // After a lost answer only the read-back knows.
+    outcome.status = code == ErrorCode::kDenied || code == ErrorCode::kInvalid ? Status::kDenied
+                     : code == ErrorCode::kConflict                            ? Status::kTransient
+                                                                               : Status::kUnknown;
+    outcome.message = done.error().message;
+  }
+  return out;
+}
+
+std::vector<Outcome> ProftpdServer::ApplySessions(std::span<const Operation> operations) {
+  std::vector<Outcome> out;
+  for (const Operation& operation : operations) {
+    out.push_back({.id = operation.id, .status = Status::kApplied, .live = {}, .message = ""});
+  }
+  const auto fail = [&](const std::string& why) {
+    for (Outcome& outcome : out) {
+      outcome.status = Status::kTransient;
+      outcome.message = why;
+    }
+    return out;
+  };
+  auto snapshot = TakeSnapshot(transport_, settings_);
+  if (!snapshot) return fail(snapshot.error().message);
+  auto sessions = ListSessions(transport_, snapshot->scoreboard);
+  if (!sessions) return fail(sessions.error().message);
+  std::vector<OpenSession> ending;
+  for (size_t i = 0; i < operations.size(); ++i) {
+    const auto found = std::find_if(sessions->begin(), sessions->end(), [&](const auto& session) {
+      return SessionObject(settings_.name, session).key == operations[i].key;
+    });
+    if (!operations[i].after.empty()) {
+      out[i].status = Status::kDenied;
+      out[i].message = "a session can only be ended";
+    } else if (found == sessions->end()) {
+      out[i].status = Status::kAlreadySo;
+    } else {
+      ending.push_back(*found);
+    }
+  }
+  if (ending.empty()) return out;
+  auto ended = EndSessions(transport_, ending, snapshot->daemon.pid);
+  auto after = ListSessions(transport_, snapshot->scoreboard);
+  for (size_t i = 0; i < operations.size(); ++i) {
+    if (out[i].status != Status::kApplied) continue;
+    const bool open = !after || std::any_of(after->begin(), after->end(), [&](const auto& session) {
+      return SessionObject(settings_.name, session).key == operations[i].key;
+    });
+    if (!open) continue;
+    out[i].status = after ? Status::kDenied : Status::kUnknown;
+    out[i].message = !after  ? after.error().message
+                     : ended ? "the session didn't end"
+                             : ended.error().message;
+  }
+  return out;
+}
+
+void ProftpdServer::ReadBack(std::span<const Operation> operations,
+                             std::vector<Outcome>& outcomes) {
+  std::vector<ObjectKey> keys;
+  for (const Operation& operation : operations) {
+    keys.push_back({operation.kind, operation.new_key.empty() ? operation.key : operation.new_key});
+  }
+  const std::vector<FolderEntry> none;
+  auto live = Read(keys, &none);
+  for (size_t i = 0; i < operations.size(); ++i) {
+    Outcome& outcome = outcomes[i];
+    outcome.live.object.kind = operations[i].kind;
+    outcome.live.object.key = keys[i].key;
+    if (!live) {
+      outcome.live.reason = live.error().message;
+      if (outcome.status == Status::kApplied) {
+        outcome.status = Status::kUnknown;
+        outcome.message = "written; reading it back failed: " + live.error().message;
+      }
+      continue;
+    }
+    outcome.live = std::move((*live)[i]);
+    const bool there = outcome.live.answer == Answer::kValue;
+    if (outcome.status == Status::kApplied && operations[i].after.empty() && there) {
+      outcome.status = Status::kUnknown;
+      outcome.message = "written, and it is still there";
+    }
+  }
+}
+
+std::vector<Outcome> ProftpdServer::Apply(std::span<const Operation> operations,
+                                          const object::Secrets& secrets) {
+  std::vector<Operation> files, grants, sessions;
+  std::vector<Outcome> out;
+  for (const Operation& operation : operations) {
+    switch (operation.kind) {
+      case Kind::kGrant:
+        grants.push_back(operation);
+        break;
+      case Kind::kSession:
+        sessions.push_back(operation);
+        break;
+      case Kind::kNativeRule:
+        out.push_back({.id = operation.id,
+                       .status = Status::kDenied,
+                       .live = {},
+                       .message = "rules by other hands are never written"});
+        break;
+      default:
+        files.push_back(operation);
+    }
+  }
+  const auto carry = [&](const std::vector<Operation>& some, std::vector<Outcome> outcomes) {
+    if (some.empty()) return;
+    ReadBack(some, outcomes);
+    for (Outcome& outcome : outcomes) out.push_back(std::move(outcome));
+  };
+  // A client may log in again at once: locks come before ends.
+  if (!files.empty()) carry(files, ApplyFiles(files, secrets));
+  if (!grants.empty()) carry(grants, GrantWriter(transport_, settings_).Apply(grants));
+  if (!sessions.empty()) carry(sessions, ApplySessions(sessions));
+  return out;
+}
+
+}  // namespace postern::filetransfer

@@ -1,0 +1,222 @@
+#include "providers/filetransfer/proftpd_io/snapshot.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "providers/filetransfer/proftpd_io/password.h"
+
+namespace postern::filetransfer {
+namespace {
+
+constexpr std::string_view kPendingMark = "# postern-pending ";
+constexpr std::string_view kAsidePrefix = ".postern-locked-";
+constexpr std::string_view kOwnPrefix = ".postern-";
+constexpr std::string_view kDefaultPidfile = "/run/proftpd.pid";
+
+std::string FolderOf(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+
+std::string BaseOf(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+// The one value of a directive that may be said for each server. More than one: `problem`.
+std::string OneValue(const ConfigChain& chain, std::string_view directive, std::string* problem) {
+  const auto values = chain.Values(directive);
+  if (values.size() > 1) {
+    *problem = fmt::format("the configuration names {} different {}", values.size(), directive);
+  }
+  return values.empty() ? "" : values.front();
+}
+
+void FindPaths(const ServerSettings& settings, Snapshot& out) {
+  const ConfigChain& chain = out.chain;
+  out.config_problem = chain.Problem(settings.include);
+  out.user_problem = out.group_problem = out.key_problem = out.config_problem;
+  out.user_path = OneValue(chain, "AuthUserFile", &out.user_problem);
+  out.group_path = OneValue(chain, "AuthGroupFile", &out.group_problem);
+  if (out.user_path.empty() && out.user_problem.empty()) {
+    out.user_problem = "the configuration names no AuthUserFile";
+  }
+  for (const auto& stores : chain.Arguments("SFTPAuthorizedUserKeys")) {
+    for (const std::string& store : stores) {
+      const bool plain = store.starts_with("file:/") && store.ends_with("/%u") &&
+                         std::count(store.begin(), store.end(), '%') == 1;
+      const std::string folder = plain ? store.substr(5, store.size() - 8) : "";
+      if (!plain || (!out.key_folder.empty() && out.key_folder != folder)) {
+        out.key_problem =
+            fmt::format("SFTPAuthorizedUserKeys {}: only one file:FOLDER/%u can be managed", store);
+      } else {
+        out.key_folder = folder;
+      }
+    }
+  }
+  std::string ignored;
+  out.control = settings.control;
+  if (out.control.pidfile.empty()) out.control.pidfile = OneValue(chain, "PidFile", &ignored);
+  if (out.control.pidfile.empty()) out.control.pidfile = kDefaultPidfile;
+  out.scoreboard =
+      settings.sessions.empty() ? OneValue(chain, "ScoreboardFile", &ignored) : settings.sessions;
+  out.pending_path =
+      fmt::format("{}/.postern-pending-{}", FolderOf(settings.include), BaseOf(settings.include));
+}
+
+void ReadColonFile(const Snapshot& out, const std::string& path, ColonFile& into, size_t fields,
+                   std::string& problem) {
+  if (path.empty() || !problem.empty()) return;
+  const FileState& state = out.File(path);
+  if (state.presence == Presence::kAbsent) {
+    problem = path + " is named by the configuration and doesn't exist";
+  } else if (!state.regular || state.presence != Presence::kPresent) {
+    problem = path + ": " + (state.reason.empty() ? "not a file" : state.reason);
+  } else {
+    into = ColonFile(state.content, fields);
+  }
+}
+
+void ReadKeys(Snapshot& out) {
+  if (out.key_folder.empty() || !out.key_problem.empty()) return;
+  const FileState& folder = out.File(out.key_folder);
+  if (folder.presence != Presence::kPresent || !folder.directory) {
+    out.key_problem =
+        out.key_folder + ": " +
+        (folder.reason.empty() ? "named by the configuration, and no folder" : folder.reason);
+    return;
+  }
+  const std::string prefix = out.key_folder + "/";
+  for (const auto& [path, state] : out.files) {
+    if (!path.starts_with(prefix) || path.find('/', prefix.size()) != std::string::npos) continue;
+    std::string login = path.substr(prefix.size());
+    const bool aside = login.starts_with(kAsidePrefix);
+    if (aside) login.erase(0, kAsidePrefix.size());
+    if (login.starts_with(kOwnPrefix)) continue;
+    if (state.presence == Presence::kAbsent) continue;
+    auto parsed = state.presence == Presence::kPresent
+                      ? KeyFile::Parse(state.content)
+                      : Result<KeyFile>(Fail(ErrorCode::kDenied, state.reason));
+    if (!parsed) {
+      out.key_problem = path + ": " + parsed.error().message;
+      continue;
+    }
+    LoginKeys& keys = out.keys[login];
+    (aside ? keys.aside : keys.open) = std::move(*parsed);
+  }
+}
+
+// True when the daemon is still the generation that ran when the include was swapped.
+bool IsStillLoaded(const FileState& pending, const DaemonState& daemon) {
+  return daemon.alive() && pending.content.starts_with(PendingHeader(daemon));
+}
+
+void ReadGrants(const ServerSettings& settings, Snapshot& out) {
+  out.grant_problem = out.config_problem;
+  const FileState& include = out.File(settings.include);
+  const FileState& pending = out.File(out.pending_path);
+  const Inclusion* by = out.chain.IncludedBy(settings.include);
+  if (by != nullptr && by->whole_folder) {
+    out.grant_problem = fmt::format("{}:{} includes a whole folder, candidates too: name the file",
+                                    by->from, by->line);
+  }
+  if (include.presence == Presence::kUnreadable || pending.presence == Presence::kUnreadable) {
+    out.grant_problem = settings.include + ": " + include.reason + pending.reason;
+  }
+  if (!out.grant_problem.empty()) return;
+  const bool absent = include.presence == Presence::kAbsent;
+  if (absent && by != nullptr) {
+    out.grant_problem = settings.include + " is included and doesn't exist: the folders are open";
+    return;
+  }
+  // Absent and not included, or put there empty by a person: nothing has been written yet.
+  if (absent || include.content.empty()) return;
+  out.include_written = true;
+  if (by == nullptr) {
+    out.grant_problem = fmt::format("{} doesn't include {}: its rules aren't in force",
+                                    settings.config, settings.include);
+    return;
+  }
+  std::string text = include.content;
+  if (pending.presence == Presence::kPresent) {
+    out.reload_due = true;
+    if (IsStillLoaded(pending, out.daemon)) {
+      text =
+          pending.content.substr(std::min(pending.content.find('\n') + 1, pending.content.size()));
+      if (text.empty()) return;  // there was no include before
+    }
+  }
+  auto parsed = proftpd::ParseInclude(text);
+  if (parsed) {
+    out.grants = std::move(*parsed);
+  } else {
+    out.grant_problem = settings.include + ": " + parsed.error().message;
+  }
+}
+
+}  // namespace
+
+const FileState& Snapshot::File(const std::string& path) const {
+  static const FileState none{.reason = "not read"};
+  const auto found = files.find(path);
+  return found == files.end() ? none : found->second;
+}
+
+std::string Snapshot::OpenKeyPath(const std::string& login) const {
+  return key_folder + "/" + login;
+}
+
+std::string Snapshot::AsideKeyPath(const std::string& login) const {
+  return fmt::format("{}/{}{}", key_folder, kAsidePrefix, login);
+}
+
+bool Snapshot::HasOpenKeys(const std::string& login) const {
+  const auto found = keys.find(login);
+  return found != keys.end() && !found->second.open.empty();
+}
+
+bool Snapshot::Locked(const std::string& login) const {
+  const auto* fields = users.Find(login);
+  return fields != nullptr && IsLockedField((*fields)[1]) && !HasOpenKeys(login);
+}
+
+std::string Snapshot::IdOf(const UserLine& user) const {
+  const auto found = uid_uses.find(user.uid);
+  return found != uid_uses.end() && found->second == 1 ? std::to_string(user.uid) : "";
+}
+
+std::string PendingHeader(const DaemonState& daemon) {
+  std::string out =
+      fmt::format("{}pid={} start={} sockets=", kPendingMark, daemon.pid, daemon.start);
+  for (const Listener& listener : daemon.listeners) out += fmt::format("{},", listener.inode);
+  return out + "\n";
+}
+
+Result<Snapshot> TakeSnapshot(Transport& transport, const ServerSettings& settings) {
+  auto chain = ConfigChain::Load(transport, settings.config);
+  if (!chain) return tl::unexpected(chain.error());
+  Snapshot out;
+  out.chain = std::move(*chain);
+  FindPaths(settings, out);
+  std::vector<std::string> files = {settings.include, out.pending_path};
+  for (const std::string& path : {out.user_path, out.group_path}) {
+    if (!path.empty()) files.push_back(path);
+  }
+  std::vector<std::string> folders;
+  if (!out.key_folder.empty()) folders.push_back(out.key_folder);
+  auto read = ReadFiles(transport, files, folders);
+  if (!read) return tl::unexpected(read.error());
+  out.files = std::move(*read);
+  auto daemon = Daemon(transport, out.control).State();
+  if (!daemon) return tl::unexpected(daemon.error());
+  out.daemon = std::move(*daemon);
+  ReadColonFile(out, out.user_path, out.users, 7, out.user_problem);
+  ReadColonFile(out, out.group_path, out.groups, 3, out.group_problem);
+  for (const std::string& name : out.users.names()) {
+    if (const auto user = ParseUser(*out.users.Find(name))) ++out.uid_uses[user->uid];
+  }
+  ReadKeys(out);
+  ReadGrants(settings, out);
+  return out;
+}
+
+}  // namespace postern::filetransfer

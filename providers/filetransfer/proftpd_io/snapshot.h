@@ -1,0 +1,77 @@
+// providers/filetransfer/proftpd_io/snapshot.h: all that one ProFTPD server says at one moment.
+//
+// Every part says for itself whether it could be read; a part that couldn't is never an empty one.
+// Cost: three to five round trips, whatever the number of accounts.
+#pragma once
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/object/target.h"
+#include "providers/filetransfer/proftpd/include_file.h"
+#include "providers/filetransfer/proftpd_io/config_chain.h"
+#include "providers/filetransfer/proftpd_io/daemon.h"
+#include "providers/filetransfer/proftpd_io/key_file.h"
+#include "providers/filetransfer/proftpd_io/user_file.h"
+
+namespace postern::filetransfer {
+
+struct ServerSettings {
+  std::string name, config, include;
+  DaemonSettings control;
+  std::string sessions;            // scoreboard, when it isn't the configuration's
+  std::vector<std::string> roots;  // managed
+  std::string accounts;            // "all", "group:NAME" or empty: none
+  std::string ledger_key;          // for password digests
+};
+
+// The keys of one login: those that open it, and those that a lock has put aside.
+struct LoginKeys {
+  KeyFile open, aside;
+};
+
+struct Snapshot {
+  ConfigChain chain;
+  DaemonSettings control;
+  std::string scoreboard;
+  std::string user_path, group_path, key_folder, pending_path;  // empty: there is none
+  // Why the part can't be read; empty: it could.
+  std::string config_problem, user_problem, group_problem, key_problem, grant_problem;
+  std::map<std::string, FileState> files;  // by path: those above and every key file
+  ColonFile users{"", 7}, groups{"", 3};
+  std::map<std::string, LoginKeys> keys;
+  // What the daemon enforces: the include, or the one before while the daemon hasn't loaded it yet.
+  proftpd::ParsedInclude grants;
+  bool include_written = false;  // by Postern, ever
+  bool reload_due = false;       // the include was swapped and not loaded
+  DaemonState daemon;
+
+  const FileState& File(const std::string& path) const;
+  std::string OpenKeyPath(const std::string& login) const;
+  std::string AsideKeyPath(const std::string& login) const;
+  // Neither password nor key opens it. False also for a login that doesn't exist.
+  bool Locked(const std::string& login) const;
+  bool HasOpenKeys(const std::string& login) const;
+  // Ids that several lines share say nothing about which of them is which.
+  std::string IdOf(const UserLine& user) const;
+  std::map<uint32_t, int> uid_uses;
+};
+
+// Reads everything anew. Errors are the transport's.
+Result<Snapshot> TakeSnapshot(Transport& transport, const ServerSettings& settings);
+
+// First line of the file that keeps the include before, until the daemon has loaded the new one.
+std::string PendingHeader(const DaemonState& daemon);
+
+// Objects of one kind, without a filter by scope; keys in no order. Grants, groups, memberships,
+// accounts and keys only.
+std::vector<object::Object> ObjectsOf(const Snapshot& snapshot, const ServerSettings& settings,
+                                      object::Kind kind);
+// Why objects of that kind can't be told in full; empty: they can.
+const std::string& ProblemOf(const Snapshot& snapshot, object::Kind kind);
+// The logins that `manage.accounts` names.
+std::set<std::string> ManagedLogins(const Snapshot& snapshot, const ServerSettings& settings);
+
+}  // namespace postern::filetransfer
