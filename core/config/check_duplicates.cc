@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "core/config/check.h"
 #include "core/config/tables.h"
@@ -14,35 +17,45 @@ namespace {
 
 namespace code = diag::code;
 
-// Remembers who came first under a key, and says so of all who come later.
+// Finds what stands twice under one key of two parts, and says so of all but the first. Keys are
+// kept as hashes and sorted; texts are compared and made for equal hashes only.
 class Once {
  public:
   Once(const char* code, diag::Diagnostics* diagnostics)
       : code_(code), diagnostics_(*diagnostics) {}
-  void Reserve(size_t count) { first_.reserve(count); }
+  void Reserve(size_t count) { seen_.reserve(count); }
 
-  // `why` is called for the text of a duplicate only.
-  template <class Why>
-  void See(std::string key, diag::Span span, Why&& why) {
-    const auto [at, is_new] = first_.try_emplace(std::move(key), span);
-    if (is_new) return;
-    auto& d = diagnostics_.Add(
-        {.code = code_, .summary = why(), .span = span, .label = "declared again"});
-    d.also.push_back({at->second, "first declared here"});
+  // `item` counts up; the parts are asked for again through `Finish`.
+  void See(std::string_view a, std::string_view b, size_t item) {
+    const std::hash<std::string_view> hash;
+    seen_.push_back({hash(a) * 0x9e3779b97f4a7c15u ^ hash(b), item});
+  }
+
+  // parts(item): the pair of texts; place(item): its span; why(item): the summary.
+  template <class Parts, class Place, class Why>
+  void Finish(Parts&& parts, Place&& place, Why&& why) {
+    std::sort(seen_.begin(), seen_.end());
+    for (size_t i = 0; i < seen_.size(); ++i) {
+      for (size_t k = i + 1; k < seen_.size() && seen_[k].first == seen_[i].first; ++k) {
+        const size_t first = seen_[i].second, again = seen_[k].second;
+        if (parts(first) != parts(again)) continue;
+        auto& d = diagnostics_.Add({.code = code_,
+                                    .summary = why(again),
+                                    .span = place(again),
+                                    .label = "declared again"});
+        d.also.push_back({place(first), "first declared here"});
+        break;  // the next one of three names this one as the first
+      }
+    }
   }
 
  private:
   const char* code_;
   diag::Diagnostics& diagnostics_;
-  std::unordered_map<std::string, diag::Span> first_;
+  std::vector<std::pair<size_t, size_t>> seen_;  // hash, item
 };
 
-std::string Key(std::string_view a, std::string_view b) {
-  std::string key;
-  key.reserve(a.size() + b.size() + 1);
-  key.append(a).push_back('\0');
-  return key.append(b);
-}
+using Parts = std::pair<std::string_view, std::string_view>;
 
 void CheckNames(const CheckInput& input, diag::Diagnostics* diagnostics) {
   ForEachTable(input.declarations, [&]<class M>(const std::vector<Declared<M>>& all) {
@@ -70,20 +83,42 @@ std::string_view LoginOf(const decl::Account& account) {
 }
 
 void CheckAccounts(const CheckInput& input, diag::Diagnostics* diagnostics) {
-  Once accounts(code::kSameAccount, diagnostics), uids(code::kSameUid, diagnostics);
-  accounts.Reserve(input.declarations.accounts.size());
-  for (const auto& account : input.declarations.accounts) {
-    const decl::Account& m = account.message;
-    if (!m.has_server()) continue;
-    accounts.See(Key(m.server(), LoginOf(m)),
-                 m.has_login() ? account.At(decl::Account::kLoginFieldNumber) : account.span, [&] {
-                   return fmt::format("login \"{}\" at {} is declared twice", LoginOf(m),
-                                      m.server());
-                 });
-    if (!m.has_uid()) continue;
-    uids.See(Key(m.server(), std::to_string(m.uid())), account.At(decl::Account::kUidFieldNumber),
-             [&] { return fmt::format("uid {} at {} is given twice", m.uid(), m.server()); });
+  const auto& all = input.declarations.accounts;
+  Once accounts(code::kSameAccount, diagnostics);
+  accounts.Reserve(all.size());
+  const auto parts = [&](size_t i) {
+    return Parts(all[i].message.server(), LoginOf(all[i].message));
+  };
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].message.has_server()) accounts.See(parts(i).first, parts(i).second, i);
   }
+  accounts.Finish(
+      parts,
+      [&](size_t i) {
+        return all[i].message.has_login() ? all[i].At(decl::Account::kLoginFieldNumber)
+                                          : all[i].span;
+      },
+      [&](size_t i) {
+        return fmt::format("login \"{}\" at {} is declared twice", parts(i).second, parts(i).first);
+      });
+}
+
+void CheckUids(const CheckInput& input, diag::Diagnostics* diagnostics) {
+  const auto& all = input.declarations.accounts;
+  Once uids(code::kSameUid, diagnostics);
+  const auto parts = [&](size_t i) {
+    return std::make_pair(std::string_view(all[i].message.server()), all[i].message.uid());
+  };
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].message.has_uid()) {
+      uids.See(all[i].message.server(), std::to_string(all[i].message.uid()), i);
+    }
+  }
+  uids.Finish(
+      parts, [&](size_t i) { return all[i].At(decl::Account::kUidFieldNumber); },
+      [&](size_t i) {
+        return fmt::format("uid {} at {} is given twice", parts(i).second, parts(i).first);
+      });
 }
 
 // One public key for two identities: whoever holds it can be either.
@@ -119,15 +154,21 @@ void CheckKeys(const CheckInput& input, diag::Diagnostics* diagnostics) {
 }
 
 void CheckFolders(const CheckInput& input, diag::Diagnostics* diagnostics) {
+  const auto& all = input.declarations.folders;
   Once folders(code::kSameFolder, diagnostics);
-  folders.Reserve(input.declarations.folders.size());
-  for (const auto& folder : input.declarations.folders) {
-    const decl::Folder& m = folder.message;
-    if (!m.has_host() || !m.has_path()) continue;
-    folders.See(Key(m.host(), m.path()), folder.At(decl::Folder::kPathFieldNumber), [&] {
-      return fmt::format("the folder {} on {} is declared twice", m.path(), m.host());
-    });
+  folders.Reserve(all.size());
+  const auto parts = [&](size_t i) { return Parts(all[i].message.host(), all[i].message.path()); };
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].message.has_host() && all[i].message.has_path()) {
+      folders.See(parts(i).first, parts(i).second, i);
+    }
   }
+  folders.Finish(
+      parts, [&](size_t i) { return all[i].At(decl::Folder::kPathFieldNumber); },
+      [&](size_t i) {
+        return fmt::format("the folder {} on {} is declared twice", parts(i).second,
+                           parts(i).first);
+      });
 }
 
 // The DN of an entry: its own, or TYPE=NAME in the directory's default place; empty when unknown.
@@ -141,47 +182,76 @@ std::string DnOf(const Index& index, const std::string& directory, const std::st
   return object::Normalise(object::Comparator::kDn, fmt::format("{}={},{}", type, name, place));
 }
 
-void CheckEntries(const CheckInput& input, diag::Diagnostics* diagnostics) {
-  Once entries(code::kSameEntry, diagnostics);
-  entries.Reserve(input.declarations.users.size() + input.declarations.groups.size());
-  const auto see = [&](const std::string& directory, const std::string& dn, diag::Span span) {
-    if (directory.empty() || dn.empty()) return;
-    entries.See(Key(directory, dn), span,
-                [&] { return fmt::format("the entry {} in {} is declared twice", dn, directory); });
+struct DirectoryEntry {
+  std::string_view directory;
+  std::string dn;
+  diag::Span span;
+};
+
+std::vector<DirectoryEntry> EntriesOf(const CheckInput& input) {
+  std::vector<DirectoryEntry> entries;
+  const auto add = [&](const std::string& directory, std::string dn, diag::Span span) {
+    if (!directory.empty() && !dn.empty()) entries.push_back({directory, std::move(dn), span});
   };
   for (const auto& user : input.declarations.users) {
     const decl::User& m = user.message;
     const std::string& uid = m.has_uid() ? m.uid() : m.name();
-    see(m.directory(), DnOf(input.index, m.directory(), m.dn(), "uid", uid, true),
+    add(m.directory(), DnOf(input.index, m.directory(), m.dn(), "uid", uid, true),
         m.has_dn() ? user.At(decl::User::kDnFieldNumber) : user.span);
   }
   for (const auto& group : input.declarations.groups) {
     const decl::Group& m = group.message;
-    see(m.directory(), DnOf(input.index, m.directory(), m.dn(), "cn", m.name(), false),
+    add(m.directory(), DnOf(input.index, m.directory(), m.dn(), "cn", m.name(), false),
         m.has_dn() ? group.At(decl::Group::kDnFieldNumber) : group.span);
   }
   for (const auto& ou : input.declarations.ous) {
-    see(ou.message.directory(),
-        DnOf(input.index, ou.message.directory(), ou.message.dn(), "", "", false),
+    if (!ou.message.has_dn()) continue;
+    add(ou.message.directory(), object::Normalise(object::Comparator::kDn, ou.message.dn()),
         ou.At(decl::Ou::kDnFieldNumber));
   }
+  return entries;
+}
+
+void CheckEntries(const CheckInput& input, diag::Diagnostics* diagnostics) {
+  const std::vector<DirectoryEntry> all = EntriesOf(input);
+  Once entries(code::kSameEntry, diagnostics);
+  entries.Reserve(all.size());
+  for (size_t i = 0; i < all.size(); ++i) entries.See(all[i].directory, all[i].dn, i);
+  entries.Finish([&](size_t i) { return Parts(all[i].directory, all[i].dn); },
+                 [&](size_t i) { return all[i].span; },
+                 [&](size_t i) {
+                   return fmt::format("the entry {} in {} is declared twice", all[i].dn,
+                                      all[i].directory);
+                 });
 }
 
 void CheckTargets(const CheckInput& input, diag::Diagnostics* diagnostics) {
-  Once targets(code::kSameTarget, diagnostics);
-  for (const auto& host : input.declarations.hosts) {
-    const std::string& address = host.message.address();
-    if (address != "local:" && !address.starts_with("ssh://")) continue;
-    targets.See(address, host.At(decl::Host::kAddressFieldNumber),
-                [&] { return fmt::format("two hosts have the address {}", address); });
+  const auto& hosts = input.declarations.hosts;
+  Once addresses(code::kSameTarget, diagnostics);
+  for (size_t i = 0; i < hosts.size(); ++i) {
+    const std::string& address = hosts[i].message.address();
+    if (address == "local:" || address.starts_with("ssh://")) addresses.See(address, "", i);
   }
-  for (const auto& server : input.declarations.servers) {
-    const decl::Server& m = server.message;
-    if (!m.has_config()) continue;
-    targets.See(Key(m.host(), m.config()), server.At(decl::Server::kConfigFieldNumber), [&] {
-      return fmt::format("two servers on {} have the configuration {}", m.host(), m.config());
-    });
+  addresses.Finish([&](size_t i) { return Parts(hosts[i].message.address(), ""); },
+                   [&](size_t i) { return hosts[i].At(decl::Host::kAddressFieldNumber); },
+                   [&](size_t i) {
+                     return fmt::format("two hosts have the address {}",
+                                        hosts[i].message.address());
+                   });
+  const auto& servers = input.declarations.servers;
+  Once configs(code::kSameTarget, diagnostics);
+  const auto parts = [&](size_t i) {
+    return Parts(servers[i].message.host(), servers[i].message.config());
+  };
+  for (size_t i = 0; i < servers.size(); ++i) {
+    if (servers[i].message.has_config()) configs.See(parts(i).first, parts(i).second, i);
   }
+  configs.Finish(
+      parts, [&](size_t i) { return servers[i].At(decl::Server::kConfigFieldNumber); },
+      [&](size_t i) {
+        return fmt::format("two servers on {} have the configuration {}", parts(i).first,
+                           parts(i).second);
+      });
 }
 
 }  // namespace
@@ -189,6 +259,7 @@ void CheckTargets(const CheckInput& input, diag::Diagnostics* diagnostics) {
 void CheckDuplicates(const CheckInput& input, diag::Diagnostics* diagnostics) {
   CheckNames(input, diagnostics);
   CheckAccounts(input, diagnostics);
+  CheckUids(input, diagnostics);
   CheckKeys(input, diagnostics);
   CheckFolders(input, diagnostics);
   CheckEntries(input, diagnostics);

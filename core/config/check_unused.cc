@@ -1,7 +1,8 @@
 #include <fmt/format.h>
 
 #include <string>
-#include <unordered_set>
+#include <string_view>
+#include <vector>
 
 #include "core/config/check.h"
 #include "core/diag/codes.h"
@@ -13,20 +14,31 @@ namespace code = diag::code;
 
 constexpr std::string_view kPerson = "person:", kPartner = "partner:";
 
-// Names of persons and partners that something stands for.
+// Which persons and partners something stands for, by position.
 struct Used {
-  std::unordered_set<std::string_view> persons, partners;
+  explicit Used(const CheckInput& input)
+      : index(input.index),
+        persons(input.declarations.persons.size()),
+        partners(input.declarations.partners.size()) {}
 
   void Add(std::string_view address) {
-    if (address.starts_with(kPerson)) persons.insert(address.substr(kPerson.size()));
-    if (address.starts_with(kPartner)) partners.insert(address.substr(kPartner.size()));
+    if (address.starts_with(kPartner)) {
+      Mark(index.Find("partner", address.substr(kPartner.size())), &partners);
+    } else if (address.starts_with(kPerson)) {
+      Mark(index.Find("person", address.substr(kPerson.size())), &persons);
+    }
   }
+  static void Mark(const Index::Entry* entry, std::vector<bool>* marks) {
+    if (entry) (*marks)[entry->position] = true;
+  }
+
+  const Index& index;
+  std::vector<bool> persons, partners;
 };
 
-Used FindUsed(const Declarations& all) {
-  Used used;
-  used.partners.reserve(all.partners.size());
-  used.persons.reserve(all.persons.size());
+Used FindUsed(const CheckInput& input) {
+  const Declarations& all = input.declarations;
+  Used used(input);
   for (const auto& account : all.accounts) used.Add(account.message.for_());
   for (const auto& user : all.users) used.Add(user.message.for_());
   for (const auto& partner : all.partners) used.Add(partner.message.sponsor());
@@ -44,25 +56,25 @@ void NoteUnused(const CheckInput& input, diag::Diagnostics* diagnostics) {
                       .summary = std::move(summary),
                       .span = span});
   };
-  const Used used = FindUsed(all);
-  for (const auto& person : all.persons) {
-    const std::string& name = person.message.name();
-    if (used.persons.count(name)) continue;
-    note(code::kWithoutAccount, person.span,
-         fmt::format("person \"{}\" has no account and no user", name));
+  const Used used = FindUsed(input);
+  for (size_t i = 0; i < all.persons.size(); ++i) {
+    if (used.persons[i]) continue;
+    note(code::kWithoutAccount, all.persons[i].span,
+         fmt::format("person \"{}\" has no account and no user", all.persons[i].message.name()));
   }
-  for (const auto& partner : all.partners) {
-    const std::string& name = partner.message.name();
-    if (used.partners.count(name)) continue;
-    note(code::kWithoutAccount, partner.span, fmt::format("partner \"{}\" has no account", name));
+  for (size_t i = 0; i < all.partners.size(); ++i) {
+    if (used.partners[i]) continue;
+    note(code::kWithoutAccount, all.partners[i].span,
+         fmt::format("partner \"{}\" has no account", all.partners[i].message.name()));
   }
-  std::unordered_set<std::string_view> granted;
-  granted.reserve(all.folders.size());
-  for (const auto& grant : all.grants) granted.insert(grant.message.folder());
-  for (const auto& folder : all.folders) {
-    const std::string& name = folder.message.name();
-    if (granted.count(name)) continue;
-    note(code::kUnusedFolder, folder.span, fmt::format("no grant names the folder \"{}\"", name));
+  std::vector<bool> granted(all.folders.size());
+  for (const auto& grant : all.grants) {
+    Used::Mark(input.index.Find("folder", grant.message.folder()), &granted);
+  }
+  for (size_t i = 0; i < all.folders.size(); ++i) {
+    if (granted[i]) continue;
+    note(code::kUnusedFolder, all.folders[i].span,
+         fmt::format("no grant names the folder \"{}\"", all.folders[i].message.name()));
   }
 }
 

@@ -1,6 +1,8 @@
 #include "core/config/index.h"
 
 #include <algorithm>
+#include <bit>
+#include <functional>
 
 #include "core/config/tables.h"
 #include "core/config/visit.h"
@@ -20,37 +22,57 @@ std::string_view Index::TableOf(const google::protobuf::Descriptor& descriptor) 
   return {};
 }
 
+void Index::NameTable::Add(Entry entry) {
+  const size_t mask = slots.size() - 1;
+  size_t at = std::hash<std::string_view>()(entry.name) & mask;
+  for (; slots[at] != 0; at = (at + 1) & mask) {
+    if (entries[slots[at] - 1].name == entry.name) return;
+  }
+  entries.push_back(entry);
+  slots[at] = static_cast<uint32_t>(entries.size());
+}
+
+const Index::Entry* Index::NameTable::Find(std::string_view name) const {
+  const size_t mask = slots.size() - 1;
+  for (size_t at = std::hash<std::string_view>()(name) & mask; slots[at] != 0;
+       at = (at + 1) & mask) {
+    const Entry& entry = entries[slots[at] - 1];
+    if (entry.name == name) return &entry;
+  }
+  return nullptr;
+}
+
 Index::Index(const Declarations& declarations) {
   ForEachTable(declarations, [&]<class M>(const std::vector<Declared<M>>& all) {
     if constexpr (requires(const M& m) { m.name(); }) {
-      auto& [table, names] = tables_.emplace_back(TableOf(*M::descriptor()), NameMap{});
-      names.reserve(all.size());
+      NameTable& names = tables_.emplace_back();
+      names.table = TableOf(*M::descriptor());
+      names.entries.reserve(all.size());
+      names.slots.resize(std::bit_ceil(all.size() * 2 + 1));
       for (size_t i = 0; i < all.size(); ++i) {
-        names.try_emplace(all[i].message.name(), Entry{all[i].span, i, &all[i]});
+        names.Add({all[i].message.name(), all[i].span, i, &all[i]});
       }
     }
   });
 }
 
-const Index::NameMap* Index::TableNamed(std::string_view table) const {
-  for (const auto& [name, names] : tables_) {
-    if (name == table) return &names;
+const Index::NameTable* Index::TableNamed(std::string_view table) const {
+  for (const NameTable& names : tables_) {
+    if (names.table == table) return &names;
   }
   return nullptr;
 }
 
 const Index::Entry* Index::Find(std::string_view table, std::string_view name) const {
-  const NameMap* names = TableNamed(table);
-  if (!names) return nullptr;
-  const auto at = names->find(name);
-  return at == names->end() ? nullptr : &at->second;
+  const NameTable* names = TableNamed(table);
+  return names ? names->Find(name) : nullptr;
 }
 
 std::vector<std::string_view> Index::Names(std::string_view table) const {
   std::vector<std::string_view> names;
-  if (const NameMap* all = TableNamed(table)) {
-    names.reserve(all->size());
-    for (const auto& [name, entry] : *all) names.push_back(name);
+  if (const NameTable* all = TableNamed(table)) {
+    names.reserve(all->entries.size());
+    for (const Entry& entry : all->entries) names.push_back(entry.name);
   }
   std::sort(names.begin(), names.end());
   return names;

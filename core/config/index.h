@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/config/declarations.h"
@@ -26,6 +25,7 @@ class Index {
  public:
   // What is found by name: the declaration's place, its position in its vector, a pointer to it.
   struct Entry {
+    std::string_view name;
     diag::Span span;
     size_t position = 0;
     const void* declared = nullptr;
@@ -43,11 +43,18 @@ class Index {
   std::vector<std::string_view> Names(std::string_view table) const;
 
  private:
-  using NameMap = std::unordered_map<std::string_view, Entry>;
+  // Open addressing over positions: no allocation a name, half the cache misses of a node map.
+  struct NameTable {
+    std::string_view table;
+    std::vector<Entry> entries;
+    std::vector<uint32_t> slots;  // position in entries + 1; 0: free; a power of two of them
+    void Add(Entry entry);
+    const Entry* Find(std::string_view name) const;
+  };
   static std::string_view TableOf(const google::protobuf::Descriptor& descriptor);
-  const NameMap* TableNamed(std::string_view table) const;
+  const NameTable* TableNamed(std::string_view table) const;
 
-  std::vector<std::pair<std::string_view, NameMap>> tables_;
+  std::vector<NameTable> tables_;
 };
 
 }  // namespace postern::config

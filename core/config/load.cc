@@ -8,11 +8,14 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <system_error>
 
 #include "core/config/check.h"
 #include "core/config/declarations.h"
 #include "core/config/reader.h"
+#include "core/config/tables.h"
+#include "core/config/visit.h"
 #include "core/diag/codes.h"
 
 namespace postern::config {
@@ -36,9 +39,14 @@ class Loader {
 
   Loaded Run() {
     out_.operator_path = options_.operator_file;
-    ReadOne(options_.operator_file, true);
+    if (const uint32_t file = Take(options_.operator_file, true)) Read(file, true);
     out_.tree_path = TreePath();
-    for (const std::string& path : TreeFiles(out_.tree_path)) ReadOne(path, false);
+    std::vector<uint32_t> files;
+    for (const std::string& path : TreeFiles(out_.tree_path)) {
+      if (const uint32_t file = Take(path, false)) files.push_back(file);
+    }
+    ReserveFor(files);
+    for (const uint32_t file : files) Read(file, false);
     const Index index(out_.declarations);
     const CheckInput input{out_.declarations, index, lost_, &out_.sources, files_missing_};
     CheckReferences(input, &out_.diagnostics);
@@ -113,12 +121,36 @@ class Loader {
         .notes = {"links in the reviewed tree aren't followed: put the file itself there"};
   }
 
-  void ReadOne(const std::string& path, bool operator_file) {
+  // Reads the bytes of a file; 0 when that isn't possible.
+  uint32_t Take(const std::string& path, bool operator_file) {
     std::string text;
-    if (!ReadBytes(path, operator_file, &text)) return;
+    if (!ReadBytes(path, operator_file, &text)) return 0;
     ++out_.files;
-    const uint32_t file = out_.sources.Add(path, std::move(text));
+    return out_.sources.Add(path, std::move(text));
+  }
+
+  void Read(uint32_t file, bool operator_file) {
     ReadFile(file, operator_file, &out_.sources, &out_.declarations, &lost_, &out_.diagnostics);
+  }
+
+  // Room for what the headings announce: vectors that grow by doubling would move every message and
+  // touch twice the memory.
+  void ReserveFor(const std::vector<uint32_t>& files) {
+    std::map<std::string_view, size_t> counts;
+    for (const uint32_t file : files) CountHeadings(out_.sources.text(file), &counts);
+    ForEachTable(out_.declarations, [&]<class M>(std::vector<Declared<M>>& all) {
+      for (const Table* table : AllTables()) {
+        if (table->descriptor == M::descriptor()) all.reserve(all.size() + counts[table->name]);
+      }
+    });
+  }
+
+  static void CountHeadings(std::string_view text, std::map<std::string_view, size_t>* counts) {
+    for (size_t at = text.find('['); at != std::string_view::npos; at = text.find("\n[", at)) {
+      at = text.find_first_not_of("\n[", at);
+      if (at == std::string_view::npos) return;
+      ++(*counts)[text.substr(at, text.find_first_of(".]\n", at) - at)];
+    }
   }
 
   bool ReadBytes(const std::string& path, bool operator_file, std::string* text) {
