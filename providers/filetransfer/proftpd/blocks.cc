@@ -90,7 +90,7 @@ class Emitter {
     Block entries = MakeBlock(path, Part::kEntries, at.entries, {});
     Block deeper = MakeBlock(path, Part::kDeeper, at.deeper, {});
     const bool split_deeper = !deeper.SameRules(entries);
-    const bool split_entries = split_deeper || !entries.SameRules(node);
+    const bool split_entries = !entries.SameRules(node);
     blocks_.push_back(std::move(node));
     if (split_entries) waiting_.push_back(std::move(entries));
     if (split_deeper) waiting_.push_back(std::move(deeper));

@@ -2,10 +2,10 @@
 // Pure.
 //
 // A path has three cells: the node, its direct entries, what lies deeper. One block says all three
-// when they are alike; otherwise PATH, PATH/?* and PATH/*/?* do. A row means, whatever other rows
-// say: depth `this` = the path and everything whose parent it is; `subtree` = all below as well.
-// Every folder from the managed root down to a row's path has a block, because entering is granted
-// exactly there.
+// when they are alike; PATH/?* (entries) and PATH/*/?* (deeper) stand only where they differ. A row
+// means, whatever other rows say: depth `this` = the path and everything whose parent it is;
+// `subtree` = all below as well. Every folder from the managed root down to a row's path has a
+// block, because entering is granted exactly there.
 //
 // Order in the file: PATH, all blocks below it, PATH/*/?*, PATH/?*. Source: 1.3.8 builds a tree in
 // which a block's parent is the one with the longest common text, less trailing `*` and `/`; `?*`
