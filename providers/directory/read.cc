@@ -121,28 +121,67 @@ bool IsRelevant(const Entry& entry, Attribute attribute, const Reading& reading)
 
 }  // namespace
 
-Hidden DirectoryTarget::HiddenIn(Connection& connection, const Entry& entry) {
-  hidden_key_.assign(1, static_cast<char>('0' + static_cast<int>(entry.type)));
-  hidden_key_ += ParentOf(entry.dn);
-  if (const auto known = hidden_.find(hidden_key_); known != hidden_.end()) return known->second;
-  static const char* const kNothing[] = {"1.1", nullptr};
-  std::vector<BaseRead> questions;
-  std::vector<Attribute> asked;
+namespace {
+
+// What an entry may have, doesn't show, and so may be hiding.
+std::vector<Attribute> Missing(const Entry& entry, const Reading& reading) {
+  std::vector<Attribute> missing;
   for (uint8_t i = 0; i < kAttributeCount; ++i) {
     const auto attribute = static_cast<Attribute>(i);
-    if (entry.Has(attribute) || !IsRelevant(entry, attribute, reading_)) continue;
+    if (!entry.Has(attribute) && IsRelevant(entry, attribute, reading))
+      missing.push_back(attribute);
+  }
+  return missing;
+}
+
+const char* const kNothing[] = {"1.1", nullptr};
+
+}  // namespace
+
+Hidden DirectoryTarget::AskHidden(Connection& connection, const Entry& entry) {
+  std::vector<BaseRead> questions;
+  const std::vector<Attribute> missing = Missing(entry, reading_);
+  for (const Attribute attribute : missing) {
     questions.push_back({std::string(entry.dn), fmt::format("(!({}=*))", NameOf(attribute))});
-    asked.push_back(attribute);
   }
   const auto answers =
       connection.ReadMany(questions, kNothing, nullptr, [](size_t, EntryCursor&) {});
   Hidden hidden = 0;
   for (size_t i = 0; i < answers.size(); ++i) {
-    if (!answers[i].found) hidden |= Bit(asked[i]);
+    if (!answers[i].found) hidden |= Bit(missing[i]);
   }
+  return hidden;
+}
+
+Hidden DirectoryTarget::HiddenIn(Connection& connection, const Entry& entry) {
+  hidden_key_.assign(1, static_cast<char>('0' + static_cast<int>(entry.type)));
+  hidden_key_ += ParentOf(entry.dn);
+  if (const auto known = hidden_.find(hidden_key_); known != hidden_.end()) return known->second;
+  const Hidden hidden = AskHidden(connection, entry);
   // A lost connection says nothing about rights; what was not answered is unreadable for now.
   if (!connection.lost()) hidden_.emplace(hidden_key_, hidden);
   return hidden;
+}
+
+// One question an entry, on all it doesn't show; single ones only where that isn't answered.
+void DirectoryTarget::FindHidden(Connection& connection, Snapshots* snapshots) {
+  std::vector<BaseRead> questions;
+  std::vector<Snapshot*> asked;
+  for (auto& [key, snapshot] : *snapshots) {
+    if (snapshot.state != Snapshot::State::kFound) continue;
+    std::string filter = "(&";
+    for (const Attribute attribute : Missing(snapshot.entry.View(), reading_)) {
+      filter += fmt::format("(!({}=*))", NameOf(attribute));
+    }
+    if (filter.size() == 2) continue;
+    questions.push_back({snapshot.entry.dn, filter + ")"});
+    asked.push_back(&snapshot);
+  }
+  const auto answers =
+      connection.ReadMany(questions, kNothing, nullptr, [](size_t, EntryCursor&) {});
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (!answers[i].found) asked[i]->hidden = AskHidden(connection, asked[i]->entry.View());
+  }
 }
 
 namespace {
@@ -184,7 +223,6 @@ Snapshot Judge(const BaseAnswer& answer, const std::string& key) {
 // Below a base that we can't see, "no such object" may as well mean "hidden from you".
 std::vector<std::string> DirectoryTarget::BaseProblems(const std::set<std::string>& keys) {
   std::vector<std::string> hidden_bases;
-  static const char* const kNothing[] = {"1.1", nullptr};
   std::vector<BaseRead> reads;
   std::vector<std::string> asked;
   for (size_t i = 0; i < settings_.bases.size(); ++i) {
@@ -237,9 +275,8 @@ Snapshots DirectoryTarget::ReadEntries(const std::set<std::string>& keys) {
   bool any_absent = false;
   for (auto& [key, snapshot] : snapshots) {
     any_absent |= snapshot.state == Snapshot::State::kAbsent;
-    if (snapshot.state != Snapshot::State::kFound) continue;
-    snapshot.hidden = HiddenIn(**connection, snapshot.entry.View());
   }
+  FindHidden(**connection, &snapshots);
   if (!any_absent) return snapshots;
   const std::vector<std::string> hidden_bases = BaseProblems(keys);
   for (auto& [key, snapshot] : snapshots) {

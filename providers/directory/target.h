@@ -75,14 +75,16 @@ class DirectoryTarget final : public object::Target {
 
   // Attributes that we may not read in entries like this one (same class, same parent): found out
   // by asking the server about the first such entry. An entry for which "(!(mail=*))" is true has
-  // no mail; one for which it is undefined hides it from us (RFC 4511 §4.5.1.7). Cached; see
-  // ForgetAccess.
+  // no mail; one for which it is undefined hides it from us (RFC 4511 §4.5.1.7). For enumerations,
+  // which can't ask about each entry; ReadEntries does. Cached; see ForgetAccess.
   Hidden HiddenIn(Connection& connection, const Entry& entry);
   void ForgetAccess() { hidden_.clear(); }
 
  private:
   friend class Enumeration;
   void ReadFeatures();
+  Hidden AskHidden(Connection& connection, const Entry& entry);
+  void FindHidden(Connection& connection, Snapshots* snapshots);
   std::vector<std::string> BaseProblems(const std::set<std::string>& keys);
 
   Settings settings_;
