@@ -217,7 +217,7 @@ class Service final : public v1::Provider::Service {
     if (turn.target() == nullptr) return NotConfigured();
     std::vector<object::OperationGroup> groups;
     object::Secrets secrets;
-    if (const auto status = ReceiveOperations(stream, &groups, &secrets); !status.ok()) {
+    if (auto status = ReceiveOperations(stream, &groups, &secrets); !status.ok()) {
       return status;
     }
     // Cut off before the last message: the core died while it sent, so nothing is carried out.
