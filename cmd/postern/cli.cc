@@ -47,7 +47,8 @@ class Line {
         ->envname("POSTERN_OPERATOR")
         ->type_name("FILE")
         ->capture_default_str();
-    app_.add_option("--tree", globals.tree, "the reviewed tree (default: what the operator's file says)")
+    app_.add_option("--tree", globals.tree,
+                    "the reviewed tree (default: what the operator's file says)")
         ->type_name("DIR");
     app_.add_flag("--json", globals.json, "JSON on stdout, for machines");
     app_.add_flag("--no-color,--no-colour", globals.no_color, "no colour (also: NO_COLOR=1)");

@@ -5,7 +5,7 @@
 namespace postern::cmd {
 
 enum Exit : int {
-  kOk = 0,          // done, or nothing to do
+  kOk = 0,  // done, or nothing to do
   kError = 1,
   kPending = 2,     // plan --detailed-exitcode: changes; drift: drift found
   kRefused = 3,     // by a limit

@@ -69,7 +69,7 @@ void Shell::Print(const diag::Diagnostics& diagnostics, const diag::Sources& sou
   }
   if (shown.empty()) return;
   err() << diag::Render(shown, sources, {err_style_.colour, err_style_.width}) << "\n";
-  if (!globals.quiet && others > most) {
+  if (!globals.quiet && most > 0 && others > most) {
     err() << fmt::format("... and {} more warnings and notes: postern validate\n\n", others - most);
   }
 }

@@ -40,7 +40,8 @@ class Shell {
   void Say(std::string_view text);
   // Side remark on stderr; nothing with --quiet.
   void Note(std::string_view text);
-  // Errors always, warnings and notes unless --quiet; more than `most` of those are counted.
+  // Errors always, warnings and notes unless --quiet; more than `most` of those are
+  // counted (0: not even that).
   void Print(const diag::Diagnostics& diagnostics, const diag::Sources& sources,
              size_t most = SIZE_MAX);
   // One error without a place in a file; answers the exit code 1. JSON when that was asked for.

@@ -49,8 +49,8 @@ class Causes {
     if (closes && account != nullptr) return account;
     const std::string subject = line.through.empty() ? "account:" + line.account : line.through;
     for (const std::string& who : {subject, "account:" + line.account, std::string("everyone")}) {
-      if (const Change* found = Lookup(Joined({line.place.target, line.place.server, "grant",
-                                               line.path, who}))) {
+      if (const Change* found =
+              Lookup(Joined({line.place.target, line.place.server, "grant", line.path, who}))) {
         return found;
       }
     }
@@ -81,7 +81,8 @@ class Causes {
     }
     std::string out;
     const auto add = [&out](size_t count, std::string_view thing, std::string_view done) {
-      if (count > 0) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", Count(count, thing), done);
+      if (count > 0)
+        out += fmt::format("{}{} {}", out.empty() ? "" : ", ", Count(count, thing), done);
     };
     add(locked, "account", "locked");
     add(deleted, "account", "deleted");

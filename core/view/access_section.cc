@@ -56,8 +56,8 @@ Widths Measure(const std::vector<std::vector<Row>>& groups, const Style& style) 
       widths.place = std::max(widths.place, Columns(row.place));
     }
   }
-  const size_t tail = (widths.cause > 0 ? kGap + widths.cause : 0) +
-                      (widths.place > 0 ? kGap + widths.place : 0);
+  const size_t tail =
+      (widths.cause > 0 ? kGap + widths.cause : 0) + (widths.place > 0 ? kGap + widths.place : 0);
   widths.aligned = widths.head() + widths.effect + tail <= style.width;
   return widths;
 }
@@ -72,11 +72,12 @@ std::string Tail(const Row& row, size_t cause_width, const Style& style) {
 
 std::vector<std::string> RowLines(const Row& row, const Widths& widths, Paint paint,
                                   const Style& style) {
-  std::string head = std::string(kIndent, ' ') +
-                     Painted(Paint::kBold, Pad(row.name, widths.name), style) + "  ";
+  std::string head =
+      std::string(kIndent, ' ') + Painted(Paint::kBold, Pad(row.name, widths.name), style) + "  ";
   if (widths.type > 0) head += Pad(row.type, widths.type) + "  ";
   const std::string blank(widths.head(), ' ');
-  const size_t room = std::max<size_t>(style.width - std::min<size_t>(style.width, widths.head()), 20);
+  const size_t room =
+      std::max<size_t>(style.width - std::min<size_t>(style.width, widths.head()), 20);
   std::vector<std::string> lines;
   for (const std::string& piece : Wrap(row.effect, room)) {
     lines.push_back((lines.empty() ? head : blank) + Painted(paint, piece, style));
@@ -110,7 +111,8 @@ void NameEveryone(const AccessGroup& group, const Widths& widths, const Style& s
   for (const std::string& identity : group.identities) {
     names += (names.empty() ? "" : ", ") + Safe(WhoIs(identity).name, style);
   }
-  const size_t room = std::max<size_t>(style.width - std::min<size_t>(style.width, widths.head()), 20);
+  const size_t room =
+      std::max<size_t>(style.width - std::min<size_t>(style.width, widths.head()), 20);
   for (const std::string& piece : Wrap(names, room)) {
     lines->push_back(std::string(widths.head(), ' ') + Painted(Paint::kDim, piece, style));
   }

@@ -25,10 +25,10 @@ std::string WhatText(const AccessRow& row) {
 }
 
 std::string PathText(const AccessRow& row) {
-  const std::string account = row.place.server.empty()
-                                  ? ShortDn(row.account) + " in " +
-                                        std::string(ShortTarget(row.place.target))
-                                  : row.account + " at " + row.place.server;
+  const std::string account =
+      row.place.server.empty()
+          ? ShortDn(row.account) + " in " + std::string(ShortTarget(row.place.target))
+          : row.account + " at " + row.place.server;
   std::string text = row.through.empty() ? account : account + ", " + row.through;
   return row.closed.empty() ? text : text + " (" + row.closed + ")";
 }
@@ -69,8 +69,8 @@ std::string RenderAccess(const AccessHeading& heading, const std::vector<AccessR
   }
   out += table.Print(style, 2);
   if (rows.size() > most) {
-    out += fmt::format("  ... and {} more rows: --detail shows all\n",
-                       Thousands(rows.size() - most));
+    out +=
+        fmt::format("  ... and {} more rows: --detail shows all\n", Thousands(rows.size() - most));
   }
   if (rows.empty()) {
     out += "Nobody.\n";
@@ -141,8 +141,9 @@ std::string RenderEndings(const std::vector<Ending>& endings, base::Instant now,
   out += Count(endings.size(), "grant") + (endings.size() == 1 ? " ends" : " end") + " within " +
          Safe(within, style) + ".";
   if (nobody > 0) {
-    out += fmt::format(" {} closed by nobody: a plan after the end takes {} away.",
-                       nobody == 1 ? "1 is" : Thousands(nobody) + " are", nobody == 1 ? "it" : "them");
+    out +=
+        fmt::format(" {} closed by nobody: a plan after the end takes {} away.",
+                    nobody == 1 ? "1 is" : Thousands(nobody) + " are", nobody == 1 ? "it" : "them");
   }
   return out + "\n";
 }

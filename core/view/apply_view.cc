@@ -73,8 +73,7 @@ std::string Verdict(const Report& report) {
                       : fmt::format("Applied {}, each read back and as planned.",
                                     total == 1 ? "the one step" : "all " + Count(total, "step"));
   }
-  std::string text =
-      fmt::format("Applied {} of {}.", Thousands(report.done), Count(total, "step"));
+  std::string text = fmt::format("Applied {} of {}.", Thousands(report.done), Count(total, "step"));
   if (report.failed > 0) text += " Not done: " + Thousands(report.failed) + ".";
   if (report.unknown > 0) {
     text += fmt::format(" No confirmed outcome: {} (the next apply reads what became of {}).",
@@ -127,17 +126,17 @@ std::string ApplyProgress::Move(plan::Phase phase, size_t done, size_t total,
     return fmt::format("{}: {} of {}, {}\n", Capital(plan::NameOf(phase)), Thousands(done),
                        Thousands(total), base::FormatDuration(now - bar.began));
   }
-  return first ? fmt::format("{}: {} to do\n", Capital(plan::NameOf(phase)),
-                             Count(total, "step"))
+  return first ? fmt::format("{}: {} to do\n", Capital(plan::NameOf(phase)), Count(total, "step"))
                : "";
 }
 
 std::string ApplyProgress::Step(const plan::Step& step, const StepResult& result) {
   if (result.state != StepState::kFailed && result.state != StepState::kUnknown) return "";
-  const std::string trouble = Safe(
-      fmt::format("{}: {}", ShortTarget(TargetOf(plan_, step)),
-                  result.message.empty() ? StateName(result.state) : std::string_view(result.message)),
-      style_);
+  const std::string trouble =
+      Safe(fmt::format(
+               "{}: {}", ShortTarget(TargetOf(plan_, step)),
+               result.message.empty() ? StateName(result.state) : std::string_view(result.message)),
+           style_);
   bars_[step.phase].trouble = trouble;
   if (troubles_[trouble]++ > 0 || terminal_) return "";
   return Capital(plan::NameOf(step.phase)) + ": " + trouble + "\n";
@@ -159,10 +158,10 @@ std::string ApplyProgress::BarLine(plan::Phase phase, const Bar& bar) const {
   const size_t full = bar.total == 0 ? 0 : bar.done * kBarWidth / bar.total;
   std::string drawn;
   for (size_t i = 0; i < kBarWidth; ++i) drawn += i < full ? style_.full() : style_.blank();
-  const std::string line = fmt::format(
-      "{:<10} {} {:<9} {:>7}   {}", Capital(plan::NameOf(phase)), drawn,
-      fmt::format("{}/{}", Thousands(bar.done), Thousands(bar.total)),
-      base::FormatDuration(bar.now - bar.began), bar.trouble);
+  const std::string line =
+      fmt::format("{:<10} {} {:<9} {:>7}   {}", Capital(plan::NameOf(phase)), drawn,
+                  fmt::format("{}/{}", Thousands(bar.done), Thousands(bar.total)),
+                  base::FormatDuration(bar.now - bar.began), bar.trouble);
   std::string cut = Cut(line, style_.width - 1, style_);
   cut.erase(cut.find_last_not_of(' ') + 1);
   return cut;
@@ -192,10 +191,12 @@ std::string RenderReport(const Plan& plan, const Report& report, const std::stri
   PrintSections({TroubleSection(plan, report, detail, style), held}, room, &out);
   if (!report.complete()) {
     const std::string rest = fmt::format(
-        "People have less than planned, never more. Nothing needs cleaning up: `{}` goes on.", again);
+        "People have less than planned, never more. Nothing needs cleaning up: `{}` goes on.",
+        again);
     for (const std::string& line : Wrap(rest, style.width)) out += line + "\n";
   }
-  if (report.generation != 0) out += fmt::format("Generation {} stands.\n", Thousands(report.generation));
+  if (report.generation != 0)
+    out += fmt::format("Generation {} stands.\n", Thousands(report.generation));
   if (exit_code != 0) out += fmt::format("Exit {}.\n", exit_code);
   return out;
 }

@@ -153,8 +153,9 @@ std::string RenderDrift(const Plan& plan, bool detail, int exit_code, const Styl
   if (!detail && order.size() > kScreenLines) order.resize(kScreenLines);
   size_t width = 0;
   for (const Drift* drift : order) {
-    width = std::max(width, static_cast<size_t>(diag::WidthOf(
-                                Cut(Safe(WhoIs(drift->who).name, style), 28, style))));
+    width = std::max(
+        width,
+        static_cast<size_t>(diag::WidthOf(Cut(Safe(WhoIs(drift->who).name, style), 28, style))));
   }
   Section findings;
   findings.more = "findings: postern drift --detail";

@@ -96,22 +96,23 @@ std::string RenderDoctor(const std::vector<ProviderLine>& lines, const Style& st
   for (const ProviderLine& line : lines) {
     out += Painted(Paint::kBold, Safe(line.target, style), style);
     if (!line.reached) {
-      out += "  " + Painted(Paint::kLess, "no answer", style) + ": " + Safe(line.error, style) + "\n";
+      out +=
+          "  " + Painted(Paint::kLess, "no answer", style) + ": " + Safe(line.error, style) + "\n";
       ++needs;
       continue;
     }
     out += fmt::format("  {} {}, as {}\n", Safe(line.probe.product, style),
                        Safe(line.probe.product_version, style), Safe(line.probe.identity, style));
     for (const object::Check& check : line.probe.checks) {
-      out += fmt::format("  {} {}{}\n",
-                         check.ok ? Painted(Paint::kMore, "ok   ", style)
-                                  : Painted(Paint::kLess, "needs", style),
-                         Safe(check.name, style),
-                         check.found.empty() ? "" : ": " + Safe(check.found, style));
+      out += fmt::format(
+          "  {} {}{}\n",
+          check.ok ? Painted(Paint::kMore, "ok   ", style) : Painted(Paint::kLess, "needs", style),
+          Safe(check.name, style), check.found.empty() ? "" : ": " + Safe(check.found, style));
       if (check.ok) continue;
       ++needs;
       if (!check.where.empty()) out += "        add to " + Safe(check.where, style) + ":\n";
-      for (const std::string& add : check.lines_to_add) out += "          " + Safe(add, style) + "\n";
+      for (const std::string& add : check.lines_to_add)
+        out += "          " + Safe(add, style) + "\n";
     }
   }
   return out + (needs == 0 ? "Every target is ready.\n" : Count(needs, "thing") + " to mend.\n");
@@ -171,7 +172,8 @@ std::string RecordedText(const Story& story, const Style& style) {
   const ledger::Recorded& recorded = *story.recorded;
   std::string out = fmt::format("  recorded  in generation {}, for {}\n",
                                 Thousands(recorded.generation), Safe(recorded.owner, style));
-  if (recorded.retired_at != 0) out += "            locked since " + Moment(recorded.retired_at) + "\n";
+  if (recorded.retired_at != 0)
+    out += "            locked since " + Moment(recorded.retired_at) + "\n";
   AddBody(story, recorded.body, style, &out);
   return out;
 }
@@ -189,7 +191,8 @@ std::string LiveText(const Story& story, const Style& style) {
   }
   std::string out =
       "  live      " +
-      Safe(ChangedBy(story.object.changed_by, story.object.changed_at, story.object.how_known), style) +
+      Safe(ChangedBy(story.object.changed_by, story.object.changed_at, story.object.how_known),
+           style) +
       "\n";
   AddBody(story, story.object.body, style, &out);
   return out;
@@ -217,7 +220,8 @@ std::string RenderStory(const Story& story, const Style& style) {
                        text(field.has_before, field.before), style.arrow(),
                        text(field.has_after, field.after));
   }
-  if (!story.change->held.empty()) out += "            held: " + Safe(story.change->held, style) + "\n";
+  if (!story.change->held.empty())
+    out += "            held: " + Safe(story.change->held, style) + "\n";
   return out;
 }
 

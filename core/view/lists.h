@@ -46,8 +46,8 @@ struct Story {
   std::vector<std::string> places;  // parallel to `sources`
   std::optional<ledger::Recorded> recorded;
   enum class Live : uint8_t { kNotAsked, kValue, kAbsent, kUnreadable } live = Live::kNotAsked;
-  object::Object object;       // with kValue
-  std::string live_reason;     // why it wasn't asked, or couldn't be read
+  object::Object object;    // with kValue
+  std::string live_reason;  // why it wasn't asked, or couldn't be read
   const plan::Change* change = nullptr;
 };
 std::string RenderStory(const Story& story, const Style& style);

@@ -86,7 +86,8 @@ void WriteChange(JsonWriter& json, const Plan& plan, const Change& change) {
   WriteBodyField(json, "before", change.kind, change.before);
   WriteBodyField(json, "after", change.kind, change.after);
   WriteFields(json, change);
-  if (!change.old_key.empty()) json.Field("old_address", object::Address(change.kind, change.old_key));
+  if (!change.old_key.empty())
+    json.Field("old_address", object::Address(change.kind, change.old_key));
   json.Optional("id", change.id).Optional("owner", change.owner).Optional("place", change.place);
   json.Optional("changed_by", change.changed_by).Optional("how_known", change.how_known);
   if (change.changed_at != 0) json.TimeField("changed_at", change.changed_at);

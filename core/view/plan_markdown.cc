@@ -42,9 +42,9 @@ void AddAccess(const Plan& plan, Side side, std::string* out) {
     identities.insert(group.identities.begin(), group.identities.end());
   }
   const bool lost = side == Side::kLost;
-  *out += fmt::format("\n### {} · {}\n\n| who | {} | because | where it says so |\n|---|---|---|---|\n",
-                      lost ? "Lose access" : "Gain access", CountWho(identities),
-                      lost ? "loses" : "gains");
+  *out += fmt::format(
+      "\n### {} · {}\n\n| who | {} | because | where it says so |\n|---|---|---|---|\n",
+      lost ? "Lose access" : "Gain access", CountWho(identities), lost ? "loses" : "gains");
   size_t shown = 0;
   for (const AccessGroup& group : groups) {
     if (out->size() > kMostCharacters / 2) break;
@@ -54,8 +54,8 @@ void AddAccess(const Plan& plan, Side side, std::string* out) {
       std::string effect = Plain(line.effect);
       if (!line.until.empty()) effect += ", " + Plain(line.until);
       if (!line.detail.empty()) effect += "<br>" + Plain(line.detail);
-      *out += fmt::format("| {} | {} | {} | {} |\n", who, effect, Plain(line.why),
-                          Plain(line.place));
+      *out +=
+          fmt::format("| {} | {} | {} | {} |\n", who, effect, Plain(line.why), Plain(line.place));
       who.clear();
     }
     ++shown;
@@ -85,9 +85,9 @@ std::string RenderPlanMarkdown(const Plan& plan, const PlanOptions& options) {
   std::string out = fmt::format("## Postern plan {}\n\n**{}**\n\n", plan::ShortName(plan),
                                 Plain(SummaryLine(plan)));
   const std::string when = base::FormatHuman(plan.as_of);
-  out += plan.revision.empty() ? fmt::format("As of {}.\n", when)
-                               : fmt::format("Commit `{}`, as of {}.\n",
-                                             Plain(plan.revision.substr(0, 12)), when);
+  out += plan.revision.empty()
+             ? fmt::format("As of {}.\n", when)
+             : fmt::format("Commit `{}`, as of {}.\n", Plain(plan.revision.substr(0, 12)), when);
   if (!plan.observed_all()) out += "\n**Incomplete: not every target was observed.**\n";
   for (const plan::Refusal& refusal : plan.refusals) {
     out += fmt::format("\n**Refused by a limit:** {}\n", Plain(refusal.text));

@@ -76,10 +76,11 @@ std::string LossesByTarget(const Plan& plan) {
     if (at == losers.end()) continue;
     const size_t lose = at->second.size();
     out += out.empty() ? "" : ", ";
-    out += target.people >= lose
-               ? fmt::format("{} of {} on {} lose something", Thousands(lose),
-                             Count(target.people, "identity", "identities"), ShortTarget(target.name))
-               : fmt::format("{} on {} lose something", Thousands(lose), ShortTarget(target.name));
+    out +=
+        target.people >= lose
+            ? fmt::format("{} of {} on {} lose something", Thousands(lose),
+                          Count(target.people, "identity", "identities"), ShortTarget(target.name))
+            : fmt::format("{} on {} lose something", Thousands(lose), ShortTarget(target.name));
   }
   return out;
 }
@@ -142,7 +143,9 @@ Section ObservedSection(const Plan& plan, bool detail, const Style& style) {
     const std::string product =
         target->product + (detail && !target->version.empty() ? " " + target->version : "");
     table.Row({shown == 1 ? "Observed" : "", std::string(ShortTarget(target->name)), product,
-               CountsOf(*target, detail ? SIZE_MAX : style.width >= 90 ? 2 : 1),
+               CountsOf(*target, detail              ? SIZE_MAX
+                                 : style.width >= 90 ? 2
+                                                     : 1),
                target->reached ? base::FormatDuration(target->took) : "", StateOf(*target)});
   }
   const std::string text = table.Print(style);
@@ -196,7 +199,8 @@ Section RefusalSection(const Plan& plan, const Style& style) {
   section.heading = Painted(Paint::kLess, "Refused by a limit", style) + ": nothing is applied";
   section.more = "refusals: postern plan --json";
   for (const plan::Refusal& refusal : plan.refusals) {
-    const bool named = refusal.place.empty() || refusal.text.find(refusal.place) != std::string::npos;
+    const bool named =
+        refusal.place.empty() || refusal.text.find(refusal.place) != std::string::npos;
     section.blocks.push_back(Item("!", Paint::kLess, Safe(refusal.text, style),
                                   named ? "" : Safe(refusal.place, style), style));
   }
@@ -227,17 +231,17 @@ Section HeldSection(const Plan& plan, bool detail, const Style& style) {
 std::vector<std::string> ChangeLines(const Change& change, const Style& style) {
   const std::string_view sign = PastWord(change.action);
   const Paint paint = sign == "+" ? Paint::kMore : sign[0] == '-' ? Paint::kLess : Paint::kWarn;
-  std::string text = fmt::format("{} {}", plan::NameOf(change.action),
-                                 object::Describe(change.kind, change.key));
-  if (!change.old_key.empty()) text += " (was " + object::Describe(change.kind, change.old_key) + ")";
+  std::string text =
+      fmt::format("{} {}", plan::NameOf(change.action), object::Describe(change.kind, change.key));
+  if (!change.old_key.empty())
+    text += " (was " + object::Describe(change.kind, change.old_key) + ")";
   std::string tail(WhyOf(change.reason));
   if (change.changed_at != 0 || !change.changed_by.empty()) {
     tail += "; " + ChangedBy(change.changed_by, change.changed_at, change.how_known);
   }
   if (change.retired_at != 0) tail += "; locked since " + Moment(change.retired_at);
   if (!change.place.empty()) tail += "  " + change.place;
-  std::vector<std::string> lines =
-      Item(sign, paint, Safe(text, style), Safe(tail, style), style);
+  std::vector<std::string> lines = Item(sign, paint, Safe(text, style), Safe(tail, style), style);
   for (const object::FieldDifference& field : change.fields) {
     const auto value = [&](bool has, const std::string& raw) {
       if (!has) return std::string("(not set)");
@@ -287,10 +291,12 @@ std::string SummaryLine(const Plan& plan) {
   for (const auto& line : plan.delta.gained) gain.insert(line.identity);
   if (plan.empty()) return "nothing to do";
   std::string text = Count(plan.changes.size(), "change");
-  text += lose.empty() ? "; nobody loses access" : "; " + CountWho(lose) + " lose" +
-                                                       (lose.size() == 1 ? "s" : "") + " access";
-  text += gain.empty() ? "; nobody gains access" : "; " + CountWho(gain) + " gain" +
-                                                       (gain.size() == 1 ? "s" : "") + " access";
+  text += lose.empty()
+              ? "; nobody loses access"
+              : "; " + CountWho(lose) + " lose" + (lose.size() == 1 ? "s" : "") + " access";
+  text += gain.empty()
+              ? "; nobody gains access"
+              : "; " + CountWho(gain) + " gain" + (gain.size() == 1 ? "s" : "") + " access";
   return text;
 }
 

@@ -18,10 +18,12 @@ struct Plural {
   std::string_view type, one, many;
 };
 constexpr Plural kIdentities[] = {
-    {"person", "person", "people"},      {"partner", "partner", "partners"},
-    {"service", "service", "services"},  {"user", "user", "users"},
-    {"group", "group", "groups"},        {"account", "account nobody declared",
-                                          "accounts nobody declared"},
+    {"person", "person", "people"},
+    {"partner", "partner", "partners"},
+    {"service", "service", "services"},
+    {"user", "user", "users"},
+    {"group", "group", "groups"},
+    {"account", "account nobody declared", "accounts nobody declared"},
     {"directory", "entry", "entries"},
 };
 

@@ -1,0 +1,163 @@
+// postern access who | what | expiring: who may do what, declared or live.
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "cmd/postern/command.h"
+#include "cmd/postern/plan_run.h"
+#include "core/config/index.h"
+#include "core/diag/codes.h"
+#include "core/view/access_table.h"
+#include "core/view/words.h"
+
+namespace postern::cmd {
+namespace {
+
+struct AccessArguments {
+  std::string subject, within = "30d";
+  bool live = false, detail = false;
+};
+
+// Loads, compiles and, for --live, observes. kOk, or the exit code.
+int Prepare(Shell& shell, bool live, World* world) {
+  if (!world->Load()) return world->PrintErrors();
+  if (auto opened = world->OpenLedger(World::LedgerUse::kRead); !opened) {
+    return shell.Fail(LedgerCode(opened.error()), opened.error());
+  }
+  if (live) {
+    world->Connect();
+    if (auto read = world->Observe(); !read) {
+      return shell.Fail(LedgerCode(read.error()), read.error());
+    }
+  }
+  auto compiled = world->Compile();
+  if (!compiled) return shell.Fail(LedgerCode(compiled.error()), compiled.error());
+  if (!*compiled) return world->PrintErrors();
+  return kOk;
+}
+
+int Answer(Shell& shell, const World& world, const std::string& title,
+           const std::vector<view::AccessRow>& rows, const AccessArguments& arguments) {
+  view::AccessHeading heading{title, arguments.live, {}};
+  for (const observe::ObservedTarget& target : world.observed.targets) {
+    if (!target.reached) {
+      heading.unobserved.push_back(target.name + ": " + target.error.message);
+    }
+  }
+  if (shell.json()) {
+    view::WriteAccessJson(heading, rows, shell.out());
+  } else {
+    shell.Say(view::RenderAccess(heading, rows, arguments.detail, shell.style()));
+  }
+  return heading.unobserved.empty() ? kOk : kIncomplete;
+}
+
+// "acme-inbound", "folder:acme-inbound" or "edge:/srv/exchange/acme/in".
+bool FindFolder(const World& world, std::string text, std::string* target, std::string* path) {
+  if (text.starts_with("folder:")) text.erase(0, 7);
+  const config::Index index(world.loaded.declarations);
+  if (const auto* folder = index.Get<decl::Folder>(text)) {
+    *target = "host:" + folder->message.host();
+    *path = object::Normalise(object::Comparator::kPath, folder->message.path());
+    return true;
+  }
+  const size_t colon = text.find(":/");
+  if (colon == std::string::npos || index.Get<decl::Host>(text.substr(0, colon)) == nullptr) {
+    return false;
+  }
+  *target = "host:" + text.substr(0, colon);
+  *path = object::Normalise(object::Comparator::kPath, text.substr(colon + 1));
+  return true;
+}
+
+int Who(Shell& shell, const AccessArguments& arguments) {
+  World world(shell);
+  if (const int code = Prepare(shell, arguments.live, &world); code != kOk) return code;
+  std::string target, path;
+  if (!FindFolder(world, arguments.subject, &target, &path)) {
+    return shell.Fail({.code = diag::code::kUnknownName,
+                       .summary = fmt::format("no folder named \"{}\"", arguments.subject),
+                       .notes = {"a declared folder's name, or HOST:/path"}});
+  }
+  const access::World raised =
+      arguments.live ? view::LiveWorld(world.observed) : view::DeclaredWorld(world.desired);
+  const view::AccessQuery query(raised, world.desired, world.loaded.sources);
+  const std::string title = fmt::format("Who reaches {} on {}", path, view::ShortTarget(target));
+  return Answer(shell, world, title, query.Who(target, path), arguments);
+}
+
+int What(Shell& shell, const AccessArguments& arguments) {
+  World world(shell);
+  if (const int code = Prepare(shell, arguments.live, &world); code != kOk) return code;
+  const access::World raised =
+      arguments.live ? view::LiveWorld(world.observed) : view::DeclaredWorld(world.desired);
+  const view::AccessQuery query(raised, world.desired, world.loaded.sources);
+  return Answer(shell, world, "What " + arguments.subject + " reaches",
+                query.What(arguments.subject), arguments);
+}
+
+// "30d", "12w", "6h" in seconds; -1: not such a text.
+int64_t SecondsOf(const std::string& text) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
+  constexpr int64_t kMost = 100'000;
+  if (error != std::errc() || number < 0 || number > kMost) return -1;
+  if (unit == "h") return number * 3600;
+  if (unit == "d") return number * 86400;
+  return unit == "w" ? number * 7 * 86400 : -1;
+}
+
+int Expiring(Shell& shell, const AccessArguments& arguments) {
+  const int64_t within = SecondsOf(arguments.within);
+  if (within < 0) {
+    return shell.Fail({.code = diag::code::kBadTime,
+                       .summary = fmt::format("--within \"{}\" is no span", arguments.within),
+                       .notes = {"such as 12h, 30d or 8w"}});
+  }
+  World world(shell);
+  if (const int code = Prepare(shell, false, &world); code != kOk) return code;
+  const auto endings = view::EndingSoon(world.desired, world.loaded.sources, world.now, within);
+  if (shell.json()) {
+    view::WriteEndingsJson(endings, shell.out());
+  } else {
+    shell.Say(
+        view::RenderEndings(endings, world.now, arguments.within, arguments.detail, shell.style()));
+  }
+  return kOk;
+}
+
+Run Define(Arguments& arguments, const char* subject, const char* help,
+           int (*run)(Shell&, const AccessArguments&)) {
+  auto given = std::make_shared<AccessArguments>();
+  arguments = {
+      {.name = subject, .help = help, .text = &given->subject, .required = true},
+      {.name = "--live", .help = "as it is live, not as declared", .flag = &given->live},
+      {.name = "--detail", .help = "all rows, whatever the size", .flag = &given->detail},
+  };
+  return [given, run](Shell& shell) { return run(shell, *given); };
+}
+
+}  // namespace
+
+Run DefineAccessWho(Arguments& arguments) {
+  return Define(arguments, "FOLDER", "a declared folder's name, or HOST:/path", &Who);
+}
+
+Run DefineAccessWhat(Arguments& arguments) {
+  return Define(arguments, "IDENTITY", "such as partner:acme, li.wong or SERVER/LOGIN", &What);
+}
+
+Run DefineAccessExpiring(Arguments& arguments) {
+  auto given = std::make_shared<AccessArguments>();
+  arguments = {
+      {.name = "--within",
+       .value = "SPAN",
+       .help = "such as 12h, 30d or 8w; default 30d",
+       .text = &given->within},
+      {.name = "--detail", .help = "all rows, whatever the size", .flag = &given->detail},
+  };
+  return [given](Shell& shell) { return Expiring(shell, *given); };
+}
+
+}  // namespace postern::cmd

@@ -1,0 +1,280 @@
+#include "cmd/postern/world.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "cmd/postern/progress.h"
+#include "cmd/postern/revision.h"
+#include "core/diag/codes.h"
+#include "core/diag/render.h"
+#include "core/diag/suggest.h"
+#include "providers/filetransfer/proftpd/product.h"
+
+namespace postern::cmd {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The products that plans can be made for: a new one is a line here.
+const compile::Products& AllProducts() {
+  static const compile::Products products{{"proftpd", &proftpd::Proftpd()}};
+  return products;
+}
+
+const char* CodeOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kAuthentication:
+      return diag::code::kLoginRefused;
+    case ErrorCode::kTimeout:
+      return diag::code::kTimeout;
+    case ErrorCode::kIncomplete:
+      return diag::code::kIncomplete;
+    case ErrorCode::kDenied:
+      return diag::code::kTargetDenied;
+    case ErrorCode::kInternal:
+      return diag::code::kProtocolBroken;
+    case ErrorCode::kNotFound:
+      return diag::code::kProviderStart;
+    case ErrorCode::kInvalid:
+    case ErrorCode::kUnsupported:
+      return diag::code::kTargetNotReady;
+    default:
+      return diag::code::kUnreachable;
+  }
+}
+
+template <class M>
+void AddMessages(const std::vector<config::Declared<M>>& all, base::Hasher* hasher) {
+  hasher->AddField(M::descriptor()->full_name());
+  for (const auto& declared : all) hasher->AddField(declared.message.SerializeAsString());
+}
+
+}  // namespace
+
+bool World::Load() {
+  loaded = config::Load({shell_.globals.operator_file, shell_.globals.tree});
+  diagnostics.Append(std::move(loaded.diagnostics));
+  loaded.diagnostics = {};
+  return !diagnostics.has_errors();
+}
+
+std::string World::ledger_path() const {
+  const fs::path folder = fs::path(loaded.operator_path).parent_path();
+  const std::string& declared = loaded.declarations.operator_file.message.ledger();
+  return (folder / (declared.empty() ? ".postern/ledger.db" : declared)).string();
+}
+
+std::string World::last_plan_path() const {
+  return (fs::path(ledger_path()).parent_path() / "last-plan.postern").string();
+}
+
+Result<void> World::OpenLedger(LedgerUse use) {
+  std::error_code ignored;
+  const std::string path = ledger_path();
+  const bool exists = fs::exists(path, ignored);
+  const bool writes = use == LedgerUse::kApply || (use == LedgerUse::kPlan && !exists);
+  auto opened = ledger::Ledger::Open(
+      path, writes ? ledger::Ledger::Mode::kReadWrite : ledger::Ledger::Mode::kReadOnly);
+  if (!opened) return tl::unexpected(opened.error());
+  ledger = *std::move(opened);
+  return ReadLedger();
+}
+
+Result<void> World::ReadLedger() {
+  std::vector<std::string> names;
+  for (const auto& host : loaded.declarations.hosts) names.push_back("host:" + host.message.name());
+  for (const auto& directory : loaded.declarations.directories) {
+    names.push_back("directory:" + directory.message.name());
+  }
+  for (const std::string& name : names) {
+    auto rows = ledger->RecordedOf(name);
+    if (!rows) return tl::unexpected(rows.error());
+    recorded[name] = *std::move(rows);
+  }
+  auto open = ledger->OpenIntents();
+  if (!open) return tl::unexpected(open.error());
+  open_intents = *std::move(open);
+  auto census = ledger->LastCensus();
+  if (!census) return tl::unexpected(census.error());
+  census_ = *std::move(census);
+  return {};
+}
+
+void World::Connect() {
+  observe::OpenOptions options;
+  options.ledger_id = ledger->id();
+  options.generation = ledger->generation();
+  options.ledger_key = ledger->secret_key();
+  targets = observe::OpenTargets(loaded.declarations, options);
+}
+
+Result<void> World::Observe() {
+  // Again after a recovery: what the ledger knows has changed with it.
+  if (auto read = ReadLedger(); !read) return read;
+  observe::KnownKeys known;
+  for (const auto& [target, rows] : recorded) {
+    auto& keys = known[target];
+    keys.reserve(rows.size());
+    for (const ledger::Recorded& row : rows) keys.push_back({row.kind, row.key});
+  }
+  ObserveProgress progress(shell_);
+  observed =
+      observe::Observe(targets, known, [&](const std::string& target, uint64_t objects, bool done) {
+        progress.Report(target, objects, done);
+      });
+  for (const observe::ObservedTarget& target : observed.targets) {
+    if (!target.reached) AddUnreached(target);
+  }
+  return {};
+}
+
+void World::AddUnreached(const observe::ObservedTarget& target) {
+  diag::Span span;
+  for (const auto& host : loaded.declarations.hosts) {
+    if ("host:" + host.message.name() == target.name) {
+      span = host.At(decl::Host::kAddressFieldNumber);
+    }
+  }
+  for (const auto& directory : loaded.declarations.directories) {
+    if ("directory:" + directory.message.name() == target.name) {
+      span = directory.At(decl::Directory::kUrlFieldNumber);
+    }
+  }
+  diagnostics.Add(
+      {.code = CodeOf(target.error.code),
+       .summary = target.name + " was not observed",
+       .span = span,
+       .subject = target.name,
+       .label = target.error.message,
+       .notes = {"nothing is decided about it; other targets go on", "postern providers doctor"}});
+}
+
+bool World::observed_all() const {
+  for (const observe::ObservedTarget& target : observed.targets) {
+    if (!target.reached) return false;
+  }
+  return true;
+}
+
+plan::Inputs World::InputsOf() const {
+  plan::Inputs inputs;
+  inputs.declarations = &loaded.declarations;
+  inputs.sources = &loaded.sources;
+  inputs.desired = &desired;
+  inputs.observed = &observed;
+  inputs.recorded = &recorded;
+  inputs.last_census = census_;
+  inputs.open_intents = open_intents;
+  inputs.now = now;
+  inputs.as_of = as_of;
+  inputs.as_of_given = as_of_given;
+  inputs.ledger_id = ledger->id();
+  inputs.generation = ledger->generation();
+  inputs.only_targets = only_targets;
+  return inputs;
+}
+
+Result<bool> World::Compile() {
+  auto allocated = ledger->AllocatedUids();
+  if (!allocated) return tl::unexpected(allocated.error());
+  const compile::Facts facts = plan::FactsOf(InputsOf(), *allocated);
+  desired = compile::Compile(loaded.declarations, loaded.sources, AllProducts(), facts);
+  const bool fine = !desired.diagnostics.has_errors();
+  diagnostics.Append(std::move(desired.diagnostics));
+  desired.diagnostics = {};
+  return fine;
+}
+
+void World::DigestSecret(const std::string& reference, const std::string& target,
+                         const diag::Span& span, plan::Inputs* inputs, bool* fine) {
+  if (!reference.starts_with("secret:")) return;
+  const observe::SecretStore store(&loaded.declarations);
+  auto value = store.Find(std::string_view(reference).substr(7), target);
+  if (!value) {
+    diagnostics.Add({.code = diag::code::kSecretMissing,
+                     .summary = fmt::format("no value for {} at {}", reference, target),
+                     .span = span,
+                     .label = value.error().message});
+    *fine = false;
+    return;
+  }
+  inputs->secret_digests[reference] = base::Hex(base::HmacSha256(ledger->secret_key(), *value));
+}
+
+bool World::DigestSecrets(plan::Inputs* inputs) {
+  bool fine = true;
+  for (const auto& account : loaded.declarations.accounts) {
+    if (!account.message.has_password()) continue;
+    DigestSecret(account.message.password(),
+                 compile::TargetOfServer(loaded.declarations, account.message.server()),
+                 account.At(decl::Account::kPasswordFieldNumber), inputs, &fine);
+  }
+  for (const auto& user : loaded.declarations.users) {
+    if (!user.message.has_password()) continue;
+    DigestSecret(user.message.password(), "directory:" + user.message.directory(),
+                 user.At(decl::User::kPasswordFieldNumber), inputs, &fine);
+  }
+  return fine;
+}
+
+std::string World::DeclarationsDigest() const {
+  base::Hasher hasher;
+  const config::Declarations& all = loaded.declarations;
+  hasher.AddField(all.operator_file.message.SerializeAsString());
+  AddMessages(all.hosts, &hasher);
+  AddMessages(all.servers, &hasher);
+  AddMessages(all.directories, &hasher);
+  AddMessages(all.partners, &hasher);
+  AddMessages(all.persons, &hasher);
+  AddMessages(all.accounts, &hasher);
+  AddMessages(all.groups, &hasher);
+  AddMessages(all.users, &hasher);
+  AddMessages(all.ous, &hasher);
+  AddMessages(all.folders, &hasher);
+  AddMessages(all.grants, &hasher);
+  return base::Hex(hasher.Finish());
+}
+
+Result<bool> World::MakePlan() {
+  plan::Inputs inputs = InputsOf();
+  inputs.revision = RevisionOf(loaded.tree_path);
+  inputs.declarations_digest = DeclarationsDigest();
+  const bool fine = DigestSecrets(&inputs);
+  if (!fine) return false;
+  plan = plan::MakePlan(inputs, &diagnostics);
+  return true;
+}
+
+std::string World::TargetNamed(const std::string& text) const {
+  std::vector<std::string> names;
+  for (const auto& host : loaded.declarations.hosts) {
+    const std::string name = "host:" + host.message.name();
+    if (text == name || text == host.message.name()) return name;
+  }
+  for (const auto& directory : loaded.declarations.directories) {
+    const std::string name = "directory:" + directory.message.name();
+    if (text == name || text == directory.message.name()) return name;
+  }
+  const std::string_view server =
+      std::string_view(text).substr(text.starts_with("server:") ? 7 : 0);
+  return compile::TargetOfServer(loaded.declarations, server);
+}
+
+void World::Print(size_t most) {
+  diagnostics.Sort();
+  shell_.Print(diagnostics, loaded.sources, most);
+}
+
+int World::PrintErrors() {
+  diagnostics.Sort();
+  if (shell_.json()) {
+    shell_.out() << diag::RenderJson(diagnostics, loaded.sources) << std::flush;
+  } else {
+    shell_.Print(diagnostics, loaded.sources);
+    shell_.err() << diag::Summary(diagnostics) << "\n";
+  }
+  return 1;
+}
+
+}  // namespace postern::cmd
