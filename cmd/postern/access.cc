@@ -86,14 +86,28 @@ int Who(Shell& shell, const AccessArguments& arguments) {
   return Answer(shell, world, title, query.Who(target, path), arguments);
 }
 
+bool Declared(const World& world, const std::string& identity) {
+  const config::Index index(world.loaded.declarations);
+  const auto address = config::SplitAddress(identity);
+  if (address) return index.Find(address->table, address->name) != nullptr;
+  return index.Find("person", identity) != nullptr || index.Find("partner", identity) != nullptr ||
+         index.Find("user", identity) != nullptr;
+}
+
 int What(Shell& shell, const AccessArguments& arguments) {
   World world(shell);
   if (const int code = Prepare(shell, arguments.live, &world); code != kOk) return code;
   const access::World raised =
       arguments.live ? view::LiveWorld(world.observed) : view::DeclaredWorld(world.desired);
   const view::AccessQuery query(raised, world.desired, world.loaded.sources);
-  return Answer(shell, world, "What " + arguments.subject + " reaches",
-                query.What(arguments.subject), arguments);
+  const auto rows = query.What(arguments.subject);
+  if (rows.empty() && !Declared(world, arguments.subject)) {
+    return shell.Fail({.code = diag::code::kUnknownName,
+                       .summary = fmt::format("no identity named \"{}\"", arguments.subject),
+                       .notes = {"such as partner:acme, li.wong or SERVER/LOGIN",
+                                 "what nobody declared is found with --live"}});
+  }
+  return Answer(shell, world, "What " + arguments.subject + " reaches", rows, arguments);
 }
 
 // "30d", "12w", "6h" in seconds; -1: not such a text.

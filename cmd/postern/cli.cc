@@ -29,6 +29,10 @@ class Line {
   }
 
   int Run(int argc, char** argv) {
+    if (argc <= 1) {
+      std::cout << app_.help() << std::flush;
+      return kOk;
+    }
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -8,6 +8,7 @@
 #include "core/config/index.h"
 #include "core/diag/codes.h"
 #include "core/view/access_table.h"
+#include "core/view/json_writer.h"
 #include "core/view/lists.h"
 
 namespace postern::cmd {

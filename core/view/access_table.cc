@@ -73,7 +73,7 @@ std::string RenderAccess(const AccessHeading& heading, const std::vector<AccessR
         fmt::format("  ... and {} more rows: --detail shows all\n", Thousands(rows.size() - most));
   }
   if (rows.empty()) {
-    out += "Nobody.\n";
+    out += "No such access.\n";
   } else {
     out += fmt::format("{} by {}.\n", open.empty() ? "Nobody gets in" : CountWho(open),
                        Count(rows.size(), "row"));

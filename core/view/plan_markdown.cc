@@ -15,6 +15,7 @@ using plan::Plan;
 
 // GitLab and GitHub end a comment at 65,535 characters.
 constexpr size_t kMostCharacters = 60'000;
+constexpr size_t kMostObjects = 1'000;  // more would not fit in a comment
 const Style kStyle{.colour = false, .unicode = true, .width = 200};
 
 // Text that markdown takes as it is: what would start a table cell, a tag or a link is escaped.
@@ -97,7 +98,8 @@ std::string RenderPlanMarkdown(const Plan& plan, const PlanOptions& options) {
   AddFolded("Held", {HeldSection(plan, true, kStyle)}, &out);
   AddFolded(Count(plan.looks.size(), "thing") + " to look at", {LookSection(plan, true, kStyle)},
             &out);
-  AddFolded(Count(plan.changes.size(), "changed object"), {ChangeSection(plan, kStyle)}, &out);
+  AddFolded(Count(plan.changes.size(), "changed object"),
+            {ChangeSection(plan, kMostObjects, kStyle)}, &out);
   AddFolded("Observed", {ObservedSection(plan, true, kStyle)}, &out);
   if (!options.plan_file.empty() && !plan.empty() && plan.refusals.empty()) {
     out += fmt::format("\n`postern apply {}` carries it out.\n", Plain(options.plan_file));

@@ -135,7 +135,7 @@ Section ObservedSection(const Plan& plan, bool detail, const Style& style) {
   std::stable_partition(order.begin(), order.end(), [](const TargetSummary* target) {
     return !target->reached || !target->incomplete.empty();
   });
-  Table table;
+  Table table({}, Table::Last::kCut);
   size_t shown = 0;
   for (const TargetSummary* target : order) {
     if (shown == most) break;
@@ -164,9 +164,18 @@ std::vector<std::string> TitleLines(const Plan& plan, const Style& style) {
   if (!plan.revision.empty()) parts.push_back("commit " + Safe(plan.revision.substr(0, 7), style));
   parts.push_back((plan.as_of_given ? "for " : "as of ") + base::FormatHuman(plan.as_of) +
                   (plan.as_of_given ? " (--as-of)" : ""));
-  std::string line = Painted(Paint::kBold, parts[0], style);
-  for (size_t i = 1; i < parts.size(); ++i) line += fmt::format(" {} {}", style.dot(), parts[i]);
-  std::vector<std::string> lines{line};
+  std::vector<std::string> lines{Painted(Paint::kBold, parts[0], style)};
+  size_t columns = parts[0].size();
+  for (size_t i = 1; i < parts.size(); ++i) {
+    const bool fits = columns + 3 + parts[i].size() <= style.width;
+    if (fits) {
+      lines.back() += fmt::format(" {} {}", style.dot(), parts[i]);
+    } else {
+      lines.push_back("  " + parts[i]);
+      columns = 0;
+    }
+    columns += 3 + parts[i].size();
+  }
   if (!plan.open_intents.empty()) {
     lines.push_back(Painted(
         Paint::kWarn,
@@ -260,12 +269,14 @@ std::vector<std::string> ChangeLines(const Change& change, const Style& style) {
   return lines;
 }
 
-Section ChangeSection(const Plan& plan, const Style& style) {
+Section ChangeSection(const Plan& plan, size_t most, const Style& style) {
   Section section;
   if (plan.changes.empty()) return section;
   section.heading = Painted(Paint::kBold, "Objects", style);
   uint32_t target = UINT32_MAX;
+  section.more = "objects: the plan's JSON has them all";
   for (const Change& change : plan.changes) {
+    if (section.blocks.size() == most) break;
     std::vector<std::string> lines;
     if (change.target != target) {
       target = change.target;
@@ -274,6 +285,7 @@ Section ChangeSection(const Plan& plan, const Style& style) {
     for (std::string& line : ChangeLines(change, style)) lines.push_back(std::move(line));
     section.blocks.push_back(std::move(lines));
   }
+  section.unseen = plan.changes.size() - section.blocks.size();
   return section;
 }
 

@@ -16,7 +16,8 @@ std::vector<std::string> TitleLines(const plan::Plan& plan, const Style& style);
 Section LookSection(const plan::Plan& plan, bool detail, const Style& style);
 Section RefusalSection(const plan::Plan& plan, const Style& style);
 Section HeldSection(const plan::Plan& plan, bool detail, const Style& style);
-Section ChangeSection(const plan::Plan& plan, const Style& style);
+// The first `most` changed objects.
+Section ChangeSection(const plan::Plan& plan, size_t most, const Style& style);
 // Counts, limits, next commands.
 std::vector<std::string> FooterLines(const plan::Plan& plan, const PlanOptions& options,
                                      const Style& style);

@@ -41,7 +41,7 @@ std::string RenderPlan(const Plan& plan, const PlanOptions& options, const Style
   sections.push_back(NoAccessChanges(plan, sections[1], sections[2]));
   sections.push_back(HeldSection(plan, options.detail, style));
   sections.push_back(LookSection(plan, options.detail, style));
-  if (options.detail) sections.push_back(ChangeSection(plan, style));
+  if (options.detail) sections.push_back(ChangeSection(plan, SIZE_MAX, style));
 
   const size_t taken = LinesOf(head) + LinesOf(foot) + 2;  // and a blank line on either side
   const size_t room = options.detail ? 0 : kScreenLines - std::min(taken, kScreenLines - 12);

@@ -201,20 +201,50 @@ std::string Table::Print(const Style& style, size_t indent) const {
   }
   std::string out;
   for (size_t r = 0; r < rows.size(); ++r) {
-    std::string line(indent, ' ');
-    size_t columns = indent;
-    for (size_t i = 0; i < rows[r].size(); ++i) {
-      const bool last = i + 1 == rows[r].size();
-      const size_t left = style.width > columns ? style.width - columns : 8;
-      line += last ? Cut(rows[r][i], std::max<size_t>(left, 8), style)
-                   : Pad(rows[r][i], widths[i]) + "  ";
-      columns += widths[i] + 2;
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += r == 0 && !heading_.empty() ? Painted(Paint::kDim, line, style) : line;
+    const std::string text = PrintRow(rows[r], widths, style, indent);
+    const bool heading = r == 0 && !heading_.empty();
+    out += heading ? Painted(Paint::kDim, text, style) : text;
     out += '\n';
   }
   return out;
+}
+
+std::string Table::PrintRow(const std::vector<std::string>& row, const std::vector<size_t>& widths,
+                            const Style& style, size_t indent) const {
+  constexpr size_t kDeeper = 4;
+  std::string text(indent, ' ');
+  size_t columns = indent;
+  for (size_t i = 0; i + 1 < row.size(); ++i) {
+    // A cell that goes over the edge starts a line of its own as well.
+    if (i > 0 && columns + widths[i] > style.width) {
+      text += "\n" + std::string(indent + kDeeper, ' ');
+      columns = indent + kDeeper;
+    }
+    text += Pad(row[i], widths[i]) + "  ";
+    columns += widths[i] + 2;
+  }
+  if (row.empty()) return text;
+  const std::string& last = row.back();
+  const size_t left = style.width > columns ? style.width - columns : 0;
+  if (Columns(last) <= left) {
+    text += last;
+  } else if (last_ == Last::kCut) {
+    text += Cut(last, std::max<size_t>(left, 8), style);
+  } else {
+    for (const std::string& piece : Wrap(last, style.width - indent - kDeeper)) {
+      text += "\n" + std::string(indent + kDeeper, ' ') + piece;
+    }
+  }
+  // Padding at the ends of lines is nobody's business.
+  std::string tidy;
+  for (size_t from = 0; from <= text.size();) {
+    const size_t end = std::min(text.find('\n', from), text.size());
+    std::string line = text.substr(from, end - from);
+    line.erase(line.find_last_not_of(' ') + 1);
+    tidy += (from == 0 ? "" : "\n") + line;
+    from = end + 1;
+  }
+  return tidy;
 }
 
 }  // namespace postern::view

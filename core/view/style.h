@@ -63,17 +63,23 @@ struct Section {
 // what is short is shown whole, the rest shares what is left. room 0: no limit.
 void PrintSections(const std::vector<Section>& sections, size_t room, std::string* out);
 
-// Rows of cells in columns as wide as they need; the last cell is cut to the style's width. Cells
-// are made safe.
+// Rows of cells in columns as wide as they need. A last cell that doesn't fit stands on lines of
+// its own below its row, or, with kCut, is cut. Cells are made safe.
 class Table {
  public:
-  explicit Table(std::vector<std::string> heading = {}) : heading_(std::move(heading)) {}
+  enum class Last : uint8_t { kBelow, kCut };
+  explicit Table(std::vector<std::string> heading = {}, Last last = Last::kBelow)
+      : heading_(std::move(heading)), last_(last) {}
   void Row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
   bool empty() const { return rows_.empty(); }
   std::string Print(const Style& style, size_t indent = 0) const;
 
  private:
+  std::string PrintRow(const std::vector<std::string>& row, const std::vector<size_t>& widths,
+                       const Style& style, size_t indent) const;
+
   std::vector<std::string> heading_;
+  Last last_;
   std::vector<std::vector<std::string>> rows_;
 };
 

@@ -1,0 +1,156 @@
+// Drift, the report of an apply and its progress, and queries of access.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "core/view/access_query.h"
+#include "core/view/access_table.h"
+#include "core/view/apply_view.h"
+#include "core/view/drift.h"
+#include "tests/unit/view/plans.h"
+
+namespace postern::view {
+namespace {
+
+plan::Drift KeyAdded() {
+  plan::Drift drift;
+  drift.kind = object::Kind::kSshKey;
+  drift.key = object::MakeKey(drift.kind, {"edge-ftp", "acme-in", "SHA256:x7"});
+  drift.effect = plan::Drift::Effect::kMore;
+  drift.type = plan::Drift::Type::kChanged;
+  drift.what = "key added SHA256:x7";
+  drift.who = "partner:acme";
+  drift.changed_at = kNow;
+  return drift;
+}
+
+TEST(Drift, MoreAccessComesFirstAndWhoIsNeverInvented) {
+  plan::Plan plan = SmallPlan();
+  plan::Drift less = KeyAdded();
+  less.effect = plan::Drift::Effect::kLess;
+  less.who = "person:alice";
+  less.what = "list, read on /in/acme taken away";
+  less.changed_by = "cn=admin";
+  less.how_known = "exact";
+  plan.drift = {less, KeyAdded()};
+  EXPECT_EQ(RenderDrift(plan, false, 2, {}), R"(edge  2 changed
+
+  more access  acme   key added SHA256:x7  changed 2026-11-21 18:40Z, who: not recorded
+  less access  alice  list, read on /in/acme taken away
+                      changed 2026-11-21 18:40Z by cn=admin (exact)
+postern plan shows how it would be healed.
+Exit 2.
+)");
+}
+
+TEST(Drift, ManyFindingsFitOnOneScreen) {
+  plan::Plan plan = SmallPlan();
+  plan.drift.assign(5'000, KeyAdded());
+  const std::string text = RenderDrift(plan, false, 2, {.width = 60});
+  EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 60) << text;
+  EXPECT_NE(text.find("more findings: postern drift --detail"), std::string::npos) << text;
+}
+
+plan::Plan WithSteps() {
+  plan::Plan plan = SmallPlan();
+  for (uint32_t i = 0; i < plan.changes.size(); ++i) {
+    plan::Step step;
+    step.id = i + 1;
+    step.change = i;
+    step.phase = i < 3 ? plan::Phase::kRevoke : plan::Phase::kOpen;
+    step.operation.kind = plan.changes[i].kind;
+    step.operation.key = plan.changes[i].key;
+    plan.steps.push_back(step);
+  }
+  return plan;
+}
+
+TEST(ApplyReport, SaysWhatIsTrueNowAndHowItGoesOn) {
+  const plan::Plan plan = WithSteps();
+  apply::Report report;
+  report.steps.resize(5, {apply::StepState::kDone, ""});
+  report.steps[2] = {apply::StepState::kUnknown, "connection reset"};
+  report.steps[3] = {apply::StepState::kHeld, ""};
+  report.done = 3;
+  report.unknown = 1;
+  report.held = 1;
+  report.held_because = {"1 change that touches sam.ode: a revocation on edge has no outcome"};
+  const std::string text =
+      RenderReport(plan, report, "postern apply p.postern", 5, false, {.width = 100});
+  EXPECT_EQ(
+      text,
+      R"(Applied 3 of 5 steps. No confirmed outcome: 1 (the next apply reads what became of it). Held: 1.
+  ! unknown on edge: grant group:ops on /out/acme (subtree) at edge-ftp: connection reset
+
+  ~ 1 change that touches sam.ode: a revocation on edge has no outcome
+People have less than planned, never more. Nothing needs cleaning up: `postern apply p.postern` goes
+on.
+Exit 5.
+)");
+  std::ostringstream out;
+  WriteReportJson(plan, report, 5, out);
+  const auto json = nlohmann::json::parse(out.str());
+  EXPECT_EQ(json["not_done"].size(), 2u);
+  EXPECT_EQ(json["exit_code"], 5);
+}
+
+TEST(ApplyProgress, PlainLinesWithoutATerminalBarsWithOne) {
+  using std::chrono::milliseconds;
+  const plan::Plan plan = WithSteps();
+  ApplyProgress plain(plan, false, {});
+  EXPECT_EQ(plain.Move(plan::Phase::kRevoke, 0, 9, milliseconds(0)), "Revoke: 9 steps to do\n");
+  EXPECT_EQ(plain.Move(plan::Phase::kRevoke, 5, 9, milliseconds(500)), "");
+  EXPECT_EQ(plain.Move(plan::Phase::kRevoke, 9, 9, milliseconds(1200)), "Revoke: 9 of 9, 1.2 s\n");
+  EXPECT_EQ(plain.Step(plan.steps[0], {apply::StepState::kFailed, "no \x1b answer"}),
+            "Revoke: edge: no \\u{1B} answer\n");
+  EXPECT_EQ(plain.Step(plan.steps[1], {apply::StepState::kFailed, "no \x1b answer"}), "");
+  ApplyProgress bars(plan, true, {.unicode = false});
+  const std::string drawn = bars.Move(plan::Phase::kRevoke, 5, 10, milliseconds(0));
+  EXPECT_NE(drawn.find("Revoke     ##########.......... 5/10"), std::string::npos) << drawn;
+}
+
+TEST(AccessQuery, NamesThePathThatGivesAccess) {
+  access::World world;
+  kinds::Account account;
+  account.set_server("edge-ftp");
+  account.set_login("bea");
+  account.set_enabled(true);
+  account.set_password("hmac:1");
+  kinds::ServerMembership member;
+  member.set_server("edge-ftp");
+  member.set_group("ops");
+  member.set_login("bea");
+  kinds::Grant grant;
+  grant.set_server("edge-ftp");
+  grant.set_path("/out");
+  grant.set_depth("subtree");
+  grant.set_subject("group:ops");
+  grant.set_rights(3);
+  for (const google::protobuf::Message* message :
+       std::initializer_list<const google::protobuf::Message*>{&account, &member, &grant}) {
+    const object::Object object = object::Encode(*message);
+    world.Put("host:edge", object.kind, object.key, object.body, true);
+  }
+  compile::Desired desired;
+  desired.identities[{"edge-ftp", "bea"}] = "person:bea";
+  const diag::Sources sources;
+  const AccessQuery query(world, desired, sources);
+  const auto below = query.Who("host:edge", "/out/acme");
+  ASSERT_EQ(below.size(), 1u);
+  EXPECT_EQ(below[0].identity, "person:bea");
+  EXPECT_EQ(below[0].through, "group:ops");
+  EXPECT_EQ(below[0].declared_at, "");
+  EXPECT_TRUE(query.Who("host:edge", "/in").empty());
+  EXPECT_TRUE(query.Who("host:dmz", "/out").empty());
+  EXPECT_EQ(query.What("bea").size(), 1u);
+  EXPECT_EQ(query.What("edge-ftp/bea").size(), 1u);
+  EXPECT_TRUE(query.What("person:be").empty());
+  const std::string text =
+      RenderAccess({"Who reaches /out", true, {}}, below, false, {.width = 60});
+  EXPECT_NE(text.find("bea at edge-ftp, group:ops"), std::string::npos) << text;
+  EXPECT_NE(text.find("nowhere"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace postern::view
