@@ -246,6 +246,9 @@ void ApplyRun::PlanMembers(std::string_view group, std::vector<Item*>& items, St
                                             : "the group's members are hidden from us");
     } else if (IsPlaceholder(parts[0], parts[1])) {
       Finish(*item, Status::kDenied, "a group can't be its own member");
+    } else if (add && !item->op->before.empty() && !item->progress.written &&
+               !at.Members().contains(std::string(parts[1]))) {
+      Finish(*item, Status::kPreconditionFailed, "the member is gone");
     } else if (at.Members().contains(std::string(parts[1])) == add) {
       Finish(*item, item->progress.written ? Status::kApplied : Status::kAlreadySo);
     } else if (item->failed) {

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "core/base/hash.h"
-
 namespace postern::directory {
 namespace {
 
@@ -41,8 +39,14 @@ const char* NameOf(Attribute attribute) {
 }
 
 Attribute FindAttribute(std::string_view name) {
+  static const std::array<size_t, kAttributeCount> kLengths = [] {
+    std::array<size_t, kAttributeCount> lengths{};
+    for (size_t i = 0; i < kAttributeCount; ++i) lengths[i] = std::string_view(kNames[i]).size();
+    return lengths;
+  }();
   for (uint8_t i = 0; i < kAttributeCount; ++i) {
-    if (EqualsIgnoringCase(name, kNames[i])) return static_cast<Attribute>(i);
+    if (name.size() != kLengths[i]) continue;
+    if (strncasecmp(name.data(), kNames[i], name.size()) == 0) return static_cast<Attribute>(i);
   }
   return kAttributeCount;
 }
@@ -311,8 +315,8 @@ uint64_t ObjectWriter::User(const Entry& entry, Hidden hidden, const Reading& re
     }
   }
   // Class person demands cn and sn: where they are missing, we were not shown them.
-  if (entry.is_person() && !entry.Has(kCn)) unreadable |= uint64_t{1} << 3;
-  if (entry.is_person() && !entry.Has(kSn)) unreadable |= uint64_t{1} << 4;
+  if (!entry.Has(kCn) && entry.is_person()) unreadable |= uint64_t{1} << 3;
+  if (!entry.Has(kSn) && entry.is_person()) unreadable |= uint64_t{1} << 4;
   if (!hides(7, kMail)) {
     sorted_ = entry.values[kMail];
     std::sort(sorted_.begin(), sorted_.end());
@@ -345,20 +349,30 @@ uint64_t ObjectWriter::User(const Entry& entry, Hidden hidden, const Reading& re
   } else if (reading.ledger_key.empty()) {
     unreadable |= uint64_t{1} << 12;  // without the ledger's key nothing may be said about it
   } else {
-    std::vector<std::string> stored;
-    for (std::string_view value : passwords) {
-      // A lock isn't a change of the password.
-      if (std::string open = UnlockPassword(value); !open.empty()) stored.push_back(open);
-    }
-    std::sort(stored.begin(), stored.end());
-    std::string joined;
-    for (const std::string& value : stored) joined += value + '\n';
-    if (!stored.empty()) {
-      joined.pop_back();
-      Put(12, "hmac:" + base::Hex(base::HmacSha256(reading.ledger_key, joined)));
-    }
+    PutPassword(passwords, reading);
   }
   return unreadable;
+}
+
+void ObjectWriter::PutPassword(const std::vector<std::string_view>& passwords,
+                               const Reading& reading) {
+  if (digest_ == nullptr || digest_key_ != reading.ledger_key) {
+    digest_ = std::make_unique<KeyedDigest>(reading.ledger_key);
+    digest_key_ = reading.ledger_key;
+  }
+  std::vector<std::string> stored;
+  for (std::string_view value : passwords) {
+    // A lock isn't a change of the password.
+    if (std::string open = UnlockPassword(value); !open.empty()) stored.push_back(std::move(open));
+  }
+  if (stored.empty()) return;
+  std::sort(stored.begin(), stored.end());
+  scratch_.clear();
+  for (const std::string& value : stored) {
+    if (!scratch_.empty()) scratch_ += '\n';
+    scratch_ += value;
+  }
+  Put(12, "hmac:" + digest_->Hex(scratch_));
 }
 
 object::ObjectView ObjectWriter::Write(const Entry& entry, Hidden hidden, const Reading& reading) {
@@ -400,7 +414,8 @@ object::ObjectView ObjectWriter::WriteMembership(const Entry& group, std::string
   view.body = member_body_;
   view.changed_by = group.First(kModifiersName);
   view.changed_at = ParseGeneralizedTime(group.First(kModifyTimestamp));
-  if (!view.changed_by.empty()) view.how_known = "exact";
+  // The group's last writer, who may have changed another member of it.
+  if (!view.changed_by.empty()) view.how_known = "window";
   return view;
 }
 

@@ -5,12 +5,14 @@
 // more than all the rest. A test holds the bytes equal to object::Encode's. Pure; any thread.
 #pragma once
 #include <array>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/object/object.h"
 #include "providers/directory/ldap_client.h"
+#include "providers/directory/password.h"
 
 namespace postern::directory {
 
@@ -116,10 +118,13 @@ class ObjectWriter {
 
  private:
   uint64_t User(const Entry& entry, Hidden hidden, const Reading& reading);
+  void PutPassword(const std::vector<std::string_view>& passwords, const Reading& reading);
   void Put(uint32_t field, std::string_view value);
   void PutVarint(uint32_t field, uint64_t value);
   std::string key_, body_, member_key_, member_body_, id_, scratch_;
   std::vector<std::string_view> sorted_;
+  std::unique_ptr<KeyedDigest> digest_;
+  std::string digest_key_;
 };
 
 // Whether the account may log in, as far as the entry says.

@@ -17,6 +17,7 @@ using object::ScopeStatus;
 namespace {
 
 constexpr int kPageSize = 1000;
+constexpr size_t kBatch = 256;  // entries read again at once
 // So many entries are remembered, to go on in pages where a server cuts an unpaged answer.
 constexpr size_t kRemembered = 20'000;
 
@@ -51,7 +52,7 @@ class Enumeration {
   bool Visit(EntryCursor& cursor);
   bool Emit(const Entry& entry, Hidden hidden);
   bool EmitMembers(const Entry& entry);
-  bool EmitLocked();
+  bool EmitDeferred();
   bool BelongsToDeeperBase(std::string_view key) const;
   Hidden HiddenIn(const Entry& entry);
   SearchEnd Search();
@@ -72,7 +73,7 @@ class Enumeration {
   Hidden last_hidden_ = 0;
   std::unordered_set<std::string> seen_;
   bool paged_ = false, gone_ = false, sentinel_ = false;
-  std::set<std::string> locked_;  // keys of accounts whose lock must be looked at
+  std::set<std::string> deferred_;  // keys of entries that need a look of their own
   uint64_t counts_[5] = {};
   size_t classless_ = 0, memberless_ = 0, unasked_ = 0;
   std::string first_memberless_;
@@ -158,24 +159,31 @@ bool Enumeration::Visit(EntryCursor& cursor) {
   }
   const bool locked =
       target_.reading().locks_by_attribute && entry_.First(kLockedTime) == kLockedForGood;
-  if (locked) {
-    locked_.insert(NormalDn(entry_.dn));
+  // OUs and groups are few and have one field: each that doesn't show it is asked.
+  const bool silent = entry_.type != Class::kUser && !entry_.Has(kDescription);
+  if (locked || silent) {
+    deferred_.insert(NormalDn(entry_.dn));
     return true;
   }
-  return Emit(entry_, HiddenIn(entry_));
+  return Emit(entry_, entry_.type == Class::kUser ? HiddenIn(entry_) : 0);
 }
 
-// Accounts with the lock's value: the server is asked whether the lock holds.
-bool Enumeration::EmitLocked() {
-  if (locked_.empty()) return true;
-  const Snapshots snapshots = target_.ReadEntries(locked_);
-  for (const auto& [key, snapshot] : snapshots) {
-    if (snapshot.state == Snapshot::State::kUnreadable) {
-      side_trouble_ = snapshot.reason;
-      ++unasked_;
+// Entries that need a look of their own: whether a lock holds, whether a field is hidden.
+bool Enumeration::EmitDeferred() {
+  std::set<std::string> batch;
+  for (auto next = deferred_.begin(); next != deferred_.end();) {
+    batch.insert(*next++);
+    if (batch.size() < kBatch && next != deferred_.end()) continue;
+    const Snapshots snapshots = target_.ReadEntries(batch);
+    batch.clear();
+    for (const auto& [key, snapshot] : snapshots) {
+      if (snapshot.state == Snapshot::State::kUnreadable) {
+        side_trouble_ = snapshot.reason;
+        ++unasked_;
+      }
+      if (snapshot.state != Snapshot::State::kFound) continue;
+      if (!Emit(snapshot.entry.View(), snapshot.hidden)) return false;
     }
-    if (snapshot.state != Snapshot::State::kFound) continue;
-    if (!Emit(snapshot.entry.View(), snapshot.hidden)) return false;
   }
   return true;
 }
@@ -216,7 +224,7 @@ std::string Enumeration::Trouble(const SearchEnd& end) const {
 bool Enumeration::Run(std::vector<ScopeStatus>* scopes) {
   const SearchEnd end = Search();
   if (gone_) return false;
-  if (end.code == LDAP_SUCCESS && !EmitLocked()) return false;
+  if (end.code == LDAP_SUCCESS && !EmitDeferred()) return false;
   const std::string trouble = Trouble(end);
   for (const Kind kind : {Kind::kOu, Kind::kUser, Kind::kDirectoryGroup, Kind::kMembership}) {
     if (!Wants(kinds_, kind)) continue;

@@ -1,6 +1,7 @@
 // What is read of a real slapd, and when it says that it isn't everything.
 #include <fmt/format.h>
 
+#include "core/base/hash.h"
 #include "providers/directory/entry.h"
 #include "tests/live/directory/world.h"
 
@@ -61,6 +62,13 @@ TEST(DirectoryRead, FastNormalFormIsTheNormalForm) {
                          "cn=a+sn=b,dc=x", "cn=a\\,b,dc=x", "cn=\\C3\\A9,dc=x", "cn=a=b,dc=x",
                          "cn=#04,dc=x", "not a name", "cn=,dc=x", "cn=a;dc=x", ""}) {
     EXPECT_EQ(NormalDn(dn), object::Normalise(object::Comparator::kDn, dn)) << dn;
+  }
+}
+
+TEST(DirectoryRead, KeyedDigestIsTheHmac) {
+  KeyedDigest digest("a key");
+  for (const char* text : {"one", "", "{SSHA}abc"}) {
+    EXPECT_EQ(digest.Hex(text), base::Hex(base::HmacSha256("a key", text)));
   }
 }
 
