@@ -30,8 +30,13 @@ case $s in *'(proftpd)'*) ;; *) exit 0 ;; esac
 s=${s##*) }
 set -- $s
 echo "$pid $1 ${20}"
-{ find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\n' 2>/dev/null; cat "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6" 2>/dev/null; } |
-awk '/^socket:/ { gsub(/[^0-9]/, ""); own[$0] = 1; next } $4 == "0A" && ($10 in own) { print $2, $10 }'
+{
+  find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\n' 2>/dev/null
+  cat "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6" "/proc/$pid/net/unix" 2>/dev/null
+} | awk '
+  /^socket:/ { gsub(/[^0-9]/, ""); own[$0] = 1; next }
+  $4 == "0A" && ($10 in own) { print $2, $10 }
+  $4 == "00010000" && ($7 in own) { print "-", $7 }'
 )sh";
 
 constexpr std::string_view kSignalScript = R"sh(
@@ -87,28 +92,12 @@ bool IsGreeting(std::string_view line) {
          (line.size() >= 4 && line.starts_with("220") && (line[3] == ' ' || line[3] == '-'));
 }
 
-std::vector<uint64_t> Inodes(const DaemonState& state) {
-  std::vector<uint64_t> out;
-  for (const Listener& listener : state.listeners) out.push_back(listener.inode);
-  return out;
-}
-
 bool ListensWhere(const DaemonState& now, const DaemonState& before) {
   return std::all_of(before.listeners.begin(), before.listeners.end(), [&](const Listener& was) {
     return std::any_of(now.listeners.begin(), now.listeners.end(), [&](const Listener& is) {
       return is.port == was.port && is.address == was.address;
     });
   });
-}
-
-// A new process, or the same one with sockets none of which it had before.
-bool IsNewGeneration(const DaemonState& now, const DaemonState& before) {
-  if (!before.alive() || now.pid != before.pid || now.start != before.start) return true;
-  const auto old = Inodes(before);
-  return !now.listeners.empty() &&
-         std::none_of(now.listeners.begin(), now.listeners.end(), [&](const Listener& listener) {
-           return std::find(old.begin(), old.end(), listener.inode) != old.end();
-         });
 }
 
 }  // namespace
@@ -124,8 +113,12 @@ Result<DaemonState> Daemon::State() {
   if (letter == "Z" || letter == "X") return DaemonState{};
   std::string local;
   uint64_t inode = 0;
-  while (lines >> local >> inode) state.listeners.push_back(ParseListener(local, inode));
+  while (lines >> local >> inode) {
+    state.sockets.push_back(inode);
+    if (local != "-") state.listeners.push_back(ParseListener(local, inode));
+  }
   std::sort(state.listeners.begin(), state.listeners.end());
+  std::sort(state.sockets.begin(), state.sockets.end());
   return state;
 }
 
@@ -149,7 +142,7 @@ Result<std::string> Daemon::Greets(const std::vector<Listener>& listeners) {
 Result<void> Daemon::AwaitNew(const DaemonState& before, milliseconds settle,
                               std::chrono::seconds limit) {
   const auto began = Clock::now();
-  std::string missing = "no new generation of it listens";
+  std::string missing = "it doesn't listen where it did";
   while (Clock::now() - began < limit) {
     auto now = State();
     if (!now) return tl::unexpected(now.error());
@@ -158,8 +151,9 @@ Result<void> Daemon::AwaitNew(const DaemonState& before, milliseconds settle,
       return Fail(ErrorCode::kUnavailable,
                   "proftpd ended after it was told to read its files again");
     }
-    const bool fresh = now->alive() && IsNewGeneration(*now, before) && !now->listeners.empty();
-    if (fresh && waited && ListensWhere(*now, before)) {
+    // While it reads its files it takes connections and doesn't greet.
+    const bool listens = now->alive() && !now->listeners.empty() && ListensWhere(*now, before);
+    if (listens && waited) {
       auto silent = Greets(now->listeners);
       if (!silent) return tl::unexpected(silent.error());
       if (silent->empty()) return {};

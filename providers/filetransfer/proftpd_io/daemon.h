@@ -2,9 +2,10 @@
 // again.
 //
 // Source of the caution: ProFTPD 1.3.8 exits one or two seconds after a SIGHUP with a bad file, and
-// crashes on the first one with some module orders; a dead daemon may stay as a zombie. So a reload
-// is believed only when the daemon listens on new sockets, every port that answered before answers
-// with a greeting, and all that still holds two seconds after the signal.
+// crashes on the first one with some module orders; a dead daemon may stay as a zombie. While it
+// reads its files the kernel takes connections for it, but nobody greets. So a reload is believed
+// only when two seconds have passed, the process is alive, and every port that listened before says
+// its greeting.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -31,6 +32,8 @@ struct DaemonState {
   int pid = 0;                      // 0: no such process, or a zombie
   uint64_t start = 0;               // clock ticks since boot
   std::vector<Listener> listeners;  // sorted; empty also when we may not look
+  // All it listens on, sorted. A reload makes the control socket anew and keeps the others.
+  std::vector<uint64_t> sockets;
   bool alive() const { return pid != 0; }
 };
 

@@ -252,6 +252,8 @@ FileEditor::Refusal FileEditor::EditMembership(const Operation& operation) {
   if (const std::string why = WhyFieldUnfit(login, true); !why.empty()) return why;
   const auto* fields = groups_.Find(name);
   auto line = fields == nullptr ? std::nullopt : ParseGroup(*fields);
+  // Gone with its group, by an operation before this one.
+  if (!line && operation.after.empty()) return std::nullopt;
   if (!line) return fmt::format("there is no group {}", name);
   if (operation.after.empty()) {
     line->members.erase(login);

@@ -44,9 +44,11 @@ std::vector<std::string> CheckerCommand(const DaemonSettings& control, const std
 
 // The line that says what is wrong, without the daemon's time stamp and the scratch folder.
 std::string CheckerWords(const std::string& text, const std::string& folder) {
+  constexpr std::string_view kFirst = "Checking syntax of configuration file\n";
   size_t at = text.find("fatal: ");
-  if (at == std::string::npos) at = 0;
+  if (at == std::string::npos) at = text.starts_with(kFirst) ? kFirst.size() : 0;
   std::string line = text.substr(at, text.find('\n', at) - at);
+  if (line.empty()) line = "it gives no reason";
   for (size_t found = line.find(folder); found != std::string::npos; found = line.find(folder)) {
     line.replace(found, folder.size(), "(candidate)");
   }

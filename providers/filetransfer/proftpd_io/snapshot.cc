@@ -105,7 +105,9 @@ void ReadKeys(Snapshot& out) {
   }
 }
 
-// True when the daemon is still the generation that ran when the include was swapped.
+// True when the daemon is still the generation that ran when the include was swapped. Without a
+// control socket a reload can't be seen: then the old rows are told once more, and written once
+// more.
 bool IsStillLoaded(const FileState& pending, const DaemonState& daemon) {
   return daemon.alive() && pending.content.starts_with(PendingHeader(daemon));
 }
@@ -187,7 +189,7 @@ std::string Snapshot::IdOf(const UserLine& user) const {
 std::string PendingHeader(const DaemonState& daemon) {
   std::string out =
       fmt::format("{}pid={} start={} sockets=", kPendingMark, daemon.pid, daemon.start);
-  for (const Listener& listener : daemon.listeners) out += fmt::format("{},", listener.inode);
+  for (const uint64_t socket : daemon.sockets) out += fmt::format("{},", socket);
   return out + "\n";
 }
 

@@ -34,8 +34,8 @@ umask 077
 set -C
 while IFS=' ' read -r size mode own nonce && IFS= read -r path; do
   d=${path%/*}; b=${path##*/}
-  for old in "$d"/.postern-new-*-"$b"; do if [ -e "$old" ]; then rm -f -- "$old"; fi; done
-  c="$d/.postern-new-$nonce-$b"
+  for old in "$d/.postern-new-$b".????????????; do if [ -e "$old" ]; then rm -f -- "$old"; fi; done
+  c="$d/.postern-new-$b.$nonce"
   if true 2>/dev/null >"$c"; then
     head -c "$size" >|"$c" || exit 4
     if [ "$own" != - ]; then chown -- "$own" "$c" || exit 3; fi
@@ -77,7 +77,7 @@ EOF
 [ -z "$conflict" ] || exit 5
 while read -r action && IFS= read -r path && IFS= read -r other; do
   case $action in
-    new|put) mv -fT -- "${path%/*}/.postern-new-$nonce-${path##*/}" "$path" || exit 4 ;;
+    new|put) mv -fT -- "${path%/*}/.postern-new-${path##*/}.$nonce" "$path" || exit 4 ;;
     drop) rm -- "$path" || exit 4 ;;
     move) mv -nT -- "$path" "$other" || exit 4 ;;
   esac
@@ -294,7 +294,7 @@ Result<std::map<std::string, FileState>> ReadFiles(Transport& transport,
 
 std::string CandidateOf(std::string_view path, std::string_view nonce) {
   const std::string_view folder = path.substr(0, path.rfind('/'));
-  return fmt::format("{}/.postern-new-{}-{}", folder, nonce, path.substr(folder.size() + 1));
+  return fmt::format("{}/.postern-new-{}.{}", folder, path.substr(folder.size() + 1), nonce);
 }
 
 Result<Staged> Stage(Transport& transport, std::vector<FileChange> changes) {

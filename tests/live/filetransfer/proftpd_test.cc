@@ -1,0 +1,376 @@
+// Every kind against a real ProFTPD, with ordinary clients as witnesses.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "core/access/rights.h"
+#include "providers/filetransfer/target.h"
+#include "tests/live/filetransfer/world.h"
+
+namespace postern::filetransfer {
+namespace {
+
+using access::Right;
+using access::Rights;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+const uint32_t kRead = (Rights(Right::kList) | Right::kRead).bits();
+const uint32_t kDrop = (Rights(Right::kList) | Right::kCreate).bits();
+
+void ExpectAll(const std::vector<Outcome>& outcomes, Status status) {
+  for (const Outcome& outcome : outcomes) {
+    EXPECT_EQ(outcome.status, status) << outcome.id << ": " << outcome.message;
+  }
+}
+
+// Both ways to the host.
+class ProftpdTest : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    world_ = std::make_unique<World>(GetParam());
+    ASSERT_TRUE(world_->Start());
+    support::MakeSshKey("ed25519", key_ = world_->scratch.File("bea_key"));
+    in_ = world_->scratch.Folder("data-in");
+  }
+
+  kinds::Account WithPassword(const std::string& login) {
+    kinds::Account account = world_->Account(login);
+    account.set_password("secret:pw");
+    return account;
+  }
+
+  std::unique_ptr<World> world_;
+  std::string key_, in_;
+};
+INSTANTIATE_TEST_SUITE_P(Both, ProftpdTest, testing::Bool(),
+                         [](const auto& info) { return info.param ? "Ssh" : "Local"; });
+
+TEST_P(ProftpdTest, EveryKindRoundTrips) {
+  World& w = *world_;
+  kinds::ServerGroup group;
+  group.set_server("ftp");
+  group.set_name("ops");
+  group.set_gid(30100);
+  kinds::ServerMembership member;
+  member.set_server("ftp");
+  member.set_group("ops");
+  member.set_login("bea");
+  kinds::Folder folder;
+  folder.set_host("edge");
+  folder.set_path(w.proftpd.data() + "/in");
+  folder.set_mode(0777);
+  const kinds::SshKey key = w.Key("bea", key_ + ".pub");
+
+  const Seen before = w.Enumerate();
+  for (const auto& scope : before.scopes) {
+    EXPECT_TRUE(scope.complete) << object::NameOf(scope.kind) << ": " << scope.reason;
+  }
+  EXPECT_EQ(before.Count(Kind::kAccount), 0u);
+  EXPECT_EQ(before.Count(Kind::kFolder), 1u) << "the root itself";
+
+  std::vector<Operation> all = {w.Create(folder),
+                                w.Create(WithPassword("bea")),
+                                w.Create(key),
+                                w.Create(group),
+                                w.Create(member),
+                                w.Create(w.Grant(w.proftpd.data() + "/in", "account:bea", kDrop)),
+                                w.Create(w.Grant(w.proftpd.data(), "group:ops", kRead))};
+  ExpectAll(w.Apply(all), Status::kApplied);
+
+  const Seen after = w.Enumerate();
+  for (const auto& scope : after.scopes) {
+    EXPECT_TRUE(scope.complete) << object::NameOf(scope.kind) << ": " << scope.reason;
+    EXPECT_TRUE(scope.sentinel_seen);
+  }
+  for (const Operation& operation : all) {
+    const auto found = after.objects.find({operation.kind, operation.key});
+    ASSERT_NE(found, after.objects.end()) << object::Describe(operation.kind, operation.key);
+    if (operation.kind != Kind::kAccount) {
+      EXPECT_TRUE(object::Satisfies(operation.kind, operation.after, found->second.body));
+    }
+  }
+  const auto bea =
+      object::DecodeAs<kinds::Account>(after.Find(Kind::kAccount, {"ftp", "bea"})->body);
+  EXPECT_TRUE(bea.enabled());
+  EXPECT_THAT(bea.password(), StartsWith("hmac:"));
+  EXPECT_EQ(after.Count(Kind::kNativeRule), 0u);
+
+  // The same again changes nothing, and says so.
+  const std::string passwd = support::ReadFile(w.proftpd.passwd_path());
+  ExpectAll(w.Apply(all), Status::kAlreadySo);
+  EXPECT_EQ(support::ReadFile(w.proftpd.passwd_path()), passwd) << "no new salt";
+
+  // Clients: the password and the key open it; rights are what was granted.
+  EXPECT_EQ(w.FtpList("bea", "correct horse", "in"), 0) << w.proftpd.Logs();
+  EXPECT_NE(w.FtpList("bea", "wrong"), 0);
+  EXPECT_EQ(w.SftpLogin("bea", key_), 0) << w.proftpd.Logs();
+  EXPECT_EQ(w.FtpUpload("bea", "correct horse", "in/a"), 0) << w.proftpd.Logs();
+  EXPECT_NE(w.FtpUpload("bea", "correct horse", "b"), 0);
+
+  // And all of it goes again.
+  std::vector<Operation> removals;
+  for (const auto& [object_key, object] : w.Enumerate().objects) {
+    if (object.kind != Kind::kFolder && object.kind != Kind::kSession)
+      removals.push_back(w.Remove(object));
+  }
+  ASSERT_EQ(removals.size(), 6u);
+  ExpectAll(w.Apply(removals), Status::kApplied);
+  EXPECT_EQ(
+      w.Enumerate({Kind::kAccount, Kind::kSshKey, Kind::kGrant, Kind::kServerGroup}).objects.size(),
+      0u);
+  EXPECT_NE(w.FtpList("bea", "correct horse"), 0);
+}
+
+TEST_P(ProftpdTest, ALockStopsPasswordAndKeyAndIsUndone) {
+  World& w = *world_;
+  const kinds::SshKey key = w.Key("bea", key_ + ".pub");
+  ExpectAll(w.Apply({w.Create(WithPassword("bea")), w.Create(key)}), Status::kApplied);
+  EXPECT_EQ(w.SftpLogin("bea", key_), 0) << w.proftpd.Logs();
+  kinds::Account locked = w.Account("bea");
+  locked.set_enabled(false);
+  const Outcome outcome = w.ApplyOne(w.Change(locked));
+  EXPECT_EQ(outcome.status, Status::kApplied) << outcome.message;
+  EXPECT_NE(w.FtpList("bea", "correct horse"), 0);
+  EXPECT_NE(w.SftpLogin("bea", key_), 0);
+
+  Seen seen = w.Enumerate({Kind::kAccount, Kind::kSshKey});
+  EXPECT_EQ(seen.Count(Kind::kSshKey), 1u) << "keys of a locked account are still told";
+  const auto live =
+      object::DecodeAs<kinds::Account>(seen.Find(Kind::kAccount, {"ftp", "bea"})->body);
+  EXPECT_FALSE(live.enabled());
+  EXPECT_TRUE(live.has_password());
+
+  // A key that comes now doesn't open it either.
+  support::MakeSshKey("ed25519", key_ + "2");
+  ExpectAll(w.Apply({w.Create(w.Key("bea", key_ + "2.pub"))}), Status::kApplied);
+  EXPECT_NE(w.SftpLogin("bea", key_ + "2"), 0);
+
+  ExpectAll(w.Apply({w.Change(w.Account("bea"))}), Status::kApplied);
+  EXPECT_EQ(w.FtpList("bea", "correct horse"), 0) << w.proftpd.Logs();
+  EXPECT_EQ(w.SftpLogin("bea", key_), 0) << w.proftpd.Logs();
+  EXPECT_EQ(w.SftpLogin("bea", key_ + "2"), 0) << w.proftpd.Logs();
+
+  // A `!` by hand, with the key still in place, is no lock.
+  std::string text = support::ReadFile(w.proftpd.passwd_path());
+  text.replace(text.find(":$6$"), 1, ":!");
+  std::ofstream(w.proftpd.passwd_path()) << text;
+  seen = w.Enumerate({Kind::kAccount});
+  const auto half =
+      object::DecodeAs<kinds::Account>(seen.Find(Kind::kAccount, {"ftp", "bea"})->body);
+  EXPECT_TRUE(half.enabled());
+  EXPECT_FALSE(half.has_password());
+}
+
+TEST_P(ProftpdTest, AnOpenSessionIsSeenAndEnded) {
+  World& w = *world_;
+  ExpectAll(w.Apply({w.Create(WithPassword("bea"))}), Status::kApplied);
+  // A slow upload keeps a session open.
+  const support::RunResult made = support::RunCommand(
+      {"sh", "-c",
+       "(sleep 30) | curl -sS -u 'bea:correct horse' -T - 'ftp://127.0.0.1:" +
+           std::to_string(w.proftpd.ftp_port()) + "/slow' >/dev/null 2>&1 & echo $!"},
+      "");
+  ASSERT_EQ(made.exit, 0);
+  Seen seen;
+  ASSERT_TRUE(support::Eventually(std::chrono::milliseconds(5000), [&] {
+    seen = w.Enumerate({Kind::kSession});
+    return seen.Count(Kind::kSession) == 1;
+  })) << seen.Scope(Kind::kSession).reason;
+  const Object session = seen.objects.begin()->second;
+  const auto message = object::DecodeAs<kinds::Session>(session.body);
+  EXPECT_EQ(message.login(), "bea");
+  EXPECT_EQ(message.protocol(), "ftp");
+  Operation wrong = w.Remove(session);
+  wrong.key += "0";
+  EXPECT_EQ(w.ApplyOne(wrong).status, Status::kAlreadySo) << "another start is another session";
+  const Outcome outcome = w.ApplyOne(w.Remove(session));
+  EXPECT_EQ(outcome.status, Status::kApplied) << outcome.message;
+  EXPECT_EQ(w.Enumerate({Kind::kSession}).Count(Kind::kSession), 0u);
+}
+
+TEST_P(ProftpdTest, ChangesByHandAreSeenAndNotOverwritten) {
+  World& w = *world_;
+  ExpectAll(w.Apply({w.Create(WithPassword("bea")),
+                     w.Create(w.Grant(w.proftpd.data(), "account:bea", kRead))}),
+            Status::kApplied);
+  // A row that changed behind our back is not what was planned.
+  Operation planned = w.Change(w.Grant(w.proftpd.data(), "account:bea", kDrop));
+  std::string text = support::ReadFile(w.proftpd.include_path());
+  for (size_t at = text.find("bea"); at != std::string::npos; at = text.find("bea", at))
+    text.replace(at, 3, "eve");
+  w.proftpd.WriteInclude(text);
+  const Outcome outcome = w.ApplyOne(planned);
+  EXPECT_EQ(outcome.status, Status::kPreconditionFailed) << outcome.message;
+  EXPECT_EQ(support::ReadFile(w.proftpd.include_path()), text);
+  const Seen seen = w.Enumerate({Kind::kGrant});
+  EXPECT_NE(seen.Find(Kind::kGrant, {"ftp", w.proftpd.data(), "subtree", "account:eve"}), nullptr);
+  EXPECT_EQ(seen.Find(Kind::kGrant, {"ftp", w.proftpd.data(), "subtree", "account:bea"}), nullptr);
+
+  // Other hands' lines in the user file survive our writes.
+  const std::string users = "# by hand\nbroken line\n" + support::ReadFile(w.proftpd.passwd_path());
+  std::ofstream(w.proftpd.passwd_path()) << users;
+  ExpectAll(w.Apply({w.Create(WithPassword("cyril"))}), Status::kApplied);
+  EXPECT_THAT(support::ReadFile(w.proftpd.passwd_path()), StartsWith(users));
+}
+
+TEST_P(ProftpdTest, AccessFilesAndLostFilesAreNeverSilence) {
+  World& w = *world_;
+  ExpectAll(w.Apply({w.Create(w.Grant(w.proftpd.data(), "account:bea", kRead))}), Status::kApplied);
+  std::filesystem::create_directory(w.proftpd.data() + "/sub");
+  std::ofstream(w.proftpd.data() + "/sub/.ftpaccess") << "<Limit ALL>\n AllowAll\n</Limit>\n";
+  EXPECT_EQ(w.Enumerate({Kind::kNativeRule}).Count(Kind::kNativeRule), 0u)
+      << "with AllowOverride off at server level the daemon doesn't read it";
+  std::string config = support::ReadFile(w.proftpd.config_path());
+  for (size_t at = config.find("AllowOverride off"); at != std::string::npos;
+       at = config.find("AllowOverride off")) {
+    config.replace(at, 17, "AllowOverride on");
+  }
+  std::ofstream(w.proftpd.config_path()) << config;
+  Seen seen = w.Enumerate({Kind::kNativeRule});
+  ASSERT_GE(seen.Count(Kind::kNativeRule), 1u);
+  EXPECT_TRUE(std::any_of(seen.objects.begin(), seen.objects.end(), [&](const auto& entry) {
+    const auto rule = object::DecodeAs<kinds::NativeRule>(entry.second.body);
+    return rule.path() == w.proftpd.data() + "/sub" && rule.file().ends_with("/.ftpaccess");
+  }));
+
+  // A foreign directive in the include itself.
+  std::string text = support::ReadFile(w.proftpd.include_path());
+  text.replace(text.find("</Directory>"), 0, "  HideNoAccess on\n");
+  w.proftpd.WriteInclude(text);
+  const size_t more = w.Enumerate({Kind::kNativeRule}).Count(Kind::kNativeRule);
+  EXPECT_GT(more, seen.Count(Kind::kNativeRule));
+
+  // Cut, emptied of its header, gone: never an empty list of grants.
+  w.proftpd.WriteInclude("# nothing\n");
+  EXPECT_FALSE(w.Enumerate({Kind::kGrant}).Scope(Kind::kGrant).complete);
+  std::filesystem::remove(w.proftpd.include_path());
+  EXPECT_FALSE(w.Enumerate({Kind::kGrant}).Scope(Kind::kGrant).complete);
+  std::filesystem::remove(w.proftpd.passwd_path());
+  seen = w.Enumerate({Kind::kAccount});
+  EXPECT_FALSE(seen.Scope(Kind::kAccount).complete);
+  EXPECT_THAT(seen.Scope(Kind::kAccount).reason, HasSubstr("doesn't exist"));
+}
+
+TEST_P(ProftpdTest, WhatTheDaemonRefusesIsNeverSwappedIn) {
+  World& w = *world_;
+  ExpectAll(w.Apply({w.Create(w.Grant(w.proftpd.data(), "account:bea", kRead))}), Status::kApplied);
+  const std::string good = support::ReadFile(w.proftpd.include_path());
+  const int pid = w.proftpd.process()->pid();
+  // The operator breaks another part of the configuration: a reload would end the daemon.
+  support::Proftpd::Options broken;
+  broken.main = "NoSuchDirective on";
+  w.proftpd.WriteConfig(broken);
+  const Outcome outcome = w.ApplyOne(w.Create(w.Grant(w.proftpd.data(), "account:eve", kRead)));
+  EXPECT_EQ(outcome.status, Status::kDenied);
+  EXPECT_THAT(outcome.message, HasSubstr("NoSuchDirective"));
+  EXPECT_EQ(support::ReadFile(w.proftpd.include_path()), good);
+  EXPECT_TRUE(w.proftpd.process()->Alive());
+  EXPECT_EQ(w.proftpd.process()->pid(), pid);
+  EXPECT_TRUE(support::Connects(w.proftpd.ftp_port()));
+}
+
+// Kill points are armed once in a process, so the run that dies is this binary again, in this
+// "test".
+TEST(KillHelper, AppliesWhatTheEnvironmentSays) {
+  const char* file = std::getenv("POSTERN_TEST_APPLY");  // NOLINT(concurrency-mt-unsafe)
+  if (file == nullptr) return;
+  provider::v1::TargetConfig config;
+  ASSERT_TRUE(config.ParseFromString(support::ReadFile(std::string(file) + ".config")));
+  auto target = MakeTarget(config, {});
+  ASSERT_TRUE(target) << target.error().message;
+  object::OperationGroup group{"include", {{.id = 1, .kind = Kind::kGrant}}};
+  group.operations[0].key = support::ReadFile(std::string(file) + ".key");
+  group.operations[0].before = support::ReadFile(std::string(file) + ".before");
+  struct Sink : object::OutcomeSink {
+    void Add(Outcome) override {}
+  } sink;
+  ASSERT_TRUE((*target)->Apply({&group, 1}, {}, sink));
+}
+
+int ApplyAndDie(World& w, const Operation& operation, const char* point) {
+  w.scratch.Write("apply.config", w.Config().SerializeAsString());
+  w.scratch.Write("apply.key", operation.key);
+  w.scratch.Write("apply.before", operation.before);
+  support::RunOptions options;
+  options.env = {{"POSTERN_KILL_POINT", point}, {"POSTERN_TEST_APPLY", w.scratch.File("apply")}};
+  return support::RunCommand({std::filesystem::read_symlink("/proc/self/exe").string(),
+                              "--gtest_filter=KillHelper.*"},
+                             options)
+      .signal;
+}
+
+// A run that dies at a kill point leaves something that the next run sees for what it is and
+// finishes.
+class KillTest : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Points, KillTest,
+                         testing::Values("filetransfer.before-rename", "filetransfer.after-rename",
+                                         "filetransfer.before-reload", "filetransfer.after-reload"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace_if(
+                               name.begin(), name.end(), [](char c) { return !std::isalnum(c); },
+                               '_');
+                           return name;
+                         });
+
+TEST_P(KillTest, TheNextRunConverges) {
+  World w(false);
+  ASSERT_TRUE(w.Start());
+  kinds::Account account = w.Account("bea");
+  account.set_password("secret:pw");
+  const std::string root = w.proftpd.data();
+  ExpectAll(w.Apply({w.Create(account), w.Create(w.Grant(root, "account:bea", kRead))}),
+            Status::kApplied);
+  ASSERT_EQ(w.FtpList("bea", "correct horse"), 0) << w.proftpd.Logs();
+  const Operation revoke =
+      w.Remove(*w.Enumerate().Find(Kind::kGrant, {"ftp", root, "subtree", "account:bea"}));
+
+  ASSERT_EQ(ApplyAndDie(w, revoke, GetParam()), SIGKILL) << "the kill point wasn't passed";
+
+  // While the daemon still enforces the old rows, they are what is told.
+  const bool enforced = w.FtpList("bea", "correct horse") == 0;
+  const Seen seen = w.Enumerate({Kind::kGrant});
+  EXPECT_TRUE(seen.Scope(Kind::kGrant).complete) << seen.Scope(Kind::kGrant).reason;
+  EXPECT_EQ(seen.Count(Kind::kGrant) == 1, enforced);
+  const Outcome again = w.ApplyOne(revoke);
+  EXPECT_THAT(again.status, testing::AnyOf(Status::kApplied, Status::kAlreadySo)) << again.message;
+  EXPECT_NE(w.FtpList("bea", "correct horse"), 0) << "revoked now";
+  EXPECT_EQ(w.Enumerate({Kind::kGrant}).Count(Kind::kGrant), 0u);
+  // The next write leaves nothing behind.
+  ExpectAll(w.Apply({w.Create(w.Grant(root, "account:bea", kRead))}), Status::kApplied);
+  for (const auto& entry : std::filesystem::directory_iterator(
+           std::filesystem::path(w.proftpd.include_path()).parent_path())) {
+    EXPECT_THAT(entry.path().filename().string(), testing::Not(StartsWith(".postern-")));
+  }
+  EXPECT_EQ(w.FtpList("bea", "correct horse"), 0) << w.proftpd.Logs();
+}
+
+TEST_P(ProftpdTest, AThousandAccountsInOneWrite) {
+  World& w = *world_;
+  std::vector<Operation> all;
+  for (int i = 0; i < 1000; ++i) {
+    kinds::Account account = w.Account("user" + std::to_string(i));
+    account.set_uid(31000 + i);
+    all.push_back(w.Create(account));
+  }
+  const auto began = std::chrono::steady_clock::now();
+  ExpectAll(w.Apply(all), Status::kApplied);
+  const auto applied = std::chrono::steady_clock::now();
+  const Seen seen = w.Enumerate({Kind::kAccount});
+  const auto read = std::chrono::steady_clock::now();
+  EXPECT_EQ(seen.Count(Kind::kAccount), 1000u);
+  EXPECT_EQ(seen.Find(Kind::kAccount, {"ftp", "user7"})->id, "31007");
+  EXPECT_LT(applied - began, std::chrono::seconds(5));
+  EXPECT_LT(read - applied, std::chrono::seconds(2));
+}
+
+}  // namespace
+}  // namespace postern::filetransfer
