@@ -107,12 +107,29 @@ bool IsMoved(const World& world, const Operation& operation, const object::Secre
          IsAlready(operation, *moved, secrets);
 }
 
+// Ends every session of a login: the key's last part is "*" (schemas/kinds.proto).
+Verdict EndAll(World& world, std::string_view key) {
+  const std::string_view prefix = key.substr(0, key.size() - 1);
+  std::vector<std::string> ending;
+  for (const Record& record : world.records()) {
+    if (record.alive && record.kind == Kind::kSession && record.key.starts_with(prefix)) {
+      ending.emplace_back(record.key);
+    }
+  }
+  for (const std::string& session : ending) world.Delete(Kind::kSession, session, kMe);
+  return {ending.empty() ? Status::kAlreadySo : Status::kApplied, ""};
+}
+
 }  // namespace
 
 Verdict Change(World& world, const Operation& operation, std::string_view ledger_key,
                const object::Secrets& secrets) {
   if (object::TableOf(operation.kind).observed_only) {
     return {Status::kDenied, "objects of this kind are observed only"};
+  }
+  if (operation.kind == Kind::kSession && operation.after.empty() &&
+      object::SplitKey(operation.key).back() == "*") {
+    return EndAll(world, operation.key);
   }
   const Record* live = world.Find(operation.kind, operation.key);
   if (live == nullptr && IsMoved(world, operation, secrets)) return {Status::kAlreadySo, ""};
