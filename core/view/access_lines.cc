@@ -165,13 +165,14 @@ void Explain(const Plan& plan, const Causes& causes, const AccessChange& change,
     if (side == Side::kGained && provenance->until != base::kForever) {
       line->until = "until " + Moment(provenance->until);
     }
-    line->why = provenance->ticket.empty() ? provenance->reason : provenance->ticket;
+    // Ticket and reason say why it was granted, not why it goes.
+    if (side == Side::kGained) {
+      line->why = provenance->ticket.empty() ? provenance->reason : provenance->ticket;
+    }
     line->place = OwnersPlace(provenance->owner);
   }
   if (cause == nullptr) return;
-  if (side == Side::kLost && (line->why.empty() || cause->reason == plan::Reason::kExpired)) {
-    line->why = LossReason(*cause, provenance);
-  }
+  if (side == Side::kLost) line->why = LossReason(*cause, provenance);
   if (side == Side::kGained && cause->reason == plan::Reason::kDrift && line->why.empty()) {
     line->why = "was taken away by other hands";
   }
