@@ -119,6 +119,7 @@ class Applier {
     }
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::steady_clock::now() - began);
+    settled_ = plan::Settled(world_.plan, world_.observed);
     shell_.Note(fmt::format(
         "Plan {} still stands ({} checked in {}).\n", plan::ShortName(world_.plan),
         view::Count(world_.plan.read_set.size(), "expectation"), base::FormatDuration(took)));
@@ -184,8 +185,10 @@ class Applier {
         },
         [&] { Cancel(); });
     const observe::SecretStore secrets(&world_.loaded.declarations);
-    const apply::Options options{
-        .who = WhoAmI(), .revision = world_.plan.revision, .stop = &interrupt.stop()};
+    const apply::Options options{.who = WhoAmI(),
+                                 .revision = world_.plan.revision,
+                                 .settled = settled_,
+                                 .stop = &interrupt.stop()};
     const auto report =
         apply::Apply(world_.plan, *world_.ledger, world_.targets, secrets, options, events);
     shell_.Note(progress.Finish());
@@ -216,6 +219,7 @@ class Applier {
   Shell& shell_;
   const ApplyArguments& arguments_;
   World world_;
+  std::vector<bool> settled_;           // steps of a saved plan that an earlier apply of it did
   std::unique_ptr<ledger::Lock> lock_;  // ends before the ledger does
 };
 
