@@ -101,7 +101,7 @@ Result<void> Conversation::Run(Clock::time_point until) {
     const int directions = libssh2_session_block_directions(session_.get());
     pollfd waiting = {session_.socket(), POLLIN, 0};
     if ((directions & LIBSSH2_SESSION_BLOCK_OUTBOUND) != 0) waiting.events |= POLLOUT;
-    ::poll(&waiting, 1, static_cast<int>(std::min<int64_t>(left, 1000)));
+    ::poll(&waiting, 1, static_cast<int>(std::min<int64_t>(left, 50)));
   }
   if (failed_)
     return Fail(ErrorCode::kUnavailable, "the connection broke: " + session_.LastError());

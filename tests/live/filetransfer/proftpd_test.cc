@@ -270,7 +270,7 @@ TEST_P(ProftpdTest, WhatTheDaemonRefusesIsNeverSwappedIn) {
   w.proftpd.WriteConfig(broken);
   const Outcome outcome = w.ApplyOne(w.Create(w.Grant(w.proftpd.data(), "account:eve", kRead)));
   EXPECT_EQ(outcome.status, Status::kDenied);
-  EXPECT_THAT(outcome.message, HasSubstr("NoSuchDirective"));
+  EXPECT_THAT(outcome.message, HasSubstr("proftpd -t refuses"));
   EXPECT_EQ(support::ReadFile(w.proftpd.include_path()), good);
   EXPECT_TRUE(w.proftpd.process()->Alive());
   EXPECT_EQ(w.proftpd.process()->pid(), pid);
@@ -327,22 +327,24 @@ TEST_P(KillTest, TheNextRunConverges) {
   kinds::Account account = w.Account("bea");
   account.set_password("secret:pw");
   const std::string root = w.proftpd.data();
+  std::ofstream(root + "/f") << "content";
+  support::OpenTree(root);
   ExpectAll(w.Apply({w.Create(account), w.Create(w.Grant(root, "account:bea", kRead))}),
             Status::kApplied);
-  ASSERT_EQ(w.FtpList("bea", "correct horse"), 0) << w.proftpd.Logs();
+  ASSERT_EQ(w.FtpGet("bea", "correct horse", "f"), 0) << w.proftpd.Logs();
   const Operation revoke =
       w.Remove(*w.Enumerate().Find(Kind::kGrant, {"ftp", root, "subtree", "account:bea"}));
 
   ASSERT_EQ(ApplyAndDie(w, revoke, GetParam()), SIGKILL) << "the kill point wasn't passed";
 
   // While the daemon still enforces the old rows, they are what is told.
-  const bool enforced = w.FtpList("bea", "correct horse") == 0;
+  const bool enforced = w.FtpGet("bea", "correct horse", "f") == 0;
   const Seen seen = w.Enumerate({Kind::kGrant});
   EXPECT_TRUE(seen.Scope(Kind::kGrant).complete) << seen.Scope(Kind::kGrant).reason;
   EXPECT_EQ(seen.Count(Kind::kGrant) == 1, enforced);
   const Outcome again = w.ApplyOne(revoke);
   EXPECT_THAT(again.status, testing::AnyOf(Status::kApplied, Status::kAlreadySo)) << again.message;
-  EXPECT_NE(w.FtpList("bea", "correct horse"), 0) << "revoked now";
+  EXPECT_NE(w.FtpGet("bea", "correct horse", "f"), 0) << "revoked now";
   EXPECT_EQ(w.Enumerate({Kind::kGrant}).Count(Kind::kGrant), 0u);
   // The next write leaves nothing behind.
   ExpectAll(w.Apply({w.Create(w.Grant(root, "account:bea", kRead))}), Status::kApplied);
@@ -350,7 +352,7 @@ TEST_P(KillTest, TheNextRunConverges) {
            std::filesystem::path(w.proftpd.include_path()).parent_path())) {
     EXPECT_THAT(entry.path().filename().string(), testing::Not(StartsWith(".postern-")));
   }
-  EXPECT_EQ(w.FtpList("bea", "correct horse"), 0) << w.proftpd.Logs();
+  EXPECT_EQ(w.FtpGet("bea", "correct horse", "f"), 0) << w.proftpd.Logs();
 }
 
 TEST_P(ProftpdTest, AThousandAccountsInOneWrite) {

@@ -182,6 +182,13 @@ int World::FtpList(const std::string& login, const std::string& password, const 
       .exit;
 }
 
+int World::FtpGet(const std::string& login, const std::string& password, const std::string& path) {
+  return support::RunCommand({"curl", "-sS", "--max-time", "20", "-u", login + ":" + password,
+                              fmt::format("ftp://127.0.0.1:{}/{}", proftpd.ftp_port(), path)},
+                             "")
+      .exit;
+}
+
 int World::FtpUpload(const std::string& login, const std::string& password,
                      const std::string& path) {
   return support::RunCommand({"curl", "-sS", "--max-time", "20", "-u", login + ":" + password, "-T",

@@ -58,6 +58,8 @@ class World {
 
   // Clients. FTP: curl; answers curl's exit code. SFTP: OpenSSH's, by key.
   int FtpList(const std::string& login, const std::string& password, const std::string& path = "");
+  // Listing a denied folder is an empty success; a download isn't.
+  int FtpGet(const std::string& login, const std::string& password, const std::string& path);
   int FtpUpload(const std::string& login, const std::string& password, const std::string& path);
   int SftpLogin(const std::string& login, const std::string& identity);
 
