@@ -85,8 +85,11 @@ std::vector<Outcome> GrantWriter::Apply(std::span<const Operation> operations) {
     if (done || done.error().code != ErrorCode::kConflict) break;
   }
   if (!done) {
-    const bool again = done.error().retryable() || done.error().code == ErrorCode::kConflict;
-    AnswerAll(outcomes, again ? Status::kTransient : Status::kDenied, done.error().message);
+    // After a lost answer, or an include that could not be put back, only a read knows.
+    const Status status = done.error().code == ErrorCode::kConflict ? Status::kTransient
+                          : done.error().retryable()                ? Status::kUnknown
+                                                                    : Status::kDenied;
+    AnswerAll(outcomes, status, done.error().message);
   }
   return outcomes;
 }
@@ -213,7 +216,7 @@ Result<void> GrantWriter::Install(const Snapshot& snapshot, const std::string& t
     base::KillPoint("filetransfer.after-reload");
     if (!reloaded) {
       auto back = PutBack(snapshot, text);
-      return Fail(ErrorCode::kDenied,
+      return Fail(back ? ErrorCode::kDenied : ErrorCode::kUnavailable,
                   reloaded.error().message +
                       (back ? "; the include before is in force again"
                             : "; and putting the include back failed: " + back.error().message));
