@@ -258,12 +258,19 @@ void Planner::StepsOfUpdate(uint32_t index) {
   const std::string structure = object::Overlay(
       change.kind, now, Restrict(change.after, (fields.plain | fields.incomparable) & managed));
   advance(Phase::kStructure, structure, false, false);
+  // The secret goes along with what else opens: a change has one step a phase.
   const std::string open =
       object::Overlay(change.kind, now, Restrict(change.after, fields.other & managed));
+  const size_t before_open = plan_.steps.size();
   advance(Phase::kOpen, open, false, true);
-  if (!SecretIn(change.kind, change.after).empty()) {
-    AddStep(index, Phase::kOpen, Restrict(now, keys), Restrict(change.after, keys | fields.secret),
-            false, true);
+  const std::string secret = Restrict(change.after, keys | fields.secret);
+  if (SecretIn(change.kind, change.after).empty()) {
+    // nothing more to write
+  } else if (plan_.steps.size() == before_open) {
+    AddStep(index, Phase::kOpen, Restrict(now, keys), secret, false, true);
+  } else {
+    object::Operation& operation = plan_.steps.back().operation;
+    operation.after = object::Overlay(change.kind, operation.after, secret);
   }
   const std::string final =
       object::Overlay(change.kind, now, Restrict(change.after, fields.enabling & managed));
