@@ -9,15 +9,37 @@ namespace postern::plan {
 
 using object::Kind;
 
+namespace {
+
+// What a change's steps build on.
+std::string StateBefore(const Change& change) {
+  const bool fresh = change.action == Action::kCreate || change.action == Action::kReplace;
+  return fresh ? std::string() : change.before;
+}
+
+// A step whose whole work is a secret of a live object: whether it ran can't be seen.
+bool WritesOnlySecret(const Change& change, const Step& step) {
+  if (SecretIn(change.kind, step.operation.after).empty()) return false;
+  const bool fresh = change.action == Action::kCreate || change.action == Action::kReplace;
+  return !fresh;
+}
+
+}  // namespace
+
 std::vector<std::string> Stale(const Plan& plan, const observe::Observed& observed) {
   std::vector<std::string> lines;
   // Keys that our own steps write may already stand at any of our steps' results.
   std::map<std::tuple<std::string, Kind, std::string>, std::vector<std::string>> results;
+  std::map<uint32_t, std::string> states;  // change -> the whole object after the steps so far
   for (const Step& step : plan.steps) {
     const Change& change = plan.changes[step.change];
+    std::string& state = states.try_emplace(step.change, StateBefore(change)).first->second;
+    state = step.operation.after.empty()
+                ? std::string()
+                : object::Overlay(change.kind, state, step.operation.after);
     auto& list = results[{plan.targets[change.target].name, change.kind, step.operation.key}];
-    list.push_back(step.operation.after);
-    if (!step.operation.new_key.empty()) list.emplace_back();  // renamed: absent under the old key
+    // Renamed: absent under the old key.
+    list.push_back(step.operation.new_key.empty() ? state : std::string());
   }
   for (const Expectation& expectation : plan.read_set) {
     const observe::ObservedTarget* target = observed.Find(expectation.target);
@@ -61,8 +83,7 @@ std::vector<bool> Settled(const Plan& plan, const observe::Observed& observed) {
     const object::ObjectView* live = target->objects.Find(change.kind, change.key);
     // The stranger under our key is never our own step's work.
     if (change.action == Action::kReplace && live != nullptr && live->id == change.id) continue;
-    const bool fresh = change.action == Action::kCreate || change.action == Action::kReplace;
-    std::string state = fresh ? std::string() : change.before;
+    std::string state = StateBefore(change);
     size_t done = 0;
     for (size_t k = 0; k < steps.size(); ++k) {
       const Step& step = plan.steps[steps[k]];
@@ -71,7 +92,7 @@ std::vector<bool> Settled(const Plan& plan, const observe::Observed& observed) {
       const bool holds = absent
                              ? live == nullptr
                              : live != nullptr && object::Satisfies(change.kind, state, live->body);
-      if (holds) done = k + 1;
+      if (holds && !WritesOnlySecret(change, step)) done = k + 1;
     }
     for (size_t k = 0; k < done; ++k) settled[steps[k]] = true;
   }
