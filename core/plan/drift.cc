@@ -20,7 +20,7 @@ Drift::Effect EffectOf(Kind kind, const std::vector<object::FieldDifference>& fi
   for (const object::FieldDifference& field : fields) {
     switch (object::TableOf(kind).Find(field.field)->direction) {
       case object::Direction::kAnd:
-        (field.before == "true" ? more : less) = true;
+        (!field.has_before || field.before == "true" ? more : less) = true;  // unset: open
         break;
       case object::Direction::kIntersect: {
         const Rights was(object::DecodeAs<kinds::Grant>(recorded).rights());
@@ -30,10 +30,10 @@ Drift::Effect EffectOf(Kind kind, const std::vector<object::FieldDifference>& fi
         break;
       }
       case object::Direction::kEarlier:
-        (field.before > field.after ? more : less) = true;
+        (!field.has_before || field.before > field.after ? more : less) = true;  // unset: for ever
         break;
       case object::Direction::kLater:
-        (field.before < field.after ? more : less) = true;
+        (!field.has_before || field.before < field.after ? more : less) = true;  // unset: at once
         break;
       case object::Direction::kIncomparable:
         unknown = true;
