@@ -183,6 +183,8 @@ uint32_t Compiler::UidFor(const std::string& server, const std::string& login, b
     const uint32_t highest = *std::prev(above);
     if (highest >= range.from()) id = highest + 1;
   }
+  // The top is taken: then a hole, which nobody had in this ledger's time either.
+  if (id > range.to()) id = range.from();
   while (id <= range.to() && taken.contains(id)) ++id;
   if (id > range.to()) {
     desired_.diagnostics.Add(
