@@ -45,7 +45,8 @@ void Planner::CheckLimits() {
     if (!change.held.empty() || change.reason == Reason::kExpired) continue;
     if (change.reason == Reason::kRetention || change.reason == Reason::kForeign) continue;
     Count& count = counts[{change.target, change.kind}];
-    const bool removes = change.action == Action::kDelete || change.action == Action::kDisable;
+    const bool removes = change.action == Action::kDelete || change.action == Action::kDisable ||
+                         change.action == Action::kReplace;
     if (removes && !(change.action == Action::kDisable && change.reason == Reason::kDrift)) {
       ++count.removed;
     }
@@ -90,6 +91,7 @@ void Planner::CheckLimits() {
   }
   // People: whoever loses access here by other than a declared end.
   std::set<std::pair<std::string, std::string>> by_expiry;
+  std::map<std::pair<std::string, std::string>, std::vector<std::string>> ended;  // its folders
   for (const Change& change : plan_.changes) {
     if (change.reason != Reason::kExpired) continue;
     const auto parts = object::SplitKey(change.key);
@@ -97,14 +99,27 @@ void Planner::CheckLimits() {
       by_expiry.insert({std::string(parts[0]), std::string(parts[1])});
     } else if (change.kind == object::Kind::kUser) {
       by_expiry.insert({plan_.targets[change.target].name, change.key});
-    } else if (change.kind == object::Kind::kGrant && parts[3].starts_with("account:")) {
-      by_expiry.insert({std::string(parts[0]), std::string(parts[3].substr(8))});
+    } else if (change.kind == object::Kind::kGrant) {
+      const auto subject = access::ParseSubject(parts[3]);
+      const auto server =
+          before_.servers.find({plan_.targets[change.target].name, std::string(parts[0])});
+      if (!subject || server == before_.servers.end()) continue;
+      for (const std::string& login : server->second.LoginsOf(*subject)) {
+        ended[{std::string(parts[0]), login}].emplace_back(parts[1]);
+      }
     }
   }
   std::map<std::string, std::set<std::string>> losers;
   for (const access::AccessChange& lost : plan_.delta.lost) {
     const std::string& where = lost.place.server.empty() ? lost.place.target : lost.place.server;
     if (by_expiry.contains({where, lost.account})) continue;
+    const auto folders = ended.find({where, lost.account});
+    if (folders != ended.end() &&
+        std::any_of(folders->second.begin(), folders->second.end(), [&](const std::string& folder) {
+          return access::IsWithin(lost.path, folder);
+        })) {
+      continue;
+    }
     losers[lost.place.target].insert(lost.identity);
   }
   for (uint32_t i = 0; i < plan_.targets.size(); ++i) {
