@@ -29,6 +29,29 @@ struct Bound {
   uint64_t For(uint64_t population) const { return std::max(count, population * percent / 100); }
 };
 
+// "account:SERVER/LOGIN" that a change is about; empty: about no single account.
+std::string AccountOf(const Change& change) {
+  const auto parts = object::SplitKey(change.key);
+  std::string_view login;
+  switch (change.kind) {
+    case object::Kind::kAccount:
+    case object::Kind::kSshKey:
+    case object::Kind::kSession:
+      login = parts[1];
+      break;
+    case object::Kind::kServerMembership:
+      login = parts[2];
+      break;
+    case object::Kind::kGrant:
+      if (!parts[3].starts_with("account:")) return "";
+      login = parts[3].substr(8);
+      break;
+    default:
+      return "";
+  }
+  return fmt::format("account:{}/{}", parts[0], login);
+}
+
 bool Exceeds(uint64_t lost, uint64_t population, const Bound& bound) {
   if (population < kSmall && !bound.given) return TooManyOfFew(lost, population);
   return lost > bound.For(population);
@@ -175,9 +198,10 @@ void Planner::CheckFloor() {
     plan_.refusals.push_back(std::move(refusal));
   }
   for (const std::string& glass : in_.declarations->operator_file.message.break_glass().values()) {
-    for (Change& change : plan_.changes) {
-      if (change.kind != object::Kind::kAccount || change.action == Action::kAdopt) continue;
-      if (object::Address(change.kind, change.key) != glass) continue;
+    std::set<uint32_t> seen;
+    for (const Step& step : plan_.steps) {
+      const Change& change = plan_.changes[step.change];
+      if (AccountOf(change) != glass || !seen.insert(step.change).second) continue;
       Refusal refusal{plan_.targets[change.target].name, "break_glass",
                       fmt::format("{} is a break-glass account", glass),
                       in_.sources->Place(in_.declarations->operator_file.At(
