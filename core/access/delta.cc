@@ -19,28 +19,44 @@ const DirectoryWorld& DirectoryAt(const World& world, const std::string& target)
   return at == world.directories.end() ? kNoDirectory : at->second;
 }
 
+// The parts of a named path: the folder itself, its direct entries, all below those. The last two
+// are not under a longer named path; that one has cells of its own.
+enum class Part : uint8_t { kNode, kEntries, kDeeper };
+
 struct Cell {
   std::string path;
-  bool deeper = false;
-  auto operator<=>(const Cell&) const = default;
+  Part part = Part::kNode;
 };
 
-// Every (path, deeper) at which the account's rows change what it may do, in path order.
-std::set<Cell> CellsOf(const std::vector<GrantRow>& before, const std::vector<GrantRow>& after) {
-  std::set<Cell> cells;
-  for (const std::vector<GrantRow>* rows : {&before, &after}) {
-    for (const GrantRow& row : *rows) {
-      cells.insert({row.path, false});
-      cells.insert({row.path, true});
-    }
+bool Covers(const std::string& path, Depth depth, const Cell& cell) {
+  if (depth == Depth::kSubtree) return IsWithin(cell.path, path);
+  if (cell.path == path) return cell.part != Part::kDeeper;
+  // A named folder among the direct entries: the folder itself, nothing in it.
+  return cell.part == Part::kNode && ParentOf(cell.path) == path;
+}
+
+Rights RightsIn(const std::vector<GrantRow>& rows, const Cell& cell) {
+  Rights rights;
+  for (const GrantRow& row : rows) {
+    if (Covers(row.path, row.depth, cell)) rights |= row.rights;
   }
-  return cells;
+  return rights;
+}
+
+// Every path that the account's rows name, in path order.
+std::set<std::string> PathsOf(const std::vector<GrantRow>& before,
+                              const std::vector<GrantRow>& after) {
+  std::set<std::string> paths;
+  for (const std::vector<GrantRow>* rows : {&before, &after}) {
+    for (const GrantRow& row : *rows) paths.insert(row.path);
+  }
+  return paths;
 }
 
 std::string Through(const std::vector<GrantRow>& rows, const Cell& cell, Rights rights) {
   for (const GrantRow& row : rows) {
-    if (row.subject.type == Subject::Type::kAccount || !IsWithin(cell.path, row.path)) continue;
-    if ((row.rights & rights).empty()) continue;
+    if (row.subject.type == Subject::Type::kAccount) continue;
+    if (!Covers(row.path, row.depth, cell) || (row.rights & rights).empty()) continue;
     return Format(row.subject);
   }
   return "";
@@ -55,7 +71,9 @@ Rights KeptElsewhere(const World& world, const Place& place, const std::string& 
   if (accounts == of.end()) return rights;
   for (const auto& [other_place, other] : accounts->second) {
     if (other_place.target != place.target || (other_place == place && other == login)) continue;
-    rights |= ServerAt(world, other_place).RightsAt(other, cell.path, cell.deeper);
+    const ServerWorld& server = ServerAt(world, other_place);
+    const AccountState* state = server.FindAccount(other);
+    if (state != nullptr && state->open()) rights |= RightsIn(server.RowsOf(other), cell);
   }
   return rights;
 }
@@ -116,48 +134,62 @@ class DeltaMaker {
     const AccountState* is = after.FindAccount(login);
     const auto rows_before = before.RowsOf(login), rows_after = after.RowsOf(login);
     const bool was_open = was != nullptr && was->open(), is_open = is != nullptr && is->open();
-    Rights lost_above, gained_above;
-    std::string lost_path, gained_path;
-    for (const Cell& cell : CellsOf(rows_before, rows_after)) {
-      const Rights had = was_open ? Covered(rows_before, cell.path, cell.deeper) : Rights();
-      const Rights has = is_open ? Covered(rows_after, cell.path, cell.deeper) : Rights();
-      if (had == has) continue;
-      const Rights lost =
-          (had - has) - KeptElsewhere(after_, place, login, cell, identity, accounts_);
-      const Rights gained =
-          (has - had) - KeptElsewhere(before_, place, login, cell, identity, accounts_);
-      Line(&delta_.lost, identity, place, login, cell, lost, was_open && !is_open, rows_before,
-           &lost_path, &lost_above);
-      Line(&delta_.gained, identity, place, login, cell, gained, is_open && !was_open, rows_after,
-           &gained_path, &gained_above);
+    Side lost{&delta_.lost, was_open && !is_open, rows_before, {}};
+    Side gained{&delta_.gained, is_open && !was_open, rows_after, {}};
+    for (const std::string& path : PathsOf(rows_before, rows_after)) {
+      Rights lose[3], gain[3];
+      for (const Part part : {Part::kNode, Part::kEntries, Part::kDeeper}) {
+        const Cell cell{path, part};
+        const Rights had = was_open ? RightsIn(rows_before, cell) : Rights();
+        const Rights has = is_open ? RightsIn(rows_after, cell) : Rights();
+        if (had == has) continue;
+        const auto at = static_cast<size_t>(part);
+        lose[at] = (had - has) - KeptElsewhere(after_, place, login, cell, identity, accounts_);
+        gain[at] = (has - had) - KeptElsewhere(before_, place, login, cell, identity, accounts_);
+      }
+      AccessChange line;
+      line.identity = identity;
+      line.place = place;
+      line.account = login;
+      line.path = path;
+      Lines(lose, line, &lost);
+      Lines(gain, line, &gained);
     }
   }
 
-  // Adds a line unless the one for a folder above says the same already.
-  void Line(std::vector<AccessChange>* lines, const std::string& identity, const Place& place,
-            const std::string& login, const Cell& cell, Rights rights, bool everything,
-            const std::vector<GrantRow>& rows, std::string* path_above, Rights* above) {
-    if (rights.empty()) return;
-    const bool below = !path_above->empty() && IsWithin(cell.path, *path_above);
-    if (below && *above == rights) {
-      // Same rights at the same path also deeper: it holds for the whole subtree.
-      if (cell.deeper && !lines->empty() && lines->back().path == cell.path) {
-        lines->back().depth = Depth::kSubtree;
-      }
-      return;
+  // One direction of an account's change, with what its lines have said so far.
+  struct Side {
+    std::vector<AccessChange>* lines;
+    bool everything;
+    const std::vector<GrantRow>& rows;
+    std::vector<AccessChange> said;
+  };
+
+  // Whether the innermost line that reaches the cell already says the same.
+  static bool Said(const Side& side, const Cell& cell, Rights rights) {
+    for (auto line = side.said.rbegin(); line != side.said.rend(); ++line) {
+      if (!Covers(line->path, line->depth, cell)) continue;
+      return cell.part == Part::kNode ? line->rights.Includes(rights) : line->rights == rights;
     }
-    AccessChange change;
-    change.identity = identity;
-    change.place = place;
-    change.account = login;
-    change.path = cell.path;
-    change.depth = cell.deeper ? Depth::kSubtree : Depth::kThis;
-    change.rights = rights;
-    change.everything = everything;
-    change.through = Through(rows, cell, rights);
-    lines->push_back(std::move(change));
-    *path_above = cell.path;
-    *above = rights;
+    return false;
+  }
+
+  void Lines(const Rights (&rights)[3], const AccessChange& like, Side* side) {
+    const auto [node, entries, deeper] = rights;
+    const auto say = [&](Part part, Depth depth, Rights what) {
+      const Cell cell{like.path, part};
+      if (what.empty() || Said(*side, cell, what)) return;
+      AccessChange line = like;
+      line.depth = depth;
+      line.rights = what;
+      line.everything = side->everything;
+      line.through = Through(side->rows, cell, what);
+      side->said.push_back(line);
+      side->lines->push_back(std::move(line));
+    };
+    say(Part::kEntries, entries == deeper ? Depth::kSubtree : Depth::kThis, entries);
+    say(Part::kDeeper, Depth::kSubtree, deeper);
+    say(Part::kNode, Depth::kThis, node);
   }
 
   void Entry(const Place& place, const std::string& dn) {

@@ -39,6 +39,46 @@ bool IsDirectoryKind(Kind kind) {
          kind == Kind::kOu;
 }
 
+// Bodies are walked, not decoded: worlds are raised from every object that is live.
+void ReadAccount(std::string_view body, AccountState* state) {
+  state->exists = true;
+  state->enabled = true;  // unless it says otherwise
+  object::FieldWalker walker(body);
+  for (object::WireField field; walker.Next(&field);) {
+    switch (field.number) {
+      case kinds::Account::kEnabledFieldNumber:
+        state->enabled = field.varint != 0;
+        break;
+      case kinds::Account::kHomeFieldNumber:
+        state->home = field.bytes;
+        break;
+      case kinds::Account::kPasswordFieldNumber:
+        state->password = !field.bytes.empty();
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+Rights RightsIn(std::string_view grant) {
+  object::FieldWalker walker(grant);
+  for (object::WireField field; walker.Next(&field);) {
+    if (field.number == kinds::Grant::kRightsFieldNumber) {
+      return Rights(static_cast<uint32_t>(field.varint));
+    }
+  }
+  return {};
+}
+
+bool UserEnabled(std::string_view user) {
+  object::FieldWalker walker(user);
+  for (object::WireField field; walker.Next(&field);) {
+    if (field.number == kinds::User::kEnabledFieldNumber) return field.varint != 0;
+  }
+  return true;
+}
+
 }  // namespace
 
 void ServerWorld::Put(Kind kind, std::string_view key, std::string_view body, bool present) {
@@ -48,20 +88,11 @@ void ServerWorld::Put(Kind kind, std::string_view key, std::string_view body, bo
     const uint32_t keys = state.keys;
     state = {};
     state.keys = keys;
-    if (present) {
-      const auto account = object::DecodeAs<kinds::Account>(body);
-      state.exists = true;
-      state.enabled = account.enabled();
-      state.password = !account.password().empty();
-      state.home = account.home();
-    }
+    if (present) ReadAccount(body, &state);
   } else if (kind == Kind::kSshKey) {
-    uint32_t& keys = accounts_[std::string(parts[1])].keys;
-    if (present) {
-      ++keys;
-    } else if (keys > 0) {
-      --keys;
-    }
+    SetMember(keys_of_, parts[1], parts[2], present);
+    const uint32_t count = static_cast<uint32_t>(SetIn(keys_of_, parts[1]).size());
+    accounts_[std::string(parts[1])].keys = count;
   } else if (kind == Kind::kServerMembership) {
     SetMember(members_, parts[1], parts[2], present);
     SetMember(groups_of_, parts[2], parts[1], present);
@@ -71,7 +102,7 @@ void ServerWorld::Put(Kind kind, std::string_view key, std::string_view body, bo
     if (!subject) return;
     const std::pair<std::string, uint8_t> cell(parts[1], static_cast<uint8_t>(depth));
     if (present) {
-      rows_[cell][*subject] = Rights(object::DecodeAs<kinds::Grant>(body).rights());
+      rows_[cell][*subject] = RightsIn(body);
       rows_of_[*subject].insert(cell);
     } else if (const auto at = rows_.find(cell); at != rows_.end()) {
       at->second.erase(*subject);
@@ -126,31 +157,13 @@ std::vector<GrantRow> ServerWorld::RowsOf(std::string_view login) const {
   return rows;
 }
 
-Rights ServerWorld::RightsAt(std::string_view login, std::string_view path, bool deeper) const {
-  const AccountState* state = FindAccount(login);
-  if (state == nullptr || !state->open()) return {};
-  return Covered(RowsOf(login), path, deeper);
-}
-
-Rights Covered(std::span<const GrantRow> rows, std::string_view path, bool deeper) {
-  Rights rights;
-  for (const GrantRow& row : rows) {
-    if (!IsWithin(path, row.path)) continue;
-    // depth `this` ends at the direct entries.
-    const bool near = !deeper && (row.path == path || ParentOf(path) == row.path);
-    if (row.depth == Depth::kSubtree || near) rights |= row.rights;
-  }
-  return rights;
-}
-
 void DirectoryWorld::Put(Kind kind, std::string_view key, std::string_view body, bool present) {
   if (kind == Kind::kUser) {
     if (!present) {
       users_.erase(std::string(key));
       return;
     }
-    const auto user = object::DecodeAs<kinds::User>(body);
-    users_[std::string(key)] = !user.has_enabled() || user.enabled();
+    users_[std::string(key)] = UserEnabled(body);
   } else if (kind == Kind::kMembership) {
     const auto parts = object::SplitKey(key);
     SetMember(groups_of_, parts[1], parts[0], present);

@@ -9,7 +9,6 @@
 #include <functional>
 #include <map>
 #include <set>
-#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -40,10 +39,6 @@ struct AccountState {
   bool operator==(const AccountState&) const = default;
 };
 
-// Union of the rights of the rows that cover `path` itself and its direct entries, or (deeper) what
-// lies below those.
-Rights Covered(std::span<const GrantRow> rows, std::string_view path, bool deeper);
-
 // One server's access as rules. Mutable, so that the invariant checker can play steps into it.
 class ServerWorld {
  public:
@@ -57,9 +52,6 @@ class ServerWorld {
 
   // Rows that name the account, one of its groups, or everyone; in path order.
   std::vector<GrantRow> RowsOf(std::string_view login) const;
-  // Rights of an open account at `path` itself (deeper = false) or below it, by all its rows that
-  // cover it. A closed account has none.
-  Rights RightsAt(std::string_view login, std::string_view path, bool deeper = false) const;
   // Logins a subject stands for.
   std::vector<std::string> LoginsOf(const Subject& subject) const;
   const std::map<std::pair<std::string, uint8_t>, std::map<Subject, Rights>>& rows() const {
@@ -68,7 +60,7 @@ class ServerWorld {
 
  private:
   std::map<std::string, AccountState, std::less<>> accounts_;
-  std::map<std::string, std::set<std::string>, std::less<>> members_, groups_of_;
+  std::map<std::string, std::set<std::string>, std::less<>> members_, groups_of_, keys_of_;
   // (path, depth) -> subject -> rights
   std::map<std::pair<std::string, uint8_t>, std::map<Subject, Rights>> rows_;
   std::map<Subject, std::set<std::pair<std::string, uint8_t>>> rows_of_;
