@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
@@ -48,39 +49,29 @@ void PutChange(const Change& change, const std::string& target, access::World* w
 
 void Planner::RaiseWorlds() {
   for (size_t i = 0; i < plan_.targets.size(); ++i) {
-    const auto recorded = in_.recorded->find(plan_.targets[i].name);
-    if (recorded != in_.recorded->end()) {
-      for (const ledger::Recorded& object : recorded->second) {
-        const std::string_view identity = compile::IdentityInOwner(object.owner);
-        if (identity.empty()) continue;
-        const auto parts = object::SplitKey(object.key);
-        if (object.kind == Kind::kAccount) {
-          former_[{std::string(parts[0]), std::string(parts[1])}] = identity;
-        } else if (object.kind == Kind::kUser) {
-          former_[{plan_.targets[i].name, object.key}] = identity;
-        }
-      }
-    }
     if (!plan_.targets[i].reached) continue;
     for (const object::ObjectView& object : observed_[i]->objects.all()) {
       before_.Put(plan_.targets[i].name, object.kind, object.key, object.body, true);
     }
   }
-  // The password that decides whether an account is open is stripped from a change's `before`; what
-  // the observed body says of it is put back here.
-  after_ = before_;
   access::Touched touched, touched_held;
-  access::World held = before_;
-  bool any_held = false;
-  for (Change& change : plan_.changes) {
+  std::optional<access::World> held;
+  // A world is copied only for a plan that changes it: most plans change nothing.
+  const auto world_for = [this](std::optional<access::World>& world) {
+    if (!world) world = before_;
+    return &*world;
+  };
+  for (const Change& change : plan_.changes) {
     if (!WritesTarget(change.action)) continue;
+    // The password that decides whether an account is open is stripped from a change's `before`;
+    // what the observed body says of it is put back here.
     Change full = change;
     if (const object::ObjectView* live = observed_[change.target]->objects.Find(
             change.kind, change.old_key.empty() ? change.key : change.old_key)) {
       full.before = live->body;
     }
-    any_held = any_held || !change.held.empty();
-    PutChange(full, plan_.targets[change.target].name, change.held.empty() ? &after_ : &held);
+    PutChange(full, plan_.targets[change.target].name,
+              world_for(change.held.empty() ? after_ : held));
   }
   for (const Change& change : plan_.changes) {
     if (!WritesTarget(change.action)) continue;
@@ -88,7 +79,7 @@ void Planner::RaiseWorlds() {
     const bool is_held = !change.held.empty();
     for (const std::string& key : {change.key, change.old_key}) {
       if (key.empty()) continue;
-      access::Touch(target, change.kind, key, before_, is_held ? held : after_,
+      access::Touch(target, change.kind, key, before_, is_held ? *held : after(),
                     is_held ? &touched_held : &touched);
     }
   }
@@ -96,8 +87,8 @@ void Planner::RaiseWorlds() {
                                                 std::string_view account) {
     return IdentityAt(place, account);
   };
-  plan_.delta = access::Delta(before_, after_, touched, identity_of);
-  if (any_held) plan_.held_delta = access::Delta(before_, held, touched_held, identity_of);
+  if (after_) plan_.delta = access::Delta(before_, *after_, touched, identity_of);
+  if (held) plan_.held_delta = access::Delta(before_, *held, touched_held, identity_of);
   ExplainDelta();
 }
 
@@ -144,7 +135,7 @@ void Planner::ExplainDelta() {
 }
 
 void Planner::CountPeople() {
-  std::map<std::string, std::set<std::string>> people;
+  std::map<std::string, std::unordered_set<std::string>> people;
   for (const auto& [place, server] : before_.servers) {
     for (const auto& [login, state] : server.accounts()) {
       if (state.open()) people[place.target].insert(IdentityAt(place, login));

@@ -2,6 +2,7 @@
 // shares an identity or an overlapping folder; everything else runs on its own.
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
@@ -29,6 +30,11 @@ class Sets {
 }  // namespace
 
 void Planner::FindComponents() {
+  // Nothing waits where nothing is taken away: a first plan only adds.
+  if (std::none_of(plan_.steps.begin(), plan_.steps.end(),
+                   [](const Step& step) { return step.removes; })) {
+    return;
+  }
   Sets sets(plan_.steps.size());
   // Who and where each access-bearing step is about. Places are prefixed by the target.
   std::unordered_map<std::string, std::vector<uint32_t>> removals, additions;   // by identity
@@ -63,7 +69,7 @@ void Planner::FindComponents() {
         const auto subject = access::ParseSubject(parts[3]);
         if (!subject) break;
         const access::Place place{target, std::string(parts[0])};
-        for (const access::World* world : {&before_, &after_}) {
+        for (const access::World* world : {&std::as_const(before_), &after()}) {
           const auto server = world->servers.find(place);
           if (server == world->servers.end()) continue;
           for (const std::string& login : server->second.LoginsOf(*subject)) {

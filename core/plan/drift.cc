@@ -69,19 +69,27 @@ std::string FieldsText(Kind kind, const std::vector<object::FieldDifference>& fi
   return text;
 }
 
-// "key SHA256:... added", "k.lem added to the group", "account gone".
+// "ops" of "cn=ops,ou=groups,dc=corp": names in a sentence are short, the key has the whole.
+std::string_view FirstValue(std::string_view dn) {
+  const size_t equals = dn.find('=');
+  if (equals == std::string_view::npos) return dn;
+  return dn.substr(equals + 1, dn.find(',') - equals - 1);
+}
+
+// "key SHA256:... added to acme-in", "k.lem added to group ops", "account gone".
 std::string PresenceText(Kind kind, std::string_view key, bool added) {
   const auto parts = object::SplitKey(key);
-  const std::string_view verb = added ? "added" : "removed";
+  const std::string_view to = added ? "added to" : "removed from";
   switch (kind) {
     case Kind::kSshKey:
-      return fmt::format("key {} {}", parts[2], verb);
+      return fmt::format("key {} {} {} at {}", parts[2], to, parts[1], parts[0]);
     case Kind::kServerMembership:
-      return fmt::format("{} {} group {}", parts[2], added ? "added to" : "removed from", parts[1]);
+      return fmt::format("{} {} group {} at {}", parts[2], to, parts[1], parts[0]);
     case Kind::kMembership:
-      return fmt::format("{} {} {}", parts[1], added ? "added to" : "removed from", parts[0]);
+      return fmt::format("{} {} group {}", FirstValue(parts[1]), to, FirstValue(parts[0]));
     case Kind::kGrant:
-      return fmt::format("grant of {} on {} ({}) {}", parts[3], parts[1], parts[2], verb);
+      return fmt::format("grant of {} on {} ({}) {}", parts[3], parts[1], parts[2],
+                         added ? "added" : "removed");
     default:
       return added ? fmt::format("{} nobody declared", object::NameOf(kind))
                    : fmt::format("{} gone", object::NameOf(kind));
@@ -94,9 +102,30 @@ std::string Planner::IdentityAt(const access::Place& place, std::string_view acc
   const std::string& where = place.server.empty() ? place.target : place.server;
   const auto declared = in_.desired->identities.find({where, std::string(account)});
   if (declared != in_.desired->identities.end()) return declared->second;
-  const auto former = former_.find({where, std::string(account)});
-  if (former != former_.end()) return former->second;
+  const auto former = Former().find({where, std::string(account)});
+  if (former != Former().end()) return former->second;
   return in_.desired->IdentityOf(place, account);
+}
+
+// Read from the ledger's owners at the first question: most plans know everybody.
+const Planner::Identities& Planner::Former() const {
+  if (former_) return *former_;
+  former_.emplace();
+  for (const TargetSummary& target : plan_.targets) {
+    const auto recorded = in_.recorded->find(target.name);
+    if (recorded == in_.recorded->end()) continue;
+    for (const ledger::Recorded& object : recorded->second) {
+      const std::string_view identity = compile::IdentityInOwner(object.owner);
+      if (identity.empty()) continue;
+      const auto parts = object::SplitKey(object.key);
+      if (object.kind == Kind::kAccount) {
+        (*former_)[{std::string(parts[0]), std::string(parts[1])}] = identity;
+      } else if (object.kind == Kind::kUser) {
+        (*former_)[{target.name, object.key}] = identity;
+      }
+    }
+  }
+  return *former_;
 }
 
 namespace {
@@ -127,8 +156,25 @@ std::pair<access::Place, std::string> HolderOf(const std::string& target, Kind k
 
 }  // namespace
 
+// Live as it was recorded, as far as that can be read. Nearly every row ends here.
+bool Planner::AsRecorded(const Row& row) {
+  const ledger::Recorded& recorded = *row.recorded;
+  const bool replaced =
+      !recorded.id.empty() && !row.observed->id.empty() && recorded.id != row.observed->id;
+  if (replaced) return false;
+  const bool readable = (row.observed->unreadable & object::FieldsSet(recorded.body)) == 0;
+  if (!readable) return true;
+  return !SecretMoved(row) && object::Satisfies(row.kind, recorded.body, row.observed->body);
+}
+
+bool Planner::SecretMoved(const Row& row) {
+  return !row.recorded->secret_stored.empty() &&
+         row.recorded->secret_stored != SecretIn(row.kind, row.observed->body);
+}
+
 void Planner::NoteDrift(const Row& row) {
   if (row.recorded == nullptr) return;
+  if (row.observed != nullptr && AsRecorded(row)) return;
   const bool ours = std::any_of(in_.open_intents.begin(), in_.open_intents.end(),
                                 [&](const ledger::OpenIntent& open) {
                                   return open.intent.target == plan_.targets[row.target].name &&
@@ -148,12 +194,20 @@ void Planner::NoteDrift(const Row& row) {
     drift.effect = object::TableOf(row.kind).bears_access && !retired ? Drift::Effect::kLess
                                                                       : Drift::Effect::kEqual;
     drift.what = PresenceText(row.kind, row.key, false);
+    if (IsBaseline(row.kind, row.key)) {
+      drift.effect = Drift::Effect::kMore;
+      drift.what = "the deny-all is gone: folders there are open as far as POSIX allows";
+    }
     plan_.drift.push_back(std::move(drift));
     return;
   }
   drift.changed_by = row.observed->changed_by;
   drift.changed_at = row.observed->changed_at;
   drift.how_known = row.observed->how_known;
+  NoteChanged(row, std::move(drift));
+}
+
+void Planner::NoteChanged(const Row& row, Drift drift) {
   if (!row.recorded->id.empty() && !row.observed->id.empty() &&
       row.recorded->id != row.observed->id) {
     drift.type = Drift::Type::kReplaced;
@@ -163,18 +217,11 @@ void Planner::NoteDrift(const Row& row) {
     plan_.drift.push_back(std::move(drift));
     return;
   }
-  const bool secret = !row.recorded->secret_stored.empty() &&
-                      row.recorded->secret_stored != SecretIn(row.kind, row.observed->body);
-  const bool readable = (row.observed->unreadable & object::FieldsSet(row.recorded->body)) == 0;
-  if (!readable ||
-      (!secret && object::Satisfies(row.kind, row.recorded->body, row.observed->body))) {
-    return;
-  }
   const auto fields = object::Differences(row.kind, row.recorded->body, row.observed->body);
   drift.type = Drift::Type::kChanged;
   drift.effect = EffectOf(row.kind, fields, row.recorded->body, row.observed->body);
   drift.what = FieldsText(row.kind, fields, row.recorded->body, row.observed->body);
-  if (secret) {
+  if (SecretMoved(row)) {
     drift.what += drift.what.empty() ? "password changed" : "; password changed";
     if (drift.effect == Drift::Effect::kEqual) drift.effect = Drift::Effect::kUnknown;
   }
@@ -186,7 +233,11 @@ void Planner::NoteForeign(const Row& row) {
   drift.target = row.target;
   drift.kind = row.kind;
   drift.key = row.key;
-  drift.type = Drift::Type::kForeign;
+  // An element of something that is ours alone (a key, a member, a row of our include) changes what
+  // we declared; an account or entry of its own is foreign.
+  const bool element = row.kind == Kind::kSshKey || row.kind == Kind::kServerMembership ||
+                       row.kind == Kind::kMembership || row.kind == Kind::kGrant;
+  drift.type = element ? Drift::Type::kChanged : Drift::Type::kForeign;
   const auto [place, account] = HolderOf(plan_.targets[row.target].name, row.kind, row.key);
   drift.who = account.empty() ? object::Describe(row.kind, row.key) : IdentityAt(place, account);
   const bool locked = (row.kind == Kind::kAccount && !FlagIn(row.observed->body, 3, true)) ||

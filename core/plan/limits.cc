@@ -184,7 +184,7 @@ void Planner::CheckFloor() {
   };
   if (!floor.empty() && !plan_.delta.lost.empty()) {
     count(before_, &had);
-    count(after_, &keep);
+    count(after(), &keep);
   }
   const diag::Span span =
       in_.declarations->operator_file.At(decl::Operator::kAdministratorsFieldNumber);

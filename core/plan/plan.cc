@@ -217,7 +217,7 @@ void Planner::CheckInvariants() {
     ordered.push_back(
         {step.id, target, change.kind, step.operation.key, body->second, step.component});
   }
-  for (const access::Violation& violation : access::CheckOrder(before_, after_, ordered)) {
+  for (const access::Violation& violation : access::CheckOrder(before_, after(), ordered)) {
     const Step& step = plan_.steps[violation.step - 1];
     diagnostics_->Add(
         {.code = diag::code::kInvariant,

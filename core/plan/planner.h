@@ -4,6 +4,7 @@
 // and orders those, components.cc says what must wait for what, limits.cc refuses, plan.cc drives.
 #pragma once
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -54,8 +55,12 @@ class Planner {
   bool IsExpired(uint32_t target, object::Kind kind, std::string_view key) const;
   bool SecretDiffers(const Row& row, std::string* wanted_digest) const;
   compile::Authority AuthorityFor(const Row& row) const;
+  bool OnlyObserved(const Row& row) const;
   // drift.cc
   void NoteDrift(const Row& row);
+  void NoteChanged(const Row& row, Drift drift);
+  static bool AsRecorded(const Row& row);
+  static bool SecretMoved(const Row& row);
   void NoteForeign(const Row& row);
   void NoteNativeRules(uint32_t index, const observe::ObservedTarget& target);
   void HoldConflicts();
@@ -97,14 +102,22 @@ class Planner {
   std::vector<const observe::ObservedTarget*> observed_;  // parallel to plan_.targets
   std::vector<const compile::DesiredTarget*> desired_;    // parallel, may be null
   // Who stood behind an account when it was last applied: (server or directory target, login or
-  // DN).
-  std::map<std::pair<std::string, std::string>, std::string> former_;
+  // DN). Use Former().
+  using Identities = std::map<std::pair<std::string, std::string>, std::string>;
+  const Identities& Former() const;
+  mutable std::optional<Identities> former_;
   std::set<std::tuple<uint32_t, object::Kind, std::string_view>> expired_;
   std::map<std::pair<uint32_t, std::string>, std::vector<const object::ObjectView*>>
       rules_;  // (target, server)
-  access::World before_, after_;
+  // The world as it would be; `before_` itself while no change is made to it.
+  const access::World& after() const { return after_ ? *after_ : before_; }
+
+  access::World before_;
+  std::optional<access::World> after_;  // set by the first change
 };
 
+// The deny-all row of a managed root (schemas/kinds.proto, Grant).
+bool IsBaseline(object::Kind kind, std::string_view key);
 // Body with only the fields in `mask` (bit n: field n).
 std::string Restrict(std::string_view body, uint64_t mask);
 // Hex digest of what a reader relies on: all but secrets, which the ledger's HMAC compares.
