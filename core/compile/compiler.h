@@ -34,6 +34,12 @@ struct AccountInfo {
   bool enabled = false;
 };
 
+// Accounts of a group's members at one server that share a login folder.
+struct GroupLogins {
+  const config::Declared<decl::Server>* server = nullptr;
+  std::vector<size_t> accounts;  // positions, at least one
+};
+
 // One declared grant for one subject at one server, before rows are put together.
 struct Ask {
   std::string server;
@@ -61,7 +67,8 @@ class Compiler {
   std::string IdentityOf(std::string_view address) const;
   void CompileFolders();
   // groups.cc
-  std::set<std::string> Flatten(const std::string& group);
+  const std::set<std::string>& Flatten(const std::string& group);
+  const std::vector<GroupLogins>& LoginsOf(const std::string& group);
   void ProjectGroup(const std::string& group, const std::string& server, uint32_t source);
   // directory.cc
   void CompileDirectory();
@@ -83,6 +90,7 @@ class Compiler {
   bool Reachable(const AccountInfo& account, const config::Declared<decl::Folder>& folder,
                  const config::Declared<decl::Grant>& grant, bool complain);
   void FitServers();
+  void EmitBaseline(const config::Declared<decl::Server>& server);
   void FitServer(const config::Declared<decl::Server>& server, const std::vector<Ask>& asks);
   void ReportRefusal(const access::Refusal& refusal, const std::vector<Ask>& asks,
                      const config::Declared<decl::Server>& server);
@@ -117,14 +125,15 @@ class Compiler {
   std::unordered_map<std::string, const config::Declared<decl::Partner>*> partners_;
   std::unordered_map<std::string, const config::Declared<decl::Person>*> persons_;
   std::vector<AccountInfo> accounts_;
-  std::unordered_map<std::string, std::vector<size_t>> accounts_of_;  // identity -> accounts_
-  std::unordered_map<std::string, size_t> account_named_;             // declaration name
-  std::unordered_map<std::string, std::set<std::string>> flat_;       // group -> identities
-  std::unordered_map<std::string, std::vector<std::string>> dns_of_;  // identity|directory -> DN
-  std::map<std::pair<std::string, std::string>, bool> projected_;     // (server, group)
-  std::map<std::string, std::set<uint32_t>> taken_ids_;               // by server
-  std::map<std::string, std::vector<std::string>> roots_;             // by host
-  std::map<std::string, std::vector<Ask>> asks_;                      // by server
+  std::unordered_map<std::string, std::vector<size_t>> accounts_of_;     // identity -> accounts_
+  std::unordered_map<std::string, size_t> account_named_;                // declaration name
+  std::unordered_map<std::string, std::set<std::string>> flat_;          // group -> identities
+  std::unordered_map<std::string, std::vector<GroupLogins>> logins_of_;  // group
+  std::unordered_map<std::string, std::vector<std::string>> dns_of_;     // identity|directory -> DN
+  std::map<std::pair<std::string, std::string>, bool> projected_;        // (server, group)
+  std::map<std::string, std::set<uint32_t>> taken_ids_;                  // by server
+  std::map<std::string, std::vector<std::string>> roots_;                // by host
+  std::map<std::string, std::vector<Ask>> asks_;                         // by server
   std::unordered_map<std::string, size_t> target_index_;
 };
 

@@ -9,20 +9,40 @@ namespace postern::compile {
 
 // Identities of a group, nested groups included. The loader has refused cycles; a set that is being
 // built answers what it has.
-std::set<std::string> Compiler::Flatten(const std::string& group) {
+const std::set<std::string>& Compiler::Flatten(const std::string& group) {
   const auto [at, fresh] = flat_.try_emplace(group);
   if (!fresh) return at->second;
+  std::set<std::string>& identities = at->second;  // stays where it is: a node map
   const auto declared = groups_.find(group);
-  if (declared == groups_.end()) return {};
-  std::set<std::string> identities;
+  if (declared == groups_.end()) return identities;
   for (const std::string& member : declared->second->message.members().values()) {
     if (member.starts_with("group:")) {
-      identities.merge(Flatten(member.substr(6)));
+      const std::set<std::string>& inner = Flatten(member.substr(6));
+      identities.insert(inner.begin(), inner.end());
     } else {
       identities.insert(IdentityOf(member));
     }
   }
-  return flat_[group] = identities;
+  return identities;
+}
+
+// A group is granted something many times; who its members are at the servers is found once.
+const std::vector<GroupLogins>& Compiler::LoginsOf(const std::string& group) {
+  const auto [at, fresh] = logins_of_.try_emplace(group);
+  if (!fresh) return at->second;
+  std::map<std::pair<std::string, std::string>, GroupLogins> by_home;  // server, login folder
+  for (const std::string& identity : Flatten(group)) {
+    const auto accounts = accounts_of_.find(identity);
+    if (accounts == accounts_of_.end()) continue;
+    for (size_t index : accounts->second) {
+      const AccountInfo& account = accounts_[index];
+      GroupLogins& logins = by_home[{account.server->message.name(), account.home}];
+      logins.server = account.server;
+      logins.accounts.push_back(index);
+    }
+  }
+  for (auto& [home, logins] : by_home) at->second.push_back(std::move(logins));
+  return at->second;
 }
 
 // The group and its members at one server: those identities that have an account there.

@@ -93,12 +93,8 @@ bool Compiler::ViaAllows(const config::Declared<decl::Grant>& grant,
                          const AccountInfo& account) const {
   if (!grant.message.has_via()) return true;
   for (const std::string& via : grant.message.via().values()) {
-    const std::string_view name = via.find(':') == std::string::npos
-                                      ? std::string_view(via)
-                                      : std::string_view(via).substr(via.find(':') + 1);
-    if (name == account.server->message.name() || name == account.declared->message.name()) {
-      return true;
-    }
+    if (via == "server:" + account.server->message.name()) return true;
+    if (via == "account:" + account.declared->message.name()) return true;
   }
   return false;
 }
@@ -157,19 +153,19 @@ void Compiler::AskGroup(const config::Declared<decl::Grant>& grant, const std::s
                         const config::Declared<decl::Folder>& folder, Rights rights,
                         uint32_t source) {
   const std::string path = object::Normalise(object::Comparator::kPath, folder.message.path());
-  std::map<std::string, bool> servers;  // server -> a member reaches the folder there
-  bool narrowed = false;
-  for (const std::string& identity : Flatten(group)) {
-    for (size_t index : accounts_of_[identity]) {
-      const AccountInfo& account = accounts_[index];
-      if (account.server->message.host() != folder.message.host()) continue;
-      if (!ViaAllows(grant, account)) {
-        narrowed = true;
-        continue;
-      }
-      bool& reaches = servers[account.server->message.name()];
-      reaches = Reachable(account, folder, grant, false) || reaches;
-    }
+  std::map<std::string, bool> servers;   // server -> a member reaches the folder there
+  std::map<std::string, bool> narrowed;  // server -> `via` leaves members out there
+  for (const GroupLogins& logins : LoginsOf(group)) {
+    if (logins.server->message.host() != folder.message.host()) continue;
+    const auto allowed =
+        std::count_if(logins.accounts.begin(), logins.accounts.end(),
+                      [&](size_t index) { return ViaAllows(grant, accounts_[index]); });
+    bool& some = narrowed[logins.server->message.name()];
+    some = some || static_cast<size_t>(allowed) < logins.accounts.size();
+    if (allowed == 0) continue;
+    bool& reaches = servers[logins.server->message.name()];
+    // One login folder is as good as another account's same one.
+    reaches = reaches || Reachable(accounts_[logins.accounts.front()], folder, grant, false);
   }
   if (servers.empty()) {
     desired_.diagnostics.Add(
@@ -197,13 +193,12 @@ void Compiler::AskGroup(const config::Declared<decl::Grant>& grant, const std::s
     }
     if (interval.until != base::kForever) desired_.provenance[source].closer = CloserOf(server);
     // `via` that names some of the members' accounts can't be said of the group at the server.
-    if (narrowed && servers.size() == 1) {
-      for (const std::string& identity : Flatten(group)) {
-        for (size_t index : accounts_of_[identity]) {
-          const AccountInfo& account = accounts_[index];
-          if (account.server->message.name() == server && ViaAllows(grant, account)) {
-            AskAccount(grant, account, folder, rights, source);
-          }
+    if (narrowed[server]) {
+      for (const GroupLogins& logins : LoginsOf(group)) {
+        if (logins.server->message.name() != server) continue;
+        for (size_t index : logins.accounts) {
+          if (!ViaAllows(grant, accounts_[index])) continue;
+          AskAccount(grant, accounts_[index], folder, rights, source);
         }
       }
       continue;
@@ -226,8 +221,27 @@ void Compiler::AskGroup(const config::Declared<decl::Grant>& grant, const std::s
 
 void Compiler::FitServers() {
   for (const auto& server : declarations_.servers) {
+    EmitBaseline(server);
     const auto asks = asks_.find(server.message.name());
-    FitServer(server, asks == asks_.end() ? std::vector<Ask>() : asks->second);
+    if (asks != asks_.end()) FitServer(server, asks->second);
+  }
+}
+
+// In every managed root what isn't granted isn't allowed, also before anything is granted there.
+void Compiler::EmitBaseline(const config::Declared<decl::Server>& server) {
+  const auto host = hosts_.find(server.message.host());
+  if (host == hosts_.end() || RootsOf(server.message.host()).empty()) return;
+  const uint32_t source =
+      AddProvenance("host:" + server.message.host(), host->second->At(decl::Host::kManageFieldNumber),
+                    base::kForever);
+  for (const std::string& root : RootsOf(server.message.host())) {
+    kinds::Grant baseline;
+    baseline.set_server(server.message.name());
+    baseline.set_path(root);
+    baseline.set_depth("subtree");
+    baseline.set_subject("everyone");
+    baseline.set_rights(0);
+    Emit("host:" + server.message.host(), baseline, {source});
   }
 }
 
