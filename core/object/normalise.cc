@@ -48,6 +48,8 @@ std::string CollapseSpaces(std::string_view text) {
 }
 
 std::string NormalisePath(std::string_view path) {
+  const bool plain = path.find("//") == std::string_view::npos;
+  if (plain && (path.size() < 2 || path.back() != '/')) return std::string(path);
   std::string result;
   for (char c : path) {
     if (c == '/' && !result.empty() && result.back() == '/') continue;

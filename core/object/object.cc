@@ -8,7 +8,6 @@
 
 #include "core/base/check.h"
 #include "core/object/wire_fields.h"
-#include "schemas/annotations.pb.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::object {
@@ -16,9 +15,19 @@ namespace {
 
 using google::protobuf::Message;
 
+// Asked for each object that is encoded, so the descriptor's options are looked at once.
 const KindTable& TableOfMessage(const Message& message) {
-  const auto& rule = message.GetDescriptor()->options().GetExtension(schema::kind);
-  return TableOf(static_cast<Kind>(rule.number()));
+  static const auto by_index = [] {
+    std::vector<const KindTable*> tables(
+        static_cast<size_t>(kinds::Ou::descriptor()->file()->message_type_count()));
+    for (const KindTable& table : AllKinds()) tables[table.descriptor->index()] = &table;
+    return tables;
+  }();
+  const auto* descriptor = message.GetDescriptor();
+  POSTERN_CHECK(descriptor->file() == kinds::Ou::descriptor()->file(), "a message of no kind");
+  const KindTable* table = by_index[static_cast<size_t>(descriptor->index())];
+  POSTERN_CHECK(table != nullptr, "a message of no kind");
+  return *table;
 }
 
 bool IsSortedSet(const kinds::Strings& set) {
@@ -155,6 +164,9 @@ std::string Describe(Kind kind, std::string_view key) {
     case Kind::kServerGroup:
       return name + " " + JoinKey(key, 0, "/");
     case Kind::kGrant:
+      if (parts[3] == "everyone") {
+        return "baseline deny-all on " + std::string(parts[1]) + " at " + std::string(parts[0]);
+      }
       return name + " " + std::string(parts[3]) + " on " + std::string(parts[1]) + " (" +
              std::string(parts[2]) + ") at " + std::string(parts[0]);
     case Kind::kSshKey:
