@@ -78,7 +78,7 @@ Result<void> World::OpenLedger(LedgerUse use) {
       path, writes ? ledger::Ledger::Mode::kReadWrite : ledger::Ledger::Mode::kReadOnly);
   if (!opened) return tl::unexpected(opened.error());
   ledger = *std::move(opened);
-  return ReadLedger();
+  return {};
 }
 
 Result<void> World::ReadLedger() {
@@ -98,6 +98,7 @@ Result<void> World::ReadLedger() {
   auto census = ledger->LastCensus();
   if (!census) return tl::unexpected(census.error());
   census_ = *std::move(census);
+  ledger_read_ = true;
   return {};
 }
 
@@ -110,7 +111,7 @@ void World::Connect() {
 }
 
 Result<void> World::Observe() {
-  // Again after a recovery: what the ledger knows has changed with it.
+  // Here and not when the ledger is opened: a recovery between changes what the ledger knows.
   if (auto read = ReadLedger(); !read) return read;
   observe::KnownKeys known;
   for (const auto& [target, rows] : recorded) {
@@ -176,6 +177,9 @@ plan::Inputs World::InputsOf() const {
 }
 
 Result<bool> World::Compile() {
+  if (!ledger_read_) {
+    if (auto read = ReadLedger(); !read) return tl::unexpected(read.error());
+  }
   auto allocated = ledger->AllocatedUids();
   if (!allocated) return tl::unexpected(allocated.error());
   const compile::Facts facts = plan::FactsOf(InputsOf(), *allocated);

@@ -78,6 +78,7 @@ class World {
 
   Shell& shell_;
   std::vector<ledger::Census> census_;
+  bool ledger_read_ = false;
 };
 
 }  // namespace postern::cmd
