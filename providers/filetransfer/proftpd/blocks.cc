@@ -169,10 +169,12 @@ std::span<const std::string_view> DeniedCommands() {
 }
 
 bool PathLess::operator()(std::string_view a, std::string_view b) const {
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    const auto rank = [](char c) { return c == '/' ? 0 : static_cast<unsigned char>(c) + 1; };
-    return rank(x) < rank(y);
-  });
+  const size_t shorter = std::min(a.size(), b.size());
+  size_t at = 0;
+  while (at < shorter && a[at] == b[at]) ++at;
+  if (at == shorter) return a.size() < b.size();
+  const auto rank = [](char c) { return c == '/' ? 0 : static_cast<unsigned char>(c) + 1; };
+  return rank(a[at]) < rank(b[at]);
 }
 
 std::vector<std::string> OutermostRoots(std::span<const std::string> roots) {

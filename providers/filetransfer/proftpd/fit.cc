@@ -74,6 +74,26 @@ void Widen(PathTree& tree, std::vector<access::Widening>& widenings) {
   }
 }
 
+// Takes out the rows that have overwrite but no create from anywhere.
+void RefuseBareOverwrite(std::vector<GrantRow>* wanted, PathTree* tree,
+                         std::span<const std::string> roots, Fit* fit) {
+  // A row that has both can't lack one, so mostly there is nothing to resolve for.
+  const bool suspect = std::any_of(wanted->begin(), wanted->end(), [](const GrantRow& row) {
+    return row.rights.Has(Right::kOverwrite) && !row.rights.Has(Right::kCreate);
+  });
+  if (!suspect) return;
+  for (auto at = tree->begin(); at != tree->end(); ++at) Resolve(*tree, at);
+  const auto unfit = std::stable_partition(
+      wanted->begin(), wanted->end(), [&](const auto& row) { return !LacksCreate(row, *tree); });
+  for (auto row = unfit; row != wanted->end(); ++row) {
+    fit->refusals.push_back({*row,
+                             "overwrite without create: ProFTPD has one command for both",
+                             {"grant create as well", "grant neither"}});
+  }
+  wanted->erase(unfit, wanted->end());
+  *tree = MakeTree(*wanted, roots);
+}
+
 }  // namespace
 
 Fit ProftpdProduct::FitRows(std::span<const GrantRow> rows,
@@ -89,16 +109,7 @@ Fit ProftpdProduct::FitRows(std::span<const GrantRow> rows,
     }
   }
   PathTree tree = MakeTree(wanted, roots);
-  for (auto at = tree.begin(); at != tree.end(); ++at) Resolve(tree, at);
-  const auto unfit = std::stable_partition(
-      wanted.begin(), wanted.end(), [&](const GrantRow& row) { return !LacksCreate(row, tree); });
-  for (auto row = unfit; row != wanted.end(); ++row) {
-    fit.refusals.push_back({*row,
-                            "overwrite without create: ProFTPD has one command for both",
-                            {"grant create as well", "grant neither"}});
-  }
-  wanted.erase(unfit, wanted.end());
-  tree = MakeTree(wanted, roots);
+  RefuseBareOverwrite(&wanted, &tree, roots, &fit);
   Widen(tree, fit.widenings);
   fit.rows = Normalise(tree);
   return fit;
