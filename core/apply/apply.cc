@@ -61,13 +61,28 @@ Result<void> Run::Begin() {
   return {};
 }
 
+// An adopted object's secret is as it was recorded; a plan doesn't carry its stored hash.
+Result<void> Run::KeepSecret(const std::string& target, ledger::Recorded* record) {
+  if (record->secret_desired.empty()) return {};
+  auto rows = ledger_.RecordedOf(target);
+  if (!rows) return tl::unexpected(rows.error());
+  for (const ledger::Recorded& row : *rows) {
+    if (row.kind == record->kind && row.key == record->key)
+      record->secret_stored = row.secret_stored;
+  }
+  return {};
+}
+
 // What changes only in the ledger: adopted, released, forgotten. Numbered after the plan's steps.
 Result<void> Run::RecordOnly() {
   std::vector<ledger::Intent> intents;
   std::vector<ledger::Outcome> outcomes;
   uint64_t number = plan_.steps.size() * 2;
   for (const plan::Change& change : plan_.changes) {
-    const bool adopt = change.action == Action::kAdopt;
+    // What is to be locked and is locked already has no step: its retention begins here.
+    const bool retire = change.action == Action::kDisable && change.held.empty() &&
+                        !steps_of_.contains(static_cast<uint32_t>(&change - plan_.changes.data()));
+    const bool adopt = change.action == Action::kAdopt || retire;
     if (!adopt && change.action != Action::kRelease && change.action != Action::kForget) continue;
     ledger::Intent intent;
     intent.step = ++number;
@@ -89,6 +104,8 @@ Result<void> Run::RecordOnly() {
       live.body = change.before;
       live.id = change.id;
       outcome.record = RecordFor(change, live);
+      if (auto kept = KeepSecret(intent.target, &*outcome.record); !kept) return kept;
+      intent.after = outcome.record->body;
     } else {
       outcome.erase = object::ObjectKey{change.kind, change.key};
     }
@@ -218,7 +235,7 @@ Result<Report> Run::Go() {
   Finish();
   base::KillPoint("apply.before-finish");
   if (!ledger_error_.empty()) return Fail(ErrorCode::kUnavailable, ledger_error_);
-  if (auto census = ledger_.RecordCensus(plan_.census); !census) {
+  if (auto census = ledger_.RecordCensus(CensusNow()); !census) {
     return tl::unexpected(census.error());
   }
   const std::string result = report_.complete()  ? "done"

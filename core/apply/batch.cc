@@ -5,6 +5,7 @@
 #include <chrono>
 #include <random>
 #include <thread>
+#include <unordered_map>
 
 #include "core/apply/run.h"
 #include "core/base/kill_point.h"
@@ -53,9 +54,23 @@ size_t BatchEnd(const plan::Plan& plan, const std::vector<size_t>& steps, size_t
   return end;
 }
 
+// Rows of one container side by side, containers in the order in which they first come: a file is
+// written once a phase, however its rows were sorted.
+std::vector<size_t> ByContainer(const plan::Plan& plan, const std::vector<size_t>& steps) {
+  std::unordered_map<std::string_view, size_t> first;
+  for (size_t step : steps) first.try_emplace(plan.steps[step].container, first.size());
+  std::vector<size_t> sorted = steps;
+  std::stable_sort(sorted.begin(), sorted.end(), [&](size_t a, size_t b) {
+    return first.at(plan.steps[a].container) < first.at(plan.steps[b].container);
+  });
+  return sorted;
+}
+
 }  // namespace
 
-void Run::RunTarget(uint32_t target, const std::vector<size_t>& steps, size_t* done, size_t total) {
+void Run::RunTarget(uint32_t target, const std::vector<size_t>& planned, size_t* done,
+                    size_t total) {
+  const std::vector<size_t> steps = ByContainer(plan_, planned);
   const std::string& name = plan_.targets[target].name;
   const auto open = std::find_if(targets_.begin(), targets_.end(),
                                  [&](const observe::OpenTarget& t) { return t.name == name; });
@@ -168,6 +183,7 @@ void Run::RunBatch(object::Target& client, std::span<const size_t> steps) {
     ledger::Intent renamed = intents.back();
     renamed.step += plan_.steps.size();
     renamed.key = operation.new_key;
+    renamed.after = operation.after;
     intents.push_back(std::move(renamed));
   }
   base::KillPoint("apply.before-intents");

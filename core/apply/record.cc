@@ -54,7 +54,36 @@ std::string_view StatusText(object::Status status) {
   return "unknown";
 }
 
+bool IsIn(std::string_view container, std::string_view scope) {
+  if (container == scope || scope.empty()) return true;
+  return container.ends_with(scope) && container[container.size() - scope.size() - 1] == ',';
+}
+
 }  // namespace
+
+// The plan counted before its steps. What they created and removed is reckoned in, so that the next
+// observation is compared with what we left.
+std::vector<ledger::Census> Run::CensusNow() const {
+  std::vector<ledger::Census> census = plan_.census;
+  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    if (report_.steps[i].state != StepState::kDone) continue;
+    const object::Operation& operation = plan_.steps[i].operation;
+    const bool creates = operation.before.empty(), removes = operation.after.empty();
+    if (creates == removes) continue;
+    const std::string& target = plan_.targets[plan_.changes[plan_.steps[i].change].target].name;
+    const auto container = object::SplitKey(operation.key)[0];
+    ledger::Census* best = nullptr;
+    for (ledger::Census& scope : census) {
+      if (scope.target != target || scope.kind != operation.kind) continue;
+      if (!IsIn(container, scope.scope)) continue;
+      if (best == nullptr || scope.scope.size() > best->scope.size()) best = &scope;
+    }
+    if (best == nullptr) continue;
+    if (creates) ++best->count;
+    if (removes && best->count > 0) --best->count;
+  }
+  return census;
+}
 
 ledger::Intent Run::IntentOf(size_t index) const {
   const plan::Step& step = plan_.steps[index];
@@ -66,10 +95,24 @@ ledger::Intent Run::IntentOf(size_t index) const {
   intent.kind = step.operation.kind;
   intent.key = step.operation.key;
   intent.before = Keep(step.operation.before, open);
-  intent.after = Keep(step.operation.after, open);
+  // A rename leaves nothing under its old key; the new one has an intent of its own.
+  if (step.operation.new_key.empty()) intent.after = Keep(step.operation.after, open);
   intent.phase = plan::NameOf(step.phase);
   intent.owner = change.owner;
   return intent;
+}
+
+// Whether this step or one before it of the same change wrote the secret that the change brings. A
+// change that doesn't bring one found the live secret to be the wanted one.
+bool Run::SecretWritten(size_t index) const {
+  const uint32_t change = plan_.steps[index].change;
+  const uint64_t secret = SecretBits(plan_.changes[change].kind);
+  if ((object::FieldsSet(plan_.changes[change].after) & secret) == 0) return true;
+  for (size_t step : steps_of_.at(change)) {
+    if ((object::FieldsSet(plan_.steps[step].operation.after) & secret) != 0) return true;
+    if (step == index) break;
+  }
+  return false;
 }
 
 // The fields that the declaration manages, as they were read back.
@@ -122,6 +165,8 @@ void Run::LogOf(size_t index, const object::Outcome& outcome, bool done,
       entry.erase = object::ObjectKey{step.operation.kind, step.operation.key};
     } else {
       entry.record = RecordFor(change, outcome.live.object);
+      // Not written yet: a plan made after a kill must see that it is still to be done.
+      if (!SecretWritten(index)) entry.record->secret_desired.clear();
     }
   }
   log->push_back(std::move(entry));

@@ -22,6 +22,7 @@ class Run {
   // apply.cc
   Result<void> Begin();
   Result<void> RecordOnly();
+  Result<void> KeepSecret(const std::string& target, ledger::Recorded* record);
   void RunPhase(plan::Phase phase);
   void RunWave(const std::vector<size_t>& steps, size_t* done, size_t total);
   void Barrier();
@@ -39,8 +40,10 @@ class Run {
   void Judge(size_t step, const object::Outcome& outcome, std::vector<ledger::Outcome>* log);
   // record.cc
   ledger::Intent IntentOf(size_t step) const;
+  bool SecretWritten(size_t step) const;
   void LogOf(size_t step, const object::Outcome& outcome, bool done,
              std::vector<ledger::Outcome>* log) const;
+  std::vector<ledger::Census> CensusNow() const;
   ledger::Recorded RecordFor(const plan::Change& change, const object::Object& live) const;
 
   const plan::Plan& plan_;
