@@ -33,6 +33,29 @@ std::string ContainerOf(Kind kind, std::string_view key) {
   return std::string(parts[0]) + object::kKeySeparator + std::string(parts[1]);
 }
 
+// Whether we own anything in that scope: one that is managed no longer is nobody's business.
+bool HoldsOurs(const ledger::Census& scope,
+               const std::map<std::string, std::vector<ledger::Recorded>>& recorded) {
+  const auto rows = recorded.find(scope.target);
+  if (rows == recorded.end()) return false;
+  return std::any_of(rows->second.begin(), rows->second.end(), [&](const ledger::Recorded& row) {
+    if (row.kind != scope.kind) return false;
+    return object::SplitKey(row.key)[0].ends_with(scope.scope);
+  });
+}
+
+void WarnIncomplete(const std::string& target, Kind kind, const std::string& scope,
+                    const std::string& reason, const char* code, TargetSummary* summary,
+                    diag::Diagnostics* diagnostics) {
+  summary->incomplete.push_back(fmt::format("{} in {}: {}", object::NameOf(kind), scope, reason));
+  diagnostics->Add({.severity = diag::Severity::kWarning,
+                    .code = code,
+                    .summary = fmt::format("not every {} in {} could be read: {}",
+                                           object::NameOf(kind), scope, reason),
+                    .subject = target,
+                    .notes = {"what depends on it is held: no grant, no revocation"}});
+}
+
 }  // namespace
 
 void Planner::Summarise(const observe::ObservedTarget& target) {
@@ -69,22 +92,28 @@ void Planner::JudgeScopes(const observe::ObservedTarget& target) {
                  census.scope == scope.scope;
         });
     const bool bounded = scope.kind != Kind::kSession && scope.kind != Kind::kNativeRule;
+    if (state.complete && !scope.sentinel_seen) {
+      state = {false, "its sentinel was not in the answer"};
+    }
     if (state.complete && bounded && last != in_.last_census.end() &&
         last->count >= kShrinkMinimum && scope.count * 100 < last->count * (100 - bound)) {
       state = {false, fmt::format("shrank from {} to {} since the last observation", last->count,
                                   scope.count)};
     }
     if (!state.complete) {
-      const std::string what =
-          fmt::format("{} in {}: {}", object::NameOf(scope.kind), scope.scope, state.reason);
-      plan_.targets[index].incomplete.push_back(what);
-      diagnostics_->Add({.severity = diag::Severity::kWarning,
-                         .code = scope.complete ? diag::code::kShrunk : diag::code::kIncomplete,
-                         .summary = fmt::format("not all of {} could be read", what),
-                         .subject = target.name,
-                         .notes = {"what depends on it is held: no grant, no revocation"}});
+      WarnIncomplete(
+          target.name, scope.kind, scope.scope, state.reason,
+          scope.complete && scope.sentinel_seen ? diag::code::kShrunk : diag::code::kIncomplete,
+          &plan_.targets[index], diagnostics_);
     }
     scopes_[{index, scope.kind, scope.scope}] = std::move(state);
+  }
+  // A scope that we know of and that nothing was said about is no empty scope.
+  for (const ledger::Census& known : in_.last_census) {
+    if (known.target != target.name || scopes_.contains({index, known.kind, known.scope})) continue;
+    if (!HoldsOurs(known, *in_.recorded)) continue;
+    WarnIncomplete(target.name, known.kind, known.scope, "the target said nothing about it",
+                   diag::code::kIncomplete, &plan_.targets[index], diagnostics_);
   }
 }
 
@@ -389,6 +418,15 @@ void Planner::MatchRenames(uint32_t target) {
     change.old_key = live->second->key;
     change.before = Restrict(live->second->body, ~SecretMask(change.kind));
     change.id = ours->id;
+    for (Drift& drift : plan_.drift) {
+      if (drift.target != target || drift.kind != change.kind || drift.key != change.key) continue;
+      drift.type = Drift::Type::kChanged;
+      drift.effect = Drift::Effect::kEqual;
+      drift.what = "renamed to " + std::string(live->second->key);
+      drift.changed_by = live->second->changed_by;
+      drift.changed_at = live->second->changed_at;
+      drift.how_known = live->second->how_known;
+    }
     change.changed_by = live->second->changed_by;
     change.changed_at = live->second->changed_at;
     change.how_known = live->second->how_known;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/plan/looks.h"
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
 
@@ -155,9 +156,11 @@ void Planner::AddStep(uint32_t change, Phase phase, std::string before, std::str
 }
 
 void Planner::MakeSteps() {
+  CancelRenames(&plan_);
   for (uint32_t i = 0; i < plan_.changes.size(); ++i) {
     if (plan_.changes[i].held.empty()) StepsOf(i);
   }
+  AddLooks(&plan_);
   EndSessions();
 }
 

@@ -1,0 +1,109 @@
+#include "core/plan/looks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+namespace postern::plan {
+namespace {
+
+using access::AccessChange;
+using object::Kind;
+
+std::string ByWhom(const std::string& who, base::Instant when) {
+  if (who.empty() && when == 0) return "";
+  std::string text = who.empty() ? std::string("who: not recorded") : "by " + who;
+  if (when != 0) text += " " + base::FormatHuman(when);
+  return text;
+}
+
+std::string Joined(std::string first, const std::string& second) {
+  if (second.empty()) return first;
+  return first + ", " + second;
+}
+
+// Whether the lines of the delta already name the account or entry that `change` is about.
+bool Told(const Plan& plan, const Change& change) {
+  const auto parts = object::SplitKey(change.key);
+  const bool server = change.kind == Kind::kAccount || change.kind == Kind::kSshKey;
+  const std::string target = plan.targets[change.target].name;
+  return std::any_of(plan.delta.lost.begin(), plan.delta.lost.end(), [&](const AccessChange& line) {
+    if (line.place.target != target) return false;
+    return server ? line.place.server == parts[0] && line.account == parts[1]
+                  : line.account == change.key;
+  });
+}
+
+Look LookAt(const Plan& plan, const Change& change) {
+  Look look{object::Describe(change.kind, change.key), "", change.place};
+  const std::string who = ByWhom(change.changed_by, change.changed_at);
+  const bool locks = change.action == Action::kDisable;
+  if (change.action == Action::kReplace) {
+    look.what += ": another one stands under its name";
+    look.detail = Joined("re-created", who) + "; it is removed and ours created anew";
+  } else if (change.action == Action::kRename && change.reason == Reason::kDrift) {
+    look.what += ": renamed by other hands";
+    look.detail = Joined("now " + object::Describe(change.kind, change.old_key), who) +
+                  "; it gets its name back";
+  } else if (change.reason == Reason::kForeign) {
+    look.what += ": declared nowhere";
+    look.detail = Joined(locks ? "it is locked" : "it is removed", who);
+  } else if (change.action == Action::kDelete && change.reason == Reason::kRetention) {
+    look.what += ": locked long enough";
+    look.detail = "it is deleted, locked since " + base::FormatHuman(change.retired_at);
+  } else if (locks && !Told(plan, change)) {
+    look.what += change.reason == Reason::kDrift ? ": opened again by other hands"
+                                                 : ": no longer declared";
+    look.detail = "it is locked";
+  } else {
+    look.what.clear();
+  }
+  return look;
+}
+
+}  // namespace
+
+void CancelRenames(Plan* plan) {
+  for (const Change& change : plan->changes) {
+    if (change.action != Action::kRename || !change.held.empty()) continue;
+    const std::string& target = plan->targets[change.target].name;
+    auto& lost = plan->delta.lost;
+    auto& gained = plan->delta.gained;
+    for (auto line = lost.begin(); line != lost.end();) {
+      const bool here = line->place.target == target && line->account == change.old_key;
+      const auto same = std::find_if(gained.begin(), gained.end(), [&](const AccessChange& other) {
+        return here && other.place == line->place && other.account == change.key &&
+               other.path == line->path && other.rights == line->rights;
+      });
+      if (same == gained.end()) {
+        ++line;
+        continue;
+      }
+      gained.erase(same);
+      line = lost.erase(line);
+    }
+  }
+}
+
+void AddLooks(Plan* plan) {
+  std::set<std::tuple<uint32_t, Kind, std::string_view>> changed;
+  for (const Change& change : plan->changes) {
+    changed.insert({change.target, change.kind, change.key});
+    if (!change.held.empty()) continue;
+    if (Look look = LookAt(*plan, change); !look.what.empty()) {
+      plan->looks.push_back(std::move(look));
+    }
+  }
+  for (const Drift& drift : plan->drift) {
+    if (drift.type != Drift::Type::kForeign ||
+        changed.contains({drift.target, drift.kind, drift.key})) {
+      continue;
+    }
+    plan->looks.push_back({object::Describe(drift.kind, drift.key) + ": declared nowhere",
+                           Joined("it stays", ByWhom(drift.changed_by, drift.changed_at)), ""});
+  }
+}
+
+}  // namespace postern::plan

@@ -1,0 +1,15 @@
+// core/plan/looks.h: what a reader of the plan must see that the change of access doesn't tell.
+#pragma once
+#include "core/plan/plan.h"
+
+namespace postern::plan {
+
+// A renamed entry keeps its identity: what it "loses" under the old name and "gains" under the new
+// one is taken out of the delta.
+void CancelRenames(Plan* plan);
+
+// Adds looks for strangers (declared nowhere, whether or not they are removed), for what other hands
+// re-created or renamed, and for what is locked or deleted without a line in the delta.
+void AddLooks(Plan* plan);
+
+}  // namespace postern::plan
