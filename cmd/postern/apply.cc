@@ -85,9 +85,10 @@ class Applier {
     // Read again under the lock: another apply may have ended between.
     auto open = world_.ledger->OpenIntents();
     if (!open) return shell_.Fail(LedgerCode(open.error()), open.error());
-    if (open->empty()) return kOk;
+    // Also with nothing open: an apply that died after its last outcome never said how it ended.
     auto recovered = apply::Recover(*world_.ledger, world_.targets, *open);
     if (!recovered) return shell_.Fail(LedgerCode(recovered.error()), recovered.error());
+    if (open->empty()) return kOk;
     shell_.Note(fmt::format("An interrupted apply left {} open; {} settled by reading.\n",
                             view::Count(open->size(), "step"),
                             *recovered == open->size() ? "all" : view::Thousands(*recovered)));
@@ -137,6 +138,8 @@ class Applier {
     const plan::Plan& plan = world_.plan;
     if (!plan.refusals.empty()) {
       if (shell_.json()) view::WriteReportJson(plan, {}, kRefused, shell_.out());
+      // A plan made just now was shown; a saved one says here why it is refused.
+      if (!arguments_.file.empty() && arguments_.yes) ShowPlan();
       return FirstOf({kRefused, world_.observed_all() ? kOk : kIncomplete});
     }
     if (!plan.as_of_given) return kOk;
@@ -203,8 +206,8 @@ class Applier {
   }
 
   int Tell(const apply::Report& report) {
-    const int code =
-        FirstOf({report.complete() ? kOk : kPartly, world_.observed_all() ? kOk : kIncomplete});
+    const bool whole = report.complete() && world_.plan.held() == 0;
+    const int code = FirstOf({whole ? kOk : kPartly, world_.observed_all() ? kOk : kIncomplete});
     if (shell_.json()) {
       view::WriteReportJson(world_.plan, report, code, shell_.out());
     } else {

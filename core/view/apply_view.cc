@@ -66,9 +66,10 @@ Section TroubleSection(const Plan& plan, const Report& report, bool detail, cons
   return section;
 }
 
-std::string Verdict(const Report& report) {
+std::string Verdict(const Plan& plan, const Report& report) {
   const size_t total = report.steps.size();
   if (report.complete()) {
+    if (total == 0 && plan.held() == plan.changes.size()) return "Nothing was applied.";
     return total == 0 ? "Applied: only the ledger had something to note."
                       : fmt::format("Applied {}, each read back and as planned.",
                                     total == 1 ? "the one step" : "all " + Count(total, "step"));
@@ -174,7 +175,7 @@ std::string ApplyProgress::Finish() {
 std::string RenderReport(const Plan& plan, const Report& report, const std::string& again,
                          int exit_code, bool detail, const Style& style) {
   std::string out;
-  for (const std::string& line : Wrap(Verdict(report), style.width)) out += line + "\n";
+  for (const std::string& line : Wrap(Verdict(plan, report), style.width)) out += line + "\n";
   Section held;
   held.more = "held: postern ledger show";
   for (const std::string& because : report.held_because) {
@@ -193,6 +194,13 @@ std::string RenderReport(const Plan& plan, const Report& report, const std::stri
     const std::string rest = fmt::format(
         "People have less than planned, never more. Nothing needs cleaning up: `{}` goes on.",
         again);
+    for (const std::string& line : Wrap(rest, style.width)) out += line + "\n";
+  }
+  if (plan.held() > 0) {
+    const std::string rest =
+        fmt::format("{} still held: what {} on couldn't be read (postern plan says what).",
+                    Count(plan.held(), "change") + (plan.held() == 1 ? " is" : " are"),
+                    plan.held() == 1 ? "it depends" : "they depend");
     for (const std::string& line : Wrap(rest, style.width)) out += line + "\n";
   }
   if (report.generation != 0)

@@ -41,8 +41,16 @@ int Rank(const Drift& drift) {
   return drift.effect == Drift::Effect::kUnknown ? 3 : 4;
 }
 
+// A key, a member or a grant that nobody declared is access added to something of ours.
+bool IsStranger(const Drift& drift) {
+  return drift.type == Drift::Type::kForeign &&
+         (drift.effect != Drift::Effect::kMore || drift.kind == object::Kind::kAccount ||
+          drift.kind == object::Kind::kUser);
+}
+
 std::string_view Label(const Drift& drift) {
-  if (drift.type == Drift::Type::kForeign) return "foreign";
+  if (IsStranger(drift)) return "foreign";
+  if (drift.type == Drift::Type::kReplaced) return "replaced";
   switch (drift.effect) {
     case Drift::Effect::kMore:
       return "more access";

@@ -316,7 +316,9 @@ std::vector<std::string> FooterLines(const Plan& plan, const PlanOptions& option
                                      const Style& style) {
   std::vector<std::string> lines;
   if (plan.empty()) {
-    lines.push_back(plan.observed_all()
+    lines.push_back(plan.observed_all() && !plan.looks.empty()
+                        ? "Nothing to do: all that is declared is live."
+                    : plan.observed_all()
                         ? "Nothing to do: what is live is what is declared."
                         : "Nothing to do on what was observed; the rest could not be judged.");
     return lines;

@@ -1,5 +1,7 @@
 #include "core/view/plan_text.h"
 
+#include <algorithm>
+
 #include "core/view/access_lines.h"
 #include "core/view/plan_parts.h"
 #include "core/view/words.h"
@@ -12,7 +14,11 @@ using plan::Plan;
 Section NoAccessChanges(const Plan& plan, const Section& lost, const Section& gained) {
   Section section;
   if (plan.empty() || !lost.blocks.empty() || !gained.blocks.empty()) return section;
-  section.heading = "Nobody loses or gains access.";
+  const bool ways = std::any_of(plan.steps.begin(), plan.steps.end(), [](const plan::Step& step) {
+    return step.operation.kind != object::Kind::kSession && (step.removes || step.adds);
+  });
+  section.heading = ways ? "Nobody's rights change; ways into accounts do."
+                         : "Nobody loses or gains access.";
   return section;
 }
 
