@@ -109,6 +109,7 @@ void Planner::ExplainDelta() {
     if (at == lines.end() && change.through.starts_with("group:")) {
       at = lines.find({change.through, change.path});
     }
+    if (at == lines.end()) at = lines.find({"account:" + change.account, change.path});
     if (at != lines.end()) {
       (*into)[key] = in_.desired->provenance[at->second->source];
       return;
