@@ -56,6 +56,9 @@ Result<void> ConfirmAbsences(object::Target& client, const std::vector<object::O
     const auto batch = std::span(missing).subspan(at, std::min(kReadBatch, missing.size() - at));
     auto answers = client.Read(batch);
     if (!answers) return tl::unexpected(answers.error());
+    if (answers->size() != batch.size()) {
+      return Fail(ErrorCode::kInternal, "the provider breaks the protocol: a read lacks answers");
+    }
     for (const object::ReadAnswer& answer : *answers) {
       if (answer.answer == object::Answer::kAbsent) continue;
       object::ScopeStatus* scope = ScopeHolding(*target, answer.object.kind, answer.object.key);
