@@ -86,6 +86,10 @@ Result<std::string> FromProgram(const std::string& path, const std::string& star
 }
 
 Result<std::string> ReadFrom(std::string from, const std::string& star) {
+  // The name comes from the reviewed tree, which may not choose files or programs.
+  if (star.find('/') != std::string::npos || star == "." || star == "..") {
+    return Fail(ErrorCode::kDenied, "the name leads elsewhere: it may not hold a slash");
+  }
   if (const size_t at = from.find('*'); at != std::string::npos) from.replace(at, 1, star);
   if (from.starts_with("env:")) {
     const char* value = std::getenv(from.c_str() + 4);  // NOLINT(concurrency-mt-unsafe)
