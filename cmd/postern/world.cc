@@ -52,6 +52,19 @@ void AddMessages(const std::vector<config::Declared<M>>& all, base::Hasher* hash
 
 }  // namespace
 
+World::~World() {
+  struct Kept {
+    config::Loaded loaded;
+    std::map<std::string, std::vector<ledger::Recorded>> recorded;
+    observe::Observed observed;
+    compile::Desired desired;
+    plan::Plan plan;
+  };
+  static std::vector<Kept*>& kept = *new std::vector<Kept*>;
+  kept.push_back(new Kept{std::move(loaded), std::move(recorded), std::move(observed),
+                          std::move(desired), std::move(plan)});
+}
+
 bool World::Load() {
   loaded = config::Load({shell_.globals.operator_file, shell_.globals.tree});
   diagnostics.Append(std::move(loaded.diagnostics));

@@ -21,7 +21,9 @@ const std::set<std::string>& SetIn(const Map& map, std::string_view name) {
 template <class Map>
 void SetMember(Map& map, std::string_view set, std::string_view element, bool present) {
   if (present) {
-    map[std::string(set)].insert(std::string(element));
+    // Objects mostly come sorted by key: the end is a good guess.
+    auto& elements = map.try_emplace(map.end(), std::string(set))->second;
+    elements.insert(elements.end(), std::string(element));
     return;
   }
   const auto at = map.find(set);
@@ -84,7 +86,7 @@ bool UserEnabled(std::string_view user) {
 void ServerWorld::Put(Kind kind, std::string_view key, std::string_view body, bool present) {
   const auto parts = object::SplitKey(key);
   if (kind == Kind::kAccount) {
-    AccountState& state = accounts_[std::string(parts[1])];
+    AccountState& state = accounts_.try_emplace(accounts_.end(), std::string(parts[1]))->second;
     const uint32_t keys = state.keys;
     state = {};
     state.keys = keys;

@@ -28,6 +28,12 @@ constexpr const char* kBirds[64] = {
     "pipit",  "plover", "puffin",  "quail",   "rail",    "raven",   "robin",  "rook",
     "ruff",   "shrike", "siskin",  "skua",    "snipe",   "swan",    "teal",   "wren"};
 
+// Looked up once: OpenSSL searches its providers again for each use of EVP_sha256().
+const EVP_MD* Sha256Method() {
+  static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return method;
+}
+
 }  // namespace
 
 struct Hasher::State {
@@ -36,7 +42,7 @@ struct Hasher::State {
 };
 
 Hasher::Hasher() : state_(std::make_unique<State>()) {
-  POSTERN_CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1, "SHA-256");
+  POSTERN_CHECK(EVP_DigestInit_ex(state_->context, Sha256Method(), nullptr) == 1, "SHA-256");
 }
 Hasher::~Hasher() = default;
 

@@ -18,6 +18,7 @@ std::string_view AfterColon(std::string_view address) {
 
 template <class Index, class List>
 void IndexByName(Index* index, const List& list) {
+  index->reserve(list.size());
   for (const auto& declared : list) (*index)[declared.message.name()] = &declared;
 }
 
@@ -51,7 +52,10 @@ void Compiler::IndexNames() {
   IndexByName(&partners_, declarations_.partners);
   IndexByName(&persons_, declarations_.persons);
   for (const auto& [server, id] : facts_.used_uids) taken_ids_[server].insert(id);
-  for (const auto& [account, id] : facts_.uids) taken_ids_[account.first].insert(id);
+  for (const auto& [account, id] : facts_.uids) {
+    std::set<uint32_t>& taken = taken_ids_[account.first];
+    taken.insert(taken.end(), id);  // mostly given in the order of names
+  }
   for (const auto& [group, id] : facts_.gids) taken_ids_[group.first].insert(id);
   for (const auto& account : declarations_.accounts) {
     if (account.message.has_uid())
@@ -66,7 +70,7 @@ void Compiler::IndexNames() {
 
 std::string Compiler::IdentityOf(std::string_view address) const {
   if (!address.starts_with("user:")) return std::string(address);
-  const auto user = users_.find(std::string(AfterColon(address)));
+  const auto user = users_.find(AfterColon(address));
   if (user != users_.end() && user->second->message.has_for_()) return user->second->message.for_();
   return std::string(address);
 }
@@ -74,7 +78,7 @@ std::string Compiler::IdentityOf(std::string_view address) const {
 Interval Compiler::ContractOf(std::string_view identity) const {
   Interval interval;
   if (!identity.starts_with("partner:")) return interval;
-  const auto partner = partners_.find(std::string(AfterColon(identity)));
+  const auto partner = partners_.find(AfterColon(identity));
   if (partner == partners_.end() || !partner->second->message.has_contract()) return interval;
   const decl::Contract& contract = partner->second->message.contract();
   if (contract.has_starts()) interval.from = contract.starts();
@@ -84,6 +88,8 @@ Interval Compiler::ContractOf(std::string_view identity) const {
 
 void Compiler::CompileAccounts() {
   accounts_.reserve(declarations_.accounts.size());
+  accounts_of_.reserve(declarations_.accounts.size());
+  account_named_.reserve(declarations_.accounts.size());
   for (const auto& account : declarations_.accounts) CompileAccount(account);
   for (const AccountInfo& info : accounts_) EmitAccount(info);
 }
@@ -102,7 +108,7 @@ void Compiler::CompileAccount(const config::Declared<decl::Account>& account) {
   if (message.has_expires()) info.interval.until = message.expires();
   info.interval = info.interval.Meet(ContractOf(info.identity));
   info.enabled = (!message.has_enabled() || message.enabled()) && info.interval.Holds(facts_.now);
-  desired_.identities[{message.server(), info.login}] = info.identity;
+  desired_.identities[message.server()][info.login] = info.identity;
   accounts_of_[info.identity].push_back(accounts_.size());
   account_named_[message.name()] = accounts_.size();
   accounts_.push_back(std::move(info));
@@ -158,10 +164,11 @@ void Compiler::EmitKeys(const AccountInfo& info, uint32_t source) {
   SetAuthority(target, Kind::kSshKey, message.server() + object::kKeySeparator + info.login,
                Authority::kExact);
   std::set<std::string> seen;
+  const bool several = message.keys().values_size() > 1;
   for (const std::string& line : message.keys().values()) {
     kinds::SshKey key;
     if (!SplitPublicKey(line, key.mutable_public_key(), key.mutable_fingerprint())) continue;
-    if (!seen.insert(key.fingerprint()).second) continue;
+    if (several && !seen.insert(key.fingerprint()).second) continue;
     key.set_server(message.server());
     key.set_login(info.login);
     Emit(target, key, {source});

@@ -25,10 +25,16 @@ const DesiredTarget* Desired::Find(std::string_view target) const {
   return nullptr;
 }
 
+const std::string* Desired::DeclaredIdentity(const access::Place& place,
+                                             std::string_view account) const {
+  const auto there = identities.find(place.server.empty() ? place.target : place.server);
+  if (there == identities.end()) return nullptr;
+  const auto at = there->second.find(std::string(account));
+  return at == there->second.end() ? nullptr : &at->second;
+}
+
 std::string Desired::IdentityOf(const access::Place& place, std::string_view account) const {
-  const std::string& where = place.server.empty() ? place.target : place.server;
-  const auto at = identities.find({where, std::string(account)});
-  if (at != identities.end()) return at->second;
+  if (const std::string* declared = DeclaredIdentity(place, account)) return *declared;
   if (place.server.empty()) return place.target + "/" + std::string(account);
   return "account:" + place.server + "/" + std::string(account);
 }
@@ -97,7 +103,8 @@ void Compiler::Emit(const std::string& target, const google::protobuf::Message& 
 
 void Compiler::SetAuthority(const std::string& target, object::Kind kind, std::string container,
                             Authority authority) {
-  TargetNamed(target).authority[{kind, std::move(container)}] = authority;
+  auto& all = TargetNamed(target).authority;
+  all.insert_or_assign(all.end(), {kind, std::move(container)}, authority);
 }
 
 DesiredTarget& Compiler::TargetNamed(const std::string& name) {

@@ -116,14 +116,17 @@ class Compiler {
   const Facts& facts_;
   Desired desired_;
 
-  std::unordered_map<std::string, const config::Declared<decl::Server>*> servers_;
-  std::unordered_map<std::string, const config::Declared<decl::Host>*> hosts_;
-  std::unordered_map<std::string, const config::Declared<decl::Directory>*> directories_;
-  std::unordered_map<std::string, const config::Declared<decl::Folder>*> folders_;
-  std::unordered_map<std::string, const config::Declared<decl::Group>*> groups_;
-  std::unordered_map<std::string, const config::Declared<decl::User>*> users_;
-  std::unordered_map<std::string, const config::Declared<decl::Partner>*> partners_;
-  std::unordered_map<std::string, const config::Declared<decl::Person>*> persons_;
+  // Names stand in the declarations.
+  template <class M>
+  using ByName = std::unordered_map<std::string_view, const config::Declared<M>*>;
+  ByName<decl::Server> servers_;
+  ByName<decl::Host> hosts_;
+  ByName<decl::Directory> directories_;
+  ByName<decl::Folder> folders_;
+  ByName<decl::Group> groups_;
+  ByName<decl::User> users_;
+  ByName<decl::Partner> partners_;
+  ByName<decl::Person> persons_;
   std::vector<AccountInfo> accounts_;
   std::unordered_map<std::string, std::vector<size_t>> accounts_of_;     // identity -> accounts_
   std::unordered_map<std::string, size_t> account_named_;                // declaration name

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/access/effective.h"
@@ -62,8 +63,8 @@ struct Desired {
   std::vector<DesiredTarget> targets;
   std::vector<Provenance> provenance;
   std::vector<GrantLine> grants;
-  // (server, login) -> identity; (directory target, DN) -> identity.
-  std::map<std::pair<std::string, std::string>, std::string> identities;
+  // By server: login -> identity; by directory target: DN -> identity.
+  std::unordered_map<std::string, std::unordered_map<std::string, std::string>> identities;
   // Numeric ids that this compilation allocated: (server, uid).
   std::vector<std::pair<std::string, uint32_t>> new_uids;
   // Objects that time took away: (target, kind, key); their removal was approved when it was
@@ -72,7 +73,9 @@ struct Desired {
   diag::Diagnostics diagnostics;
 
   const DesiredTarget* Find(std::string_view target) const;
-  // Identity behind an account or entry; falls back to the account's own address.
+  // Identity behind an account or entry; null: nobody declared it.
+  const std::string* DeclaredIdentity(const access::Place& place, std::string_view account) const;
+  // The same, falling back to the account's own address.
   std::string IdentityOf(const access::Place& place, std::string_view account) const;
 };
 

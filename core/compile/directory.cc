@@ -88,7 +88,7 @@ void Compiler::CompileUser(const config::Declared<decl::User>& user) {
   if (interval.until != base::kForever) desired_.provenance[source].closer = "server";
   Emit(target, object, {source});
   const std::string key = object::EncodeKey(object);
-  desired_.identities[{target, key}] = identity;
+  desired_.identities[target][key] = identity;
   dns_of_[identity + "|" + message.directory()].push_back(dn);
   if (!object.enabled() && facts_.now > interval.until) {
     desired_.expired.emplace_back(target, object::ObjectKey{object::Kind::kUser, key});

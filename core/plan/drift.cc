@@ -100,8 +100,7 @@ std::string PresenceText(Kind kind, std::string_view key, bool added) {
 
 std::string Planner::IdentityAt(const access::Place& place, std::string_view account) const {
   const std::string& where = place.server.empty() ? place.target : place.server;
-  const auto declared = in_.desired->identities.find({where, std::string(account)});
-  if (declared != in_.desired->identities.end()) return declared->second;
+  if (const auto* declared = in_.desired->DeclaredIdentity(place, account)) return *declared;
   const auto former = Former().find({where, std::string(account)});
   if (former != Former().end()) return former->second;
   return in_.desired->IdentityOf(place, account);

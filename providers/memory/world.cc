@@ -173,7 +173,7 @@ std::string_view World::Unescape(std::string_view text) {
 
 void World::Set(Kind kind, std::string_view key, const Record& record) {
   const auto [found, is_new] =
-      index_.try_emplace({kind, key}, static_cast<uint32_t>(records_.size()));
+      index_.try_emplace(KeyRef(kind, key), static_cast<uint32_t>(records_.size()));
   if (is_new) records_.emplace_back();
   Record& slot = records_[found->second];
   const std::string_view stable_key = found->first.key;
@@ -182,7 +182,7 @@ void World::Set(Kind kind, std::string_view key, const Record& record) {
 }
 
 const Record* World::Find(Kind kind, std::string_view key) const {
-  const auto found = index_.find({kind, key});
+  const auto found = index_.find(KeyRef(kind, key));
   if (found == index_.end() || !records_[found->second].alive) return nullptr;
   return &records_[found->second];
 }

@@ -68,15 +68,19 @@ class World {
   Result<void> Commit();
 
  private:
+  // Carries its hash: a long key is hashed once, not each time that the index grows or is walked.
   struct KeyRef {
+    KeyRef(object::Kind kind, std::string_view key)
+        : hash(std::hash<std::string_view>()(key) * 31 + static_cast<size_t>(kind)),
+          kind(kind),
+          key(key) {}
+    bool operator==(const KeyRef&) const = default;
+    size_t hash;  // first: compared first
     object::Kind kind;
     std::string_view key;
-    bool operator==(const KeyRef&) const = default;
   };
   struct KeyHash {
-    size_t operator()(const KeyRef& ref) const {
-      return std::hash<std::string_view>()(ref.key) * 31 + static_cast<size_t>(ref.kind);
-    }
+    size_t operator()(const KeyRef& ref) const { return ref.hash; }
   };
   explicit World(std::string path) : path_(std::move(path)) {}
   void Forget();

@@ -133,7 +133,7 @@ TEST(AccessQuery, NamesThePathThatGivesAccess) {
     world.Put("host:edge", object.kind, object.key, object.body, true);
   }
   compile::Desired desired;
-  desired.identities[{"edge-ftp", "bea"}] = "person:bea";
+  desired.identities["edge-ftp"]["bea"] = "person:bea";
   const diag::Sources sources;
   const AccessQuery query(world, desired, sources);
   const auto below = query.Who("host:edge", "/out/acme");
