@@ -18,12 +18,26 @@ std::vector<std::string> NormalElements(const FieldTable& table, std::string_vie
   return elements;
 }
 
+// "ftp (30000)" -> "ftp", "30000"; a name or a number alone is both.
+std::pair<std::string_view, std::string_view> SplitPrincipal(std::string_view text) {
+  const size_t open = text.find(" (");
+  if (open == std::string_view::npos || !text.ends_with(')')) return {text, text};
+  return {text.substr(0, open), text.substr(open + 2, text.size() - open - 3)};
+}
+
+bool SamePrincipal(std::string_view a, std::string_view b) {
+  const auto [a_name, a_number] = SplitPrincipal(a);
+  const auto [b_name, b_number] = SplitPrincipal(b);
+  return a_name == b_name || a_number == b_number || a_name == b_number || a_number == b_name;
+}
+
 bool SameValue(const FieldTable& table, const WireField& wanted, const WireField& live) {
   if (wanted.raw == live.raw) return true;
   if (wanted.delimited != live.delimited || !wanted.delimited) return false;
   if (table.collection) {
     return NormalElements(table, wanted.bytes) == NormalElements(table, live.bytes);
   }
+  if (table.comparator == Comparator::kPrincipal) return SamePrincipal(wanted.bytes, live.bytes);
   return table.comparator != Comparator::kExact &&
          Normalise(table.comparator, wanted.bytes) == Normalise(table.comparator, live.bytes);
 }

@@ -32,7 +32,7 @@ enum class Kind : uint16_t {
   kSession = 17,
 };
 
-enum class Comparator : uint8_t { kExact, kCaseIgnore, kDn, kPath, kInteger };
+enum class Comparator : uint8_t { kExact, kCaseIgnore, kDn, kPath, kInteger, kPrincipal };
 enum class Direction : uint8_t { kNone, kAnd, kIntersect, kEarlier, kLater, kIncomparable };
 enum class OnRemoval : uint8_t { kStaged, kRemove, kRelease };
 

@@ -182,6 +182,7 @@ std::string Normalise(Comparator comparator, std::string_view value) {
   switch (comparator) {
     case Comparator::kExact:
     case Comparator::kInteger:
+    case Comparator::kPrincipal:
       return std::string(value);
     case Comparator::kCaseIgnore:
       return CollapseSpaces(FoldCase(value));

@@ -208,6 +208,9 @@ void Planner::StepsOfCreate(uint32_t index) {
     const uint64_t mask = (uint64_t{1} << enabled) | KeyMask(change.kind);
     AddStep(index, Phase::kEnable, Restrict(closed, mask), Restrict(change.after, mask), false,
             true);
+  } else if (IsBaseline(change.kind, change.key)) {
+    // What isn't granted isn't allowed from here on: a revocation, before anything is granted.
+    AddStep(index, Phase::kRevoke, "", change.after, true, false);
   } else if (object::TableOf(change.kind).bears_access) {
     const bool opens = enabled == 0 || FlagIn(change.after, enabled, true);
     AddStep(index, enabled != 0 ? Phase::kStructure : Phase::kOpen, "", change.after, false, opens);

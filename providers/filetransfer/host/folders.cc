@@ -48,6 +48,12 @@ bool SameOwner(const std::string& wanted, const std::string& name, uint32_t id) 
   return wanted == name || wanted == std::to_string(id);
 }
 
+// "ftp (30000)", or the number alone where the host has no name for it.
+std::string Principal(const std::string& name, uint32_t id) {
+  const std::string number = std::to_string(id);
+  return name.empty() || name == number ? number : name + " (" + number + ")";
+}
+
 // Takes the spelling of `wanted` for owners that are the same, so that only differences are left.
 std::string Spelled(std::string_view wanted, const FileState& live, const object::Object& object) {
   auto want = object::DecodeAs<kinds::Folder>(wanted);
@@ -71,8 +77,8 @@ object::Object Folders::MakeObject(const std::string& path, const FileState& sta
   kinds::Folder folder;
   folder.set_host(host_);
   folder.set_path(path);
-  folder.set_owner(state.owner);
-  folder.set_group(state.group);
+  folder.set_owner(Principal(state.owner, state.uid));
+  folder.set_group(Principal(state.group, state.gid));
   folder.set_mode(state.mode);
   object::Object out = object::Encode(folder);
   out.id = std::to_string(state.inode);
@@ -96,6 +102,8 @@ Result<object::ScopeStatus> Folders::Enumerate(object::ObjectSink* sink,
     FileState state;
     state.owner = entry.owner;
     state.group = entry.group;
+    state.uid = entry.uid;
+    state.gid = entry.gid;
     state.mode = entry.mode;
     state.inode = entry.inode;
     object::Object object = MakeObject(entry.path, state);

@@ -144,7 +144,12 @@ Result<void> GrantWriter::Try(std::span<const Operation> operations,
 
 Result<std::string> GrantWriter::Render(const Snapshot& snapshot, const Rows& rows) const {
   std::vector<access::GrantRow> wanted;
-  for (const auto& [key, row] : rows) wanted.push_back(row);
+  for (const auto& [key, row] : rows) {
+    // Baselines aren't rows to fit: every managed root gets its deny-all whenever the file is
+    // written.
+    const bool baseline = row.subject.type == access::Subject::Type::kEveryone;
+    if (!baseline || !row.rights.empty()) wanted.push_back(row);
+  }
   const access::Fit fit = proftpd::Proftpd().FitRows(wanted, settings_.roots);
   if (!fit.refusals.empty()) {
     const access::Refusal& refusal = fit.refusals.front();

@@ -100,6 +100,16 @@ void AppendGrants(const Snapshot& snapshot, const ServerSettings& settings,
     object.set_rights(row.rights.bits());
     Append(object, snapshot.File(settings.include), "", out);
   }
+  // The deny-all of each root: a row for everyone without rights (schemas/kinds.proto).
+  for (const std::string& root : snapshot.grants.roots) {
+    kinds::Grant baseline;
+    baseline.set_server(settings.name);
+    baseline.set_path(root);
+    baseline.set_depth("subtree");
+    baseline.set_subject("everyone");
+    baseline.set_rights(0);
+    Append(baseline, snapshot.File(settings.include), "", out);
+  }
 }
 
 }  // namespace

@@ -188,7 +188,21 @@ Result<object::Probe> ProftpdServer::Probe() {
            .alternatives = {}});
     }
   }
-  probe.checks = ChecksOf(*snapshot, settings_, Understand(*snapshot, settings_, {}));
+  const auto config = Understand(*snapshot, settings_, {});
+  // Without DefaultRoot a login folder is where a session starts, not the end of what it sees.
+  const bool chroot =
+      !config || std::all_of(config->servers.begin(), config->servers.end(),
+                             [](const auto& server) { return !server.default_root.empty(); });
+  if (!chroot) {
+    probe.capabilities.push_back({.kind = "account",
+                                  .field = "chroot",
+                                  .server = settings_.name,
+                                  .support = "unsupported",
+                                  .widens_to = {},
+                                  .why = "no DefaultRoot: accounts see the whole file system",
+                                  .alternatives = {"DefaultRoot ~"}});
+  }
+  probe.checks = ChecksOf(*snapshot, settings_, config);
   probe.checks.push_back(
       MakeCheck("program", at == std::string::npos ? program + " isn't found" : "", version));
   probe.checks.push_back(

@@ -246,17 +246,16 @@ std::vector<Outcome> ProftpdServer::ApplySessions(std::span<const Operation> ope
   if (!sessions) return fail(sessions.error().message);
   std::vector<OpenSession> ending;
   for (size_t i = 0; i < operations.size(); ++i) {
-    const auto found = std::find_if(sessions->begin(), sessions->end(), [&](const auto& session) {
-      return SessionObject(settings_.name, session).key == operations[i].key;
-    });
     if (!operations[i].after.empty()) {
       out[i].status = Status::kDenied;
       out[i].message = "a session can only be ended";
-    } else if (found == sessions->end()) {
-      out[i].status = Status::kAlreadySo;
-    } else {
-      ending.push_back(*found);
+      continue;
     }
+    const size_t before = ending.size();
+    for (const OpenSession& session : *sessions) {
+      if (Names(operations[i], session)) ending.push_back(session);
+    }
+    if (ending.size() == before) out[i].status = Status::kAlreadySo;
   }
   if (ending.empty()) return out;
   auto ended = EndSessions(transport_, ending, snapshot->daemon.pid);
@@ -264,7 +263,7 @@ std::vector<Outcome> ProftpdServer::ApplySessions(std::span<const Operation> ope
   for (size_t i = 0; i < operations.size(); ++i) {
     if (out[i].status != Status::kApplied) continue;
     const bool open = !after || std::any_of(after->begin(), after->end(), [&](const auto& session) {
-      return SessionObject(settings_.name, session).key == operations[i].key;
+      return Names(operations[i], session);
     });
     if (!open) continue;
     out[i].status = after ? Status::kDenied : Status::kUnknown;
@@ -273,6 +272,13 @@ std::vector<Outcome> ProftpdServer::ApplySessions(std::span<const Operation> ope
                              : ended.error().message;
   }
   return out;
+}
+
+// An operation names one session, or with "*" every session of its login.
+bool ProftpdServer::Names(const Operation& operation, const OpenSession& session) const {
+  const auto parts = object::SplitKey(operation.key);
+  if (parts[2] == "*") return session.login == parts[1];
+  return SessionObject(settings_.name, session).key == operation.key;
 }
 
 void ProftpdServer::ReadBack(std::span<const Operation> operations,

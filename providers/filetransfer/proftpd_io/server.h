@@ -10,6 +10,7 @@
 
 #include "core/object/target.h"
 #include "providers/filetransfer/proftpd/config.h"
+#include "providers/filetransfer/proftpd_io/sessions.h"
 #include "providers/filetransfer/proftpd_io/snapshot.h"
 #include "providers/filetransfer/transport/files.h"
 
@@ -36,6 +37,7 @@ class ProftpdServer {
   std::vector<object::Outcome> ApplyFiles(std::span<const object::Operation> operations,
                                           const object::Secrets& secrets);
   std::vector<object::Outcome> ApplySessions(std::span<const object::Operation> operations);
+  bool Names(const object::Operation& operation, const OpenSession& session) const;
   void ReadBack(std::span<const object::Operation> operations,
                 std::vector<object::Outcome>& outcomes);
   Result<std::vector<object::Object>> NativeRules(const Snapshot& snapshot,
