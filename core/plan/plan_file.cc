@@ -1,4 +1,7 @@
 // The plan as a file: everything that apply and show need, under one digest.
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
 #include "core/plan/plan.h"
 #include "schemas/plan.pb.h"
 
@@ -221,6 +224,18 @@ bool Consistent(const planfile::PlanFile& file) {
   return file.intent().size() == sizeof(base::Digest);
 }
 
+// Maps in order of their keys: SerializeAsString writes them as its hash table has them.
+std::string Serialise(const planfile::PlanFile& file) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    file.SerializeToCodedStream(&coded);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::string Save(const Plan& plan) {
@@ -274,7 +289,7 @@ std::string Save(const Plan& plan) {
     out->set_count(census.count);
   }
   file.set_intent(plan.intent.data(), plan.intent.size());
-  const std::string body = file.SerializeAsString();
+  const std::string body = Serialise(file);
   const base::Digest digest = base::Sha256(body);
   return std::string(kMagic) +
          std::string(reinterpret_cast<const char*>(digest.data()), digest.size()) + body;
