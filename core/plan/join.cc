@@ -206,7 +206,10 @@ void Planner::DecideBoth(const Row& row) {
   const ledger::Recorded* recorded = row.recorded;
   const bool replaced = recorded != nullptr && !recorded->id.empty() && !row.observed->id.empty() &&
                         recorded->id != row.observed->id;
-  if (replaced) {
+  // A container (folder, ou, group entry) bears no access of its own and holds what isn't ours: it
+  // is taken over under its new id, never deleted.
+  const bool holds_data = object::TableOf(row.kind).on_removal == object::OnRemoval::kRelease;
+  if (replaced && !holds_data) {
     AddChange(row, Action::kReplace, Reason::kReplaced);
     return;
   }
@@ -219,7 +222,7 @@ void Planner::DecideBoth(const Row& row) {
   std::string secret;
   const bool secret_differs = SecretDiffers(row, &secret);
   if (!secret_differs && object::Satisfies(row.kind, row.desired->body, row.observed->body)) {
-    const bool same_record = recorded != nullptr && recorded->retired_at == 0 &&
+    const bool same_record = recorded != nullptr && recorded->retired_at == 0 && !replaced &&
                              (object::FieldsSet(recorded->body) | SecretMask(row.kind)) ==
                                  (wanted | SecretMask(row.kind)) &&
                              object::Satisfies(row.kind, row.desired->body, recorded->body);
@@ -227,7 +230,11 @@ void Planner::DecideBoth(const Row& row) {
     const uint64_t released =
         recorded == nullptr ? 0
                             : object::FieldsSet(recorded->body) & ~wanted & ~SecretMask(row.kind);
-    AddChange(row, Action::kAdopt, recorded == nullptr ? Reason::kDeclared : Reason::kChanged);
+    AddChange(row, Action::kAdopt,
+              recorded == nullptr ? Reason::kDeclared
+              : replaced          ? Reason::kReplaced
+                                  : Reason::kChanged)
+        .secret_desired = secret;
     if (released != 0) {
       plan_.looks.push_back({fmt::format("{}: a line is gone from its declaration",
                                          object::Describe(row.kind, row.key)),
@@ -286,6 +293,10 @@ void Planner::DecideRemoved(const Row& row) {
     if (ScopeFor(row).complete) AddChange(row, Action::kForget, Reason::kRemoved);
     return;
   }
+  if (IsContainerKind(row.kind) && OnlyObserved(row)) {
+    AddChange(row, Action::kRelease, Reason::kRemoved);
+    return;
+  }
   const bool replaced =
       !recorded.id.empty() && !row.observed->id.empty() && recorded.id != row.observed->id;
   if (replaced) {
@@ -337,12 +348,23 @@ void Planner::DecideUndeclared(const Row& row) {
 void Planner::DecideForeign(const Row& row) {
   const std::string policy = ForeignPolicy(row.target);
   if (policy == "ignore") return;
+  // The entry that a managed base names is the scope itself, not something in it.
+  if (row.kind == Kind::kOu && observed_[row.target]->Scope(row.kind, row.key) != nullptr) return;
   NoteForeign(row);
   if (policy != "remove") return;
   const bool staged = object::TableOf(row.kind).on_removal == object::OnRemoval::kStaged;
   if (object::TableOf(row.kind).on_removal == object::OnRemoval::kRelease) return;
   Change& change = AddChange(row, staged ? Action::kDisable : Action::kDelete, Reason::kForeign);
   if (staged) change.retired_at = in_.as_of;
+}
+
+// The declaration says that this container's elements are never written (authority "observe", or no
+// list of members at all), unlike a container that is gone from the declarations.
+bool Planner::OnlyObserved(const Row& row) const {
+  if (desired_[row.target] == nullptr) return false;
+  const auto& authority = desired_[row.target]->authority;
+  const auto at = authority.find({row.kind, ContainerOf(row.kind, row.key)});
+  return at != authority.end() && at->second == compile::Authority::kObserve;
 }
 
 compile::Authority Planner::AuthorityFor(const Row& row) const {
