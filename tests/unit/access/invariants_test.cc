@@ -1,0 +1,148 @@
+// The judge of orders: good ones pass, and each way of spoiling one is seen.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/access/invariants.h"
+#include "tests/unit/access/objects.h"
+
+namespace postern::access {
+namespace {
+
+using namespace testing_objects;  // NOLINT
+using testing::IsEmpty;
+
+constexpr char kHost[] = "host:edge";
+const Rights kList = Right::kList, kRead = Right::kRead;
+
+// A story: objects before, then steps that lead to the world after.
+class Story {
+ public:
+  Story& Live(const object::Object& object) {
+    before_.Put(kHost, object.kind, object.key, object.body, true);
+    return *this;
+  }
+  Story& Step(const object::Object& object, bool present = true, uint32_t component = 1) {
+    steps_.push_back({steps_.size() + 1, kHost, object.kind, object.key,
+                      present ? object.body : std::string(), component});
+    return *this;
+  }
+  // The world that all steps, in the order of the telling, lead to is what is promised.
+  Story& Promise() {
+    after_ = before_;
+    for (const OrderedStep& step : steps_) {
+      after_.Put(step.target, step.kind, step.key, step.after, !step.after.empty());
+    }
+    return *this;
+  }
+  Story& Swap(size_t a, size_t b) {
+    std::swap(steps_[a], steps_[b]);
+    return *this;
+  }
+  std::string Verdict() const {
+    std::string said;
+    for (const Violation& violation : CheckOrder(before_, after_, steps_)) {
+      said += violation.invariant;
+    }
+    return said;
+  }
+
+ private:
+  World before_, after_;
+  std::vector<OrderedStep> steps_;
+};
+
+// One folder passes from a to b.
+Story Handover() {
+  Story story;
+  story.Live(Account("a")).Live(Key("a")).Live(Account("b")).Live(Key("b"));
+  story.Live(Row("/d", "subtree", "account:a", kList));
+  story.Step(Row("/d", "subtree", "account:a", kList), false);
+  story.Step(Row("/d", "subtree", "account:b", kList));
+  return story.Promise();
+}
+
+TEST(CheckOrder, PassesDownBeforeUp) {
+  EXPECT_EQ(Handover().Verdict(), "");
+}
+
+TEST(CheckOrder, SeesAGrantBeforeTheRevocation) {
+  EXPECT_EQ(Handover().Swap(0, 1).Verdict(), "B");
+}
+
+TEST(CheckOrder, LetsOtherComponentsBe) {
+  Story story;
+  story.Live(Account("a")).Live(Key("a")).Live(Account("b")).Live(Key("b"));
+  story.Live(Row("/d", "subtree", "account:a", kList));
+  story.Step(Row("/e", "subtree", "account:b", kList), true, 0);
+  story.Step(Row("/d", "subtree", "account:a", kList), false, 0);
+  EXPECT_EQ(story.Promise().Verdict(), "");
+}
+
+// A wide row is narrowed while the account is locked, then it is enabled.
+Story NarrowThenEnable() {
+  Story story;
+  story.Live(Account("a", false)).Live(Key("a"));
+  story.Live(Row("/d", "subtree", "account:a", kList | kRead));
+  story.Step(Row("/d", "subtree", "account:a", kList), true, 0);
+  story.Step(Account("a", true), true, 0);
+  return story.Promise();
+}
+
+TEST(CheckOrder, SeesEnablingBeforeNarrowing) {
+  EXPECT_EQ(NarrowThenEnable().Verdict(), "");
+  EXPECT_EQ(NarrowThenEnable().Swap(0, 1).Verdict(), "A");
+}
+
+TEST(CheckOrder, SeesAMemberAddedBeforeTheGroupIsNarrowed) {
+  Story story;
+  story.Live(Account("a")).Live(Key("a"));
+  story.Live(Row("/d", "subtree", "group:ops", kList | kRead));
+  story.Step(Row("/d", "subtree", "group:ops", kList), true, 0);
+  story.Step(Member("ops", "a"), true, 0);
+  story.Promise();
+  EXPECT_EQ(story.Verdict(), "");
+  EXPECT_EQ(story.Swap(0, 1).Verdict(), "A");
+}
+
+TEST(CheckOrder, SeesANewKeyOnAnAccountThatIsStillWide) {
+  Story story;
+  story.Live(Account("a")).Live(Row("/d", "subtree", "account:a", kRead));
+  story.Step(Row("/d", "subtree", "account:a", kRead), false, 0);
+  story.Step(Key("a"), true, 0);
+  story.Promise();
+  EXPECT_EQ(story.Verdict(), "");
+  EXPECT_EQ(story.Swap(0, 1).Verdict(), "A");
+}
+
+TEST(CheckOrder, SeesADetourThroughMore) {
+  Story story;
+  story.Live(Account("a")).Live(Key("a")).Live(Row("/d", "subtree", "account:a", kList));
+  story.Step(Row("/d", "subtree", "account:a", Rights::All()), true, 0);
+  story.Step(Row("/d", "subtree", "account:a", kRead), true, 0);
+  EXPECT_EQ(story.Promise().Verdict(), "A");
+}
+
+TEST(CheckOrder, KnowsThatDepthThisEndsAtTheEntries) {
+  // The end gives /d and its entries; a subtree on the way gives what is deeper, too.
+  Story story;
+  story.Live(Account("a")).Live(Key("a"));
+  story.Step(Row("/d", "subtree", "account:a", kList), true, 0);
+  story.Step(Row("/d", "this", "account:a", kList), true, 0);
+  story.Step(Row("/d", "subtree", "account:a", kList), false, 0);
+  EXPECT_EQ(story.Promise().Verdict(), "AA");  // until it goes again
+  // What the end gives in /d/x isn't given by a row on /d.
+  Story inner;
+  inner.Live(Account("a")).Live(Key("a")).Live(Row("/d", "this", "account:a", kList));
+  inner.Step(Row("/d", "this", "account:a", kList), false, 0);
+  inner.Step(Row("/d/x", "this", "account:a", kList), true, 0);
+  EXPECT_EQ(inner.Promise().Verdict(), "");
+  Story outer;
+  outer.Live(Account("a")).Live(Key("a"));
+  outer.Step(Row("/d/x", "this", "account:a", kList), true, 0);
+  outer.Step(Row("/d", "this", "account:a", kList), true, 0);
+  outer.Step(Row("/d/x", "this", "account:a", kList), false, 0);
+  EXPECT_EQ(outer.Promise().Verdict(), "AA");  // /d/x's entries, on the way only
+}
+
+}  // namespace
+}  // namespace postern::access
