@@ -86,13 +86,14 @@ class Bench:
                    "--no-color", "--quiet", *arguments]
         return Run(command, base, self.log)
 
-    def generate(self, count):
+    def generate(self, count, *options):
         base = f"{self.folder}/{count}"
-        subprocess.run([sys.executable, HERE + "/generate.py", str(count), base], check=True)
+        subprocess.run([sys.executable, HERE + "/generate.py", str(count), base, *options],
+                       check=True)
         return base
 
-    def apply(self, base, tracer=()):
-        for path in (base + "/edge.world", base + "/operator/.postern"):
+    def apply(self, base, tracer=(), fresh=True):
+        for path in (base + "/edge.world", base + "/operator/.postern") if fresh else ():
             shutil.rmtree(path, ignore_errors=True)
             if os.path.exists(path):
                 os.remove(path)
@@ -113,8 +114,9 @@ class Bench:
         return run
 
     def plan_noop(self, count):
-        base = self.generate(count)
-        self.apply(base)
+        # The world is there already; the apply takes all of it into the ledger, object by object.
+        base = self.generate(count, "--live")
+        self.apply(base, fresh=False)
         peer_command = [self.programs + "/bench_toml_peer", base + "/operator", base + "/access"]
         runs, peers = [], []
         for _ in range(repeats("plan-noop", count)):
