@@ -247,12 +247,12 @@ void Planner::StepsOfUpdate(uint32_t index) {
     now = object::Overlay(change.kind, now, next);
   };
   advance(Phase::kRevoke, meet, true, false);
-  const bool whole =
-      object::TableOf(change.kind).bears_access && object::SplitKey(change.key).size() >= 4 &&
-      object::DecodeAs<kinds::Grant>(meet).rights() == 0 && change.kind == Kind::kGrant;
+  const bool whole = change.kind == Kind::kGrant &&
+                     object::DecodeAs<kinds::Grant>(meet).rights() == 0 &&
+                     object::DecodeAs<kinds::Grant>(change.after).rights() != 0;
   if (whole) {
-    // A row without rights isn't a row: it goes in the revoke phase and comes back in the open
-    // phase.
+    // Of a row with other rights nothing stays in between: it goes in the revoke phase and comes
+    // back in the open phase. (A row that is wanted without rights is a deny-all and stays.)
     if (!plan_.steps.empty() && plan_.steps.back().change == index) {
       plan_.steps.back().operation.after.clear();
       now.clear();
