@@ -1,0 +1,392 @@
+// Steps carried out on a target in this process, with a real ledger in a scratch folder.
+#include "core/apply/apply.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/unit/plan/bench.h"
+
+namespace postern::apply {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace testing_objects;  // NOLINT
+using access::Right;
+using object::Kind;
+using object::Status;
+using plan::Bench;
+using plan::kCorp;
+using plan::kHost;
+using plan::kNow;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const access::Rights kList = Right::kList;
+
+// What a target does instead of what it is asked, the next `times` times, for one key.
+struct Fault {
+  Status status = Status::kApplied;
+  bool writes = true;        // whether the object is changed
+  bool claims_after = true;  // whether the answer shows it as wanted
+  int times = 1000;
+};
+
+struct FakeWorld {
+  std::map<std::pair<Kind, std::string>, object::Object> objects;
+  std::map<std::string, Fault> faults;          // by key
+  bool unreadable = false;                      // point reads say nothing
+  std::vector<std::vector<std::string>> calls;  // containers of each call
+  std::vector<std::string> done;                // keys in the order of writing
+  int ids = 0;
+};
+
+class FakeTarget final : public object::Target {
+ public:
+  explicit FakeTarget(FakeWorld* world) : world_(world) {}
+  Result<object::Probe> ProbeTarget() override { return object::Probe{}; }
+  Result<std::vector<object::ScopeStatus>> Enumerate(std::span<const Kind>,
+                                                     object::ObjectSink&) override {
+    return std::vector<object::ScopeStatus>{};
+  }
+  Result<std::vector<object::ReadAnswer>> Read(std::span<const object::ObjectKey> keys) override {
+    std::vector<object::ReadAnswer> answers;
+    for (const auto& key : keys) answers.push_back(Look(key.kind, key.key));
+    if (world_->unreadable) {
+      for (auto& answer : answers) answer.answer = object::Answer::kUnreadable;
+    }
+    return answers;
+  }
+  Result<void> Apply(std::span<const object::OperationGroup> groups, const object::Secrets&,
+                     object::OutcomeSink& sink) override {
+    world_->calls.emplace_back();
+    for (const object::OperationGroup& group : groups) {
+      world_->calls.back().push_back(group.container);
+      for (const object::Operation& operation : group.operations) sink.Add(Carry(operation));
+    }
+    return {};
+  }
+
+ private:
+  object::ReadAnswer Look(Kind kind, const std::string& key) const {
+    object::ReadAnswer answer;
+    const auto at = world_->objects.find({kind, key});
+    answer.answer = at == world_->objects.end() ? object::Answer::kAbsent : object::Answer::kValue;
+    if (at != world_->objects.end()) answer.object = at->second;
+    answer.object.kind = kind;
+    answer.object.key = key;
+    return answer;
+  }
+  void Write(const object::Operation& operation) {
+    const std::pair key(operation.kind, operation.key);
+    world_->done.push_back(operation.key);
+    if (operation.after.empty()) {
+      world_->objects.erase(key);
+      return;
+    }
+    object::Object object = world_->objects[key];
+    if (object.id.empty()) object.id = "id" + std::to_string(++world_->ids);
+    object.kind = operation.kind;
+    object.key = operation.new_key.empty() ? operation.key : operation.new_key;
+    object.body = object::Overlay(operation.kind, object.body, operation.after);
+    world_->objects.erase(key);
+    world_->objects[{object.kind, object.key}] = object;
+  }
+  object::Outcome Carry(const object::Operation& operation) {
+    object::Outcome outcome;
+    outcome.id = operation.id;
+    outcome.status = Status::kApplied;
+    const auto fault = world_->faults.find(operation.key);
+    const bool faulty = fault != world_->faults.end() && fault->second.times-- > 0;
+    const auto live = world_->objects.find({operation.kind, operation.key});
+    const bool expected =
+        operation.before.empty()
+            ? live == world_->objects.end()
+            : live != world_->objects.end() &&
+                  object::Satisfies(operation.kind, operation.before, live->second.body);
+    if (faulty) {
+      outcome.status = fault->second.status;
+      if (fault->second.writes) Write(operation);
+    } else if (operation.kind == Kind::kSession) {
+      outcome.status = Status::kAlreadySo;
+    } else if (!expected) {
+      outcome.status = Status::kPreconditionFailed;
+    } else {
+      Write(operation);
+    }
+    outcome.live =
+        Look(operation.kind, operation.new_key.empty() ? operation.key : operation.new_key);
+    return outcome;
+  }
+
+  FakeWorld* world_;
+};
+
+class ApplyTest : public testing::Test {
+ protected:
+  ApplyTest() {
+    std::string name = (fs::temp_directory_path() / "postern-apply-XXXXXX").string();
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    auto opened = ledger::Ledger::Open(folder_ / "ledger.db", ledger::Ledger::Mode::kReadWrite);
+    EXPECT_TRUE(opened);
+    ledger_ = *std::move(opened);
+    for (const char* name : {kCorp, kHost}) {
+      targets_.emplace_back();
+      targets_.back().name = name;
+      targets_.back().target = std::make_unique<FakeTarget>(&worlds_[name]);
+    }
+  }
+  ~ApplyTest() override {
+    ledger_.reset();
+    fs::remove_all(folder_);
+  }
+
+  FakeWorld& world(const char* name = kHost) { return worlds_[name]; }
+  void Live(object::Object object, const char* target = kHost) {
+    if (object.id.empty()) object.id = "live-" + object.key;
+    worlds_[target].objects[{object.kind, object.key}] = object;
+  }
+  plan::Plan MakePlan() {
+    for (const char* name : {kCorp, kHost}) {
+      bench_.live[name].clear();
+      for (const auto& [key, object] : worlds_[name].objects) bench_.live[name].push_back(object);
+      bench_.recorded[name] = *ledger_->RecordedOf(name);
+    }
+    return bench_.Make();
+  }
+  Report Carry(const plan::Plan& plan, Options options = {}) {
+    const observe::SecretStore secrets(&bench_.declarations);
+    auto report = Apply(plan, *ledger_, targets_, secrets, options, {});
+    EXPECT_TRUE(report) << report.error().message;
+    return report ? *report : Report{};
+  }
+  // First what is live is made ours, so that the tests speak of what they are about.
+  void Adopt() { EXPECT_TRUE(Carry(MakePlan()).complete()); }
+  ledger::Recorded Recorded(const char* target, Kind kind, const std::string& key) {
+    const auto rows = ledger_->RecordedOf(target);
+    for (const auto& row : *rows) {
+      if (row.kind == kind && row.key == key) return row;
+    }
+    return {};
+  }
+
+  fs::path folder_;
+  std::map<std::string, FakeWorld> worlds_;
+  std::unique_ptr<ledger::Ledger> ledger_;
+  std::vector<observe::OpenTarget> targets_;
+  Bench bench_;
+};
+
+TEST_F(ApplyTest, LeavesNothingForASecondPlan) {
+  const auto row = Row("/d", "subtree", "account:a", kList);
+  bench_.Want(Account("a")).Want(Key("a")).Want(row).Want(Folder("/d"));
+  const Report report = Carry(MakePlan());
+  EXPECT_TRUE(report.complete());
+  EXPECT_EQ(report.generation, 1u);
+  EXPECT_TRUE(MakePlan().empty()) << plan::Said(MakePlan());
+  EXPECT_EQ(Recorded(kHost, Kind::kAccount, Account("a").key).id,
+            world().objects.at({Kind::kAccount, Account("a").key}).id);
+  EXPECT_TRUE(ledger_->Verify());
+}
+
+TEST_F(ApplyTest, AFailedRevocationHoldsItsComponentAndNothingElse) {
+  const auto old = Row("/d", "subtree", "account:a", kList);
+  for (const char* login : {"a", "b", "c"}) {
+    Live(Account(login));
+    Live(Key(login));
+    bench_.Want(Account(login)).Want(Key(login));
+  }
+  Live(old);
+  bench_.Want(old);
+  Adopt();
+  bench_.wanted[kHost].pop_back();
+  const auto next = Row("/d", "subtree", "account:b", kList);
+  const auto other = Row("/e", "subtree", "account:c", kList);
+  bench_.Want(next).Want(other);
+  world().faults[old.key] = {Status::kDenied, false};
+  const Report report = Carry(MakePlan());
+  EXPECT_FALSE(report.complete());
+  EXPECT_EQ(report.failed, 1u);
+  EXPECT_EQ(report.held, 1u);
+  ASSERT_THAT(report.held_because, SizeIs(1));
+  EXPECT_THAT(report.held_because[0], HasSubstr("account:a on /d"));
+  EXPECT_FALSE(world().objects.contains({Kind::kGrant, next.key}));
+  EXPECT_TRUE(world().objects.contains({Kind::kGrant, other.key}));
+  world().faults.clear();
+  EXPECT_TRUE(Carry(MakePlan()).complete());
+  EXPECT_TRUE(world().objects.contains({Kind::kGrant, next.key}));
+  EXPECT_TRUE(MakePlan().empty());
+}
+
+TEST_F(ApplyTest, TriesAgainWhatIsTransient) {
+  bench_.Want(Folder("/d"));
+  world().faults[Folder("/d").key] = {Status::kTransient, false, true, 1};
+  EXPECT_TRUE(Carry(MakePlan()).complete());
+  bench_.Want(Folder("/e"));
+  world().faults[Folder("/e").key] = {Status::kTransient, false};
+  Options once;
+  once.retries = 0;
+  const Report report = Carry(MakePlan(), once);
+  EXPECT_EQ(report.failed, 1u);
+  EXPECT_EQ(report.generation, 0u);
+}
+
+TEST_F(ApplyTest, AReadDecidesALostAnswer) {
+  bench_.Want(Folder("/d")).Want(Folder("/e"));
+  world().faults[Folder("/d").key] = {Status::kUnknown, true};
+  world().faults[Folder("/e").key] = {Status::kUnknown, false};
+  Options once;
+  once.retries = 0;
+  const Report report = Carry(MakePlan(), once);
+  EXPECT_EQ(report.done, 1u);
+  EXPECT_EQ(report.failed, 1u);
+  EXPECT_EQ(Recorded(kHost, Kind::kFolder, Folder("/d").key).key, Folder("/d").key);
+  EXPECT_THAT(*ledger_->OpenIntents(), IsEmpty());
+}
+
+TEST_F(ApplyTest, WhatNobodyCanReadStaysOpenUntilItIsRecovered) {
+  bench_.Want(Folder("/d")).Want(Folder("/e"));
+  world().faults[Folder("/d").key] = {Status::kUnknown, true};
+  world().faults[Folder("/e").key] = {Status::kUnknown, false};
+  world().unreadable = true;
+  EXPECT_EQ(Carry(MakePlan()).unknown, 2u);
+  const auto open = *ledger_->OpenIntents();
+  ASSERT_THAT(open, SizeIs(2));
+  EXPECT_EQ(*Recover(*ledger_, targets_, open), 0u);  // still unreadable: nothing is concluded
+  world().unreadable = false;
+  EXPECT_EQ(*Recover(*ledger_, targets_, open), 2u);
+  EXPECT_THAT(*ledger_->OpenIntents(), IsEmpty());
+  world().faults.clear();
+  const plan::Plan plan = MakePlan();
+  EXPECT_EQ(plan::Said(plan), "create folder declared");
+  EXPECT_TRUE(Carry(plan).complete());
+  EXPECT_TRUE(MakePlan().empty());
+}
+
+TEST_F(ApplyTest, CatchesAProviderThatLies) {
+  bench_.Want(Folder("/d"));
+  world().faults[Folder("/d").key] = {Status::kApplied, false};
+  const Report report = Carry(MakePlan());
+  EXPECT_EQ(report.failed, 1u);
+  EXPECT_THAT(report.steps[0].message, HasSubstr("read-back"));
+  EXPECT_EQ(Recorded(kHost, Kind::kFolder, Folder("/d").key).key, "");
+}
+
+TEST_F(ApplyTest, StopsWhenItIsTold) {
+  bench_.Want(Folder("/d"));
+  const std::atomic<bool> stop{true};
+  Options options;
+  options.stop = &stop;
+  const Report report = Carry(MakePlan(), options);
+  EXPECT_TRUE(report.cancelled);
+  EXPECT_EQ(report.held, 1u);
+  EXPECT_TRUE(world().objects.empty());
+  EXPECT_EQ((*ledger_->Applies(1))[0].result, "stopped");
+}
+
+TEST_F(ApplyTest, RenamesInOnePlan) {
+  Live(User("uid=a,dc=x"), kCorp);
+  bench_.Want(User("uid=a,dc=x"), kCorp);
+  Adopt();
+  bench_.wanted[kCorp].clear();
+  bench_.Want(User("uid=b,dc=x"), kCorp);
+  const plan::Plan plan = MakePlan();
+  ASSERT_EQ(plan.changes[0].action, plan::Action::kRename) << plan::Said(plan);
+  EXPECT_TRUE(Carry(plan).complete());
+  EXPECT_EQ(Recorded(kCorp, Kind::kUser, "uid=a,dc=x").key, "");
+  EXPECT_EQ(Recorded(kCorp, Kind::kUser, "uid=b,dc=x").id, "live-uid=a,dc=x");
+  EXPECT_TRUE(MakePlan().empty()) << plan::Said(MakePlan());
+}
+
+TEST_F(ApplyTest, ALostRenameIsReadUnderBothKeys) {
+  Live(User("uid=a,dc=x"), kCorp);
+  bench_.Want(User("uid=a,dc=x"), kCorp);
+  Adopt();
+  bench_.wanted[kCorp].clear();
+  bench_.Want(User("uid=b,dc=x"), kCorp);
+  world(kCorp).faults["uid=a,dc=x"] = {Status::kUnknown, false};
+  world(kCorp).unreadable = true;
+  EXPECT_EQ(Carry(MakePlan()).unknown, 1u);
+  world(kCorp).unreadable = false;
+  world(kCorp).faults.clear();
+  EXPECT_EQ(*Recover(*ledger_, targets_, *ledger_->OpenIntents()), 2u);
+  // Not renamed, so still ours under the old name.
+  EXPECT_EQ(Recorded(kCorp, Kind::kUser, "uid=a,dc=x").id, "live-uid=a,dc=x");
+  EXPECT_EQ(Recorded(kCorp, Kind::kUser, "uid=b,dc=x").key, "");
+  EXPECT_TRUE(Carry(MakePlan()).complete());
+  EXPECT_TRUE(MakePlan().empty());
+}
+
+TEST_F(ApplyTest, RetiresALockedAccountAndDeletesItLater) {
+  Live(Account("a", false));
+  bench_.Want(Account("a", false));
+  Adopt();
+  bench_.wanted[kHost].clear();
+  const plan::Plan plan = MakePlan();
+  EXPECT_EQ(plan::Said(plan), "disable account declaration removed");
+  EXPECT_TRUE(Carry(plan).complete());
+  EXPECT_EQ(Recorded(kHost, Kind::kAccount, Account("a").key).retired_at, kNow);
+  EXPECT_TRUE(MakePlan().empty()) << plan::Said(MakePlan());
+  bench_.now = kNow + 31 * 86400;
+  EXPECT_TRUE(Carry(MakePlan()).complete());
+  EXPECT_TRUE(world().objects.empty());
+  EXPECT_EQ(Recorded(kHost, Kind::kAccount, Account("a").key).key, "");
+}
+
+kinds::User Person(base::Instant expires, const std::string& password) {
+  kinds::User user;
+  user.set_dn("uid=a,dc=x");
+  user.set_enabled(true);
+  user.set_expires(expires);
+  user.set_password(password);
+  return user;
+}
+
+TEST_F(ApplyTest, APasswordThatWasNotReachedIsStillToBeWritten) {
+  bench_.declarations.secrets.resize(1);
+  bench_.declarations.secrets[0].message.set_name("p");
+  std::ofstream(folder_ / "p") << "value";
+  bench_.declarations.secrets[0].message.set_from("file:" + (folder_ / "p").string());
+  bench_.secrets["secret:p"] = "first";
+  bench_.Want(object::Encode(Person(kNow + 900, "secret:p")), kCorp);
+  EXPECT_TRUE(Carry(MakePlan()).complete());
+  EXPECT_TRUE(MakePlan().empty()) << plan::Said(MakePlan());
+  bench_.secrets["secret:p"] = "second";
+  bench_.wanted[kCorp].clear();
+  bench_.Want(object::Encode(Person(kNow + 300, "secret:p")), kCorp);
+  plan::Plan plan = MakePlan();
+  ASSERT_EQ(plan::Steps(plan), "revoke user; open user");
+  // The first step only, as if killed after it.
+  plan.steps.pop_back();
+  Carry(plan);
+  EXPECT_EQ(plan::Steps(MakePlan()), "open user");
+  EXPECT_TRUE(Carry(MakePlan()).complete());
+  EXPECT_TRUE(MakePlan().empty()) << plan::Said(MakePlan());
+}
+
+TEST_F(ApplyTest, WritesInFewCallsAndEachContainerOnce) {
+  bench_.Want(Account("a"));
+  for (int i = 0; i < 1000; ++i) {
+    const std::string deep = i % 3 == 0 ? "/d/x/" : i % 3 == 1 ? "/d/" : "/d/x/y/";
+    auto row = object::DecodeAs<kinds::Grant>(
+        Row(deep + std::to_string(i), "this", "account:a", kList).body);
+    row.set_server(i % 2 == 0 ? "ftp" : "sftp");
+    bench_.Want(object::Encode(row));
+  }
+  plan::Plan plan = MakePlan();
+  for (plan::Change& change : plan.changes) change.held.clear();
+  Carry(plan);
+  std::map<std::string, int> writes;
+  for (const auto& call : world().calls) {
+    for (const std::string& container : call) ++writes[container];
+  }
+  EXPECT_LE(world().calls.size(), 4u);  // two commits of the ledger each
+  EXPECT_EQ(writes["ftp:grant"], 1);
+}
+
+}  // namespace
+}  // namespace postern::apply

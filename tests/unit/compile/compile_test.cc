@@ -1,0 +1,323 @@
+// From declarations, as a person writes them, to desired objects.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "core/compile/desired.h"
+#include "core/diag/codes.h"
+#include "core/diag/render.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::compile {
+namespace {
+
+namespace fs = std::filesystem;
+using access::Right;
+using object::Kind;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Not;
+
+// A product that can't give rename without delete, nor chmod at all.
+class Plain final : public access::Product {
+ public:
+  std::string_view name() const override { return "proftpd"; }
+  std::vector<access::Capability> Capabilities() const override { return {}; }
+  access::Fit FitRows(std::span<const access::GrantRow> rows,
+                      std::span<const std::string>) const override {
+    access::Fit fit;
+    std::map<std::tuple<std::string, access::Depth, access::Subject>, access::Rights> merged;
+    for (const access::GrantRow& row : rows) {
+      if (row.rights.Has(Right::kChmod)) {
+        fit.refusals.push_back({row, "no chmod here", {}});
+        continue;
+      }
+      merged[{row.path, row.depth, row.subject}] |= row.rights;
+    }
+    for (auto& [key, rights] : merged) {
+      const auto& [path, depth, subject] = key;
+      if (rights.Has(Right::kRename) && !rights.Has(Right::kDelete)) {
+        fit.widenings.push_back({path, subject, Right::kDelete, "rename is delete"});
+        rights |= Right::kDelete;
+      }
+      fit.rows.push_back({path, depth, subject, rights});
+    }
+    return fit;
+  }
+};
+
+constexpr char kOperator[] = R"(
+administrators = ["person:jo"]
+[host.edge]
+address = "memory:world"
+manage = { roots = ["/srv"] }
+[server.ftp]
+host = "edge"
+product = "proftpd"
+uids = { from = 30000, to = 30009, gid = 30000 }
+[server.two]
+host = "edge"
+product = "proftpd"
+[directory.corp]
+url = "memory:world"
+users_ou = "ou=people,dc=x"
+groups_ou = "ou=groups,dc=x"
+manage = { bases = ["dc=x"] }
+)";
+
+constexpr char kPeople[] = R"(
+[person.jo]
+[person.al]
+[partner.acme]
+contract = { starts = 2026-01-01, ends = 2026-12-31 }
+[account.jo-in]
+for = "person:jo"
+server = "ftp"
+home = "/srv"
+[account.al-in]
+for = "person:al"
+server = "ftp"
+home = "/srv"
+[account.acme-in]
+for = "partner:acme"
+server = "ftp"
+home = "/srv/acme"
+[account.al-two]
+for = "person:al"
+server = "two"
+home = "/srv"
+[folder.d]
+host = "edge"
+path = "/srv/d"
+[folder.acme]
+host = "edge"
+path = "/srv/acme/in"
+[group.inner]
+members = ["person:al"]
+[group.ops]
+members = ["person:jo", "group:inner"]
+)";
+
+class CompileTest : public testing::Test {
+ protected:
+  CompileTest() {
+    std::string name = (fs::temp_directory_path() / "postern-compile-XXXXXX").string();
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    operator_ = kOperator;
+    facts_.now = *base::ParseInstant("2026-06-01T00:00:00Z");
+  }
+  ~CompileTest() override { fs::remove_all(folder_); }
+
+  Desired Read(const std::string& more) {
+    fs::create_directories(folder_ / "operator");
+    fs::create_directories(folder_ / "access");
+    std::ofstream(folder_ / "operator/postern.toml") << operator_;
+    std::ofstream(folder_ / "access/a.toml") << kPeople << more;
+    const config::Loaded loaded =
+        config::Load({.operator_file = folder_ / "operator/postern.toml"});
+    EXPECT_FALSE(loaded.diagnostics.has_errors())
+        << diag::Render(loaded.diagnostics, loaded.sources);
+    return Compile(loaded.declarations, loaded.sources, {{"proftpd", &product_}}, facts_);
+  }
+  static std::vector<std::string> Codes(const Desired& desired) {
+    std::vector<std::string> codes;
+    for (const auto& diagnostic : desired.diagnostics.all()) codes.push_back(diagnostic.code);
+    return codes;
+  }
+  // "ftp /srv/d subtree account:jo-in list"
+  static std::vector<std::string> Rows(const Desired& desired) {
+    std::vector<std::string> rows;
+    for (const DesiredObject& object : desired.Find("host:edge")->objects) {
+      if (object.kind != Kind::kGrant) continue;
+      const auto row = object::DecodeAs<kinds::Grant>(object.body);
+      if (row.subject() == "everyone") continue;  // the deny-all, see WritesDenyAll...
+      rows.push_back(row.server() + " " + row.path() + " " + row.depth() + " " + row.subject() +
+                     " " + access::Format(access::Rights(row.rights())));
+    }
+    return rows;
+  }
+  static kinds::Account AccountNamed(const Desired& desired, const char* login) {
+    const auto* object =
+        desired.Find("host:edge")
+            ->Find(Kind::kAccount, object::MakeKey(Kind::kAccount, {"ftp", login}));
+    return object == nullptr ? kinds::Account() : object::DecodeAs<kinds::Account>(object->body);
+  }
+  static std::string Grant(const std::string& who, const std::string& more = "",
+                           const std::string& rights = "\"list\"",
+                           const std::string& folder = "d") {
+    return "[[grant]]\nwho = [\"" + who + "\"]\nfolder = \"" + folder + "\"\nrights = [" + rights +
+           "]\n" + more + "\n";
+  }
+
+  Plain product_;
+  fs::path folder_;
+  std::string operator_;
+  Facts facts_;
+};
+
+TEST_F(CompileTest, OpensEveryAccountOfTheIdentityOnTheHost) {
+  EXPECT_THAT(Rows(Read(Grant("person:al"))),
+              ElementsAre("ftp /srv/d subtree account:al-in list",
+                          "two /srv/d subtree account:al-two list"));
+  EXPECT_THAT(Rows(Read(Grant("person:al", "via = [\"server:two\"]"))),
+              ElementsAre("two /srv/d subtree account:al-two list"));
+  EXPECT_THAT(Rows(Read(Grant("person:al", "via = [\"account:al-in\"]\ndepth = \"this\""))),
+              ElementsAre("ftp /srv/d this account:al-in list"));
+}
+
+TEST_F(CompileTest, WritesDenyAllInEveryManagedRoot) {
+  const Desired desired = Read("");
+  for (const char* server : {"ftp", "two"}) {
+    const auto* row =
+        desired.Find("host:edge")
+            ->Find(Kind::kGrant,
+                   object::MakeKey(Kind::kGrant, {server, "/srv", "subtree", "everyone"}));
+    ASSERT_NE(row, nullptr) << server;
+    EXPECT_EQ(object::DecodeAs<kinds::Grant>(row->body).rights(), 0u);
+    EXPECT_THAT(row->sources, Not(IsEmpty()));
+  }
+}
+
+TEST_F(CompileTest, KeepsServersAndAccountsOfOneNameApart) {
+  const std::string twin =
+      "[account.two]\nfor = \"person:al\"\nserver = \"ftp\"\nhome = \"/srv\"\n"
+      "login = \"twin\"\n";
+  EXPECT_THAT(Rows(Read(twin + Grant("person:al", "via = [\"account:two\"]"))),
+              ElementsAre("ftp /srv/d subtree account:twin list"));
+  EXPECT_THAT(Rows(Read(twin + Grant("person:al", "via = [\"server:two\"]"))),
+              ElementsAre("two /srv/d subtree account:al-two list"));
+}
+
+TEST_F(CompileTest, TellsTimeByTheEarliestEnd) {
+  struct Case {
+    const char* now;
+    GrantLine::State state;
+    size_t rows, expired;
+    bool enabled;
+  };
+  using State = GrantLine::State;
+  for (const Case& c : {Case{"2025-12-31T23:59:59Z", State::kScheduled, 0, 0, false},
+                        Case{"2026-01-01T00:00:00Z", State::kActive, 1, 0, true},
+                        Case{"2026-06-30T23:59:59Z", State::kActive, 1, 0, true},
+                        Case{"2026-07-01T00:00:00Z", State::kExpired, 0, 1, true},
+                        Case{"2027-01-01T00:00:00Z", State::kExpired, 0, 2, false}}) {
+    facts_.now = *base::ParseInstant(c.now);
+    const Desired desired = Read(Grant("partner:acme", "expires = 2026-06-30", "\"list\"", "acme"));
+    EXPECT_EQ(desired.grants[0].state, c.state) << c.now;
+    EXPECT_THAT(Rows(desired), testing::SizeIs(c.rows)) << c.now;
+    EXPECT_EQ(desired.expired.size(), c.expired) << c.now;
+    EXPECT_EQ(AccountNamed(desired, "acme-in").enabled(), c.enabled) << c.now;
+  }
+}
+
+TEST_F(CompileTest, ProjectsGroupsWithTheirNestedMembers) {
+  const Desired desired = Read(Grant("group:ops"));
+  EXPECT_THAT(Rows(desired), ElementsAre("ftp /srv/d subtree group:ops list",
+                                         "two /srv/d subtree group:ops list"));
+  const DesiredTarget& host = *desired.Find("host:edge");
+  std::vector<std::string> members;
+  for (const DesiredObject& object : host.objects) {
+    if (object.kind != Kind::kServerMembership) continue;
+    const auto parts = object::SplitKey(object.key);
+    members.push_back(std::string(parts[0]) + "/" + std::string(parts[2]));
+  }
+  EXPECT_THAT(members, ElementsAre("ftp/al-in", "ftp/jo-in", "two/al-two"));
+  EXPECT_EQ(host.authority.at(
+                {Kind::kServerMembership, std::string("ftp") + object::kKeySeparator + "ops"}),
+            Authority::kExact);
+  EXPECT_THAT(Codes(desired), Contains(diag::code::kMemberWithout));  // jo has none at two
+}
+
+TEST_F(CompileTest, ViaOfAGroupOpensNobodyElse) {
+  // al-in at ftp and the whole of two: jo-in at ftp must not get in with the group.
+  EXPECT_THAT(
+      Rows(Read(Grant("group:ops", "via = [\"account:al-in\", \"server:two\"]"))),
+      ElementsAre("ftp /srv/d subtree account:al-in list", "two /srv/d subtree group:ops list"));
+}
+
+TEST_F(CompileTest, SaysWhatAGrantDoesNotReach) {
+  EXPECT_THAT(Codes(Read(Grant("partner:acme"))), ElementsAre(diag::code::kGrantUnreachable));
+  EXPECT_THAT(Codes(Read("[person.no]\n" + Grant("person:no"))),
+              ElementsAre(diag::code::kOpensNothing));
+  EXPECT_THAT(Codes(Read("[folder.out]\nhost = \"edge\"\npath = \"/etc\"\n")),
+              ElementsAre(diag::code::kOutsideScope));
+}
+
+TEST_F(CompileTest, AsksTheAuthorForWhatIsWider) {
+  const Desired refused = Read(Grant("person:jo", "", "\"rename\""));
+  EXPECT_THAT(Codes(refused), ElementsAre(diag::code::kGrantWider));
+  EXPECT_TRUE(refused.diagnostics.has_errors());
+  const Desired accepted = Read(Grant("person:jo", "accept_wider = [\"delete\"]", "\"rename\""));
+  EXPECT_THAT(Codes(accepted), ElementsAre(diag::code::kWiderAccepted));
+  EXPECT_FALSE(accepted.diagnostics.has_errors());
+  EXPECT_THAT(Rows(accepted), ElementsAre("ftp /srv/d subtree account:jo-in delete, rename"));
+  EXPECT_THAT(Codes(Read(Grant("person:jo", "", "\"chmod\""))),
+              ElementsAre(diag::code::kNotExpressible));
+}
+
+TEST_F(CompileTest, NeverGivesANumberTwice) {
+  Desired desired = Read("");  // acme, al, jo by file order: 30001 and up, 30000 is the gid
+  std::set<uint32_t> ids;
+  for (const char* login : {"jo-in", "al-in", "acme-in"}) {
+    ids.insert(AccountNamed(desired, login).uid());
+  }
+  EXPECT_EQ(ids.size(), 3u);
+  EXPECT_FALSE(ids.contains(30000));
+  EXPECT_EQ(desired.new_uids.size(), 3u);
+  facts_.uids[{"ftp", "jo-in"}] = 30007;                // as it is live
+  facts_.used_uids = {{"ftp", 30001}, {"ftp", 30008}};  // of accounts long gone
+  desired = Read("");
+  EXPECT_EQ(AccountNamed(desired, "jo-in").uid(), 30007u);
+  for (const char* login : {"al-in", "acme-in"}) {
+    const uint32_t uid = AccountNamed(desired, login).uid();
+    EXPECT_THAT((std::set<uint32_t>{30000, 30001, 30007, 30008}), Not(Contains(uid)));
+  }
+}
+
+TEST_F(CompileTest, UsesTheWholeRangeAndNoMore) {
+  operator_.replace(operator_.find("30009"), 5, "30003");
+  facts_.used_uids = {{"ftp", 30003}};  // the top alone doesn't use the range up
+  EXPECT_THAT(Codes(Read("")), ElementsAre(diag::code::kUidsExhausted));  // three for two places
+  facts_.used_uids = {};
+  EXPECT_THAT(Codes(Read("")), IsEmpty());
+}
+
+TEST_F(CompileTest, TakesAuthorityFromTheGroup) {
+  for (const auto& [text, expected, members] :
+       {std::tuple{"", Authority::kExact, 1u},
+        std::tuple{"authority = \"listed\"\n", Authority::kListed, 1u},
+        std::tuple{"authority = \"observe\"\n", Authority::kObserve, 0u}}) {
+    const Desired desired = Read(
+        "[user.al]\nfor = \"person:al\"\ndirectory = \"corp\"\n[group.g]\n"
+        "directory = \"corp\"\nmembers = [\"person:al\"]\n" +
+        std::string(text));
+    const DesiredTarget& corp = *desired.Find("directory:corp");
+    const auto key = object::MakeKey(Kind::kDirectoryGroup, {"cn=g,ou=groups,dc=x"});
+    EXPECT_EQ(corp.authority.at({Kind::kMembership, key}), expected);
+    const auto count = std::count_if(corp.objects.begin(), corp.objects.end(),
+                                     [](const auto& o) { return o.kind == Kind::kMembership; });
+    EXPECT_EQ(count, members);
+  }
+}
+
+TEST_F(CompileTest, AnswersTheSameInputWithTheSameBytes) {
+  const std::string text = Grant("group:ops") + Grant("person:al") + Grant("person:jo");
+  const Desired one = Read(text), two = Read(text);
+  ASSERT_EQ(one.targets.size(), two.targets.size());
+  for (size_t i = 0; i < one.targets.size(); ++i) {
+    ASSERT_EQ(one.targets[i].objects.size(), two.targets[i].objects.size());
+    for (size_t k = 0; k < one.targets[i].objects.size(); ++k) {
+      EXPECT_EQ(one.targets[i].objects[k].key, two.targets[i].objects[k].key);
+      EXPECT_EQ(one.targets[i].objects[k].body, two.targets[i].objects[k].body);
+      EXPECT_EQ(one.targets[i].objects[k].sources, two.targets[i].objects[k].sources);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace postern::compile
