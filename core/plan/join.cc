@@ -201,6 +201,13 @@ Change& Planner::AddChange(const Row& row, Action action, Reason reason) {
   return plan_.changes.back();
 }
 
+// Wanted locked, and open as far as can be seen.
+bool Planner::Locks(const Row& row) {
+  if (row.kind != Kind::kAccount && row.kind != Kind::kUser) return false;
+  const uint32_t enabled = row.kind == Kind::kUser ? 10 : 3;
+  return !FlagIn(row.desired->body, enabled, true) && FlagIn(row.observed->body, enabled, true);
+}
+
 // Wanted and live.
 void Planner::DecideBoth(const Row& row) {
   const ledger::Recorded* recorded = row.recorded;
@@ -214,6 +221,14 @@ void Planner::DecideBoth(const Row& row) {
     return;
   }
   const uint64_t wanted = object::FieldsSet(row.desired->body);
+  if ((row.observed->unreadable & wanted) != 0 && Locks(row)) {
+    // An end isn't held by what else couldn't be read: the lock alone is written.
+    const uint64_t lock = uint64_t{1} << (row.kind == Kind::kUser ? 10 : 3);
+    Change& change = AddChange(row, Action::kUpdate, Reason::kChanged);
+    change.after = Restrict(change.after, KeyMask(row.kind) | lock);
+    change.fields = object::Differences(row.kind, change.after, row.observed->body);
+    return;
+  }
   if ((row.observed->unreadable & wanted) != 0) {
     AddChange(row, Action::kUpdate, Reason::kChanged).held =
         "a field that decides couldn't be read on the target";

@@ -56,6 +56,7 @@ class Planner {
   bool SecretDiffers(const Row& row, std::string* wanted_digest) const;
   compile::Authority AuthorityFor(const Row& row) const;
   bool OnlyObserved(const Row& row) const;
+  static bool Locks(const Row& row);
   // drift.cc
   void NoteDrift(const Row& row);
   void NoteChanged(const Row& row, Drift drift);
