@@ -104,6 +104,17 @@ TEST(Join, HoldsWhatDependsOnAnUnreadField) {
   EXPECT_EQ(Said(removed.Make()), "disable account declaration removed");
 }
 
+TEST(Join, LocksAnExpiredAccountWhateverElseIsUnread) {
+  Bench bench;
+  auto live = Account("a", true, "/old");
+  live.unreadable = 1 << kinds::Account::kHomeFieldNumber;
+  bench.Want(Account("a", false)).Live(live).Record(Account("a"));
+  const Plan plan = bench.Make();
+  EXPECT_EQ(Said(plan), "update account declaration changed");
+  EXPECT_EQ(Steps(plan), "revoke account; revoke session");
+  EXPECT_FALSE(object::DecodeAs<kinds::Account>(plan.steps[0].operation.after).has_home());
+}
+
 TEST(Join, RenamesByIdAndByOwner) {
   Bench moved;
   moved.Want(User("uid=a,dc=x"), kCorp).Live(WithId(User("uid=b,dc=x"), "7"), kCorp);
