@@ -69,6 +69,7 @@ std::vector<AccessRow> AccessQuery::RowsOf(const Place& place, const access::Ser
   base.account = login;
   base.closed = ClosedBecause(*state);
   for (const GrantRow& grant : server.RowsOf(login)) {
+    if (grant.rights.empty()) continue;  // the deny-all of a managed root
     AccessRow row = base;
     row.path = grant.path;
     row.depth = grant.depth;
