@@ -1,0 +1,171 @@
+#include "tests/fault/apply/campaign.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "core/ledger/ledger.h"
+
+namespace postern::fault {
+namespace {
+
+namespace fs = std::filesystem;
+using support::RunResult;
+
+const fs::path kWorld = fs::path(__FILE__).parent_path() / "world";
+
+void Lay(const fs::path& from, const fs::path& to) {
+  fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+}
+
+std::string Said(const RunResult& result) {
+  return "exit " + std::to_string(result.exit) + "\n" + result.out + result.err;
+}
+
+// What the ledger itself says, read as a stranger to the commands would.
+std::unique_ptr<ledger::Ledger> OpenLedger(const std::string& folder) {
+  auto opened = ledger::Ledger::Open(folder + "/operator/.postern/ledger.db",
+                                     ledger::Ledger::Mode::kReadOnly);
+  EXPECT_TRUE(opened) << opened.error().message;
+  return opened ? *std::move(opened) : nullptr;
+}
+
+}  // namespace
+
+Campaign::Campaign(Scenario scenario) : scenario_(scenario) {
+  start_ = Stage("start");
+  if (scenario != Scenario::kFirst) {
+    const RunResult base = Postern(start_, {"apply", "--yes"});
+    EXPECT_EQ(base.exit, 0) << Said(base);
+    Lay(kWorld / "change", start_);
+  }
+  if (scenario == Scenario::kSaved) {
+    const RunResult saved = Postern(start_, {"plan", "--out", "plan.postern"});
+    EXPECT_EQ(saved.exit, 0) << Said(saved);
+  }
+  before_ = AccessIn(DumpOf(start_).All());
+  const std::string quiet = scratch_.File("quiet");
+  Lay(start_, quiet);
+  const RunResult whole = Apply(quiet);
+  EXPECT_EQ(whole.exit, 0) << Said(whole);
+  const Dump end = DumpOf(quiet);
+  after_ = AccessIn(end.All());
+  undisturbed_ = Canonical(end.edge) + Canonical(end.corp);
+  EXPECT_NE(before_, after_) << "a change that changes nothing proves nothing";
+}
+
+std::string Campaign::Stage(const std::string& name) {
+  const std::string folder = scratch_.Folder(name);
+  Lay(kWorld / "base", folder);
+  return folder;
+}
+
+RunResult Campaign::Postern(const std::string& folder, std::vector<std::string> words,
+                            const support::Env& env) const {
+  support::RunOptions options;
+  options.clean_env = true;
+  options.env = env;
+  options.env["HOME"] = folder;
+  options.cwd = folder;
+  words.insert(words.begin(), POSTERN);
+  RunResult result = support::RunCommand(words, options);
+  EXPECT_FALSE(result.timed_out) << words[1];
+  return result;
+}
+
+RunResult Campaign::Apply(const std::string& folder, const support::Env& env) const {
+  std::vector<std::string> words = {"apply", "--yes"};
+  if (scenario_ == Scenario::kSaved) words.emplace_back("plan.postern");
+  return Postern(folder, words, env);
+}
+
+Campaign::Dump Campaign::DumpOf(const std::string& folder) const {
+  const auto dump = [&](const std::string& world) {
+    const std::string file = folder + "/" + world + ".world";
+    if (!fs::exists(file)) return std::string();
+    const RunResult result = support::RunCommand({MEMORY, "dump", file});
+    EXPECT_EQ(result.exit, 0) << Said(result);
+    return result.out;
+  };
+  return {dump("edge"), dump("corp")};
+}
+
+bool Campaign::Kill(const Place& place, int pass, const Place* recovery) {
+  const std::string where = place.name + ":" + std::to_string(pass);
+  const testing::ScopedTrace trace(__FILE__, __LINE__, where);
+  const std::string folder = scratch_.File("try" + std::to_string(++tries_));
+  Lay(start_, folder);
+  const char* variable = place.provider ? "POSTERN_PROVIDER_KILL_POINT" : "POSTERN_KILL_POINT";
+  const std::string faults = folder + "/edge.world.faults";
+  // Only a target that takes its time answers before all is done.
+  if (place.name == "provider.apply.answered") std::ofstream(faults) << "slow 10\n";
+  const RunResult killed = Apply(folder, {{variable, where}});
+  fs::remove(faults);
+  const bool died = place.provider ? Said(killed).find("died (signal 9)") != std::string::npos
+                                   : killed.signal == SIGKILL;
+  if (!died) {
+    EXPECT_EQ(killed.exit, 0) << Said(killed);
+    fs::remove_all(folder);
+    return false;
+  }
+  EXPECT_NE(killed.exit, 0) << Said(killed);
+  CheckMoment(folder);
+  CheckOpen(folder);
+  if (recovery != nullptr) {
+    const RunResult once_more = Apply(folder, {{"POSTERN_KILL_POINT", recovery->name}});
+    EXPECT_EQ(once_more.signal, SIGKILL) << Said(once_more);
+    CheckMoment(folder);
+    CheckOpen(folder);
+  }
+  const RunResult again = Apply(folder);
+  EXPECT_EQ(again.exit, 0) << Said(again);
+  CheckEnd(folder);
+  if (!testing::Test::HasFailure()) fs::remove_all(folder);
+  return true;
+}
+
+// Nobody ever had what neither world gives.
+void Campaign::CheckMoment(const std::string& folder) const {
+  for (const std::string& line : AccessIn(DumpOf(folder).All())) {
+    EXPECT_TRUE(before_.contains(line) || after_.contains(line)) << line;
+  }
+}
+
+// plan and drift say what is open, and our own half-done work is nobody's drift.
+void Campaign::CheckOpen(const std::string& folder) const {
+  const RunResult plan = Postern(folder, {"plan"});
+  EXPECT_EQ(plan.exit, 0) << Said(plan);
+  const RunResult drift = Postern(folder, {"drift"});
+  EXPECT_EQ(drift.exit, 0) << Said(drift);
+  const auto ledger = OpenLedger(folder);
+  if (ledger == nullptr) return;
+  const auto open = ledger->OpenIntents();
+  ASSERT_TRUE(open) << open.error().message;
+  for (const RunResult& result : {plan, drift}) {
+    const bool told = result.out.find("An interrupted apply left") != std::string::npos;
+    EXPECT_EQ(told, !open->empty()) << Said(result);
+  }
+}
+
+void Campaign::CheckEnd(const std::string& folder) const {
+  const RunResult second = Postern(folder, {"plan", "--detailed-exitcode"});
+  EXPECT_EQ(second.exit, 0) << Said(second);
+  const RunResult verified = Postern(folder, {"ledger", "verify"});
+  EXPECT_EQ(verified.exit, 0) << Said(verified);
+  const Dump end = DumpOf(folder);
+  EXPECT_EQ(Canonical(end.edge) + Canonical(end.corp), undisturbed_);
+  const auto ledger = OpenLedger(folder);
+  if (ledger == nullptr) return;
+  const auto open = ledger->OpenIntents();
+  ASSERT_TRUE(open) << open.error().message;
+  EXPECT_TRUE(open->empty());
+  const auto applies = ledger->Applies(SIZE_MAX);
+  ASSERT_TRUE(applies) << applies.error().message;
+  for (const auto& apply : *applies) {
+    EXPECT_NE(apply.finished, 0) << "apply " << apply.apply << " never said how it ended";
+  }
+}
+
+}  // namespace postern::fault
