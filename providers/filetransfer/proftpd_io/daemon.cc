@@ -19,9 +19,13 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kSettle{2000};
 
-// Arguments: unit or "-", pidfile. Prints "PID STATE START", then "LOCAL-ADDRESS INODE" of each
-// socket that the process listens on (hexadecimal, as /proc/net/tcp has them).
+// Arguments: unit or "-", pidfile, the configuration's ports (",0015,A489,"), its control socket.
+// Prints "PID STATE START", then "LOCAL-ADDRESS INODE" of each socket that the process listens on
+// (hexadecimal, as /proc/net/tcp has them). The daemon forbids dumps, so without root nobody sees
+// its descriptors, not even its own user: then what listens where the configuration says is its.
 constexpr std::string_view kStateScript = R"sh(
+ports=$3 control=$4
+export ports control
 if [ "$1" != - ]; then pid=$(systemctl show -p MainPID --value "$1" 2>/dev/null); else pid=$(cat "$2" 2>/dev/null); fi
 pid=${pid%%[!0-9]*}
 [ -n "$pid" ] && [ "$pid" != 0 ] || exit 0
@@ -30,6 +34,12 @@ case $s in *'(proftpd)'*) ;; *) exit 0 ;; esac
 s=${s##*) }
 set -- $s
 echo "$pid $1 ${20}"
+if ! ls "/proc/$pid/fd" >/dev/null 2>&1; then
+  cat /proc/net/tcp /proc/net/tcp6 /proc/net/unix 2>/dev/null | awk '
+    $4 == "0A" && index(ENVIRON["ports"], "," substr($2, index($2, ":") + 1) ",") { print $2, $10 }
+    $4 == "00010000" && $8 != "" && $8 == ENVIRON["control"] { print "-", $7 }'
+  exit 0
+fi
 {
   find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\n' 2>/dev/null
   cat "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6" "/proc/$pid/net/unix" 2>/dev/null
@@ -104,7 +114,10 @@ bool ListensWhere(const DaemonState& now, const DaemonState& before) {
 
 Result<DaemonState> Daemon::State() {
   const std::string unit = settings_.unit.empty() ? "-" : settings_.unit;
-  auto out = RunBatch(transport_, {.script = kStateScript, .args = {unit, settings_.pidfile}});
+  std::string ports = ",";
+  for (const uint16_t port : settings_.ports) ports += fmt::format("{:04X},", port);
+  auto out = RunBatch(transport_, {.script = kStateScript,
+                                   .args = {unit, settings_.pidfile, ports, settings_.control}});
   if (!out) return tl::unexpected(out.error());
   DaemonState state;
   std::istringstream lines(*out);

@@ -19,6 +19,9 @@ struct DaemonSettings {
   std::string unit;                // systemd unit; else
   std::string pidfile;             // of the configuration, or what the operator says
   std::vector<std::string> start;  // command line; empty: the unit, or nobody can
+  // Of the configuration: how its sockets are found when its descriptors may not be looked at.
+  std::vector<uint16_t> ports;
+  std::string control;  // path of the control socket; empty: none
 };
 
 struct Listener {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "providers/filetransfer/proftpd_io/password.h"
 
@@ -31,6 +32,18 @@ std::string OneValue(const ConfigChain& chain, std::string_view directive, std::
   return values.empty() ? "" : values.front();
 }
 
+// What the daemon listens on as far as the configuration says. Port 0 is none.
+void FindPorts(const ConfigChain& chain, DaemonSettings& control) {
+  for (const std::string& value : chain.Values("Port")) {
+    uint16_t port = 0;
+    std::from_chars(value.data(), value.data() + value.size(), port);
+    if (port != 0) control.ports.push_back(port);
+  }
+  if (chain.Values("Port").empty()) control.ports.push_back(21);
+  std::string ignored;
+  control.control = OneValue(chain, "ControlsSocket", &ignored);
+}
+
 void FindPaths(const ServerSettings& settings, Snapshot& out) {
   const ConfigChain& chain = out.chain;
   out.config_problem = chain.Problem(settings.include);
@@ -57,6 +70,7 @@ void FindPaths(const ServerSettings& settings, Snapshot& out) {
   out.control = settings.control;
   if (out.control.pidfile.empty()) out.control.pidfile = OneValue(chain, "PidFile", &ignored);
   if (out.control.pidfile.empty()) out.control.pidfile = kDefaultPidfile;
+  FindPorts(chain, out.control);
   out.scoreboard =
       settings.sessions.empty() ? OneValue(chain, "ScoreboardFile", &ignored) : settings.sessions;
   out.pending_path =
