@@ -32,9 +32,15 @@ ledger::Outcome OutcomeOf(const ledger::OpenIntent& open, const object::ReadAnsw
   // Secrets can't be compared here; their digests stay as recorded, so the next plan writes them
   // anew.
   ledger::Recorded record;
-  const auto old = std::find_if(recorded.begin(), recorded.end(), [&](const ledger::Recorded& r) {
+  auto old = std::find_if(recorded.begin(), recorded.end(), [&](const ledger::Recorded& r) {
     return r.kind == intent.kind && r.key == intent.key;
   });
+  // Renamed: what is ours of it stands under its old key.
+  if (old == recorded.end() && !answer.object.id.empty()) {
+    old = std::find_if(recorded.begin(), recorded.end(), [&](const ledger::Recorded& r) {
+      return r.kind == intent.kind && r.id == answer.object.id;
+    });
+  }
   if (old != recorded.end()) record = *old;
   record.kind = intent.kind;
   record.key = intent.key;
