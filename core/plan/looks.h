@@ -8,8 +8,8 @@ namespace postern::plan {
 // one is taken out of the delta.
 void CancelRenames(Plan* plan);
 
-// Adds looks for strangers (declared nowhere, whether or not they are removed), for what other hands
-// re-created or renamed, and for what is locked or deleted without a line in the delta.
+// Adds looks for strangers (declared nowhere, whether or not they are removed), for what other
+// hands re-created or renamed, and for what is locked or deleted without a line in the delta.
 void AddLooks(Plan* plan);
 
 }  // namespace postern::plan
