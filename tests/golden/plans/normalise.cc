@@ -55,6 +55,7 @@ void Collect(const Value& value, const std::string& path, std::set<std::string>*
 
 std::string Normalise(std::string text, const std::string& scratch) {
   Replace(&text, scratch, "<work>");
+  Replace(&text, " on " + Machine() + ",", " on <machine>,");
   text = WithoutNow(std::move(text));
   text = std::regex_replace(text, std::regex("\\b[0-9a-f]{4} [a-z]+-[a-z]+\\b"), "xxxx some-bird");
   text = std::regex_replace(text, std::regex("\\b[0-9]+\\.[0-9] s\\b"), "0.0 s");
