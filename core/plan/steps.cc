@@ -299,6 +299,26 @@ void Planner::StepsOfRemoval(uint32_t index) {
           access, false);
 }
 
+namespace {
+
+// How many sessions of the login were open when the world was observed, as a field named "open".
+object::FieldDifference OpenSessions(const observe::ObservedTarget& target,
+                                     const std::string& server, const std::string& login) {
+  const std::string prefix = object::MakeKey(Kind::kSession, {server, login, ""});
+  size_t open = 0;
+  for (const object::ObjectView& session : target.objects.OfKind(Kind::kSession)) {
+    open += session.key.starts_with(prefix) ? 1 : 0;
+  }
+  object::FieldDifference field;
+  field.name = "open";
+  field.has_before = field.has_after = true;
+  field.before = fmt::format("{}", open);
+  field.after = "0";
+  return field;
+}
+
+}  // namespace
+
 // No daemon ends sessions by itself: whoever loses something is logged out, after the revocations.
 void Planner::EndSessions() {
   std::set<std::pair<access::Place, std::string>> losers;
@@ -334,6 +354,7 @@ void Planner::EndSessions() {
     change.action = Action::kEnd;
     change.reason = Reason::kConsequence;
     change.before = object.body;
+    change.fields.push_back(OpenSessions(*observed_[index], place.server, login));
     plan_.changes.push_back(std::move(change));
     AddStep(static_cast<uint32_t>(plan_.changes.size() - 1), Phase::kRevoke, object.body, "", true,
             false);

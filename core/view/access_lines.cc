@@ -70,7 +70,8 @@ class Causes {
         const Change& change = plan_.changes[index];
         const bool gone = change.action == Action::kDelete || change.action == Action::kEnd;
         if (change.kind == Kind::kSession) {
-          ++sessions;
+          // The step ends whatever is open when it runs; what was open when it was planned is said.
+          if (!change.fields.empty()) sessions += std::stoul(change.fields.front().before);
         } else if (change.kind == Kind::kSshKey) {
           keys += gone;
         } else {

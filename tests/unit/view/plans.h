@@ -77,6 +77,7 @@ inline plan::Plan SmallPlan() {
   session.kind = object::Kind::kSession;
   session.key = object::MakeKey(session.kind, {"edge-ftp", "acme-print", "77"});
   session.action = plan::Action::kEnd;
+  session.fields.push_back({0, "open", "1", "0", true, true, false});
   session.reason = plan::Reason::kConsequence;
   plan::Change removed =
       GrantChange("/out/acme", "group:ops", access::Rights(Right::kOverwrite).bits(),
