@@ -290,6 +290,7 @@ class Matrix:
         return "unsupported" if (right, protocol) == ("chmod", "sftp") else "allowed"
 
     def differ(self, protocol, login, place, right, wanted, found):
+        self.counts["different over " + protocol] += 1
         self.differences.append({"protocol": protocol, "login": login, "folder": place.path,
                                  "right": right, "toml": wanted, "server": found})
 
