@@ -271,13 +271,27 @@ void Planner::NoteNativeRules(uint32_t index, const observe::ObservedTarget& tar
   }
 }
 
+namespace {
+
+// A grant that comes or gets wider; the deny-all and a narrowing only take away.
+bool Adds(const Change& change) {
+  if (IsBaseline(change.kind, change.key)) return false;
+  if (change.action == Action::kCreate) return true;
+  if (change.action != Action::kUpdate) return false;
+  const Rights was(object::DecodeAs<kinds::Grant>(change.before).rights());
+  const Rights is(object::DecodeAs<kinds::Grant>(change.after).rights());
+  return !(is - was).empty();
+}
+
+}  // namespace
+
 // A rule by other hands on a path that a grant needs: the grant is held, what removes access goes
 // on.
 void Planner::HoldConflicts() {
   if (rules_.empty()) return;
   for (Change& change : plan_.changes) {
-    const bool adds = change.action == Action::kCreate || change.action == Action::kUpdate;
-    if (change.kind != Kind::kGrant || !adds || !change.held.empty()) continue;
+    const bool adds = change.kind == Kind::kGrant && Adds(change);
+    if (!adds || !change.held.empty()) continue;
     const auto parts = object::SplitKey(change.key);
     const auto rules = rules_.find({change.target, std::string(parts[0])});
     if (rules == rules_.end()) continue;

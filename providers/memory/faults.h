@@ -7,11 +7,18 @@
 //   silent-short KIND N           it ends after N and the status of KIND is missing
 //   wrong-count KIND N            all arrive, but N more are counted
 //   lose-sentinel KIND            complete, but the sentinel of the scope isn't seen
-//   unreadable KIND FIELD [KEY-PART...]   the field (* for all) can't be read, of one or all
-//   objects transient N                   the next N operations aren't done: try again lost-answer
-//   N                 the next N are done, but nobody hears of it precondition-drift N before the
-//   next N another hand changes the object deny KIND                     operations on KIND are
-//   denied die-before N, die-after N     SIGKILL to the provider before or after the Nth operation
+//   unreadable KIND FIELD [KEY-PART...]   the field (* for all) can't be read, of one object or all
+//
+//   transient N                   the next N operations aren't done: try again
+//
+//   lost-answer N                 the next N are done, but nobody hears of it
+//
+//   precondition-drift N          before the next N another hand changes the object
+//
+//   deny KIND                     operations on KIND are denied
+//
+//   die-before N, die-after N     SIGKILL to the provider before or after the Nth operation
+//
 // Counts begin when the file changes or the provider starts. Not thread-safe.
 #pragma once
 #include <cstdint>
