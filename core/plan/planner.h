@@ -75,6 +75,7 @@ class Planner {
   void StepsOf(uint32_t change);
   void StepsOfUpdate(uint32_t change);
   void StepsOfCreate(uint32_t change);
+  void StepsOfRename(uint32_t change);
   void StepsOfRemoval(uint32_t change);
   void EndSessions();
   void AddStep(uint32_t change, Phase phase, std::string before, std::string after, bool removes,

@@ -179,15 +179,9 @@ void Planner::StepsOf(uint32_t index) {
       StepsOfCreate(index);
       return;
     }
-    case Action::kRename: {
-      AddStep(index, Phase::kStructure, Restrict(change.before, KeyMask(change.kind)),
-              Restrict(change.after, KeyMask(change.kind)), false, false);
-      Step& step = plan_.steps.back();
-      step.operation.new_key = change.key;
-      step.operation.key = change.old_key;
-      step.container = ContainerFor(change.kind, change.old_key);
+    case Action::kRename:
+      StepsOfRename(index);
       return;
-    }
     case Action::kDelete:
     case Action::kDisable:
       StepsOfRemoval(index);
@@ -220,6 +214,31 @@ void Planner::StepsOfCreate(uint32_t index) {
   // The new object has an id that nobody knows yet.
   for (size_t i = first; i < plan_.steps.size(); ++i) {
     if (replaces || change.id.empty()) plan_.steps[i].operation.expect_id.clear();
+  }
+}
+
+// What gives less goes first, under the old name; then the move; all else under the new name.
+void Planner::StepsOfRename(uint32_t index) {
+  const Change& change = plan_.changes[index];
+  const uint64_t keys = KeyMask(change.kind);
+  const std::string before =
+      Restrict(change.before, object::FieldsSet(change.after) & ~SecretMask(change.kind));
+  bool locks = false;
+  const std::string meet = Meet(change.kind, before, change.after, &locks);
+  if (!object::Satisfies(change.kind, meet, before)) {
+    AddStep(index, Phase::kRevoke, before, meet, true, false);
+    plan_.steps.back().operation.key = change.old_key;
+    plan_.steps.back().container = ContainerFor(change.kind, change.old_key);
+  }
+  AddStep(index, Phase::kStructure, Restrict(change.before, keys), Restrict(change.after, keys),
+          false, false);
+  Step& step = plan_.steps.back();
+  step.operation.new_key = change.key;
+  step.operation.key = change.old_key;
+  step.container = ContainerFor(change.kind, change.old_key);
+  if (!object::Satisfies(change.kind, change.after, meet) ||
+      !SecretIn(change.kind, change.after).empty()) {
+    AddStep(index, Phase::kEnable, Restrict(change.after, keys), change.after, false, true);
   }
 }
 
@@ -301,20 +320,15 @@ void Planner::StepsOfRemoval(uint32_t index) {
 
 namespace {
 
-// How many sessions of the login were open when the world was observed, as a field named "open".
-object::FieldDifference OpenSessions(const observe::ObservedTarget& target,
-                                     const std::string& server, const std::string& login) {
+// How many sessions of the login were open when the world was observed.
+size_t OpenSessions(const observe::ObservedTarget& target, const std::string& server,
+                    const std::string& login) {
   const std::string prefix = object::MakeKey(Kind::kSession, {server, login, ""});
   size_t open = 0;
   for (const object::ObjectView& session : target.objects.OfKind(Kind::kSession)) {
     open += session.key.starts_with(prefix) ? 1 : 0;
   }
-  object::FieldDifference field;
-  field.name = "open";
-  field.has_before = field.has_after = true;
-  field.before = fmt::format("{}", open);
-  field.after = "0";
-  return field;
+  return open;
 }
 
 }  // namespace
@@ -354,7 +368,9 @@ void Planner::EndSessions() {
     change.action = Action::kEnd;
     change.reason = Reason::kConsequence;
     change.before = object.body;
-    change.fields.push_back(OpenSessions(*observed_[index], place.server, login));
+    if (const size_t open = OpenSessions(*observed_[index], place.server, login); open > 0) {
+      change.fields.push_back({0, "open", fmt::format("{}", open), "0", true, true, false});
+    }
     plan_.changes.push_back(std::move(change));
     AddStep(static_cast<uint32_t>(plan_.changes.size() - 1), Phase::kRevoke, object.body, "", true,
             false);

@@ -1,26 +1,29 @@
 // tests/golden/plans/runner.h: real commands, one after another, in a scratch folder with a fake
 // world.
 //
+// clang-format off
 // A case is a folder below tests/golden/plans/cases:
 //   steps.txt      what is done, one step a line (below)
-//   expected.txt   what each command printed and its exit code, with clock, durations, names of
-//   plans
-//                  and digests made alike (normalise.h)
+//   expected.txt   what each command printed and its exit code; clock, durations, names of plans and
+//                  digests made alike (normalise.h)
 //   NAME/...       files that the step `use NAME` lays over the scratch folder
-// The scratch folder begins as tests/golden/plans/shared: operator/, access/, two fake targets
-// whose worlds are edge.world and corp.world.
+// The scratch folder begins as tests/golden/plans/shared: operator/, access/, two fake targets whose
+// worlds are edge.world and corp.world.
 //
-// Steps; "#" starts a comment line, which is printed, words are split at blanks, '...' keeps them:
+// Steps; "#" starts a comment line, which is printed; words are split at blanks, '...' keeps them:
 //   postern ARGUMENT...        the command; its output, then its exit code
 //   base                       an apply that must succeed and of which nothing is printed
-//   json ARGUMENT...           as postern, and stdout must be one JSON value; prints its members'
-//   paths edit WORLD ARGUMENT...     a hand-made change (providers/memory/edit.h) faults WORLD
-//   [FAULT...]    switches faults of that world (providers/memory/faults.h); none: all off use NAME
-//   lays a folder of the case over the scratch folder replace FILE OLD NEW       the first OLD in
-//   FILE, which must be there block FILE HEADER          takes the block from the line HEADER to
-//   the next blank line out of FILE append FILE LINE...        adds lines remove FILE damage FILE
-//   flips a bit in its middle hold | let-go              takes the ledger as another apply would,
-//   and leaves it
+//   json ARGUMENT...           as postern, and stdout must be one JSON value; prints its members' paths
+//   edit WORLD ARGUMENT...     a hand-made change (providers/memory/edit.h)
+//   faults WORLD [FAULT...]    switches faults of that world (providers/memory/faults.h); none: all off
+//   use NAME                   lays a folder of the case over the scratch folder
+//   replace FILE OLD NEW       the first OLD in FILE, which must be there
+//   block FILE HEADER          takes the block from the line HEADER to the next blank line out of FILE
+//   append FILE LINE...        adds lines
+//   remove FILE
+//   damage FILE                flips a bit in its middle
+//   hold | let-go              takes the ledger as another apply would, and leaves it
+// clang-format on
 #pragma once
 #include <filesystem>
 #include <memory>
