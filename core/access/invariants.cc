@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "schemas/kinds.pb.h"
+
 namespace postern::access {
 namespace {
 
@@ -113,6 +115,15 @@ class Judge {
         const auto subject = ParseSubject(parts[3]);
         const auto world = now_.servers.find(server);
         if (!subject || world == now_.servers.end()) return affected;
+        // Without rights before and after, nobody holds anything by this row.
+        const auto depth = ParseDepth(parts[2]).value_or(Depth::kSubtree);
+        const auto row =
+            world->second.rows().find({std::string(parts[1]), static_cast<uint8_t>(depth)});
+        const bool held = row != world->second.rows().end() && row->second.contains(*subject) &&
+                          !row->second.at(*subject).empty();
+        const bool gives =
+            !step.after.empty() && object::DecodeAs<kinds::Grant>(step.after).rights() != 0;
+        if (!held && !gives) return affected;
         for (const std::string& login : world->second.LoginsOf(*subject)) {
           affected.emplace_back(server, login);
         }

@@ -75,6 +75,8 @@ void Planner::RaiseWorlds() {
   }
   for (const Change& change : plan_.changes) {
     if (!WritesTarget(change.action)) continue;
+    // A deny-all is a row of everyone that opens nothing: nobody is touched by it.
+    if (GivesNobodyAnything(change.kind, change.before, change.after)) continue;
     const std::string& target = plan_.targets[change.target].name;
     const bool is_held = !change.held.empty();
     for (const std::string& key : {change.key, change.old_key}) {

@@ -8,7 +8,15 @@
 namespace postern::plan {
 
 bool IsBaseline(object::Kind kind, std::string_view key) {
-  return kind == object::Kind::kGrant && key.ends_with("\x1f" "everyone");
+  return kind == object::Kind::kGrant && key.ends_with(
+                                             "\x1f"
+                                             "everyone");
+}
+
+bool GivesNobodyAnything(object::Kind kind, std::string_view before, std::string_view after) {
+  constexpr uint32_t kRights = 5;
+  return kind == object::Kind::kGrant && NumberIn(before, kRights) == 0 &&
+         NumberIn(after, kRights) == 0;
 }
 
 std::string Restrict(std::string_view body, uint64_t mask) {

@@ -67,7 +67,8 @@ void Planner::FindComponents() {
       case Kind::kGrant: {
         by_path[target + ":" + std::string(parts[1])].push_back(i);
         const auto subject = access::ParseSubject(parts[3]);
-        if (!subject) break;
+        const object::Operation& row = step.operation;
+        if (!subject || GivesNobodyAnything(row.kind, row.before, row.after)) break;
         const access::Place place{target, std::string(parts[0])};
         for (const access::World* world : {&std::as_const(before_), &after()}) {
           const auto server = world->servers.find(place);

@@ -120,6 +120,8 @@ class Planner {
 
 // The deny-all row of a managed root (schemas/kinds.proto, Grant).
 bool IsBaseline(object::Kind kind, std::string_view key);
+// A grant row without rights on either side: it matters where it stands, not to whom.
+bool GivesNobodyAnything(object::Kind kind, std::string_view before, std::string_view after);
 // Body with only the fields in `mask` (bit n: field n).
 std::string Restrict(std::string_view body, uint64_t mask);
 // Hex digest of what a reader relies on: all but secrets, which the ledger's HMAC compares.
