@@ -47,7 +47,12 @@ class Planner {
   void DecideRemoved(const Row& row);
   void DecideUndeclared(const Row& row);
   void DecideForeign(const Row& row);
+  // renames.cc
   void MatchRenames(uint32_t target);
+  void RenamesByOwner(uint32_t target, std::set<size_t>* dropped);
+  void RenamesById(uint32_t target, std::set<size_t>* dropped);
+  void TakeMoved(const object::ObjectView& live, Change* change, std::set<size_t>* dropped);
+  // join.cc, what it asks
   Change& AddChange(const Row& row, Action action, Reason reason);
   const ScopeState& ScopeFor(const Row& row) const;
   std::string ForeignPolicy(uint32_t target) const;
