@@ -48,6 +48,8 @@ std::string_view NameOf(Feature feature) {
       return "values";
     case Feature::kClear:
       return "clearing fields";
+    case Feature::kDelete:
+      return "deletions";
     case Feature::kUnreadable:
       return "unreadable fields";
     case Feature::kCutShort:

@@ -28,6 +28,7 @@ enum class Feature {
   kRename,      // a new key under the same id
   kValues,      // the kind has fields beside its key
   kClear,       // a field can be cleared
+  kDelete,      // objects can be deleted
   kUnreadable,  // a field can be made unreadable
   kCutShort,    // an enumeration can be made to end early
   kLostAnswer,  // an answer can be lost

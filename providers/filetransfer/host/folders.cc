@@ -188,10 +188,9 @@ std::vector<Outcome> Folders::Apply(std::span<const Operation> operations) {
     };
     if (live.answer == Answer::kUnreadable) {
       refuse(Status::kDenied, live.reason);
-    } else if (operation.after.empty()) {
-      refuse(live.answer == Answer::kAbsent ? Status::kAlreadySo : Status::kDenied,
-             "folders are never deleted");
-    } else if (live.answer == Answer::kValue &&
+    } else if (operation.after.empty() && live.answer == Answer::kAbsent) {
+      out[i].status = Status::kAlreadySo;
+    } else if (!operation.after.empty() && live.answer == Answer::kValue &&
                object::Satisfies(Kind::kFolder, operation.after,
                                  Spelled(operation.after, state, live.object))) {
       out[i].status = Status::kAlreadySo;
@@ -202,6 +201,8 @@ std::vector<Outcome> Folders::Apply(std::span<const Operation> operations) {
                 !object::Satisfies(Kind::kFolder, operation.before,
                                    Spelled(operation.before, state, live.object)))) {
       refuse(Status::kPreconditionFailed, "the folder isn't as it was when this was planned");
+    } else if (operation.after.empty()) {
+      refuse(Status::kDenied, "folders are never deleted");
     } else {
       const auto want = object::DecodeAs<kinds::Folder>(operation.after);
       if (!IsOneLine(paths[i]) || !IsOneLine(want.owner()) || !IsOneLine(want.group())) {

@@ -84,21 +84,26 @@ FileEditor::Refusal FileEditor::Edit(const Operation& operation) {
 }
 
 std::string FileEditor::Compared(const Operation& operation) const {
-  if (operation.kind != Kind::kAccount || operation.after.empty()) return operation.after;
-  auto after = object::DecodeAs<kinds::Account>(operation.after);
-  const auto* fields = users_.Find(after.login());
-  const auto secret = secrets_.find(
-      after.password().substr(std::min(after.password().size(), kSecretPrefix.size())));
   const auto live = live_.find({operation.kind, operation.key});
-  if (!after.has_password() || fields == nullptr || secret == secrets_.end() ||
-      live == live_.end() || !PasswordMatches(secret->second, (*fields)[1])) {
+  if (operation.kind != Kind::kAccount || operation.after.empty() || live == live_.end()) {
     return operation.after;
   }
-  // With an unlocked account beside a locked hash the password doesn't open it.
+  auto after = object::DecodeAs<kinds::Account>(operation.after);
   const auto now = object::DecodeAs<kinds::Account>(live->second.body);
-  if (now.enabled() && IsLockedField((*fields)[1])) return operation.after;
-  after.clear_password();
+  // The file can't tell an empty comment from none.
+  if (after.comment().empty() && !now.has_comment()) after.clear_comment();
+  if (HasPassword(after, now)) after.clear_password();
   return object::EncodeBody(after);
+}
+
+bool FileEditor::HasPassword(const kinds::Account& want, const kinds::Account& live) const {
+  const auto* fields = users_.Find(want.login());
+  const auto secret =
+      secrets_.find(want.password().substr(std::min(want.password().size(), kSecretPrefix.size())));
+  if (!want.has_password() || fields == nullptr || secret == secrets_.end()) return false;
+  // With an unlocked account beside a locked hash the password doesn't open it.
+  if (live.enabled() && IsLockedField((*fields)[1])) return false;
+  return PasswordMatches(secret->second, (*fields)[1]);
 }
 
 Result<std::string> FileEditor::HashFor(const Operation& operation, const std::string& secret) {

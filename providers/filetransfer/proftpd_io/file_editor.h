@@ -41,8 +41,11 @@ class FileEditor {
   Refusal SetFields(const object::Operation& operation, const kinds::Account& want, UserLine& line);
   Refusal Rename(const std::string& from, const std::string& to);
   Result<std::string> HashFor(const object::Operation& operation, const std::string& secret);
-  // operation.after without a password that opens the account already.
+  // operation.after without what can't differ: a password that opens the account already, an empty
+  // comment where there is none.
   std::string Compared(const object::Operation& operation) const;
+  // The account `want` has that password, and it opens the account.
+  bool HasPassword(const kinds::Account& want, const kinds::Account& live) const;
   bool Locked(const std::string& login) const;
   void MoveKeys(const std::string& login, bool aside);
   void AddKeyChange(const std::string& path, const KeyFile& keys,

@@ -19,13 +19,14 @@ using object::Outcome;
 using object::Status;
 
 // Arguments: scratch folder, then the checker. Input: "SIZE", path, bytes, for each file. The
-// scratch folder is ours alone and goes with the shell.
+// scratch folder is ours alone and goes with the shell. The checker gets no standard input: the
+// daemon takes a socket there for a client's and then says nothing on standard error.
 constexpr std::string_view kCheckScript = R"sh(
 folder=$1; shift
 mkdir -m 700 -- "$folder" || exit 3
 trap 'rm -rf -- "$folder"' EXIT
 while read -r size && IFS= read -r path; do head -c "$size" >"$path" || exit 3; done
-"$@" >&2 || exit 5
+"$@" </dev/null >&2 || exit 5
 )sh";
 
 // The daemon's program and its -D options: they decide what the configuration means.
@@ -61,6 +62,24 @@ Result<access::GrantRow> RowOf(const kinds::Grant& grant) {
   if (!depth || !subject) return Fail(ErrorCode::kInvalid, "no such depth or subject");
   return access::GrantRow{object::Normalise(object::Comparator::kPath, grant.path()), *depth,
                           *subject, access::Rights(grant.rights())};
+}
+
+// Every written include denies all on each managed root, and nowhere else. Why an operation wants
+// that otherwise; empty: it doesn't.
+std::string WhyNoBaseline(const Operation& operation, const std::vector<std::string>& roots) {
+  const bool removes = operation.after.empty();
+  const auto row =
+      RowOf(object::DecodeAs<kinds::Grant>(removes ? operation.before : operation.after));
+  if (!row || row->subject.type != access::Subject::Type::kEveryone) return "";
+  const bool on_root = row->depth == access::Depth::kSubtree &&
+                       std::find(roots.begin(), roots.end(), row->path) != roots.end();
+  if (removes && on_root) {
+    return fmt::format("{} is a managed root: its deny-all stays as long as it is one", row->path);
+  }
+  if (!removes && !on_root && row->rights.empty()) {
+    return fmt::format("{} is no managed root: nobody is denied there by name", row->path);
+  }
+  return "";
 }
 
 std::chrono::seconds LimitFor(size_t blocks) {
@@ -124,6 +143,11 @@ Result<void> GrantWriter::Try(std::span<const Operation> operations,
     outcomes[i].status = check.status;
     outcomes[i].message = check.message;
     if (!check.go_on) continue;
+    if (std::string why = WhyNoBaseline(operation, settings_.roots); !why.empty()) {
+      outcomes[i].status = Status::kDenied;
+      outcomes[i].message = std::move(why);
+      continue;
+    }
     if (operation.after.empty()) {
       rows.erase(operation.key);
     } else if (const auto row = RowOf(object::DecodeAs<kinds::Grant>(operation.after))) {

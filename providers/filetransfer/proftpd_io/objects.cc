@@ -1,4 +1,6 @@
 // A snapshot as objects.
+#include <algorithm>
+
 #include "providers/filetransfer/proftpd_io/password.h"
 #include "providers/filetransfer/proftpd_io/snapshot.h"
 #include "schemas/kinds.pb.h"
@@ -31,7 +33,7 @@ void AppendAccounts(const Snapshot& snapshot, const ServerSettings& settings,
     account.set_home(user->home);
     account.set_uid(user->uid);
     account.set_gid(user->gid);
-    account.set_comment(user->comment);
+    if (!user->comment.empty()) account.set_comment(user->comment);
     // A locked hash beside open keys is no usable password, though the account isn't locked.
     const bool usable = locked || !IsLockedField(user->hash);
     const std::string digest = usable ? PasswordDigest(settings.ledger_key, user->hash) : "";
@@ -102,6 +104,12 @@ void AppendGrants(const Snapshot& snapshot, const ServerSettings& settings,
   }
   // The deny-all of each root: a row for everyone without rights (schemas/kinds.proto).
   for (const std::string& root : snapshot.grants.roots) {
+    const bool opened =
+        std::any_of(snapshot.grants.rows.begin(), snapshot.grants.rows.end(), [&](const auto& row) {
+          return row.path == root && row.depth == access::Depth::kSubtree &&
+                 row.subject.type == access::Subject::Type::kEveryone;
+        });
+    if (opened) continue;  // by hand: that row stands in its place
     kinds::Grant baseline;
     baseline.set_server(settings.name);
     baseline.set_path(root);
