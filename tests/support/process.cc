@@ -100,7 +100,9 @@ struct ProcStat {
 // /proc/PID/stat: "pid (comm) state ppid ..."; comm may hold blanks and parentheses.
 std::optional<ProcStat> StatOf(pid_t pid) {
   std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  // A process may go while it is read: getline then ends, a bare iterator would throw.
+  std::string text;
+  std::getline(in, text, '\0');
   const size_t open = text.find('(');
   const size_t close = text.rfind(')');
   if (open == std::string::npos || close == std::string::npos) return std::nullopt;
