@@ -19,6 +19,12 @@ constexpr std::string_view kSecretPrefix = "secret:";
 constexpr uint32_t kCommentField = 7;
 constexpr uint32_t kPasswordField = 8;
 
+// Satisfies says nothing about secrets: what Compared left of a password is a new one.
+bool SetsPassword(const Operation& operation, const std::string& compared) {
+  return operation.kind == Kind::kAccount && !compared.empty() &&
+         object::DecodeAs<kinds::Account>(compared).has_password();
+}
+
 std::string WhyLoginUnfit(const std::string& login) {
   if (login.empty() || login == "." || login == ".." || login.starts_with(".postern-") ||
       login.starts_with('#')) {
@@ -59,7 +65,12 @@ Outcome FileEditor::Take(const Operation& operation) {
   }
   const auto found = live_.find({operation.kind, operation.key});
   const object::Object* live = found == live_.end() ? nullptr : &found->second;
-  const RowCheck check = CheckRow(operation, live, Compared(operation));
+  if (live == nullptr && IsRenamed(operation)) {
+    outcome.status = Status::kAlreadySo;
+    return outcome;
+  }
+  const std::string after = Compared(operation);
+  const RowCheck check = CheckRow(operation, live, after, SetsPassword(operation, after));
   outcome.status = check.status;
   outcome.message = check.message;
   if (!check.go_on) return outcome;
@@ -84,7 +95,8 @@ FileEditor::Refusal FileEditor::Edit(const Operation& operation) {
 }
 
 std::string FileEditor::Compared(const Operation& operation) const {
-  const auto live = live_.find({operation.kind, operation.key});
+  auto live = live_.find({operation.kind, operation.key});
+  if (live == live_.end()) live = live_.find({operation.kind, operation.new_key});
   if (operation.kind != Kind::kAccount || operation.after.empty() || live == live_.end()) {
     return operation.after;
   }
@@ -94,6 +106,15 @@ std::string FileEditor::Compared(const Operation& operation) const {
   if (after.comment().empty() && !now.has_comment()) after.clear_comment();
   if (HasPassword(after, now)) after.clear_password();
   return object::EncodeBody(after);
+}
+
+bool FileEditor::IsRenamed(const Operation& operation) const {
+  const auto found = live_.find({operation.kind, operation.new_key});
+  if (operation.new_key.empty() || found == live_.end()) return false;
+  const object::Object& live = found->second;
+  return !SetsPassword(operation, Compared(operation)) &&
+         (operation.expect_id.empty() || operation.expect_id == live.id) &&
+         object::Satisfies(operation.kind, Compared(operation), live.body);
 }
 
 bool FileEditor::HasPassword(const kinds::Account& want, const kinds::Account& live) const {

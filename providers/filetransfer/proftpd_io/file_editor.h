@@ -44,6 +44,8 @@ class FileEditor {
   // operation.after without what can't differ: a password that opens the account already, an empty
   // comment where there is none.
   std::string Compared(const object::Operation& operation) const;
+  // A rename that was done before: the object stands under its new key.
+  bool IsRenamed(const object::Operation& operation) const;
   // The account `want` has that password, and it opens the account.
   bool HasPassword(const kinds::Account& want, const kinds::Account& live) const;
   bool Locked(const std::string& login) const;

@@ -5,10 +5,11 @@ namespace postern::filetransfer {
 using object::Operation;
 using object::Status;
 
-RowCheck CheckRow(const Operation& operation, const object::Object* live, std::string_view after) {
+RowCheck CheckRow(const Operation& operation, const object::Object* live, std::string_view after,
+                  bool differs) {
   if (operation.after.empty()) {
     if (live == nullptr) return {false, Status::kAlreadySo, ""};
-  } else if (live != nullptr && operation.new_key.empty() && operation.clear.empty() &&
+  } else if (live != nullptr && operation.new_key.empty() && operation.clear.empty() && !differs &&
              object::Satisfies(operation.kind, after, live->body)) {
     return {false, Status::kAlreadySo, ""};
   }

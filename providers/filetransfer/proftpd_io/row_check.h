@@ -13,9 +13,9 @@ struct RowCheck {
 };
 
 // `live`: null when absent. `after`: operation.after without what was found equal by other means (a
-// password that opens the stored hash). Already so counts before the expectation: a repeated
-// operation finds its own work.
+// password that opens the stored hash). `differs`: something differs that bodies don't show.
+// Already so counts before the expectation: a repeated operation finds its own work.
 RowCheck CheckRow(const object::Operation& operation, const object::Object* live,
-                  std::string_view after);
+                  std::string_view after, bool differs = false);
 
 }  // namespace postern::filetransfer
