@@ -75,8 +75,8 @@ Result<size_t> Recover(ledger::Ledger& ledger, std::vector<observe::OpenTarget>&
   for (const ledger::OpenIntent& intent : open) by_target[intent.intent.target].push_back(&intent);
   size_t recovered = 0;
   for (const auto& [name, intents] : by_target) {
-    const auto target =
-        std::find_if(targets.begin(), targets.end(), [&](const auto& t) { return t.name == name; });
+    const auto target = std::find_if(targets.begin(), targets.end(),
+                                     [&wanted = name](const auto& t) { return t.name == wanted; });
     // A target that doesn't answer keeps its intents open; the next apply asks again.
     if (target == targets.end() || target->target == nullptr) continue;
     std::vector<object::ObjectKey> keys;

@@ -232,8 +232,8 @@ void Compiler::EmitBaseline(const config::Declared<decl::Server>& server) {
   const auto host = hosts_.find(server.message.host());
   if (host == hosts_.end() || RootsOf(server.message.host()).empty()) return;
   const uint32_t source =
-      AddProvenance("host:" + server.message.host(), host->second->At(decl::Host::kManageFieldNumber),
-                    base::kForever);
+      AddProvenance("host:" + server.message.host(),
+                    host->second->At(decl::Host::kManageFieldNumber), base::kForever);
   for (const std::string& root : RootsOf(server.message.host())) {
     kinds::Grant baseline;
     baseline.set_server(server.message.name());

@@ -350,7 +350,7 @@ void Planner::EndSessions() {
   for (const auto& [place, login] : losers) {
     const auto target =
         std::find_if(plan_.targets.begin(), plan_.targets.end(),
-                     [&](const TargetSummary& t) { return t.name == place.target; });
+                     [&at = place](const TargetSummary& t) { return t.name == at.target; });
     if (target == plan_.targets.end() || !target->reached) continue;
     const auto index = static_cast<uint32_t>(target - plan_.targets.begin());
     // An account that isn't there has no session to end.

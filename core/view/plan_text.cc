@@ -17,8 +17,8 @@ Section NoAccessChanges(const Plan& plan, const Section& lost, const Section& ga
   const bool ways = std::any_of(plan.steps.begin(), plan.steps.end(), [](const plan::Step& step) {
     return step.operation.kind != object::Kind::kSession && (step.removes || step.adds);
   });
-  section.heading = ways ? "Nobody's rights change; ways into accounts do."
-                         : "Nobody loses or gains access.";
+  section.heading =
+      ways ? "Nobody's rights change; ways into accounts do." : "Nobody loses or gains access.";
   return section;
 }
 

@@ -57,7 +57,7 @@ Campaign::Campaign(Scenario scenario) : scenario_(scenario) {
 }
 
 std::string Campaign::Stage(const std::string& name) {
-  const std::string folder = scratch_.Folder(name);
+  std::string folder = scratch_.Folder(name);
   Lay(kWorld / "base", folder);
   return folder;
 }
