@@ -141,6 +141,10 @@ Operation World::Remove(const Object& live) {
   return {.id = next_id_++, .kind = live.kind, .key = live.key, .before = live.body};
 }
 
+Operation World::Baseline() {
+  return Create(Grant(proftpd.data(), "everyone", 0));
+}
+
 kinds::Account World::Account(const std::string& login) const {
   kinds::Account account;
   account.set_server("ftp");
@@ -204,6 +208,12 @@ int World::SftpLogin(const std::string& login, const std::string& identity) {
               "-P", std::to_string(proftpd.sftp_port()), "-b", "-", login + "@127.0.0.1"},
              "pwd\n")
       .exit;
+}
+
+void ExpectAll(const std::vector<Outcome>& outcomes, Status status) {
+  for (const Outcome& outcome : outcomes) {
+    EXPECT_EQ(outcome.status, status) << outcome.id << ": " << outcome.message;
+  }
 }
 
 }  // namespace postern::filetransfer

@@ -51,6 +51,8 @@ class World {
   // From what is live now to `message`'s fields over it.
   Operation Change(const google::protobuf::Message& message);
   Operation Remove(const Object& live);
+  // Creates the deny-all of the one managed root.
+  Operation Baseline();
 
   kinds::Account Account(const std::string& login) const;
   kinds::Grant Grant(const std::string& path, const std::string& subject, uint32_t rights) const;
@@ -73,5 +75,7 @@ class World {
  private:
   uint64_t next_id_ = 1;
 };
+
+void ExpectAll(const std::vector<Outcome>& outcomes, Status status);
 
 }  // namespace postern::filetransfer
