@@ -52,9 +52,10 @@ class LiveMatrix : public ::testing::Test {
   }
 
   void Declare(const std::string& phase) {
-    const char* seed = std::getenv("POSTERN_SEED");
-    const RunResult made = RunCommand({"python3", MATRIX "/world.py", seed == nullptr ? "1" : seed,
-                                       phase, scratch_.path(), connection_});
+    const char* seed = std::getenv("POSTERN_SEED");  // NOLINT(concurrency-mt-unsafe)
+    const RunResult made =
+        RunCommand({"python3", std::string(MATRIX) + "/world.py", seed == nullptr ? "1" : seed,
+                    phase, scratch_.path(), connection_});
     ASSERT_EQ(made.exit, 0) << made.err;
   }
 
@@ -66,7 +67,7 @@ class LiveMatrix : public ::testing::Test {
   }
 
   RunResult Oracle(const std::vector<std::string>& logins = {}) {
-    std::vector<std::string> words = {"python3", "-B", MATRIX "/oracle.py",
+    std::vector<std::string> words = {"python3", "-B", std::string(MATRIX) + "/oracle.py",
                                       scratch_.File("world/access"), connection_};
     words.insert(words.end(), logins.begin(), logins.end());
     return RunCommand(words, {.limit = seconds(240)});

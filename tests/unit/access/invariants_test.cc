@@ -9,7 +9,6 @@ namespace postern::access {
 namespace {
 
 using namespace testing_objects;  // NOLINT
-using testing::IsEmpty;
 
 constexpr char kHost[] = "host:edge";
 const Rights kList = Right::kList, kRead = Right::kRead;

@@ -158,7 +158,7 @@ class ApplyTest : public testing::Test {
     }
     return bench_.Make();
   }
-  Report Carry(const plan::Plan& plan, Options options = {}) {
+  Report Carry(const plan::Plan& plan, const Options& options = {}) {
     const observe::SecretStore secrets(&bench_.declarations);
     auto report = Apply(plan, *ledger_, targets_, secrets, options, {});
     EXPECT_TRUE(report) << report.error().message;
