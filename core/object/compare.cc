@@ -57,6 +57,12 @@ std::string ValueText(const FieldTable& table, const WireField& field) {
   return fmt::format("{}", field.varint);
 }
 
+// An empty text or set that is wanted and nothing that is live are the same: servers have no empty
+// values (RFC 4512 §2.2, passwd-like fields), so such a wish is met by absence.
+bool IsEmptyWish(const WireField& wanted, const WireField* live) {
+  return live == nullptr && wanted.delimited && wanted.bytes.empty();
+}
+
 // Calls `visit(table, wanted, live or null)` for each managed field of `wanted` that isn't a key.
 template <class Visit>
 void WalkBoth(Kind kind, std::string_view wanted, std::string_view live, const Visit& visit) {
@@ -81,7 +87,7 @@ bool Satisfies(Kind kind, std::string_view wanted, std::string_view live) {
   WalkBoth(kind, wanted, live,
            [&](const FieldTable& field, const WireField& want, const WireField* have) {
              if (field.secret) return true;
-             same = have != nullptr && SameValue(field, want, *have);
+             same = IsEmptyWish(want, have) || (have != nullptr && SameValue(field, want, *have));
              return same;
            });
   return same;
@@ -92,7 +98,8 @@ std::vector<FieldDifference> Differences(Kind kind, std::string_view wanted,
   std::vector<FieldDifference> differences;
   WalkBoth(kind, wanted, live,
            [&](const FieldTable& field, const WireField& want, const WireField* have) {
-             if (field.secret || (have != nullptr && SameValue(field, want, *have))) return true;
+             if (field.secret || IsEmptyWish(want, have)) return true;
+             if (have != nullptr && SameValue(field, want, *have)) return true;
              FieldDifference difference;
              difference.field = field.number;
              difference.name = field.name;

@@ -110,6 +110,17 @@ TEST(Object, AnEmptyCollectionIsAValue) {
   EXPECT_EQ(differences[0].after, "none");
 }
 
+TEST(Object, AnEmptyWishIsMetByAbsence) {
+  kinds::User wanted, live;
+  wanted.set_dn("uid=a,dc=x");
+  wanted.mutable_mail();
+  wanted.set_description("");
+  live.set_dn("uid=a,dc=x");
+  EXPECT_TRUE(Satisfies(Kind::kUser, EncodeBody(wanted), EncodeBody(live)));
+  live.set_description("x");
+  EXPECT_FALSE(Satisfies(Kind::kUser, EncodeBody(wanted), EncodeBody(live)));
+}
+
 TEST(Object, OverlayReplacesWhatIsSet) {
   kinds::Account change;
   change.set_server("edge-ftp");
