@@ -45,15 +45,20 @@ object::ScopeStatus* ScopeHolding(ObservedTarget& target, Kind kind, std::string
 Result<void> ConfirmAbsences(object::Target& client, const std::vector<object::ObjectKey>& known,
                              ObservedTarget* target) {
   std::vector<object::ObjectKey> missing;
+  // Both sides are sorted, so one walk over them tells what is missing.
+  auto at = target->objects.all().begin();
+  const auto end = target->objects.all().end();
   for (const object::ObjectKey& key : known) {
+    while (at != end && (at->kind != key.kind ? at->kind < key.kind : at->key < key.key)) ++at;
+    if (at != end && at->kind == key.kind && at->key == key.key) continue;
     if (key.kind == Kind::kSession || key.kind == Kind::kNativeRule) continue;
-    if (target->objects.Find(key.kind, key.key) != nullptr) continue;
     const object::ScopeStatus* scope = ScopeHolding(*target, key.kind, key.key);
     if (scope != nullptr && scope->complete) missing.push_back(key);
   }
   bool added = false;
-  for (size_t at = 0; at < missing.size(); at += kReadBatch) {
-    const auto batch = std::span(missing).subspan(at, std::min(kReadBatch, missing.size() - at));
+  for (size_t first = 0; first < missing.size(); first += kReadBatch) {
+    const auto batch =
+        std::span(missing).subspan(first, std::min(kReadBatch, missing.size() - first));
     auto answers = client.Read(batch);
     if (!answers) return tl::unexpected(answers.error());
     if (answers->size() != batch.size()) {

@@ -64,7 +64,8 @@ struct Observed {
   const ObservedTarget* Find(std::string_view name) const;
 };
 
-// Keys that the ledger says exist, by target: confirmed by a point read when a listing lacks them.
+// Keys that the ledger says exist, by target and sorted by (kind, key): confirmed by a point read
+// when a listing lacks them.
 using KnownKeys = std::map<std::string, std::vector<object::ObjectKey>>;
 
 // `progress(target, objects so far)` is called from the targets' threads.
