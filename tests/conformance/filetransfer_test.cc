@@ -28,8 +28,14 @@ using support::ReadFile;
 class Site {
  public:
   static Site& Get() {
-    static Site site;
-    return site;
+    auto& slot = Slot();
+    if (slot == nullptr) slot.reset(new Site);
+    return *slot;
+  }
+  // Emptied at the end of main (below), while everything that a Site uses is still there.
+  static std::unique_ptr<Site>& Slot() {
+    static auto* const slot = new std::unique_ptr<Site>;
+    return *slot;
   }
   ~Site() { support::EndAdopted("proftpd"); }
 
@@ -72,6 +78,12 @@ class Site {
   std::string aside_ = scratch_.Folder("aside");
   int moved_ = 0;
 };
+
+class Ending : public testing::Environment {
+  void TearDown() override { Site::Slot().reset(); }
+};
+[[maybe_unused]] const testing::Environment* const kEnding =
+    testing::AddGlobalTestEnvironment(new Ending);
 
 void Write(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
