@@ -40,7 +40,6 @@ std::string WhyLoginUnfit(const std::string& login) {
 FileEditor::FileEditor(const Snapshot& snapshot, const ServerSettings& settings,
                        const object::Secrets& secrets, HashCache& hashes)
     : snapshot_(snapshot),
-      settings_(settings),
       secrets_(secrets),
       hashes_(hashes),
       users_(snapshot.users),

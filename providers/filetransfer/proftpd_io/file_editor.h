@@ -54,7 +54,6 @@ class FileEditor {
                     std::vector<FileChange>& out) const;
 
   const Snapshot& snapshot_;
-  const ServerSettings& settings_;
   const object::Secrets& secrets_;
   HashCache& hashes_;
   std::map<std::pair<object::Kind, std::string>, object::Object> live_;
