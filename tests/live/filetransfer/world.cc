@@ -100,7 +100,7 @@ Seen World::Enumerate(std::vector<Kind> kinds) {
   return seen;
 }
 
-std::vector<Outcome> World::Apply(std::vector<Operation> operations) {
+std::vector<Outcome> World::Apply(const std::vector<Operation>& operations) {
   struct Sink : object::OutcomeSink {
     void Add(Outcome outcome) override { all.emplace(outcome.id, std::move(outcome)); }
     std::map<uint64_t, Outcome> all;

@@ -44,7 +44,7 @@ class World {
   std::unique_ptr<object::Target> Connect() const;
   Seen Enumerate(std::vector<Kind> kinds = {});
   // Applies them as one group and answers by operation id.
-  std::vector<Outcome> Apply(std::vector<Operation> operations);
+  std::vector<Outcome> Apply(const std::vector<Operation>& operations);
   Outcome ApplyOne(Operation operation);
 
   Operation Create(const google::protobuf::Message& message);
