@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <mutex>
+#include <optional>
 
 #include "cmd/postern/command.h"
 #include "cmd/postern/files.h"
 #include "cmd/postern/interrupt.h"
 #include "cmd/postern/plan_run.h"
+#include "cmd/postern/ticker.h"
 #include "core/apply/apply.h"
 #include "core/diag/codes.h"
 #include "core/provider/client.h"
@@ -16,6 +18,8 @@
 
 namespace postern::cmd {
 namespace {
+
+constexpr std::chrono::milliseconds kTick{250};
 
 struct ApplyArguments {
   std::string file, as_of;
@@ -171,11 +175,13 @@ class Applier {
     std::mutex mutex;
     const auto began = std::chrono::steady_clock::now();
     apply::Events events;
-    events.progress = [&](plan::Phase phase, size_t done, size_t total) {
+    const auto passed = [&] {
+      return std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::steady_clock::now() - began);
+    };
+    events.progress = [&](const apply::PhaseProgress& phase) {
       const std::lock_guard guard(mutex);
-      shell_.Note(progress.Move(phase, done, total,
-                                std::chrono::duration_cast<std::chrono::milliseconds>(
-                                    std::chrono::steady_clock::now() - began)));
+      shell_.Note(progress.Move(phase, passed()));
     };
     events.step = [&](const plan::Step& step, const apply::StepResult& result) {
       const std::lock_guard guard(mutex);
@@ -184,16 +190,29 @@ class Applier {
     const Interrupt interrupt(
         [&] {
           const std::lock_guard guard(mutex);
-          shell_.Note("\nStopping: what is under way is finished. Ctrl-C again cancels it.\n");
+          shell_.Note(progress.Interject(
+              "\nStopping: what is under way is finished. Ctrl-C again cancels it.\n"));
         },
-        [&] { Cancel(); });
+        [&] {
+          {
+            const std::lock_guard guard(mutex);
+            shell_.Note(progress.Interject(
+                "\nCancelling: the next apply reads what became of what was under way.\n"));
+          }
+          Cancel();
+        });
     const observe::SecretStore secrets(&world_.loaded.declarations);
     const apply::Options options{.who = WhoAmI(),
                                  .revision = world_.plan.revision,
                                  .settled = settled_,
                                  .stop = &interrupt.stop()};
+    std::optional<Ticker> ticker(std::in_place, kTick, [&] {
+      const std::lock_guard guard(mutex);
+      shell_.Note(progress.Tick(passed()));
+    });
     const auto report =
         apply::Apply(world_.plan, *world_.ledger, world_.targets, secrets, options, events);
+    ticker.reset();
     shell_.Note(progress.Finish());
     if (!report) return shell_.Fail(LedgerCode(report.error()), report.error());
     return Tell(*report);

@@ -8,24 +8,45 @@ namespace postern::cmd {
 
 constexpr std::chrono::milliseconds kPatience{1'000};
 constexpr std::chrono::milliseconds kRedraw{200};
+constexpr const char* kWipe = "\r\x1b[2K";
+
+StatusLine::StatusLine(Shell& shell, std::function<std::string()> text)
+    : shell_(shell), text_(std::move(text)) {
+  if (shell_.err_terminal() && !shell_.globals.quiet) ticker_.emplace(kRedraw, [this] { Draw(); });
+}
+
+StatusLine::~StatusLine() {
+  ticker_.reset();
+  if (on_screen_) shell_.Note(kWipe);
+}
+
+void StatusLine::Draw() {
+  const auto took = Clock::now() - began_;
+  if (took < kPatience) return;
+  const view::Style& style = shell_.err_style();
+  const std::string text = fmt::format(
+      "{}  {} s", text_(), std::chrono::duration_cast<std::chrono::seconds>(took).count());
+  shell_.Note(kWipe + view::Cut(view::Safe(text, style), style.width - 1, style));
+  on_screen_ = true;
+}
+
+ObserveProgress::ObserveProgress(Shell& shell, const std::vector<std::string>& targets)
+    : shell_(shell), line_(shell, [this] { return Text(); }) {
+  const std::lock_guard lock(mutex_);
+  for (const std::string& target : targets) targets_[target];
+}
 
 void ObserveProgress::Report(const std::string& target, uint64_t objects, bool done) {
   const std::lock_guard lock(mutex_);
   targets_[target] = {objects, done};
-  const auto now = Clock::now();
-  if (now - began_ < kPatience) return;
-  if (shell_.err_terminal()) {
-    if (!done && now - drawn_ < kRedraw) return;
-    drawn_ = now;
-    Draw();
-  } else if (done) {
-    shell_.Note(fmt::format("observed {}: {}\n",
-                            view::Safe(view::ShortTarget(target), shell_.err_style()),
-                            view::Count(objects, "object")));
-  }
+  if (!done || shell_.err_terminal() || Clock::now() - began_ < kPatience) return;
+  shell_.Note(fmt::format("observed {}: {}\n",
+                          view::Safe(view::ShortTarget(target), shell_.err_style()),
+                          view::Count(objects, "object")));
 }
 
-void ObserveProgress::Draw() {
+std::string ObserveProgress::Text() {
+  const std::lock_guard lock(mutex_);
   uint64_t objects = 0;
   std::vector<std::string> waiting;
   for (const auto& [target, state] : targets_) {
@@ -34,15 +55,7 @@ void ObserveProgress::Draw() {
   }
   std::string text = "Observing: " + view::Count(objects, "object");
   if (!waiting.empty()) text += ", waiting for " + view::Some(waiting, 3);
-  const view::Style& style = shell_.err_style();
-  shell_.Note("\r\x1b[2K" + view::Cut(view::Safe(text, style), style.width - 1, style));
-  on_screen_ = true;
-}
-
-void ObserveProgress::Finish() {
-  const std::lock_guard lock(mutex_);
-  if (on_screen_) shell_.Note("\r\x1b[2K");
-  on_screen_ = false;
+  return text;
 }
 
 }  // namespace postern::cmd

@@ -66,6 +66,7 @@ World::~World() {
 }
 
 bool World::Load() {
+  const StatusLine line(shell_, "Reading the declarations");
   loaded = config::Load({shell_.globals.operator_file, shell_.globals.tree});
   diagnostics.Append(std::move(loaded.diagnostics));
   loaded.diagnostics = {};
@@ -116,6 +117,7 @@ Result<void> World::ReadLedger() {
 }
 
 void World::Connect() {
+  const StatusLine line(shell_, "Connecting to the targets");
   observe::OpenOptions options;
   options.ledger_id = ledger->id();
   options.generation = ledger->generation();
@@ -132,7 +134,9 @@ Result<void> World::Observe() {
     keys.reserve(rows.size());
     for (const ledger::Recorded& row : rows) keys.push_back({row.kind, row.key});
   }
-  ObserveProgress progress(shell_);
+  std::vector<std::string> names;
+  for (const observe::OpenTarget& target : targets) names.push_back(target.name);
+  ObserveProgress progress(shell_, names);
   observed =
       observe::Observe(targets, known, [&](const std::string& target, uint64_t objects, bool done) {
         progress.Report(target, objects, done);
@@ -195,6 +199,7 @@ Result<bool> World::Compile() {
   }
   auto allocated = ledger->AllocatedUids();
   if (!allocated) return tl::unexpected(allocated.error());
+  const StatusLine line(shell_, "Compiling the declarations");
   const compile::Facts facts = plan::FactsOf(InputsOf(), *allocated);
   desired = compile::Compile(loaded.declarations, loaded.sources, AllProducts(), facts);
   const bool fine = !desired.diagnostics.has_errors();
@@ -259,6 +264,7 @@ Result<bool> World::MakePlan() {
   inputs.declarations_digest = DeclarationsDigest();
   const bool fine = DigestSecrets(&inputs);
   if (!fine) return false;
+  const StatusLine line(shell_, "Planning");
   plan = plan::MakePlan(inputs, &diagnostics);
   return true;
 }

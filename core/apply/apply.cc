@@ -31,6 +31,10 @@ bool Run::Stopped() const {
   return (options_.stop != nullptr && options_.stop->load()) || !ledger_error_.empty();
 }
 
+void Run::LeaveOut(size_t step) {
+  SetState(step, ledger_error_.empty() ? StepState::kWaiting : StepState::kHeld, ledger_error_);
+}
+
 void Run::SetState(size_t step, StepState state, std::string message) {
   report_.steps[step] = {state, std::move(message)};
   if (events_.step) events_.step(plan_.steps[step], report_.steps[step]);
@@ -122,7 +126,7 @@ Result<void> Run::RecordOnly() {
 bool Run::Ready(size_t index) {
   const Step& step = plan_.steps[index];
   if (Stopped()) {
-    SetState(index, StepState::kHeld, ledger_error_.empty() ? "stopped" : ledger_error_);
+    LeaveOut(index);
     return false;
   }
   if (step.adds && step.component != 0) {
@@ -146,32 +150,41 @@ bool Run::Ready(size_t index) {
 
 void Run::RunPhase(Phase phase) {
   std::vector<size_t> changes, sessions;
-  size_t total = 0, done = 0;
+  now_ = {.phase = phase};
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     if (plan_.steps[i].phase != phase) continue;
-    ++total;
+    ++now_.total;
     if (i < options_.settled.size() && options_.settled[i]) {
       SetState(i, StepState::kAlreadySo, "done by an earlier apply of this plan");
-      ++done;
+      ++now_.done;
       continue;
     }
     if (!Ready(i)) continue;
     (plan_.steps[i].operation.kind == object::Kind::kSession ? sessions : changes).push_back(i);
   }
-  if (total == 0) return;
-  if (events_.progress) events_.progress(phase, done, total);
-  RunWave(changes, &done, total);
-  RunWave(sessions, &done, total);
+  // A phase of which nothing is handed out isn't begun.
+  if (now_.total == 0 || (Stopped() && changes.empty() && sessions.empty())) return;
+  Advance(0);
+  RunWave(changes);
+  RunWave(sessions);
+  now_.ended = true;
+  Advance(0);
 }
 
-void Run::RunWave(const std::vector<size_t>& steps, size_t* done, size_t total) {
+// Not under mutex_.
+void Run::Advance(ptrdiff_t steps) {
+  const std::lock_guard lock(mutex_);
+  now_.done = static_cast<size_t>(static_cast<ptrdiff_t>(now_.done) + steps);
+  if (events_.progress) events_.progress(now_);
+}
+
+void Run::RunWave(const std::vector<size_t>& steps) {
   std::map<uint32_t, std::vector<size_t>> by_target;
   for (size_t step : steps)
     by_target[plan_.changes[plan_.steps[step].change].target].push_back(step);
   std::vector<std::thread> threads;
   for (const auto& [target, list] : by_target) {
-    threads.emplace_back(
-        [&, target = target, list = &list] { RunTarget(target, *list, done, total); });
+    threads.emplace_back([this, target = target, list = &list] { RunTarget(target, *list); });
   }
   for (std::thread& thread : threads) thread.join();
 }
@@ -185,6 +198,7 @@ void Run::Barrier() {
     const StepState state = report_.steps[i].state;
     if (state != StepState::kDone && state != StepState::kAlreadySo) ++open[step.component];
   }
+  if (Stopped()) return;  // nothing more is handed out anyway
   for (const auto& [component, count] : open) {
     std::string first;
     for (size_t i = 0; i < plan_.steps.size() && first.empty(); ++i) {
@@ -217,12 +231,15 @@ void Run::Finish() {
         ++report_.unknown;
         break;
       case StepState::kHeld:
-      case StepState::kWaiting:
         ++report_.held;
+        break;
+      case StepState::kWaiting:
+        ++report_.not_begun;
         break;
     }
   }
-  report_.cancelled = options_.stop != nullptr && options_.stop->load();
+  const bool stopped = options_.stop != nullptr && options_.stop->load();
+  report_.cancelled = stopped && !report_.complete();
 }
 
 Result<Report> Run::Go() {

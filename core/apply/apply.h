@@ -16,6 +16,7 @@
 
 namespace postern::apply {
 
+// kWaiting is also what Ctrl-C left: never handed out, so nothing about it is open.
 enum class StepState : uint8_t { kWaiting, kDone, kAlreadySo, kFailed, kUnknown, kHeld };
 
 struct StepResult {
@@ -25,17 +26,24 @@ struct StepResult {
 
 struct Report {
   std::vector<StepResult> steps;  // parallel to Plan::steps
-  size_t done = 0, failed = 0, held = 0, unknown = 0;
-  bool cancelled = false;
+  size_t done = 0, failed = 0, held = 0, unknown = 0, not_begun = 0;
+  bool cancelled = false;                 // stopped before all was done
   std::vector<std::string> held_because;  // one line a component, for people
   uint64_t apply = 0;                     // number in the ledger
   uint64_t generation = 0;                // produced; 0: none
-  bool complete() const { return failed == 0 && held == 0 && unknown == 0 && !cancelled; }
+  bool complete() const { return failed + held + unknown + not_begun == 0; }
 };
 
+// `done` of `total` steps of a phase are confirmed.
+struct PhaseProgress {
+  plan::Phase phase{};
+  size_t done = 0, total = 0;
+  bool ended = false;  // nothing more comes of it
+};
+
+// Called one at a time, from the threads of the targets.
 struct Events {
-  // A phase moves: `done` of `total` steps.
-  std::function<void(plan::Phase, size_t done, size_t total)> progress;
+  std::function<void(const PhaseProgress&)> progress;
   std::function<void(const plan::Step&, const StepResult&)> step;
 };
 

@@ -24,21 +24,19 @@ constexpr size_t kBatch = 512;
 
 // First wait of a retry; doubles, with full jitter.
 constexpr std::chrono::milliseconds kBackoff{200};
+constexpr std::chrono::milliseconds kLookForStop{20};
 
-class Collector : public object::OutcomeSink {
- public:
-  explicit Collector(std::map<uint64_t, Outcome>* outcomes) : outcomes_(outcomes) {}
-  void Add(Outcome outcome) override { (*outcomes_)[outcome.id] = std::move(outcome); }
-
- private:
-  std::map<uint64_t, Outcome>* outcomes_;
-};
-
-void WaitBeforeRetry(int attempt) {
+// False: stopped while waiting.
+bool WaitBeforeRetry(int attempt, const std::atomic<bool>* stop) {
   static thread_local std::mt19937 random(std::random_device{}());
   const auto ceiling = kBackoff * (1 << std::min(attempt, 6));
   std::uniform_int_distribution<int64_t> wait(ceiling.count() / 2, ceiling.count());
-  std::this_thread::sleep_for(std::chrono::milliseconds(wait(random)));
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait(random));
+  while (std::chrono::steady_clock::now() < end) {
+    if (stop != nullptr && stop->load()) return false;
+    std::this_thread::sleep_for(kLookForStop);
+  }
+  return true;
 }
 
 // Next batch: whole runs of steps with one container.
@@ -68,8 +66,26 @@ std::vector<size_t> ByContainer(const plan::Plan& plan, const std::vector<size_t
 
 }  // namespace
 
-void Run::RunTarget(uint32_t target, const std::vector<size_t>& planned, size_t* done,
-                    size_t total) {
+// Outcomes as they come; `counted` are those of which the progress knows already.
+class Run::Collector : public object::OutcomeSink {
+ public:
+  Collector(Run& run, std::map<uint64_t, Outcome>* outcomes, ptrdiff_t* counted)
+      : run_(run), outcomes_(outcomes), counted_(counted) {}
+  void Add(Outcome outcome) override {
+    const bool done = outcome.status == Status::kApplied || outcome.status == Status::kAlreadySo;
+    (*outcomes_)[outcome.id] = std::move(outcome);
+    if (!done) return;
+    ++*counted_;
+    run_.Advance(1);
+  }
+
+ private:
+  Run& run_;
+  std::map<uint64_t, Outcome>* outcomes_;
+  ptrdiff_t* counted_;
+};
+
+void Run::RunTarget(uint32_t target, const std::vector<size_t>& planned) {
   const std::vector<size_t> steps = ByContainer(plan_, planned);
   const std::string& name = plan_.targets[target].name;
   const auto open = std::find_if(targets_.begin(), targets_.end(),
@@ -86,16 +102,11 @@ void Run::RunTarget(uint32_t target, const std::vector<size_t>& planned, size_t*
     {
       const std::lock_guard lock(mutex_);
       if (Stopped()) {
-        for (size_t step : std::span(steps).subspan(at)) {
-          SetState(step, StepState::kHeld, ledger_error_.empty() ? "stopped" : ledger_error_);
-        }
+        for (size_t step : std::span(steps).subspan(at)) LeaveOut(step);
         return;
       }
     }
     RunBatch(*open->target, batch);
-    const std::lock_guard lock(mutex_);
-    *done += batch.size();
-    if (events_.progress) events_.progress(plan_.steps[batch.front()].phase, *done, total);
     at = end;
   }
 }
@@ -120,7 +131,8 @@ Result<object::Secrets> Run::SecretsFor(std::span<const size_t> steps, uint32_t 
 }
 
 std::map<uint64_t, Outcome> Run::Call(object::Target& client, std::span<const size_t> steps,
-                                      const object::Secrets& secrets, Error* died) {
+                                      const object::Secrets& secrets, Error* died,
+                                      ptrdiff_t* counted) {
   std::vector<object::OperationGroup> groups;
   for (size_t index : steps) {
     const Step& step = plan_.steps[index];
@@ -130,7 +142,7 @@ std::map<uint64_t, Outcome> Run::Call(object::Target& client, std::span<const si
     groups.back().operations.push_back(step.operation);
   }
   std::map<uint64_t, Outcome> outcomes;
-  Collector sink(&outcomes);
+  Collector sink(*this, &outcomes, counted);
   auto done = client.Apply(groups, secrets, sink);
   if (!done) *died = done.error();
   for (size_t index : steps) {
@@ -200,9 +212,10 @@ void Run::RunBatch(object::Target& client, std::span<const size_t> steps) {
   std::map<uint64_t, Outcome> outcomes;
   auto secrets = SecretsFor(steps, target);
   std::vector<size_t> rest(steps.begin(), steps.end());
+  ptrdiff_t counted = 0;
   for (int attempt = 0; secrets && !rest.empty(); ++attempt) {
     Error died;
-    auto answers = Call(client, rest, *secrets, &died);
+    auto answers = Call(client, rest, *secrets, &died, &counted);
     base::KillPoint("apply.after-call");
     DecideUnknown(client, &answers);
     rest.clear();
@@ -213,10 +226,11 @@ void Run::RunBatch(object::Target& client, std::span<const size_t> steps) {
       if (again) rest.push_back(id - 1);
       outcomes[id] = std::move(outcome);
     }
-    if (!rest.empty()) WaitBeforeRetry(attempt);
+    if (!rest.empty() && !WaitBeforeRetry(attempt, options_.stop)) break;
   }
   std::vector<ledger::Outcome> log;
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  ptrdiff_t confirmed = 0;
   for (size_t step : steps) {
     Outcome& outcome = outcomes[plan_.steps[step].id];
     if (!secrets) {
@@ -224,12 +238,16 @@ void Run::RunBatch(object::Target& client, std::span<const size_t> steps) {
       outcome.message = secrets.error().message;
     }
     Judge(step, outcome, &log);
+    const StepState state = report_.steps[step].state;
+    confirmed += state == StepState::kDone || state == StepState::kAlreadySo;
   }
   base::KillPoint("apply.before-outcomes");
   if (auto logged = ledger_.Commit(apply_, log, {}); !logged) {
     ledger_error_ = "the ledger can't be written: " + logged.error().message;
   }
   base::KillPoint("apply.after-outcomes");
+  lock.unlock();
+  Advance(confirmed - counted);
 }
 
 // What a provider says is checked against what it read back: the core polices its providers.

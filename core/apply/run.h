@@ -24,18 +24,22 @@ class Run {
   Result<void> RecordOnly();
   Result<void> KeepSecret(const std::string& target, ledger::Recorded* record);
   void RunPhase(plan::Phase phase);
-  void RunWave(const std::vector<size_t>& steps, size_t* done, size_t total);
+  void RunWave(const std::vector<size_t>& steps);
+  void Advance(ptrdiff_t steps);
   void Barrier();
   bool Ready(size_t step);
   void Finish();
   bool Stopped() const;
+  void LeaveOut(size_t step);  // not handed out any more
   void SetState(size_t step, StepState state, std::string message = {});
   // batch.cc
-  void RunTarget(uint32_t target, const std::vector<size_t>& steps, size_t* done, size_t total);
+  void RunTarget(uint32_t target, const std::vector<size_t>& steps);
+  class Collector;
   void RunBatch(object::Target& client, std::span<const size_t> steps);
   Result<object::Secrets> SecretsFor(std::span<const size_t> steps, uint32_t target) const;
   std::map<uint64_t, object::Outcome> Call(object::Target& client, std::span<const size_t> steps,
-                                           const object::Secrets& secrets, Error* died);
+                                           const object::Secrets& secrets, Error* died,
+                                           ptrdiff_t* counted);
   void DecideUnknown(object::Target& client, std::map<uint64_t, object::Outcome>* outcomes);
   void Judge(size_t step, const object::Outcome& outcome, std::vector<ledger::Outcome>* log);
   // record.cc
@@ -56,7 +60,8 @@ class Run {
   uint64_t apply_ = 0;
   std::map<uint32_t, std::vector<size_t>> steps_of_;  // change -> its steps, in order
   std::map<uint32_t, std::string> blocked_;           // component -> why
-  std::mutex mutex_;  // guards report_, ledger_, the counters and the events' callbacks
+  std::mutex mutex_;  // guards report_, ledger_, what follows and the events' callbacks
+  PhaseProgress now_;
   std::string ledger_error_;
 };
 

@@ -16,7 +16,7 @@ using apply::StepState;
 using plan::Plan;
 
 constexpr size_t kBarWidth = 20;
-constexpr std::chrono::milliseconds kRedraw{100};
+constexpr std::chrono::milliseconds kRedraw{100}, kTick{500};
 
 std::string Capital(std::string_view text) {
   std::string out(text);
@@ -66,6 +66,22 @@ Section TroubleSection(const Plan& plan, const Report& report, bool detail, cons
   return section;
 }
 
+// "5 accounts on edge, 3 users on corp"
+std::string NotBegun(const Plan& plan, const Report& report) {
+  std::map<std::pair<std::string_view, object::Kind>, size_t> counts;
+  for (size_t i = 0; i < report.steps.size(); ++i) {
+    if (report.steps[i].state != StepState::kWaiting) continue;
+    const plan::Step& step = plan.steps[i];
+    ++counts[{ShortTarget(TargetOf(plan, step)), step.operation.kind}];
+  }
+  std::string text;
+  for (const auto& [where, count] : counts) {
+    text += fmt::format("{}{} on {}", text.empty() ? "" : ", ", CountKind(count, where.second),
+                        where.first);
+  }
+  return text;
+}
+
 std::string Verdict(const Plan& plan, const Report& report) {
   const size_t total = report.steps.size();
   if (report.complete()) {
@@ -81,8 +97,28 @@ std::string Verdict(const Plan& plan, const Report& report) {
                         Thousands(report.unknown), report.unknown == 1 ? "it" : "them");
   }
   if (report.held > 0) text += " Held: " + Thousands(report.held) + ".";
-  if (report.cancelled) text += " Stopped as asked.";
+  if (report.cancelled) text += " Stopped as asked";
+  if (report.cancelled) text += report.not_begun == 0 ? "." : "; not begun: ";
+  if (report.not_begun > 0) text += NotBegun(plan, report) + ".";
   return text;
+}
+
+// What can be said of people's access now. Only a removal that isn't confirmed leaves more than the
+// plan wants, and never more than there was before (invariant A of the design).
+std::string StateOfAccess(const Plan& plan, const Report& report) {
+  size_t open = 0;
+  for (size_t i = 0; i < report.steps.size(); ++i) {
+    const StepState state = report.steps[i].state;
+    const bool so = state == StepState::kDone || state == StepState::kAlreadySo;
+    if (plan.steps[i].removes && !so) ++open;
+  }
+  if (open == 0) return "People have less than planned, never more.";
+  return fmt::format(
+      "{} still open: until {} confirmed people may keep what they had; nobody has more than "
+      "before "
+      "or than planned.",
+      open == 1 ? "1 revocation is" : Thousands(open) + " revocations are",
+      open == 1 ? "it is" : "they are");
 }
 
 }  // namespace
@@ -108,27 +144,45 @@ std::string_view StateName(StepState state) {
 ApplyProgress::ApplyProgress(const Plan& plan, bool terminal, Style style)
     : plan_(plan), terminal_(terminal), style_(style) {}
 
-std::string ApplyProgress::Move(plan::Phase phase, size_t done, size_t total,
+std::string ApplyProgress::Move(const apply::PhaseProgress& progress,
                                 std::chrono::milliseconds now) {
+  const auto& [phase, done, total, ended] = progress;
   if (total == 0) return "";
   const bool first = !bars_.contains(phase);
   Bar& bar = bars_[phase];
   if (first) bar.began = now;
-  const bool was_done = !first && bar.done == bar.total;
   bar.done = done;
   bar.total = total;
   bar.now = now;
+  bar.ended = ended;
   if (terminal_) {
-    if (now - last_ < kRedraw && done != total) return "";
+    if (now - last_ < kRedraw && !first && !ended) return "";
     last_ = now;
     return Draw();
   }
-  if (done == total && !was_done) {
+  if (ended) {
     return fmt::format("{}: {} of {}, {}\n", Capital(plan::NameOf(phase)), Thousands(done),
                        Thousands(total), base::FormatDuration(now - bar.began));
   }
-  return first ? fmt::format("{}: {} to do\n", Capital(plan::NameOf(phase)), Count(total, "step"))
-               : "";
+  if (!first || done == total) return "";  // all done before, by an earlier apply of this plan
+  return fmt::format("{}: {} to do\n", Capital(plan::NameOf(phase)), Count(total, "step"));
+}
+
+std::string ApplyProgress::Tick(std::chrono::milliseconds now) {
+  bool moved = false;
+  for (auto& [phase, bar] : bars_) {
+    if (bar.ended || bar.total == 0 || now - last_ < kTick) continue;
+    bar.now = now;
+    moved = true;
+  }
+  if (!terminal_ || !moved) return "";
+  last_ = now;
+  return Draw();
+}
+
+std::string ApplyProgress::Interject(std::string text) {
+  drawn_ = 0;
+  return text;
 }
 
 std::string ApplyProgress::Step(const plan::Step& step, const StepResult& result) {
@@ -191,9 +245,8 @@ std::string RenderReport(const Plan& plan, const Report& report, const std::stri
   const size_t room = detail ? 0 : kScreenLines - 8;
   PrintSections({TroubleSection(plan, report, detail, style), held}, room, &out);
   if (!report.complete()) {
-    const std::string rest = fmt::format(
-        "People have less than planned, never more. Nothing needs cleaning up: `{}` goes on.",
-        again);
+    const std::string rest = fmt::format("{} Nothing needs cleaning up: `{}` goes on.",
+                                         StateOfAccess(plan, report), again);
     for (const std::string& line : Wrap(rest, style.width)) out += line + "\n";
   }
   if (plan.held() > 0) {
@@ -216,7 +269,8 @@ void WriteReportJson(const Plan& plan, const Report& report, int exit_code, std:
   json.Field("generation", report.generation).Field("complete", report.complete());
   json.Field("steps", report.steps.size()).Field("done", report.done);
   json.Field("failed", report.failed).Field("unknown", report.unknown);
-  json.Field("held", report.held).Field("cancelled", report.cancelled);
+  json.Field("held", report.held).Field("not_begun", report.not_begun);
+  json.Field("cancelled", report.cancelled);
   json.Strings("held_because", report.held_because);
   json.Key("not_done").Array();
   for (size_t i = 0; i < report.steps.size(); ++i) {

@@ -17,7 +17,11 @@ class ApplyProgress {
   ApplyProgress(const plan::Plan& plan, bool terminal, Style style);
 
   // What to print now; may be empty. `now` is counted from any fixed moment.
-  std::string Move(plan::Phase phase, size_t done, size_t total, std::chrono::milliseconds now);
+  std::string Move(const apply::PhaseProgress& progress, std::chrono::milliseconds now);
+  // Time goes by: the phase that runs is drawn again.
+  std::string Tick(std::chrono::milliseconds now);
+  // Another line among the drawing, which goes on below it.
+  std::string Interject(std::string text);
   // A step that failed or is unknown: said at once, once for each target and message.
   std::string Step(const plan::Step& step, const apply::StepResult& result);
   // Ends the drawing.
@@ -26,6 +30,7 @@ class ApplyProgress {
  private:
   struct Bar {
     size_t done = 0, total = 0;
+    bool ended = false;
     std::chrono::milliseconds began{0}, now{0};
     std::string trouble;
   };

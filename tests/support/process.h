@@ -1,4 +1,5 @@
-// tests/support/process.h: scratch folders, free ports, real servers and commands for tests.
+// tests/support/process.h: real servers on free ports for tests; scratch folders and commands come
+// with it.
 //
 // Everything here ends what it started, by pid: a server stays in the foreground, is ended and
 // reaped by Stop() or the destructor, and is ended by the kernel or a watcher when the test process
@@ -8,43 +9,16 @@
 #pragma once
 #include <sys/types.h>
 
-#include <chrono>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/support/command.h"
+#include "tests/support/scratch.h"
+#include "tests/support/spawn.h"
+
 namespace postern::support {
-
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-// A private folder (mode 0700) that goes, with all in it, with the object. Its path has no symlink
-// in it. POSTERN_KEEP_SCRATCH=1 keeps it and prints where it is.
-class Scratch {
- public:
-  // `under`: the parent; empty: TMPDIR or /tmp. Pass a folder outside sticky ones where a daemon
-  // checks its ancestors (sshd's StrictModes and ChrootDirectory).
-  explicit Scratch(const std::string& under = "");
-  ~Scratch();
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  const std::string& path() const { return path_; }
-  // The path of `name` inside; creates nothing.
-  std::string File(std::string_view name) const;
-  // Creates the folder (and its parents) and answers its path.
-  std::string Folder(std::string_view name, mode_t mode = 0755) const;
-  // Writes a file (parents are created) and answers its path.
-  std::string Write(std::string_view name, std::string_view text, mode_t mode = 0644) const;
-
- private:
-  std::string path_;
-};
-
-// The whole file; fails the test when it can't be read.
-std::string ReadFile(const std::string& path);
 
 // A TCP port on 127.0.0.1 that was free a moment ago, chosen by the kernel; never the same twice in
 // one process. Somebody else may take it before the server does: servers start in WaitForPort's
@@ -52,36 +26,6 @@ std::string ReadFile(const std::string& path);
 uint16_t FreePort();
 // True when something accepts a connection on 127.0.0.1:port.
 bool Connects(uint16_t port);
-
-// Polls `ready` every 20 ms until it answers true or the time is over.
-template <class Ready>
-bool Eventually(milliseconds limit, Ready ready);
-
-// The program's path in PATH, /usr/sbin and /sbin; fails the test when there is none.
-std::string FindProgram(std::string_view name);
-
-using Env = std::map<std::string, std::string>;
-
-struct RunOptions {
-  std::string input;            // standard input
-  Env env;                      // added to (or over) our own environment
-  bool clean_env = false;       // only `env`, PATH and LC_ALL=C.UTF-8
-  std::string cwd;              // empty: ours
-  seconds limit = seconds(60);  // then SIGKILL, and `timed_out`
-};
-
-struct RunResult {
-  int exit = -1;   // exit code; 128 + signal when a signal ended it; 127 when it can't be started
-  int signal = 0;  // the signal that ended it, or 0
-  bool timed_out = false;
-  std::string out;
-  std::string err;
-};
-
-// Runs a command to its end (not called Run: testing::Test has a private Run). Never goes through a
-// shell. Children that outlive it are left alone (a command may start a daemon; see EndAdopted).
-RunResult RunCommand(const std::vector<std::string>& argv, const RunOptions& options = {});
-RunResult RunCommand(const std::vector<std::string>& argv, std::string_view input);
 
 // Makes this process the parent of orphaned descendants, so that they can be found and ended.
 // Called by ServerProcess; harmless to repeat.
@@ -144,5 +88,3 @@ class ServerProcess {
 };
 
 }  // namespace postern::support
-
-#include "tests/support/process_inl.h"

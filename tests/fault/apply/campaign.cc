@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -92,11 +93,16 @@ Campaign::Dump Campaign::DumpOf(const std::string& folder) const {
   return {dump("edge"), dump("corp")};
 }
 
+std::string Campaign::Try() {
+  std::string folder = scratch_.File("try" + std::to_string(++tries_));
+  Lay(start_, folder);
+  return folder;
+}
+
 bool Campaign::Kill(const Place& place, int pass, const Place* recovery) {
   const std::string where = place.name + ":" + std::to_string(pass);
   const testing::ScopedTrace trace(__FILE__, __LINE__, where);
-  const std::string folder = scratch_.File("try" + std::to_string(++tries_));
-  Lay(start_, folder);
+  const std::string folder = Try();
   const char* variable = place.provider ? "POSTERN_PROVIDER_KILL_POINT" : "POSTERN_KILL_POINT";
   const std::string faults = folder + "/edge.world.faults";
   // Only a target that takes its time answers before all is done.
@@ -124,6 +130,42 @@ bool Campaign::Kill(const Place& place, int pass, const Place* recovery) {
   CheckEnd(folder);
   if (!testing::Test::HasFailure()) fs::remove_all(folder);
   return true;
+}
+
+Campaign::Stopped Campaign::Interrupt(const std::string& seen, int presses, int slow_ms,
+                                      int signal) {
+  const std::string folder = Try();
+  const std::string faults = folder + "/edge.world.faults";
+  std::ofstream(faults) << "slow " << slow_ms << "\n";
+  support::Terminal terminal({POSTERN, "apply", "--yes"},
+                             {.env = {{"HOME", folder}}, .cwd = folder});
+  Stopped stopped;
+  std::chrono::steady_clock::time_point pressed;
+  bool goes_on = terminal.WaitFor(seen) && support::Eventually(support::seconds(20), [&] {
+                   const auto ledger = OpenLedger(folder);
+                   return ledger != nullptr && !ledger->OpenIntents().value().empty();
+                 });
+  for (int i = 0; goes_on && i < presses; ++i) {
+    pressed = std::chrono::steady_clock::now();
+    if (signal != 0) {
+      terminal.Signal(signal);
+    } else {
+      terminal.Type("\x03");
+    }
+    goes_on = terminal.WaitFor(i == 0 ? "Stopping:" : "Cancelling:");
+  }
+  EXPECT_EQ(terminal.End(), 5) << terminal.printed();
+  stopped.took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - pressed);
+  stopped.printed = terminal.printed();
+  std::replace(stopped.printed.begin(), stopped.printed.end(), '\n', ' ');
+  fs::remove(faults);
+  CheckMoment(folder);
+  CheckOpen(folder);
+  const RunResult again = Apply(folder);
+  EXPECT_EQ(again.exit, 0) << Said(again);
+  CheckEnd(folder);
+  return stopped;
 }
 
 // Nobody ever had what neither world gives.

@@ -4,10 +4,12 @@
 // undisturbed, and then again and again with a kill at a named place. Every process is real. One
 // thread; the scratch folder goes with the object.
 #pragma once
+#include <chrono>
 #include <string>
 
 #include "tests/fault/apply/evaluator.h"
 #include "tests/support/process.h"
+#include "tests/support/terminal.h"
 
 namespace postern::fault {
 
@@ -29,11 +31,21 @@ class Campaign {
   // the apply ended without coming there that often. `recovery`: the next apply dies there.
   bool Kill(const Place& place, int pass, const Place* recovery = nullptr);
 
+  struct Stopped {
+    std::string printed;                // on the terminal; line ends are blanks
+    std::chrono::milliseconds took{0};  // from the last key to the end
+  };
+  // An apply on a terminal, of a target that takes `slow_ms` an operation: Ctrl-C as soon as `seen`
+  // is printed and calls are under way, and for each further of `presses` once it says that it is
+  // stopping. Checks what the README lists. `signal`: sent to the program alone instead.
+  Stopped Interrupt(const std::string& seen, int presses, int slow_ms, int signal = 0);
+
  private:
   struct Dump {
     std::string edge, corp;
     std::string All() const { return edge + corp; }
   };
+  std::string Try();
   std::string Stage(const std::string& name);
   support::RunResult Postern(const std::string& folder, std::vector<std::string> words,
                              const support::Env& env = {}) const;

@@ -283,7 +283,8 @@ TEST_F(ApplyTest, StopsWhenItIsTold) {
   options.stop = &stop;
   const Report report = Carry(MakePlan(), options);
   EXPECT_TRUE(report.cancelled);
-  EXPECT_EQ(report.held, 1u);
+  EXPECT_EQ(report.not_begun, 1u);
+  EXPECT_FALSE(report.complete());
   EXPECT_TRUE(world().objects.empty());
   EXPECT_EQ((*ledger_->Applies(1))[0].result, "stopped");
 }

@@ -59,6 +59,7 @@ plan::Plan WithSteps() {
     step.id = i + 1;
     step.change = i;
     step.phase = i < 3 ? plan::Phase::kRevoke : plan::Phase::kOpen;
+    step.removes = i < 3;
     step.operation.kind = plan.changes[i].kind;
     step.operation.key = plan.changes[i].key;
     plan.steps.push_back(step);
@@ -84,8 +85,8 @@ TEST(ApplyReport, SaysWhatIsTrueNowAndHowItGoesOn) {
   ! unknown on edge: grant group:ops on /out/acme (subtree) at edge-ftp: connection reset
 
   ~ 1 change that touches sam.ode: a revocation on edge has no outcome
-People have less than planned, never more. Nothing needs cleaning up: `postern apply p.postern` goes
-on.
+1 revocation is still open: until it is confirmed people may keep what they had; nobody has more
+than before or than planned. Nothing needs cleaning up: `postern apply p.postern` goes on.
 Exit 5.
 )");
   std::ostringstream out;
@@ -95,19 +96,53 @@ Exit 5.
   EXPECT_EQ(json["exit_code"], 5);
 }
 
+TEST(ApplyReport, SaysWhatCtrlCLeft) {
+  const plan::Plan plan = WithSteps();
+  apply::Report report;
+  report.steps.resize(5, {apply::StepState::kDone, ""});
+  report.steps[4] = {apply::StepState::kWaiting, ""};
+  report.done = 4;
+  report.not_begun = 1;
+  report.cancelled = true;
+  const std::string text = RenderReport(plan, report, "postern apply", 5, false, {.width = 100});
+  EXPECT_EQ(text, R"(Applied 4 of 5 steps. Stopped as asked; not begun: 1 session on edge.
+People have less than planned, never more. Nothing needs cleaning up: `postern apply` goes on.
+Exit 5.
+)");
+}
+
 TEST(ApplyProgress, PlainLinesWithoutATerminalBarsWithOne) {
   using std::chrono::milliseconds;
   const plan::Plan plan = WithSteps();
   ApplyProgress plain(plan, false, {});
-  EXPECT_EQ(plain.Move(plan::Phase::kRevoke, 0, 9, milliseconds(0)), "Revoke: 9 steps to do\n");
-  EXPECT_EQ(plain.Move(plan::Phase::kRevoke, 5, 9, milliseconds(500)), "");
-  EXPECT_EQ(plain.Move(plan::Phase::kRevoke, 9, 9, milliseconds(1200)), "Revoke: 9 of 9, 1.2 s\n");
+  const auto phase = plan::Phase::kRevoke;
+  EXPECT_EQ(plain.Move({phase, 0, 9}, milliseconds(0)), "Revoke: 9 steps to do\n");
+  EXPECT_EQ(plain.Move({phase, 5, 9}, milliseconds(500)), "");
+  EXPECT_EQ(plain.Tick(milliseconds(1100)), "");
+  // What isn't confirmed isn't counted, also in the end.
+  EXPECT_EQ(plain.Move({phase, 8, 9, true}, milliseconds(1200)), "Revoke: 8 of 9, 1.2 s\n");
   EXPECT_EQ(plain.Step(plan.steps[0], {apply::StepState::kFailed, "no \x1b answer"}),
             "Revoke: edge: no \\u{1B} answer\n");
   EXPECT_EQ(plain.Step(plan.steps[1], {apply::StepState::kFailed, "no \x1b answer"}), "");
   ApplyProgress bars(plan, true, {.unicode = false});
-  const std::string drawn = bars.Move(plan::Phase::kRevoke, 5, 10, milliseconds(0));
+  const std::string drawn = bars.Move({phase, 5, 10}, milliseconds(0));
   EXPECT_NE(drawn.find("Revoke     ##########.......... 5/10"), std::string::npos) << drawn;
+}
+
+TEST(ApplyProgress, GoesOnBelowWhatOthersPrint) {
+  using std::chrono::milliseconds;
+  const plan::Plan plan = WithSteps();
+  ApplyProgress bars(plan, true, {.unicode = false});
+  EXPECT_NE(bars.Move({plan::Phase::kRevoke, 0, 2}, milliseconds(0)), "");
+  // A phase that begins is drawn at once, one that moves not more often than can be seen.
+  EXPECT_NE(bars.Move({plan::Phase::kOpen, 0, 2}, milliseconds(10)), "");
+  EXPECT_EQ(bars.Move({plan::Phase::kOpen, 1, 2}, milliseconds(20)), "");
+  EXPECT_TRUE(bars.Tick(milliseconds(900)).starts_with("\x1b[2F"));
+  EXPECT_EQ(bars.Interject("Stopping.\n"), "Stopping.\n");
+  EXPECT_TRUE(bars.Tick(milliseconds(1800)).starts_with("\x1b[2KRevoke"));
+  bars.Move({plan::Phase::kRevoke, 2, 2, true}, milliseconds(1900));
+  bars.Move({plan::Phase::kOpen, 2, 2, true}, milliseconds(1900));
+  EXPECT_EQ(bars.Tick(milliseconds(9000)), "");
 }
 
 TEST(AccessQuery, NamesThePathThatGivesAccess) {

@@ -1,0 +1,61 @@
+// Ctrl-C at an apply: once, what runs is finished; twice, calls are cancelled. The ledger is right
+// either way, and the next apply converges (Campaign::Interrupt checks that).
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "tests/fault/apply/campaign.h"
+
+namespace postern::fault {
+namespace {
+
+using std::chrono::seconds;
+using testing::HasSubstr;
+using testing::Not;
+
+// The terminal sends Ctrl-C to the whole process group: a provider that heard it would be dead, and
+// what it did without an outcome.
+TEST(CtrlC, OnceFinishesWhatRuns) {
+  Campaign campaign(Scenario::kFirst);
+  const Campaign::Stopped stopped = campaign.Interrupt("Open ", 1, 100);
+  EXPECT_THAT(
+      stopped.printed,
+      HasSubstr(
+          "Stopped as asked; not begun: 3 users on corp, 5 accounts on edge. People have less than "
+          "planned, never more."));
+  EXPECT_THAT(stopped.printed, Not(HasSubstr("No confirmed outcome")));
+  EXPECT_THAT(stopped.printed, HasSubstr("`postern apply` goes on"));
+}
+
+TEST(CtrlC, TwiceCancelsTheCalls) {
+  Campaign campaign(Scenario::kFirst);
+  // 14 operations of a second each stand before it.
+  const Campaign::Stopped stopped = campaign.Interrupt("Structure ", 2, 1000);
+  EXPECT_LT(stopped.took, seconds(10));
+  EXPECT_THAT(stopped.printed, HasSubstr("No confirmed outcome: "));
+  EXPECT_THAT(stopped.printed, HasSubstr("unknown on edge: "));
+  EXPECT_THAT(stopped.printed, HasSubstr("was cancelled"));
+}
+
+TEST(CtrlC, AmongRevocationsSaysThatTheyAreOpen) {
+  Campaign campaign(Scenario::kChange);
+  const Campaign::Stopped once = campaign.Interrupt("Revoke ", 1, 200);
+  EXPECT_THAT(once.printed, Not(HasSubstr("No confirmed outcome")));
+  EXPECT_THAT(once.printed, HasSubstr("4 sessions on edge"));
+  const Campaign::Stopped twice = campaign.Interrupt("Revoke ", 2, 200);
+  EXPECT_THAT(twice.printed, HasSubstr("No confirmed outcome"));
+  EXPECT_THAT(twice.printed, HasSubstr("13 revocations are still open: until they are confirmed"));
+}
+
+TEST(Sigterm, CountsLikeCtrlC) {
+  Campaign campaign(Scenario::kFirst);
+  const Campaign::Stopped stopped = campaign.Interrupt("Open ", 1, 50, SIGTERM);
+  EXPECT_THAT(
+      stopped.printed,
+      HasSubstr(
+          "Stopped as asked; not begun: 3 users on corp, 5 accounts on edge. People have less than "
+          "planned, never more."));
+}
+
+}  // namespace
+}  // namespace postern::fault
