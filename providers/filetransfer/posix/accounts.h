@@ -1,0 +1,93 @@
+// providers/filetransfer/posix/accounts.h: passwd(5), group(5), shadow(5) of a host. Pure.
+//
+// Read from `getent` or from the files; a line that is none is told, never silence. Where a name
+// stands twice the first line counts, as in nss_files. Hashes are kept only as what they allow.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/base/time.h"
+#include "providers/filetransfer/posix/acl.h"
+
+namespace postern::posix {
+
+struct User {
+  std::string name;
+  uint32_t uid = 0, gid = 0;
+  std::string gecos, home, shell;
+  bool operator==(const User&) const = default;
+};
+
+struct Group {
+  std::string name;
+  uint32_t gid = 0;
+  std::vector<std::string> members;
+  bool operator==(const Group&) const = default;
+};
+
+// What the second field of shadow lets a password do.
+enum class PasswordState : uint8_t {
+  kHash,    // a hash that a password can match
+  kEmpty,   // no password asked, where the daemon allows that
+  kNone,    // "*", "x" or another text that no password matches
+  kLocked,  // starts with "!": sshd without PAM refuses keys, too
+};
+PasswordState StateOf(std::string_view field);
+
+// Days since 1970-01-01 (UTC); absent: the field is empty. shadow(5).
+struct Shadow {
+  std::string name;
+  PasswordState password = PasswordState::kNone;
+  std::optional<int64_t> last_change, max_days, inactive_days, expires;
+  bool operator==(const Shadow&) const = default;
+};
+
+inline constexpr int64_t kSecondsPerDay = 86400;
+// The day that a lock writes: long past, and not 0, which shadow(5) leaves open.
+inline constexpr int64_t kLockDay = 1;
+// The last day field that keeps the account within `until` (its last second): rounded toward less.
+// PAM refuses from the first second of the day written, sshd without PAM one day later.
+int64_t ExpiryDayFor(base::Instant until);
+
+struct LineProblem {
+  std::string file;   // "passwd", "group", "shadow"
+  uint32_t line = 0;  // from 1
+  std::string why;    // never quotes the line: it may hold a hash
+};
+
+class HostAccounts {
+ public:
+  static HostAccounts Parse(std::string_view passwd, std::string_view group,
+                            std::string_view shadow);
+
+  const std::vector<User>& users() const { return users_; }
+  const std::vector<Group>& groups() const { return groups_; }
+  const std::vector<LineProblem>& problems() const { return problems_; }
+  const User* FindUser(std::string_view name) const;
+  const Group* FindGroup(std::string_view name) const;
+  const Shadow* FindShadow(std::string_view name) const;
+  bool HasUid(uint32_t uid) const { return names_of_uid_.contains(uid); }
+  bool HasGid(uint32_t gid) const { return names_of_gid_.contains(gid); }
+  // Two logins of one uid are one account to the kernel: names beyond the first are findings.
+  const std::vector<std::string>& NamesOf(uint32_t uid) const;
+  // Primary group first, then supplementary ones in file order.
+  std::vector<std::string> GroupNamesOf(const User& user) const;
+  // What setuid(2) and initgroups(3) give a session. Errors: kNotFound.
+  Result<Credentials> CredentialsOf(std::string_view login) const;
+
+ private:
+  std::vector<User> users_;
+  std::vector<Group> groups_;
+  std::map<std::string, Shadow, std::less<>> shadow_;
+  std::map<std::string, size_t, std::less<>> user_index_, group_index_;
+  std::map<uint32_t, std::vector<std::string>> names_of_uid_, names_of_gid_;
+  std::map<std::string, std::vector<size_t>, std::less<>> groups_of_;  // by member
+  std::vector<LineProblem> problems_;
+};
+
+}  // namespace postern::posix
