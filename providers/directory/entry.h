@@ -1,18 +1,15 @@
-// providers/directory/entry.h: LDAP entries as objects.
+// providers/directory/entry.h: one LDAP entry, and what its values say.
 //
-// An Entry is a set of views (into libldap's buffer, or into an OwnedEntry); bodies are written in
-// canonical wire form straight from it, because at 100,000 entries building messages first costs
-// more than all the rest. A test holds the bytes equal to object::Encode's. Pure; any thread.
+// An Entry is a set of views (into libldap's buffer, or into an OwnedEntry), sorted by what we know
+// of it: attributes by number, its class, whether the account is open. Pure; any thread.
 #pragma once
 #include <array>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/object/object.h"
 #include "providers/directory/ldap_client.h"
-#include "providers/directory/password.h"
+#include "providers/directory/names.h"
 
 namespace postern::directory {
 
@@ -107,26 +104,6 @@ std::string UnlockPassword(std::string_view locked);  // empty: there was none
 // The permanent value of pwdAccountLockedTime (ppolicy(5)).
 inline constexpr std::string_view kLockedForGood = "000001010000Z";
 
-// Writes key and body of one object after another into buffers that it keeps.
-class ObjectWriter {
- public:
-  // Views into the writer and into `entry`, until the next call.
-  object::ObjectView Write(const Entry& entry, Hidden hidden, const Reading& reading);
-  void SetGroup(std::string_view key) { key_ = key; }
-  // One membership; the group's key was written by Write or SetGroup just before.
-  object::ObjectView WriteMembership(const Entry& group, std::string_view member);
-
- private:
-  uint64_t User(const Entry& entry, Hidden hidden, const Reading& reading);
-  void PutPassword(const std::vector<std::string_view>& passwords, const Reading& reading);
-  void Put(uint32_t field, std::string_view value);
-  void PutVarint(uint32_t field, uint64_t value);
-  std::string key_, body_, member_key_, member_body_, id_, scratch_;
-  std::vector<std::string_view> sorted_;
-  std::unique_ptr<KeyedDigest> digest_;
-  std::string digest_key_;
-};
-
 // Whether the account may log in, as far as the entry says.
 bool IsEnabled(const Entry& entry, const Reading& reading);
 // The value that stands for a kind's single-valued field where the entry has several: the one that
@@ -134,18 +111,5 @@ bool IsEnabled(const Entry& entry, const Reading& reading);
 std::string_view Single(const Entry& entry, Attribute attribute);
 // True for the member that an empty group holds because its class wants one: itself.
 bool IsPlaceholder(std::string_view group_key, std::string_view member_key);
-
-// Appends the normal form (object::Normalise) to `out`; fast where there is nothing to decide.
-void AppendNormalDn(std::string_view dn, std::string* out);
-inline std::string NormalDn(std::string_view dn) {
-  std::string normal;
-  AppendNormalDn(dn, &normal);
-  return normal;
-}
-// The part after the first unescaped comma; empty at the top.
-std::string_view ParentOf(std::string_view dn);
-// GeneralizedTime (RFC 4517 §3.3.13) to seconds; 0 when it isn't one.
-base::Instant ParseGeneralizedTime(std::string_view text);
-std::string FormatGeneralizedTime(base::Instant at);
 
 }  // namespace postern::directory
