@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "providers/directory/ldap_error.h"
+#include "providers/directory/object_writer.h"
 #include "providers/directory/target.h"
 
 namespace postern::directory {
@@ -26,12 +27,13 @@ bool Wants(std::span<const Kind> kinds, Kind kind) {
 }
 
 std::string FilterFor(std::span<const Kind> kinds, const std::string& base) {
+  // The most frequent class first: the server tries one after the other for each entry.
   std::string filter = "(|";
-  if (Wants(kinds, Kind::kOu)) filter += "(objectClass=organizationalUnit)";
   if (Wants(kinds, Kind::kUser)) filter += "(objectClass=person)(objectClass=account)";
   if (Wants(kinds, Kind::kDirectoryGroup) || Wants(kinds, Kind::kMembership)) {
     filter += "(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)";
   }
+  if (Wants(kinds, Kind::kOu)) filter += "(objectClass=organizationalUnit)";
   // The base itself is the sentinel: a search that doesn't return it was filtered by access rules.
   return filter + fmt::format("(entryDN={}))", EscapeFilter(base));
 }
@@ -50,6 +52,8 @@ class Enumeration {
 
  private:
   bool Visit(EntryCursor& cursor);
+  bool WasSent();
+  void RememberSent();
   bool Emit(const Entry& entry, Hidden hidden);
   bool EmitMembers(const Entry& entry);
   bool EmitDeferred();
@@ -71,7 +75,9 @@ class Enumeration {
   std::string last_parent_;
   Class last_type_ = Class::kUnknown;
   Hidden last_hidden_ = 0;
-  std::unordered_set<std::string> seen_;
+  std::string ids_;  // of the entries that came, one after the other
+  size_t remembered_ = 0;
+  std::unordered_set<std::string_view> sent_;  // the same, once they are looked for
   bool paged_ = false, gone_ = false, sentinel_ = false;
   std::set<std::string> deferred_;  // keys of entries that need a look of their own
   uint64_t counts_[5] = {};
@@ -143,8 +149,25 @@ bool Enumeration::Emit(const Entry& entry, Hidden hidden) {
   return EmitMembers(entry);
 }
 
+// True when the entry came already, before an answer that was cut short goes on in pages.
+bool Enumeration::WasSent() {
+  const std::string_view id = entry_.Has(kEntryUuid) ? entry_.First(kEntryUuid) : entry_.dn;
+  if (paged_) return sent_.contains(id);
+  if (remembered_ >= kRemembered) return false;
+  ++remembered_;
+  ids_.append(id).push_back('\0');  // no name holds it (RFC 4514 §2.4)
+  return false;
+}
+
+void Enumeration::RememberSent() {
+  for (std::string_view rest = ids_; !rest.empty(); rest.remove_prefix(rest.find('\0') + 1)) {
+    sent_.insert(rest.substr(0, rest.find('\0')));
+  }
+}
+
 bool Enumeration::Visit(EntryCursor& cursor) {
   entry_.Load(cursor);
+  if (!cursor.ok()) return true;  // counted by the search
   std::string key;
   if (!sentinel_ || target_.settings().bases.size() > 1) {
     AppendNormalDn(entry_.dn, &key);
@@ -153,10 +176,7 @@ bool Enumeration::Visit(EntryCursor& cursor) {
   }
   if (entry_.type == Class::kUnknown) ++classless_;
   if (entry_.type == Class::kUnknown || entry_.type == Class::kOther) return true;
-  if (seen_.size() < kRemembered || paged_) {
-    std::string id(entry_.Has(kEntryUuid) ? entry_.First(kEntryUuid) : entry_.dn);
-    if (paged_ ? seen_.contains(id) : !seen_.insert(std::move(id)).second) return true;
-  }
+  if (WasSent()) return true;
   const bool locked =
       target_.reading().locks_by_attribute && entry_.First(kLockedTime) == kLockedForGood;
   // OUs and groups are few and have one field: each that doesn't show it is asked.
@@ -198,6 +218,7 @@ SearchEnd Enumeration::Search() {
   const bool imposed = end.code == LDAP_SIZELIMIT_EXCEEDED || end.code == LDAP_ADMINLIMIT_EXCEEDED;
   if (imposed && target_.features().paged && end.entries < kRemembered) {
     paged_ = true;
+    RememberSent();
     request.page_size = kPageSize;
     const size_t before = end.entries;
     end = connection_.Search(request, visit);
@@ -209,6 +230,7 @@ SearchEnd Enumeration::Search() {
 std::string Enumeration::Trouble(const SearchEnd& end) const {
   if (end.code == LDAP_NO_SUCH_OBJECT) return "the base doesn't exist, or is hidden from us";
   if (end.code != LDAP_SUCCESS) return fmt::format("{} after {} entries", end.message, end.entries);
+  if (end.malformed > 0) return fmt::format("{} entries could not be decoded", end.malformed);
   if (end.references > 0) {
     return fmt::format("{} {} to other servers, which are not followed", end.references,
                        end.references == 1 ? "referral" : "referrals");

@@ -29,20 +29,23 @@ class EntryCursor {
 
   bool ok() const { return ok_; }
   std::string_view dn() const { return dn_; }
-  // The next attribute; false at the end. `values` is replaced. Never allocates but for libldap's
-  // array of values, which lives until the cursor ends.
-  bool Next(std::string_view* name, std::span<const BerValue>* values);
+  // The next attribute, whatever is left of the one before; false at the end, and where the message
+  // can't be decoded: then ok() is false and what was read is not the whole entry. Never allocates.
+  bool Next(std::string_view* name);
+  // The next value of that attribute; false after its last.
+  bool NextValue(std::string_view* value);
   // Value of the response control; empty when the server sent none.
   const std::string& control() const { return control_; }
 
  private:
-  LDAP* ld_;
-  LDAPMessage* message_;
+  bool Enter(ber_tag_t wanted, size_t* length);
+  bool Take(std::string_view* text);
+
   BerElement* ber_ = nullptr;
   std::string_view dn_;
   std::string control_;
-  std::vector<BerVarray> arrays_;
-  bool ok_ = false;
+  size_t after_values_ = 0;  // bytes that follow the last value of the attribute
+  bool ok_ = false, in_values_ = false;
 };
 
 inline std::string_view View(const BerValue& value) {
@@ -57,13 +60,15 @@ struct SearchRequest {
   int page_size = 0;                        // 0: one streamed answer
 };
 
-// How a search ended. Anything but code 0 without references is not the whole answer.
+// How a search ended. Anything but code 0 without references and malformed entries is not the whole
+// answer.
 struct SearchEnd {
   int code = LDAP_OTHER;
   std::string message;  // for people, when code isn't 0
   std::string matched;  // with noSuchObject: the nearest entry that exists, where told
   size_t entries = 0;
   size_t references = 0;
+  size_t malformed = 0;  // entries that couldn't be decoded to their end
   bool stopped = false;  // the visitor said so
 };
 
@@ -76,7 +81,8 @@ struct BaseRead {
 };
 struct BaseAnswer {
   int code = LDAP_OTHER;
-  bool found = false;
+  bool found = false;      // and decoded to its end
+  bool malformed = false;  // else
   std::string matched;
   std::string message;
 };
@@ -128,14 +134,20 @@ class Connection {
   Result<void> SetOptions();
   Result<void> Secure();
   Result<void> Bind();
+  void TuneSocket();
   SearchEnd SearchOnce(const SearchRequest& request, LDAPControl** controls, const Visitor& visit,
                        std::string* cookie);
   int SendWrite(const Write& write, int* message_id);
   // Waits for the next message; null: none, and *code says why.
   LDAPMessage* Wait(int message_id, std::chrono::milliseconds limit, int* code);
+  // The same for a stream of many messages, within the limit for a stall.
+  LDAPMessage* WaitGathered(int message_id, int* code);
+  // Bytes that must have come before a wait for the socket ends.
+  void SetLowWater(int bytes);
 
   const Settings& settings_;
   LDAP* ld_ = nullptr;
+  int descriptor_ = -1, low_water_ = 1;
   bool lost_ = false;
 };
 

@@ -87,7 +87,7 @@ std::vector<BaseAnswer> Connection::ReadMany(
       } else if (code == LDAP_SERVER_DOWN) {
         failed = code;
       } else {  // a name or filter that can't be sent: this one only
-        answers[next] = {code, false, "", Explain(code, "")};
+        answers[next] = {.code = code, .message = Explain(code, "")};
       }
       ++next;
     }
@@ -103,19 +103,22 @@ std::vector<BaseAnswer> Connection::ReadMany(
     BaseAnswer& answer = answers[which->second];
     if (ldap_msgtype(message) == LDAP_RES_SEARCH_ENTRY) {
       EntryCursor entry(ld_, message, control);
-      answer.found = true;
       visit(which->second, entry);
+      answer.found = entry.ok();
+      answer.malformed = !entry.ok();
     } else if (ldap_msgtype(message) == LDAP_RES_SEARCH_RESULT) {
       const ResultText result = ParseResult(ld_, message);
-      answer.code = result.code;
+      answer.code = answer.malformed ? LDAP_DECODING_ERROR : result.code;
       answer.matched = result.matched;
-      if (result.code != LDAP_SUCCESS) answer.message = Explain(result.code, result.text);
+      if (answer.code != LDAP_SUCCESS) answer.message = Explain(answer.code, result.text);
       open.erase(which);
     }
   }
   if (failed == LDAP_SUCCESS) return answers;
   lost_ = true;
-  const auto fail = [&](BaseAnswer& answer) { answer = {failed, false, "", Explain(failed, "")}; };
+  const auto fail = [&](BaseAnswer& answer) {
+    answer = {.code = failed, .message = Explain(failed, "")};
+  };
   for (const auto& [id, index] : open) fail(answers[index]);
   for (; next < reads.size(); ++next) fail(answers[next]);
   // The request whose sending failed was counted as sent.

@@ -23,9 +23,8 @@ void ReadMonitor(Connection& connection, Probe* probe, bool* has_clock) {
     std::string text;
     connection.Search({.base = base, .scope = LDAP_SCOPE_BASE, .attributes = attributes},
                       [&](EntryCursor& entry) {
-                        std::string_view name;
-                        std::span<const BerValue> values;
-                        if (entry.Next(&name, &values) && !values.empty()) text = View(values[0]);
+                        std::string_view name, value;
+                        if (entry.Next(&name) && entry.NextValue(&value)) text = value;
                         return true;
                       });
     return text;

@@ -2,7 +2,8 @@
 #include <fmt/format.h>
 
 #include "core/base/hash.h"
-#include "providers/directory/entry.h"
+#include "providers/directory/names.h"
+#include "providers/directory/password.h"
 #include "tests/live/directory/world.h"
 
 namespace postern::directory {
