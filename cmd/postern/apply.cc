@@ -33,6 +33,7 @@ class Applier {
       : shell_(shell), arguments_(arguments), world_(shell) {}
 
   int Run() {
+    if (const int code = Contradicts(); code != kOk) return code;
     if (!arguments_.yes && !shell_.interactive()) {
       return shell_.Fail({.code = diag::code::kNeedsYes,
                           .summary = "apply asks before it changes anything, and nobody is there",
@@ -52,6 +53,20 @@ class Applier {
   }
 
  private:
+  int Contradicts() {
+    if (!arguments_.file.empty() && !(arguments_.as_of.empty() && arguments_.targets.empty())) {
+      return shell_.Usage("a saved plan is applied as it was made, without --as-of or --target",
+                          "say them to postern plan, and save it anew");
+    }
+    if (shell_.json() && !arguments_.yes) {
+      return shell_.Fail({.code = diag::code::kNeedsYes,
+                          .summary = "with --json nobody sees what apply would ask about",
+                          .notes = {"look first: postern plan --out change.postern",
+                                    "then say so: postern apply change.postern --yes --json"}});
+    }
+    return kOk;
+  }
+
   // Takes the ledger, opens the targets and settles what an interrupted apply left, so that the
   // plan that is shown is the plan that is carried out.
   int Prepare() {

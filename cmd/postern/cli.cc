@@ -1,9 +1,11 @@
 // The command line, read by CLI11. Nothing else in Postern knows that library.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
-#include <map>
 
 #include "cmd/postern/command.h"
 #include "core/diag/codes.h"
+#include "core/diag/suggest.h"
 
 namespace postern::cmd {
 namespace {
@@ -20,10 +22,8 @@ class Line {
     app_.name("postern");
     app_.fallthrough();
     app_.require_subcommand(1);
-    app_.footer(
-        "First steps: postern init, postern validate, postern plan, postern apply.\n"
-        "Exit codes: 0 done or nothing to do, 1 error, 2 changes pending or drift, 3 refused by a\n"
-        "limit, 4 the plan is stale, 5 applied in part, 6 a target was not observed.");
+    app_.footer("First steps: postern init, postern validate, postern plan, postern apply.\n\n" +
+                ExitCodes({kOk, kError, kPending, kRefused, kStale, kPartly, kIncomplete}));
     AddGlobals();
     for (const Command& command : AllCommands()) Add(command);
   }
@@ -36,8 +36,10 @@ class Line {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      const int code = app_.exit(error, std::cout, std::cerr);
-      return code == 0 ? kOk : kError;
+      if (error.get_exit_code() == 0) return app_.exit(error, std::cout, std::cerr);
+      for (int i = 1; i < argc; ++i) shell_.globals.json |= std::string_view(argv[i]) == "--json";
+      shell_.Begin();
+      return Misused(error);
     }
     shell_.Begin();
     if (!chosen_) return kError;
@@ -59,35 +61,85 @@ class Line {
     app_.add_flag("--quiet,-q", globals.quiet, "no progress, warnings or notes");
   }
 
-  CLI::App* Parent(const std::string& name) {
-    auto [at, fresh] = parents_.try_emplace(name, nullptr);
-    if (fresh) {
-      at->second = app_.add_subcommand(name, name == "access" ? "who may do what" : "");
-      at->second->fallthrough();
-      at->second->require_subcommand(name == "access" ? 1 : 0, 1);
+  static std::string ExitCodes(std::initializer_list<Exit> codes) {
+    std::string text = "Exit codes:";
+    for (const Exit code : codes) {
+      text += "\n  " + std::to_string(code) + "  " + MeaningOf(code);
     }
-    return at->second;
+    return text;
+  }
+
+  // The library's words, but for names: there it says what is near.
+  int Misused(const CLI::ParseError& error) {
+    CLI::App* app = &app_;
+    std::string path = "postern";
+    while (!app->get_subcommands().empty()) {
+      app = app->get_subcommands().front();
+      path += " " + app->get_name();
+    }
+    const std::vector<std::string> extras = app_.remaining(true);
+    std::string summary = error.what();
+    std::vector<std::string> notes;
+    if (!extras.empty() && error.get_name() != "ValidationError") {
+      std::string word = extras.front();
+      for (const std::string& extra : extras) {
+        if (extra.starts_with("-")) word = extra;
+      }
+      const bool option = word.starts_with("-");
+      const bool command = !option && !app->get_subcommands({}).empty();
+      summary = fmt::format("{} has no {} \"{}\"", path,
+                            option    ? "option"
+                            : command ? "command"
+                                      : "place for",
+                            word);
+      if (const std::string near = NearestTo(word, *app); !near.empty()) {
+        notes.push_back("did you mean " + near + "?");
+      }
+    } else if (error.get_name() == "ArgumentMismatch" && summary.ends_with(" missing")) {
+      summary = fmt::format("{}: {} needs a value", path, summary.substr(0, summary.find(':')));
+    } else if (error.get_name() == "RequiredError" && !app->get_subcommands({}).empty()) {
+      summary = path + ": a command is missing";
+    }
+    notes.push_back(path + " --help");
+    return shell_.Fail({.code = diag::code::kUsage, .summary = summary, .notes = notes});
+  }
+
+  std::string NearestTo(const std::string& word, const CLI::App& app) const {
+    std::vector<std::string> names;
+    for (const CLI::App* scope : {&app, static_cast<const CLI::App*>(&app_)}) {
+      for (const CLI::App* command : scope->get_subcommands({}))
+        names.push_back(command->get_name());
+      for (const CLI::Option* option : scope->get_options()) {
+        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+      }
+    }
+    const std::vector<std::string_view> views(names.begin(), names.end());
+    return std::string(diag::Nearest(word, views).value_or(""));
+  }
+
+  // "ledger" of "ledger list" is a row of its own, before its children's.
+  bool IsParent(const std::string& name) const {
+    for (const Command& other : AllCommands()) {
+      if (std::string_view(other.name).starts_with(name + " ")) return true;
+    }
+    return false;
   }
 
   void Add(const Command& command) {
     const std::string name = command.name;
     const size_t blank = name.find(' ');
     auto parsed = std::make_shared<Parsed>();
-    parsed->run = command.define(parsed->arguments);
+    if (command.define != nullptr) parsed->run = command.define(parsed->arguments);
     kept_.push_back(parsed);
-    if (blank == std::string::npos && (name == "ledger" || name == "providers")) {
-      CLI::App* parent = Parent(name);
-      parent->description(command.summary);
-      // Runs before a further word's callback, which then takes its place.
-      parent->preparse_callback([this, parsed](size_t) { chosen_ = parsed->run; });
-      return;
-    }
-    CLI::App* owner = blank == std::string::npos ? &app_ : Parent(name.substr(0, blank));
+    CLI::App* owner =
+        blank == std::string::npos ? &app_ : app_.get_subcommand(name.substr(0, blank));
     CLI::App* app = owner->add_subcommand(
         blank == std::string::npos ? name : name.substr(blank + 1), command.summary);
     app->fallthrough();
-    app->footer(command.help);
+    app->footer(std::string(command.help) + "\n\n" + ExitCodes(command.exits));
+    if (IsParent(name)) app->require_subcommand(command.define == nullptr ? 1 : 0, 1);
     for (const Argument& argument : parsed->arguments) AddArgument(app, argument);
+    // A parent's runs before a further word's, which then takes its place.
     app->preparse_callback([this, parsed](size_t) { chosen_ = parsed->run; });
   }
 
@@ -107,7 +159,6 @@ class Line {
 
   Shell& shell_;
   CLI::App app_;
-  std::map<std::string, CLI::App*> parents_;
   std::vector<std::shared_ptr<Parsed>> kept_;
   cmd::Run chosen_;
 };

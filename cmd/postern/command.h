@@ -32,7 +32,8 @@ struct Command {
   const char* name;  // "plan", "ledger list"; a parent alone: what runs without a further word
   const char* summary;
   const char* help;  // what it does and an example, for --help
-  // Fills the arguments and answers what to run once they are read.
+  std::initializer_list<Exit> exits;
+  // Fills the arguments and answers what to run once they are read. Null: a word must follow.
   Run (*define)(Arguments& arguments);
 };
 

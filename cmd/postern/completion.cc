@@ -5,6 +5,7 @@
 #include <set>
 
 #include "cmd/postern/command.h"
+#include "core/view/json_writer.h"
 
 namespace postern::cmd {
 namespace {
@@ -30,7 +31,7 @@ std::map<std::string, Word> Words() {
       word.children[name.substr(blank + 1)] = command.summary;
     }
     Arguments arguments;
-    command.define(arguments);
+    if (command.define != nullptr) command.define(arguments);
     for (const Argument& argument : arguments) {
       if (argument.positional()) {
         for (const std::string& choice : argument.choices) word.children[choice] = argument.help;
@@ -130,7 +131,12 @@ Run DefineCompletion(Arguments& arguments) {
                 .choices = {"bash", "zsh", "fish"},
                 .required = true}};
   return [name](Shell& shell) {
-    shell.out() << CompletionScript(*name) << std::flush;
+    if (shell.json()) {
+      view::JsonWriter json(shell.out());
+      json.Object().Field("shell", *name).Field("script", CompletionScript(*name)).End();
+    } else {
+      shell.out() << CompletionScript(*name) << std::flush;
+    }
     return static_cast<int>(kOk);
   };
 }

@@ -14,6 +14,27 @@ enum Exit : int {
   kIncomplete = 6,  // a target was not observed
 };
 
+// For --help.
+inline const char* MeaningOf(Exit code) {
+  switch (code) {
+    case kOk:
+      return "done, or nothing to do";
+    case kError:
+      return "error";
+    case kPending:
+      return "changes pending (plan --detailed-exitcode), or drift found";
+    case kRefused:
+      return "refused by a limit";
+    case kStale:
+      return "the world moved since the plan was made";
+    case kPartly:
+      return "applied in part";
+    case kIncomplete:
+      return "a target was not observed";
+  }
+  return "";
+}
+
 // Several at once: the first of 1, 3, 4, 6, 5, 2.
 inline int FirstOf(std::initializer_list<int> codes) {
   for (const int code : {kError, kRefused, kStale, kIncomplete, kPartly, kPending}) {

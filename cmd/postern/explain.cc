@@ -40,7 +40,13 @@ class Explainer {
     if (const int code = ObserveAndPlan(shell_, &world_); code != kOk) return code;
     const std::set<Place> places = Find();
     if (places.empty()) return Identity();
-    for (const Place& place : places) Tell(place);
+    std::vector<Story> stories;
+    for (const Place& place : places) stories.push_back(StoryOf(place));
+    if (shell_.json()) {
+      WriteJson(stories, nullptr);
+    } else {
+      for (const Story& story : stories) shell_.Say(view::RenderStory(story, shell_.style()));
+    }
     return world_.observed_all() ? kOk : kIncomplete;
   }
 
@@ -117,29 +123,48 @@ class Explainer {
     }
   }
 
+  struct Reach {
+    std::vector<view::AccessRow> declared, live;
+  };
+
+  std::vector<view::AccessRow> What(const access::World& world) const {
+    return view::AccessQuery(world, world_.desired, world_.loaded.sources).What(address_);
+  }
+
   // A person or partner has no object of its own: it is what its accounts and entries open.
   int Identity() {
-    const access::World live = view::LiveWorld(world_.observed);
-    const access::World declared = view::DeclaredWorld(world_.desired);
+    const Reach reach = {What(view::DeclaredWorld(world_.desired)),
+                         What(view::LiveWorld(world_.observed))};
     const std::string where = DeclaredAt();
-    for (const bool is_live : {false, true}) {
-      const view::AccessQuery query(is_live ? live : declared, world_.desired,
-                                    world_.loaded.sources);
-      const std::vector<view::AccessRow> rows = query.What(address_);
-      if (rows.empty() && where.empty() && !is_live && !live_found_) {
-        live_found_ =
-            !view::AccessQuery(live, world_.desired, world_.loaded.sources).What(address_).empty();
-        if (!live_found_) return Unknown();
-      }
-      if (!is_live && !where.empty()) shell_.Say(address_ + ", declared at " + where + "\n");
-      const view::AccessHeading heading{"What " + address_ + " reaches", is_live, {}};
-      if (!shell_.json()) {
-        shell_.Say(view::RenderAccess(heading, rows, false, shell_.style()));
-      } else if (is_live) {
-        view::WriteAccessJson(heading, rows, shell_.out());
-      }
+    if (where.empty() && reach.declared.empty() && reach.live.empty()) return Unknown();
+    const int code = world_.observed_all() ? kOk : kIncomplete;
+    if (shell_.json()) {
+      WriteJson({}, &reach);
+      return code;
     }
-    return world_.observed_all() ? kOk : kIncomplete;
+    if (!where.empty()) {
+      shell_.Say(view::Safe(address_ + ", declared at " + where, shell_.style()) + "\n");
+    }
+    for (const bool live : {false, true}) {
+      const view::AccessHeading heading{"What " + address_ + " reaches", live, {}};
+      shell_.Say(
+          view::RenderAccess(heading, live ? reach.live : reach.declared, false, shell_.style()));
+    }
+    return code;
+  }
+
+  void WriteJson(const std::vector<Story>& stories, const Reach* reach) {
+    view::JsonWriter json(shell_.out());
+    json.Object().Field("format_version", "1.0").Field("subject", address_);
+    json.Optional("declared_at", DeclaredAt()).Key("objects").Array();
+    for (const Story& story : stories) view::WriteStoryJson(json, story);
+    json.End();
+    if (reach != nullptr) {
+      view::WriteAccessRows(json.Key("access").Object().Key("declared"), reach->declared);
+      view::WriteAccessRows(json.Key("live"), reach->live);
+      json.End();
+    }
+    json.End();
   }
 
   std::string DeclaredAt() const {
@@ -150,7 +175,7 @@ class Explainer {
     return entry == nullptr ? "" : world_.loaded.sources.Place(entry->span);
   }
 
-  void Tell(const Place& place) {
+  Story StoryOf(const Place& place) {
     Story story;
     story.target = place.target;
     story.kind = place.kind;
@@ -174,11 +199,7 @@ class Explainer {
         story.change = &change;
       }
     }
-    if (shell_.json()) {
-      view::WriteStoryJson(story, shell_.out());
-    } else {
-      shell_.Say(view::RenderStory(story, shell_.style()));
-    }
+    return story;
   }
 
   void AddLive(Story* story) const {
@@ -206,7 +227,6 @@ class Explainer {
   Shell& shell_;
   const std::string address_;
   World world_;
-  bool live_found_ = false;
 };
 
 }  // namespace

@@ -32,6 +32,7 @@ int Print(Shell& shell, World& world, const PlanArguments& arguments) {
 }
 
 int Plan(Shell& shell, const PlanArguments& arguments) {
+  if (shell.json() && arguments.markdown) return shell.Usage(kTwoForms, "say one of them");
   World world(shell);
   if (!world.Load()) return world.PrintErrors();
   if (const int code = SetMoment(shell, arguments.as_of, &world); code != kOk) return code;

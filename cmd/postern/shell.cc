@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/diag/codes.h"
 #include "core/diag/render.h"
 
 namespace postern::cmd {
@@ -84,6 +85,11 @@ int Shell::Fail(diag::Diagnostic diagnostic) {
     err() << diag::Render(all, none, {err_style_.colour, err_style_.width});
   }
   return 1;
+}
+
+int Shell::Usage(std::string summary, std::string way_out) {
+  return Fail(
+      {.code = diag::code::kUsage, .summary = std::move(summary), .notes = {std::move(way_out)}});
 }
 
 int Shell::Fail(const char* code, const Error& error, std::string subject) {

@@ -13,6 +13,8 @@
 
 namespace postern::cmd {
 
+inline constexpr char kTwoForms[] = "--json and --markdown are two forms of one answer";
+
 struct Globals {
   std::string operator_file = "operator/postern.toml";
   std::string tree;
@@ -46,6 +48,8 @@ class Shell {
              size_t most = SIZE_MAX);
   // One error without a place in a file; answers the exit code 1. JSON when that was asked for.
   int Fail(diag::Diagnostic diagnostic);
+  // A command line that can't be meant.
+  int Usage(std::string summary, std::string way_out);
   int Fail(const char* code, const Error& error, std::string subject = {});
   // Prints the question, reads a line; only "yes" is yes.
   bool Ask(std::string_view question);

@@ -17,6 +17,7 @@ struct ShowArguments {
 };
 
 int Show(Shell& shell, const ShowArguments& arguments) {
+  if (shell.json() && arguments.markdown) return shell.Usage(kTwoForms, "say one of them");
   std::string path = arguments.file;
   if (path.empty()) {
     World world(shell);

@@ -120,6 +120,7 @@ inline constexpr char kNeedsYes[] = "E0712";        // no terminal to ask on
 inline constexpr char kNewerFormat[] = "E0713";     // plan file or ledger by a newer Postern
 inline constexpr char kLedgerUnreadable[] = "E0714";  // the ledger can't be opened or written
 inline constexpr char kInterrupted[] = "E0715";       // stopped before the end
+inline constexpr char kUsage[] = "E0716";             // a command line that can't be meant
 // ---- warnings and notes
 inline constexpr char kEmptyTree[] = "W0101";       // no file in the reviewed tree
 inline constexpr char kRepeated[] = "W0201";        // an element stands twice in one list

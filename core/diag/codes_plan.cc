@@ -115,6 +115,10 @@ constexpr CodePage kPages[] = {
      "The run was interrupted. The log is right up to this point; people have less than planned, "
      "never more.",
      "interrupted after 12 of 23 changes", "Run `postern apply` again: it finishes what is open."},
+    {code::kUsage, "the command line can't be meant like this",
+     "A command, an option or its value is missing, misspelt, or contradicts another one. Nothing "
+     "was done.",
+     "postern plna", "`postern --help` lists the commands, `postern COMMAND --help` the options."},
     {code::kEmptyTree, "no file in the reviewed tree",
      "The tree has no *.toml file. If a ledger owns something, a plan from here would remove all "
      "of it.",

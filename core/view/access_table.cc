@@ -84,11 +84,8 @@ std::string RenderAccess(const AccessHeading& heading, const std::vector<AccessR
   return out;
 }
 
-void WriteAccessJson(const AccessHeading& heading, const std::vector<AccessRow>& rows,
-                     std::ostream& out) {
-  JsonWriter json(out);
-  json.Object().Field("format_version", "1.0").Field("live", heading.live);
-  json.Strings("unobserved", heading.unobserved).Key("access").Array();
+void WriteAccessRows(JsonWriter& json, const std::vector<AccessRow>& rows) {
+  json.Array();
   for (const AccessRow& row : rows) {
     json.Object().Field("identity", row.identity).Field("target", row.place.target);
     json.Optional("server", row.place.server).Field("account", row.account);
@@ -102,7 +99,15 @@ void WriteAccessJson(const AccessHeading& heading, const std::vector<AccessRow>&
     json.Optional("closer", row.closer).Optional("ticket", row.ticket);
     json.Optional("declared_at", row.declared_at).End();
   }
-  json.End().End();
+  json.End();
+}
+
+void WriteAccessJson(const AccessHeading& heading, const std::vector<AccessRow>& rows,
+                     std::ostream& out) {
+  JsonWriter json(out);
+  json.Object().Field("format_version", "1.0").Field("live", heading.live);
+  WriteAccessRows(json.Strings("unobserved", heading.unobserved).Key("access"), rows);
+  json.End();
 }
 
 std::vector<Ending> EndingSoon(const compile::Desired& desired, const diag::Sources& sources,

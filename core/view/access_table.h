@@ -6,6 +6,7 @@
 
 #include "core/compile/desired.h"
 #include "core/view/access_query.h"
+#include "core/view/json_writer.h"
 #include "core/view/style.h"
 
 namespace postern::view {
@@ -18,6 +19,8 @@ struct AccessHeading {
 
 std::string RenderAccess(const AccessHeading& heading, const std::vector<AccessRow>& rows,
                          bool detail, const Style& style);
+// The rows as an array, for a document that holds more.
+void WriteAccessRows(JsonWriter& json, const std::vector<AccessRow>& rows);
 void WriteAccessJson(const AccessHeading& heading, const std::vector<AccessRow>& rows,
                      std::ostream& out);
 

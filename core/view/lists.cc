@@ -225,9 +225,8 @@ std::string RenderStory(const Story& story, const Style& style) {
   return out;
 }
 
-void WriteStoryJson(const Story& story, std::ostream& out) {
-  JsonWriter json(out);
-  json.Object().Field("format_version", "1.0").Field("target", story.target);
+void WriteStoryJson(JsonWriter& json, const Story& story) {
+  json.Object().Field("target", story.target);
   json.Field("kind", object::NameOf(story.kind));
   json.Field("address", object::Address(story.kind, story.key));
   json.Key("declared");

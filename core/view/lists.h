@@ -8,6 +8,7 @@
 #include "core/compile/desired.h"
 #include "core/ledger/ledger.h"
 #include "core/plan/plan.h"
+#include "core/view/json_writer.h"
 #include "core/view/style.h"
 
 namespace postern::view {
@@ -51,6 +52,6 @@ struct Story {
   const plan::Change* change = nullptr;
 };
 std::string RenderStory(const Story& story, const Style& style);
-void WriteStoryJson(const Story& story, std::ostream& out);
+void WriteStoryJson(JsonWriter& json, const Story& story);
 
 }  // namespace postern::view
