@@ -29,9 +29,11 @@ std::string WithoutSlash(std::string path) {
 
 // Reading goes in rounds: what the files of one round include is read in the next. Whether an
 // argument is a file or a folder is known after its round only.
-Result<ConfigChain> ConfigChain::Load(Transport& transport, const std::string& main) {
+Result<ConfigChain> ConfigChain::Load(Transport& transport, const std::string& main,
+                                      const std::string& generated) {
   ConfigChain chain;
   chain.main_ = main;
+  chain.generated_ = generated;
   std::set<std::string> files = {main};
   std::set<std::string> folders;
   for (int round = 0; round < 2 * kDepth && (!files.empty() || !folders.empty()); ++round) {
@@ -63,9 +65,13 @@ void ConfigChain::Settle(size_t index, std::set<std::string>& files,
       folders.insert(folder);
       return;
     }
-    found = RegularFiles([&](const std::string& name) {
+    const auto fits = [&](const std::string& name) {
       return ::fnmatch(path.c_str(), name.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0;
-    });
+    };
+    found = RegularFiles(fits);
+    if (fits(generated_) && std::find(found.begin(), found.end(), generated_) == found.end()) {
+      found.insert(std::upper_bound(found.begin(), found.end(), generated_), generated_);
+    }
   } else if (!files_.contains(path)) {
     files.insert(path);
     return;

@@ -29,7 +29,9 @@ struct Inclusion {
 class ConfigChain {
  public:
   // Errors are the transport's; what can't be read is told by `problem`.
-  static Result<ConfigChain> Load(Transport& transport, const std::string& main);
+  // `generated`: a file that may not be there yet; a pattern that it fits includes it all the same.
+  static Result<ConfigChain> Load(Transport& transport, const std::string& main,
+                                  const std::string& generated = "");
 
   const std::string& main() const { return main_; }
   // Empty: all of it was read. The file `except` may be missing.
@@ -60,7 +62,7 @@ class ConfigChain {
   Result<std::string> Rewritten(const std::string& file,
                                 const std::map<std::string, std::string>& names) const;
 
-  std::string main_;
+  std::string main_, generated_;
   std::map<std::string, FileState> files_;
   std::map<std::string, std::vector<proftpd::Statement>> statements_;
   std::vector<Inclusion> inclusions_;

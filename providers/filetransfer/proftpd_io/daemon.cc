@@ -7,9 +7,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
+#include <set>
 #include <sstream>
 #include <thread>
+
+#include "core/base/kill_point.h"
 
 namespace postern::filetransfer {
 namespace {
@@ -18,6 +22,8 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kSettle{2000};
+// From the end of a process that goes to the background to its child's pid file.
+constexpr milliseconds kHandover{3000};
 
 // Arguments: unit or "-", pidfile, the configuration's ports (",0015,A489,"), its control socket.
 // Prints "PID STATE START", then "LOCAL-ADDRESS INODE" of each socket that the process listens on
@@ -26,7 +32,12 @@ constexpr milliseconds kSettle{2000};
 constexpr std::string_view kStateScript = R"sh(
 ports=$3 control=$4
 export ports control
-if [ "$1" != - ]; then pid=$(systemctl show -p MainPID --value "$1" 2>/dev/null); else pid=$(cat "$2" 2>/dev/null); fi
+if [ "$1" != - ]; then
+  command -v systemctl >/dev/null || { echo "systemctl isn't there, and control names a unit" >&2; exit 9; }
+  pid=$(systemctl show -p MainPID --value "$1") || exit 9
+else
+  pid=$(cat "$2" 2>/dev/null)
+fi
 pid=${pid%%[!0-9]*}
 [ -n "$pid" ] && [ "$pid" != 0 ] || exit 0
 s=$(cat "/proc/$pid/stat" 2>/dev/null) || exit 0
@@ -54,21 +65,36 @@ if [ "$1" != - ]; then exec systemctl "$2" "$1"; fi
 kill -s "$3" "$4"
 )sh";
 
-// What it starts must not hold our descriptors, or the batch would never end.
+// What it starts must not hold our descriptors, or the batch would never end. Prints its process.
 constexpr std::string_view kStartScript = R"sh(
 if [ "$1" != - ]; then exec systemctl start "$1"; fi
 shift
 command -v "$1" >/dev/null || { echo "$1: not found" >&2; exit 127; }
 setsid "$@" </dev/null >/dev/null 2>&1 &
+echo $!
 )sh";
 
-// Arguments: address, port, ... Prints the first line that each port says, or nothing.
+// Argument: pid. Status 0: it is gone, or a zombie.
+constexpr std::string_view kGoneScript = R"sh(
+s=$(cat "/proc/$1/stat" 2>/dev/null) || exit 0
+s=${s##*) }
+case $s in Z*|X*) exit 0 ;; esac
+exit 1
+)sh";
+
+// Arguments: address, port, ... Asks all at once; prints for each a line with its number and the
+// first line that it says, or nothing.
 constexpr std::string_view kGreetScript = R"sh(
+i=0
 while [ $# -gt 1 ]; do
-  timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1" && IFS= read -r -t 8 line <&3 && printf "%s" "$line"' "$1" "$2" 2>/dev/null
-  echo
+  {
+    line=$(timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1" && IFS= read -r -t 8 line <&3 && printf "%s" "$line"' "$1" "$2" 2>/dev/null)
+    printf '%s %s\n' "$i" "$line"
+  } &
+  i=$((i + 1))
   shift 2
 done
+wait
 )sh";
 
 // "0100007F:A489" -> an address that the host itself can connect to.
@@ -113,11 +139,10 @@ bool ListensWhere(const DaemonState& now, const DaemonState& before) {
 }  // namespace
 
 Result<DaemonState> Daemon::State() {
-  const std::string unit = settings_.unit.empty() ? "-" : settings_.unit;
   std::string ports = ",";
   for (const uint16_t port : settings_.ports) ports += fmt::format("{:04X},", port);
   auto out = RunBatch(transport_, {.script = kStateScript,
-                                   .args = {unit, settings_.pidfile, ports, settings_.control}});
+                                   .args = {Unit(), settings_.pidfile, ports, settings_.control}});
   if (!out) return tl::unexpected(out.error());
   DaemonState state;
   std::istringstream lines(*out);
@@ -143,26 +168,54 @@ Result<std::string> Daemon::Greets(const std::vector<Listener>& listeners) {
   }
   auto out = RunBatch(transport_, {.script = kGreetScript, .args = args});
   if (!out) return tl::unexpected(out.error());
+  std::set<size_t> greeted;
   std::istringstream lines(*out);
-  for (const Listener& listener : listeners) {
-    std::string line;
-    std::getline(lines, line);
-    if (!IsGreeting(line)) return fmt::format("{}:{}", listener.address, listener.port);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t blank = std::min(line.find(' '), line.size() - 1);
+    if (IsGreeting(std::string_view(line).substr(blank + 1))) {
+      greeted.insert(std::strtoul(line.c_str(), nullptr, 10));
+    }
+  }
+  for (size_t i = 0; i < listeners.size(); ++i) {
+    if (!greeted.contains(i)) {
+      return fmt::format("{}:{}", listeners[i].address, listeners[i].port);
+    }
   }
   return std::string();
 }
 
-Result<void> Daemon::AwaitNew(const DaemonState& before, milliseconds settle,
-                              std::chrono::seconds limit) {
+bool Daemon::IsGone(int pid) {
+  auto answer = transport_.Exec({.script = kGoneScript, .args = {std::to_string(pid)}});
+  return answer && answer->status == 0;
+}
+
+std::string Daemon::CheckerSays() {
+  if (settings_.start.empty() || !settings_.start[0].ends_with("proftpd")) return "";
+  auto answer = transport_.Exec({.script = R"(exec "$@" -t </dev/null)", .args = settings_.start});
+  if (!answer || answer->status == 0) return "";
+  const size_t at = answer->err.find("fatal: ");
+  if (at == std::string::npos) return "";
+  return ": " + answer->err.substr(at, answer->err.find('\n', at) - at);
+}
+
+Result<void> Daemon::AwaitNew(const DaemonState& before, int starter, std::chrono::seconds limit) {
   const auto began = Clock::now();
+  const bool started = !before.alive();
+  auto gone = Clock::time_point::max();
   std::string missing = "it doesn't listen where it did";
   while (Clock::now() - began < limit) {
     auto now = State();
     if (!now) return tl::unexpected(now.error());
-    const bool waited = Clock::now() - began >= settle;
-    if (!now->alive() && before.alive() && waited) {
+    const bool waited = started || Clock::now() - began >= kSettle;
+    if (!now->alive() && !started && waited) {
       return Fail(ErrorCode::kUnavailable,
                   "proftpd ended after it was told to read its files again");
+    }
+    if (!now->alive() && starter != 0 && gone == Clock::time_point::max() && IsGone(starter)) {
+      gone = Clock::now();
+    }
+    if (!now->alive() && gone != Clock::time_point::max() && Clock::now() - gone > kHandover) {
+      return Fail(ErrorCode::kUnavailable, "proftpd ended at its start" + CheckerSays());
     }
     // While it reads its files it takes connections and doesn't greet.
     const bool listens = now->alive() && !now->listeners.empty() && ListensWhere(*now, before);
@@ -179,12 +232,15 @@ Result<void> Daemon::AwaitNew(const DaemonState& before, milliseconds settle,
 }
 
 Result<void> Daemon::Signal(const DaemonState& state, bool restart) {
-  const std::string unit = settings_.unit.empty() ? "-" : settings_.unit;
-  auto done = RunBatch(transport_, {.script = kSignalScript,
-                                    .args = {unit, restart ? "stop" : "reload",
-                                             restart ? "TERM" : "HUP", std::to_string(state.pid)}});
-  if (!done) return base::Wrap("signal proftpd", done.error());
-  return {};
+  const std::string action = restart ? "stop" : "reload";
+  auto done = RunBatch(
+      transport_, {.script = kSignalScript,
+                   .args = {Unit(), action, restart ? "TERM" : "HUP", std::to_string(state.pid)}});
+  if (done) return {};
+  const Error& error = done.error();
+  if (error.retryable()) return tl::unexpected(error);
+  return Fail(ErrorCode::kDenied,
+              fmt::format("proftpd could not be told to {}: {}", action, error.message));
 }
 
 Result<void> Daemon::Stop(const DaemonState& state) {
@@ -204,23 +260,30 @@ Result<void> Daemon::Reload(bool restart, std::chrono::seconds limit) {
   if (!before->alive()) return Start(limit);
   if (restart && can_start()) {
     if (auto done = Stop(*before); !done) return done;
-    return Start(limit);
+    base::KillPoint("filetransfer.stopped");
+    return StartAs(*before, limit);
   }
   if (auto done = Signal(*before, false); !done) return done;
-  return AwaitNew(*before, kSettle, limit);
+  return AwaitNew(*before, 0, limit);
 }
 
-Result<void> Daemon::Start(std::chrono::seconds limit) {
+Result<void> Daemon::StartAs(const DaemonState& before, std::chrono::seconds limit) {
   if (!can_start()) {
     return Fail(ErrorCode::kUnsupported,
                 "proftpd isn't running and nothing says how to start it: set control.unit or "
                 "control.start");
   }
-  std::vector<std::string> args = {settings_.start.empty() ? settings_.unit : "-"};
+  std::vector<std::string> args = {Unit()};
   args.insert(args.end(), settings_.start.begin(), settings_.start.end());
   auto done = RunBatch(transport_, {.script = kStartScript, .args = args});
-  if (!done) return base::Wrap("start proftpd", done.error());
-  return AwaitNew(DaemonState{}, milliseconds(0), limit);
+  if (!done) {
+    const bool lost = done.error().retryable();
+    return Fail(lost ? done.error().code : ErrorCode::kUnavailable,
+                "proftpd could not be started: " + done.error().message);
+  }
+  DaemonState wanted;
+  wanted.listeners = before.listeners;
+  return AwaitNew(wanted, std::atoi(done->c_str()), limit);
 }
 
 }  // namespace postern::filetransfer

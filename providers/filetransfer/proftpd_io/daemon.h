@@ -22,6 +22,8 @@ struct DaemonSettings {
   // Of the configuration: how its sockets are found when its descriptors may not be looked at.
   std::vector<uint16_t> ports;
   std::string control;  // path of the control socket; empty: none
+  // How long a daemon with few blocks may take to be back.
+  std::chrono::seconds patience{30};
 };
 
 struct Listener {
@@ -46,21 +48,30 @@ class Daemon {
   Daemon(Transport& transport, DaemonSettings settings)
       : transport_(transport), settings_(std::move(settings)) {}
 
+  // Errors: the transport's; kInternal or kDenied when systemctl can't say it.
   Result<DaemonState> State();
   // SIGHUP (or the unit's reload). `restart`: stop and start instead, which is faster than a reload
-  // above 1,000 blocks. Starts a daemon that isn't there when it knows how. kUnavailable: the
-  // daemon is gone or answers on fewer ports than before; it was not started again.
+  // above 1,000 blocks. Starts a daemon that isn't there when it knows how. Errors: kDenied when
+  // the daemon could not be told, so that it goes on with what it had; kUnavailable when it is gone
+  // or answers on fewer ports than before: it was not started again then.
   Result<void> Reload(bool restart, std::chrono::seconds limit);
-  // Starts it and waits until it listens and greets. kUnsupported when nobody said how.
-  Result<void> Start(std::chrono::seconds limit);
+  // Starts it and waits until it listens and greets. kUnsupported when nobody said how;
+  // kUnavailable when it ended at once or isn't there in time.
+  Result<void> Start(std::chrono::seconds limit) { return StartAs({}, limit); }
   bool can_start() const { return !settings_.start.empty() || !settings_.unit.empty(); }
 
  private:
+  std::string Unit() const { return settings_.unit.empty() ? "-" : settings_.unit; }
   Result<void> Signal(const DaemonState& state, bool restart);
   Result<void> Stop(const DaemonState& state);
-  // Waits for the generation after `before`; it must listen wherever that one did.
-  Result<void> AwaitNew(const DaemonState& before, std::chrono::milliseconds settle,
-                        std::chrono::seconds limit);
+  // It must listen wherever `before` did.
+  Result<void> StartAs(const DaemonState& before, std::chrono::seconds limit);
+  // Waits for the generation after `before`. `starter`: the process that was started to become it,
+  // or 0 when a running daemon was told to read its files.
+  Result<void> AwaitNew(const DaemonState& before, int starter, std::chrono::seconds limit);
+  bool IsGone(int pid);
+  // Why a start ended: what the daemon's own checker says. Empty: it finds nothing.
+  std::string CheckerSays();
   // Empty: all greet. Else what doesn't.
   Result<std::string> Greets(const std::vector<Listener>& listeners);
 

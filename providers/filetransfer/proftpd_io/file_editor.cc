@@ -40,6 +40,7 @@ std::string WhyLoginUnfit(const std::string& login) {
 FileEditor::FileEditor(const Snapshot& snapshot, const ServerSettings& settings,
                        const object::Secrets& secrets, HashCache& hashes)
     : snapshot_(snapshot),
+      scope_(snapshot, settings),
       secrets_(secrets),
       hashes_(hashes),
       users_(snapshot.users),
@@ -57,9 +58,16 @@ FileEditor::FileEditor(const Snapshot& snapshot, const ServerSettings& settings,
 Outcome FileEditor::Take(const Operation& operation) {
   Outcome outcome;
   outcome.id = operation.id;
-  if (const std::string& problem = ProblemOf(snapshot_, operation.kind); !problem.empty()) {
+  std::string problem = ProblemOf(snapshot_, operation.kind);
+  if (problem.empty()) problem = scope_.WhyOutside(operation.kind, operation.key);
+  if (problem.empty() && operation.kind == Kind::kAccount && !scope_.group().empty() &&
+      groups_.Find(scope_.group()) == nullptr) {
+    problem = fmt::format("there is no group {} that would say which accounts are managed",
+                          scope_.group());
+  }
+  if (!problem.empty()) {
     outcome.status = Status::kDenied;
-    outcome.message = problem;
+    outcome.message = std::move(problem);
     return outcome;
   }
   const auto found = live_.find({operation.kind, operation.key});
@@ -191,12 +199,41 @@ FileEditor::Refusal FileEditor::Rename(const std::string& from, const std::strin
   return std::nullopt;
 }
 
+void FileEditor::Mark(const std::string& login, bool managed) {
+  const auto* fields = groups_.Find(scope_.group());
+  auto line = fields == nullptr ? std::nullopt : ParseGroup(*fields);
+  if (scope_.group().empty() || !line || line->members.contains(login) == managed) return;
+  if (managed) {
+    line->members.insert(login);
+  } else {
+    line->members.erase(login);
+  }
+  groups_.Put(scope_.group(), FieldsOf(*line));
+}
+
+// Accounts outside of the scope aren't told, so a plan may take the uid of one.
+FileEditor::Refusal FileEditor::WhyUidUnfit(const UserLine& line, const UserLine* before) const {
+  if (scope_.group().empty() || (before != nullptr && before->uid == line.uid)) return std::nullopt;
+  for (const std::string& login : snapshot_.users.names()) {
+    const auto other = ParseUser(*snapshot_.users.Find(login));
+    if (!other || other->uid != line.uid || scope_.Tells(login)) continue;
+    return fmt::format(
+        "uid {} belongs to {}, which isn't in the group {}: give the server a range "
+        "of uids of its own",
+        line.uid, login, scope_.group());
+  }
+  return std::nullopt;
+}
+
 FileEditor::Refusal FileEditor::EditAccount(const Operation& operation) {
   const auto parts = object::SplitKey(operation.key);
   const std::string login(parts.back());
   if (const std::string why = WhyLoginUnfit(login); !why.empty()) return why;
   if (operation.after.empty()) {
+    // The keys that are left open nothing, also for an account that comes under the same login.
+    MoveKeys(login, true);
     users_.Remove(login);
+    Mark(login, false);
     return std::nullopt;
   }
   const auto want = object::DecodeAs<kinds::Account>(operation.after);
@@ -213,10 +250,14 @@ FileEditor::Refusal FileEditor::EditAccount(const Operation& operation) {
   }
   line.login = want.login();
   if (const std::string why = WhyLoginUnfit(line.login); !why.empty()) return why;
+  const std::optional<UserLine> before = fields == nullptr ? std::nullopt : ParseUser(*fields);
   if (Refusal why = SetFields(operation, want, line)) return why;
+  if (Refusal why = WhyUidUnfit(line, before ? &*before : nullptr)) return why;
   if (line.login != login) {
     if (Refusal why = Rename(login, line.login)) return why;
+    Mark(login, false);
   }
+  Mark(line.login, true);
   if (want.has_enabled()) MoveKeys(line.login, !want.enabled());
   users_.Put(login, FieldsOf(line));
   return std::nullopt;

@@ -40,6 +40,9 @@ class FileEditor {
   Refusal EditMembership(const object::Operation& operation);
   Refusal SetFields(const object::Operation& operation, const kinds::Account& want, UserLine& line);
   Refusal Rename(const std::string& from, const std::string& to);
+  // Into the group that says which accounts are managed, or out of it.
+  void Mark(const std::string& login, bool managed);
+  Refusal WhyUidUnfit(const UserLine& line, const UserLine* before) const;
   Result<std::string> HashFor(const object::Operation& operation, const std::string& secret);
   // operation.after without what can't differ: a password that opens the account already, an empty
   // comment where there is none.
@@ -54,6 +57,7 @@ class FileEditor {
                     std::vector<FileChange>& out) const;
 
   const Snapshot& snapshot_;
+  const AccountScope scope_;
   const object::Secrets& secrets_;
   HashCache& hashes_;
   std::map<std::pair<object::Kind, std::string>, object::Object> live_;

@@ -82,8 +82,23 @@ std::string WhyNoBaseline(const Operation& operation, const std::vector<std::str
   return "";
 }
 
-std::chrono::seconds LimitFor(size_t blocks) {
-  return std::chrono::seconds(blocks > kRestartAbove ? 300 : 60);
+// What the daemon had loaded when it was last seen alive: the note of an interrupted run, which
+// holds as long as no other generation runs, or the include.
+std::string LoadedText(const Snapshot& snapshot, const std::string& include) {
+  const FileState& pending = snapshot.File(snapshot.pending_path);
+  const bool holds =
+      pending.presence == Presence::kPresent &&
+      (!snapshot.daemon.alive() || pending.content.starts_with(PendingHeader(snapshot.daemon)));
+  if (!holds) return snapshot.File(include).content;
+  return pending.content.substr(std::min(pending.content.find('\n') + 1, pending.content.size()));
+}
+
+// A daemon ran when an include was swapped, and none runs now: the run that swapped it was killed
+// between stopping and starting it, or the daemon died of it. Nobody else's stop is undone.
+bool OwesAStart(const Snapshot& snapshot) {
+  const FileState& pending = snapshot.File(snapshot.pending_path);
+  return !snapshot.daemon.alive() && pending.presence == Presence::kPresent &&
+         !pending.content.starts_with(PendingHeader(DaemonState{}));
 }
 
 void AnswerAll(std::vector<Outcome>& outcomes, Status status, const std::string& message) {
@@ -120,7 +135,9 @@ Result<void> GrantWriter::Try(std::span<const Operation> operations,
   }
   auto snapshot = TakeSnapshot(transport_, settings_);
   if (!snapshot) return tl::unexpected(snapshot.error());
-  if (!snapshot->grant_problem.empty()) return Fail(ErrorCode::kDenied, snapshot->grant_problem);
+  for (const std::string& problem : {snapshot->grant_problem, snapshot->daemon_problem}) {
+    if (!problem.empty()) return Fail(ErrorCode::kDenied, problem);
+  }
   if (snapshot->chain.IncludedBy(settings_.include) == nullptr) {
     return Fail(ErrorCode::kDenied,
                 fmt::format("{} doesn't include {}; add \"Include {}\" inside <Global>",
@@ -209,19 +226,19 @@ Result<void> GrantWriter::Check(const Snapshot& snapshot, const std::string& tex
                           CheckerWords(answer->err, folder)));
 }
 
-Result<void> GrantWriter::Install(const Snapshot& snapshot, const std::string& text) {
+Result<void> GrantWriter::SwapIn(const Snapshot& snapshot, const std::string& text) {
   const FileState& include = snapshot.File(settings_.include);
   const FileState& pending = snapshot.File(snapshot.pending_path);
   const bool there = include.presence == Presence::kPresent;
   std::vector<FileChange> changes;
-  // An interrupted run left it; what is loaded is still what it says.
-  const bool keep = pending.presence == Presence::kPresent &&
-                    pending.content.starts_with(PendingHeader(snapshot.daemon));
-  if (!keep) {
-    changes.push_back({.path = snapshot.pending_path,
-                       .expect = pending.digest,
-                       .content = PendingHeader(snapshot.daemon) + include.content,
-                       .mode = 0600});
+  const std::string note =
+      (OwesAStart(snapshot) ? pending.content.substr(0, pending.content.find('\n') + 1)
+                            : PendingHeader(snapshot.daemon)) +
+      LoadedText(snapshot, settings_.include);
+  // A note of an interrupted run that still holds stays.
+  if (pending.presence != Presence::kPresent || pending.content != note) {
+    changes.push_back(
+        {.path = snapshot.pending_path, .expect = pending.digest, .content = note, .mode = 0600});
   }
   if (!there || include.content != text) {
     changes.push_back({.path = settings_.include,
@@ -235,38 +252,62 @@ Result<void> GrantWriter::Install(const Snapshot& snapshot, const std::string& t
   auto staged = Stage(transport_, std::move(changes));
   if (!staged) return tl::unexpected(staged.error());
   base::KillPoint("filetransfer.before-rename");
-  if (auto swapped = Swap(transport_, *staged); !swapped) return swapped;
+  auto swapped = Swap(transport_, *staged);
   base::KillPoint("filetransfer.after-rename");
-  Daemon daemon(transport_, snapshot.control);
-  const size_t blocks = proftpd::CountBlocks(text);
-  if (snapshot.daemon.alive()) {
+  return swapped;
+}
+
+Result<void> GrantWriter::Install(const Snapshot& snapshot, const std::string& text) {
+  if (auto swapped = SwapIn(snapshot, text); !swapped) return swapped;
+  if (snapshot.daemon.alive() || OwesAStart(snapshot)) {
     base::KillPoint("filetransfer.before-reload");
-    auto reloaded = daemon.Reload(blocks > kRestartAbove, LimitFor(blocks));
+    const size_t blocks = proftpd::CountBlocks(text);
+    Daemon daemon(transport_, snapshot.control);
+    auto loaded = daemon.Reload(blocks > kRestartAbove, LimitFor(blocks));
     base::KillPoint("filetransfer.after-reload");
-    if (!reloaded) {
-      auto back = PutBack(snapshot, text);
-      return Fail(back ? ErrorCode::kDenied : ErrorCode::kUnavailable,
-                  reloaded.error().message +
-                      (back ? "; the include before is in force again"
-                            : "; and putting the include back failed: " + back.error().message));
-    }
+    if (!loaded) return PutBack(snapshot, text, loaded.error());
   }
   DropPending(snapshot);
   return {};
 }
 
-Result<void> GrantWriter::PutBack(const Snapshot& snapshot, const std::string& written) {
-  const FileState& before = snapshot.File(settings_.include);
-  auto staged = Stage(transport_, {{.path = settings_.include,
-                                    .expect = base::Hex(base::Sha256(written)),
-                                    .content = before.content,
-                                    .mode = before.mode == 0 ? 0644 : before.mode}});
-  if (!staged) return tl::unexpected(staged.error());
-  if (auto swapped = Swap(transport_, *staged); !swapped) return swapped;
-  Daemon daemon(transport_, snapshot.control);
-  auto reloaded = daemon.Reload(false, LimitFor(proftpd::CountBlocks(before.content)));
-  if (reloaded) DropPending(snapshot);
-  return reloaded;
+Result<void> GrantWriter::PutBack(const Snapshot& snapshot, const std::string& written,
+                                  const Error& why) {
+  const FileState& include = snapshot.File(settings_.include);
+  const std::string before = LoadedText(snapshot, settings_.include);
+  const bool there = include.presence == Presence::kPresent;
+  FileChange change{.path = settings_.include,
+                    .expect = base::Hex(base::Sha256(written)),
+                    .content = before,
+                    .mode = there ? include.mode : 0644,
+                    .uid = include.uid,
+                    .gid = include.gid,
+                    .own = there};
+  if (!there && before.empty()) change.action = Action::kDrop;
+  auto staged = Stage(transport_, {std::move(change)});
+  auto swapped = staged ? Swap(transport_, *staged) : tl::unexpected(staged.error());
+  if (!swapped) {
+    return Fail(ErrorCode::kUnavailable, fmt::format("{}; and putting the include back failed: {}",
+                                                     why.message, swapped.error().message));
+  }
+  // A daemon that could not be told anything has loaded nothing.
+  if (why.code != ErrorCode::kDenied) {
+    const size_t blocks = proftpd::CountBlocks(before);
+    Daemon daemon(transport_, snapshot.control);
+    if (auto loaded = daemon.Reload(blocks > kRestartAbove, LimitFor(blocks)); !loaded) {
+      return Fail(ErrorCode::kUnavailable,
+                  fmt::format("{}; the include before is in its place again, but: {}", why.message,
+                              loaded.error().message));
+    }
+  }
+  DropPending(snapshot);
+  return Fail(ErrorCode::kDenied, why.message + "; the include before is in force again");
+}
+
+std::chrono::seconds GrantWriter::LimitFor(size_t blocks) const {
+  using std::chrono::seconds;
+  return blocks > kRestartAbove ? std::max(settings_.control.patience, seconds(300))
+                                : settings_.control.patience;
 }
 
 void GrantWriter::DropPending(const Snapshot& snapshot) {

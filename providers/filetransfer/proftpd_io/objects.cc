@@ -1,4 +1,6 @@
 // A snapshot as objects.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "providers/filetransfer/proftpd_io/password.h"
@@ -149,21 +151,56 @@ const std::string& ProblemOf(const Snapshot& snapshot, Kind kind) {
   }
 }
 
-std::set<std::string> ManagedLogins(const Snapshot& snapshot, const ServerSettings& settings) {
-  std::set<std::string> out;
+std::string LoginOf(Kind kind, std::string_view key) {
+  const auto parts = object::SplitKey(key);
+  if (kind == Kind::kAccount || kind == Kind::kSshKey || kind == Kind::kSession) {
+    return std::string(parts.size() > 1 ? parts[1] : "");
+  }
+  if (kind == Kind::kServerMembership) return std::string(parts.size() > 2 ? parts[2] : "");
+  return "";
+}
+
+AccountScope::AccountScope(const Snapshot& snapshot, const ServerSettings& settings)
+    : snapshot_(snapshot) {
   if (settings.accounts == "all") {
-    out.insert(snapshot.users.names().begin(), snapshot.users.names().end());
-    for (const auto& [login, keys] : snapshot.keys) out.insert(login);
+    managed_.insert(snapshot.users.names().begin(), snapshot.users.names().end());
+    for (const auto& [login, keys] : snapshot.keys) managed_.insert(login);
     for (const std::string& name : snapshot.groups.names()) {
       const auto group = ParseGroup(*snapshot.groups.Find(name));
-      if (group) out.insert(group->members.begin(), group->members.end());
+      if (group) managed_.insert(group->members.begin(), group->members.end());
     }
   } else if (settings.accounts.starts_with("group:")) {
-    const auto* fields = snapshot.groups.Find(settings.accounts.substr(6));
+    group_ = settings.accounts.substr(6);
+    const auto* fields = snapshot.groups.Find(group_);
     const auto group = fields == nullptr ? std::nullopt : ParseGroup(*fields);
-    if (group) out = group->members;
+    if (group) managed_ = group->members;
+    for (const auto& [login, keys] : snapshot.keys) {
+      if (!keys.aside.empty() && snapshot.users.Find(login) == nullptr) managed_.insert(login);
+    }
   }
-  return out;
+}
+
+std::string AccountScope::WhyOutside(Kind kind, std::string_view key) const {
+  if (group_.empty()) return "";
+  const auto parts = object::SplitKey(key);
+  const bool of_group = kind == Kind::kServerGroup || kind == Kind::kServerMembership;
+  if (of_group && parts.size() > 1 && parts[1] == group_) {
+    return fmt::format(
+        "{} is the group that says which accounts are managed (manage.accounts): it "
+        "can't be declared as well",
+        group_);
+  }
+  const std::string login = LoginOf(kind, key);
+  if (login.empty() || Tells(login) || snapshot_.users.Find(login) == nullptr) return "";
+  return fmt::format(
+      "the account {0} exists and isn't in the group {1}, whose accounts are managed; "
+      "it can be managed once somebody has put it into {1} by hand",
+      login, group_);
+}
+
+bool AccountScope::TellsObject(Kind kind, std::string_view key) const {
+  const std::string login = LoginOf(kind, key);
+  return (login.empty() || Tells(login)) && WhyOutside(kind, key).empty();
 }
 
 }  // namespace postern::filetransfer

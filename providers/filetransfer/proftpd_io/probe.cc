@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <sstream>
 
 #include "providers/filetransfer/proftpd/product.h"
@@ -23,12 +24,41 @@ date +%s%3N
 command -v ftpwho >/dev/null && echo ftpwho
 )sh";
 
+// Arguments: the daemon's pid or 0, then folders in which files are replaced. Prints what we may
+// not do, a line each.
+constexpr std::string_view kRightsScript = R"sh(
+pid=$1; shift
+if [ "$pid" != 0 ]; then kill -s 0 "$pid" 2>/dev/null || echo "signal proftpd (pid $pid)"; fi
+for d do
+  if [ ! -d "$d" ]; then echo "find the folder $d"; elif [ ! -w "$d" ]; then echo "write into $d"; fi
+done
+)sh";
+
 Check MakeCheck(std::string name, const std::string& problem, std::string good) {
   return {.name = std::move(name),
           .ok = problem.empty(),
           .found = problem.empty() ? std::move(good) : problem,
           .lines_to_add = {},
           .where = ""};
+}
+
+// A scope by a group needs that group.
+void AddScopeCheck(const Snapshot& snapshot, const ServerSettings& settings,
+                   std::vector<Check>& out) {
+  const std::string group = AccountScope(snapshot, settings).group();
+  if (group.empty()) return;
+  const bool there = snapshot.groups.Find(group) != nullptr;
+  const std::string missing =
+      snapshot.group_path.empty()
+          ? fmt::format(
+                "manage.accounts names the group {}, and the configuration no AuthGroupFile", group)
+          : fmt::format("there is no group {} that would say which accounts are managed", group);
+  Check check = MakeCheck("account scope", there ? "" : missing, "the group " + group);
+  if (!there && snapshot.group_problem.empty() && !snapshot.group_path.empty()) {
+    check.where = snapshot.group_path + ", with a free gid";
+    check.lines_to_add = {group + ":x:GID:"};
+  }
+  out.push_back(std::move(check));
 }
 
 void AddIncludeChecks(const Snapshot& snapshot, const ServerSettings& settings,
@@ -46,15 +76,20 @@ void AddIncludeChecks(const Snapshot& snapshot, const ServerSettings& settings,
   }
   out.push_back(std::move(included));
   const FileState& file = snapshot.File(settings.include);
+  // The daemon only warns of a missing include: before the line is there that is as it should be.
+  const bool there = file.presence == Presence::kPresent;
+  const bool lost = by != nullptr && file.presence == Presence::kAbsent;
   Check exists{.name = "include file",
-               .ok = file.presence == Presence::kPresent,
+               .ok = there || (file.presence == Presence::kAbsent && !lost),
                .found = "",
                .lines_to_add = {},
-               .where = settings.include};
-  exists.found = exists.ok
-                     ? (snapshot.include_written ? "written by Postern" : "empty, ready")
-                     : "it doesn't exist; a missing include leaves the folders open, so create it "
-                       "empty before the include line is added";
+               .where = ""};
+  exists.found = there ? (snapshot.include_written ? "written by Postern" : "empty, ready")
+                 : lost
+                     ? "it is included and doesn't exist: the daemon goes on without its rules and "
+                       "the folders are open from its next reload; postern apply writes it"
+                 : exists.ok ? "not there yet; postern apply makes it"
+                             : file.reason;
   out.push_back(std::move(exists));
   if (snapshot.include_written) {
     const auto& edits = snapshot.grants.edits;
@@ -65,6 +100,23 @@ void AddIncludeChecks(const Snapshot& snapshot, const ServerSettings& settings,
                                               edits.size(), edits[0].line, edits[0].why),
                             "as Postern wrote it"));
   }
+}
+
+// A daemon that dies of a reload, or that has more than 1,000 blocks, must be started by us.
+Check StartCheck(const DaemonSettings& control) {
+  const bool known = !control.unit.empty() || !control.start.empty();
+  Check out =
+      MakeCheck("start",
+                known ? ""
+                      : "nothing says how to start proftpd: an apply reloads it only, which "
+                        "takes minutes above some 3,000 folders, and can't revive it",
+                control.unit.empty() ? fmt::format("{}", fmt::join(control.start, " "))
+                                     : "systemctl start " + control.unit);
+  if (!known) {
+    out.lines_to_add = {"control = { unit = \"proftpd.service\" }"};
+    out.where = "the server's table in the operator file";
+  }
+  return out;
 }
 
 // The lines that the product library misses, and the traps that it sees.
@@ -122,6 +174,33 @@ object::Capability FromProduct(const access::Capability& capability, const std::
   return out;
 }
 
+std::string FolderOf(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+
+// Whether we may do what an apply does: put files beside the old ones, tell the daemon.
+Result<Check> RightsCheck(Transport& transport, const Snapshot& snapshot,
+                          const ServerSettings& settings, const std::string& identity) {
+  std::set<std::string> folders = {FolderOf(settings.include)};
+  for (const std::string& path : {snapshot.user_path, snapshot.group_path}) {
+    if (!path.empty()) folders.insert(FolderOf(path));
+  }
+  if (!snapshot.key_folder.empty()) folders.insert(snapshot.key_folder);
+  // The unit is told by systemctl, which decides by itself.
+  const int pid = snapshot.control.unit.empty() ? snapshot.daemon.pid : 0;
+  std::vector<std::string> args = {std::to_string(pid)};
+  args.insert(args.end(), folders.begin(), folders.end());
+  auto missing = RunBatch(transport, {.script = kRightsScript, .args = args});
+  if (!missing) return tl::unexpected(missing.error());
+  std::string problem;
+  std::istringstream lines(*missing);
+  for (std::string line; std::getline(lines, line);) {
+    problem += (problem.empty() ? identity + " can't " : ", ") + line;
+  }
+  if (!problem.empty()) problem += "; connect as a user who may, or set become = \"sudo\"";
+  return MakeCheck("rights", problem, identity);
+}
+
 }  // namespace
 
 std::vector<Check> ChecksOf(const Snapshot& snapshot, const ServerSettings& settings,
@@ -134,16 +213,17 @@ std::vector<Check> ChecksOf(const Snapshot& snapshot, const ServerSettings& sett
   out.push_back(
       MakeCheck("keys", snapshot.key_problem,
                 snapshot.key_folder.empty() ? "no SFTPAuthorizedUserKeys" : snapshot.key_folder));
+  AddScopeCheck(snapshot, settings, out);
   AddIncludeChecks(snapshot, settings, out);
   AddLibraryChecks(config, settings, out);
-  out.push_back(MakeCheck("daemon",
-                          snapshot.daemon.alive()
-                              ? ""
-                              : fmt::format("no proftpd runs by {}", snapshot.control.unit.empty()
-                                                                         ? snapshot.control.pidfile
-                                                                         : snapshot.control.unit),
+  const std::string& by =
+      snapshot.control.unit.empty() ? snapshot.control.pidfile : snapshot.control.unit;
+  std::string down = snapshot.daemon_problem;
+  if (down.empty() && !snapshot.daemon.alive()) down = fmt::format("no proftpd runs by {}", by);
+  out.push_back(MakeCheck("daemon", down,
                           fmt::format("pid {}, listens on {} ports", snapshot.daemon.pid,
                                       snapshot.daemon.listeners.size())));
+  out.push_back(StartCheck(snapshot.control));
   return out;
 }
 
@@ -203,6 +283,9 @@ Result<object::Probe> ProftpdServer::Probe() {
                                   .alternatives = {"DefaultRoot ~"}});
   }
   probe.checks = ChecksOf(*snapshot, settings_, config);
+  auto rights = RightsCheck(transport_, *snapshot, settings_, probe.identity);
+  if (!rights) return tl::unexpected(rights.error());
+  probe.checks.push_back(std::move(*rights));
   probe.checks.push_back(
       MakeCheck("program", at == std::string::npos ? program + " isn't found" : "", version));
   probe.checks.push_back(

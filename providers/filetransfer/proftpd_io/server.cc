@@ -29,16 +29,6 @@ constexpr Kind kAllKinds[] = {Kind::kAccount,          Kind::kSshKey, Kind::kSer
                               Kind::kServerMembership, Kind::kGrant,  Kind::kNativeRule,
                               Kind::kSession};
 
-// The login that an object belongs to; empty for the kinds without one.
-std::string LoginOf(Kind kind, std::string_view key) {
-  const auto parts = object::SplitKey(key);
-  if (kind == Kind::kAccount || kind == Kind::kSshKey || kind == Kind::kSession) {
-    return std::string(parts.size() > 1 ? parts[1] : "");
-  }
-  if (kind == Kind::kServerMembership) return std::string(parts.size() > 2 ? parts[2] : "");
-  return "";
-}
-
 Object SessionObject(const std::string& server, const OpenSession& session) {
   kinds::Session message;
   message.set_server(server);
@@ -58,6 +48,11 @@ struct Part {
 };
 
 }  // namespace
+
+Result<std::vector<OpenSession>> ProftpdServer::Sessions(const Snapshot& snapshot) {
+  const bool runs = snapshot.daemon.alive() || !snapshot.daemon_problem.empty();
+  return ListSessions(transport_, snapshot.scoreboard, runs);
+}
 
 Result<std::vector<Object>> ProftpdServer::NativeRules(
     const Snapshot& snapshot, const std::vector<FolderEntry>& access_files) {
@@ -79,7 +74,7 @@ Result<std::vector<ScopeStatus>> ProftpdServer::Enumerate(
     object::ObjectSink& sink) {
   auto snapshot = TakeSnapshot(transport_, settings_);
   if (!snapshot) return tl::unexpected(snapshot.error());
-  const std::set<std::string> managed = ManagedLogins(*snapshot, settings_);
+  const AccountScope scope(*snapshot, settings_);
   std::vector<ScopeStatus> out;
   for (const Kind kind : kAllKinds) {
     if (!kinds.empty() && std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) continue;
@@ -88,7 +83,7 @@ Result<std::vector<ScopeStatus>> ProftpdServer::Enumerate(
     std::vector<Object> objects;
     status.reason = ProblemOf(*snapshot, kind);
     if (kind == Kind::kSession) {
-      auto sessions = ListSessions(transport_, snapshot->scoreboard);
+      auto sessions = Sessions(*snapshot);
       if (!sessions) {
         status.reason = sessions.error().message;
       } else {
@@ -110,15 +105,14 @@ Result<std::vector<ScopeStatus>> ProftpdServer::Enumerate(
       objects = ObjectsOf(*snapshot, settings_, kind);
     }
     // Without the group that says who is managed nobody could be told apart.
-    if (LoginOf(kind, "x\x1fx\x1fx") == "x" && settings_.accounts.starts_with("group:") &&
-        snapshot->groups.Find(settings_.accounts.substr(6)) == nullptr && status.reason.empty()) {
-      status.reason = fmt::format("there is no {} that would say which accounts are managed",
-                                  settings_.accounts);
+    if (LoginOf(kind, "x\x1fx\x1fx") == "x" && !scope.group().empty() &&
+        snapshot->groups.Find(scope.group()) == nullptr && status.reason.empty()) {
+      status.reason = fmt::format("there is no group {} that would say which accounts are managed",
+                                  scope.group());
     }
     status.complete = status.sentinel_seen = status.reason.empty();
     for (const Object& object : objects) {
-      const std::string login = LoginOf(kind, object.key);
-      if (!login.empty() && !managed.contains(login)) continue;
+      if (!scope.TellsObject(kind, object.key)) continue;
       ++status.count;
       if (!sink.Add(object.view())) return Fail(ErrorCode::kCancelled, "the core went away");
     }
@@ -137,7 +131,7 @@ Result<std::vector<ReadAnswer>> ProftpdServer::Read(std::span<const ObjectKey> k
     Part& part = parts[key.kind];
     part.problem = ProblemOf(*snapshot, key.kind);
     if (key.kind == Kind::kSession) {
-      auto sessions = ListSessions(transport_, snapshot->scoreboard);
+      auto sessions = Sessions(*snapshot);
       if (!sessions) {
         part.problem = sessions.error().message;
         continue;
@@ -164,6 +158,7 @@ Result<std::vector<ReadAnswer>> ProftpdServer::Read(std::span<const ObjectKey> k
   for (const auto& [kind, part] : parts) {
     for (const Object& object : part.objects) index[{kind, object.key}] = &object;
   }
+  const AccountScope scope(*snapshot, settings_);
   std::vector<ReadAnswer> out;
   for (const ObjectKey& key : keys) {
     ReadAnswer answer;
@@ -173,6 +168,8 @@ Result<std::vector<ReadAnswer>> ProftpdServer::Read(std::span<const ObjectKey> k
     const Part& part = parts.at(key.kind);
     if (!part.problem.empty()) {
       answer.reason = part.problem;
+    } else if (std::string why = scope.WhyOutside(key.kind, key.key); !why.empty()) {
+      answer.reason = std::move(why);
     } else if (found == index.end()) {
       answer.answer = Answer::kAbsent;
     } else {
@@ -242,7 +239,7 @@ std::vector<Outcome> ProftpdServer::ApplySessions(std::span<const Operation> ope
   };
   auto snapshot = TakeSnapshot(transport_, settings_);
   if (!snapshot) return fail(snapshot.error().message);
-  auto sessions = ListSessions(transport_, snapshot->scoreboard);
+  auto sessions = Sessions(*snapshot);
   if (!sessions) return fail(sessions.error().message);
   std::vector<OpenSession> ending;
   for (size_t i = 0; i < operations.size(); ++i) {
@@ -258,8 +255,10 @@ std::vector<Outcome> ProftpdServer::ApplySessions(std::span<const Operation> ope
     if (ending.size() == before) out[i].status = Status::kAlreadySo;
   }
   if (ending.empty()) return out;
+  // A session is one by its parent.
+  if (!snapshot->daemon_problem.empty()) return fail(snapshot->daemon_problem);
   auto ended = EndSessions(transport_, ending, snapshot->daemon.pid);
-  auto after = ListSessions(transport_, snapshot->scoreboard);
+  auto after = Sessions(*snapshot);
   for (size_t i = 0; i < operations.size(); ++i) {
     if (out[i].status != Status::kApplied) continue;
     const bool open = !after || std::any_of(after->begin(), after->end(), [&](const auto& session) {

@@ -37,6 +37,7 @@ class ProftpdServer {
   std::vector<object::Outcome> ApplyFiles(std::span<const object::Operation> operations,
                                           const object::Secrets& secrets);
   std::vector<object::Outcome> ApplySessions(std::span<const object::Operation> operations);
+  Result<std::vector<OpenSession>> Sessions(const Snapshot& snapshot);
   bool Names(const object::Operation& operation, const OpenSession& session) const;
   void ReadBack(std::span<const object::Operation> operations,
                 std::vector<object::Outcome>& outcomes);

@@ -11,8 +11,11 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Argument: scoreboard or "". Prints ftpwho's JSON, NUL, then "PID START" of each process in it.
+// Arguments: scoreboard or "", "stopped" when no daemon runs: one that was stopped has ended its
+// sessions and removed its scoreboard; one that died leaves both. Prints ftpwho's JSON, NUL, then
+// "PID START" of each process in it.
 constexpr std::string_view kListScript = R"sh(
+if [ "$2" = stopped ] && [ -n "$1" ] && [ ! -e "$1" ]; then printf '{"connections":[]}\0'; exit 0; fi
 command -v ftpwho >/dev/null || { echo 'ftpwho is not installed' >&2; exit 127; }
 out=$(ftpwho -o json ${1:+-f "$1"}) || exit 1
 printf '%s\0' "$out"
@@ -65,8 +68,10 @@ int64_t Number(const Json& object, const char* name) {
 
 }  // namespace
 
-Result<std::vector<OpenSession>> ListSessions(Transport& transport, const std::string& scoreboard) {
-  auto answer = transport.Exec({.script = kListScript, .args = {scoreboard}});
+Result<std::vector<OpenSession>> ListSessions(Transport& transport, const std::string& scoreboard,
+                                              bool daemon_runs) {
+  auto answer = transport.Exec(
+      {.script = kListScript, .args = {scoreboard, daemon_runs ? "running" : "stopped"}});
   if (!answer) return tl::unexpected(answer.error());
   const size_t end = answer->out.find('\0');
   if (answer->status != 0 || end == std::string::npos) {

@@ -24,7 +24,8 @@ struct OpenSession {
 
 // Sessions that have logged in. Errors: kUnsupported when the host has no ftpwho or the server
 // keeps no scoreboard, else what went wrong; never an empty list for an unread one.
-Result<std::vector<OpenSession>> ListSessions(Transport& transport, const std::string& scoreboard);
+Result<std::vector<OpenSession>> ListSessions(Transport& transport, const std::string& scoreboard,
+                                              bool daemon_runs);
 
 // Asks the processes to end and waits up to 5 s, then kills those that stayed. What really ended is
 // for the caller to list again. `daemon_pid`: their parent.

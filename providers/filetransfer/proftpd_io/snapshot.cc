@@ -139,13 +139,10 @@ void ReadGrants(const ServerSettings& settings, Snapshot& out) {
     out.grant_problem = settings.include + ": " + include.reason + pending.reason;
   }
   if (!out.grant_problem.empty()) return;
-  const bool absent = include.presence == Presence::kAbsent;
-  if (absent && by != nullptr) {
-    out.grant_problem = settings.include + " is included and doesn't exist: the folders are open";
-    return;
-  }
-  // Absent and not included, or put there empty by a person: nothing has been written yet.
-  if (absent || include.content.empty()) return;
+  // Nothing has been written yet, or it was taken away: the daemon only warns of a missing include
+  // and opens the folders when it reads its files the next time. That is a host without rules, as
+  // with an empty file; the next write makes it anew.
+  if (include.presence == Presence::kAbsent || include.content.empty()) return;
   out.include_written = true;
   if (by == nullptr) {
     out.grant_problem = fmt::format("{} doesn't include {}: its rules aren't in force",
@@ -154,6 +151,8 @@ void ReadGrants(const ServerSettings& settings, Snapshot& out) {
   }
   std::string text = include.content;
   if (pending.presence == Presence::kPresent) {
+    out.grant_problem = out.daemon_problem;
+    if (!out.grant_problem.empty()) return;
     out.reload_due = true;
     if (IsStillLoaded(pending, out.daemon)) {
       text =
@@ -208,7 +207,7 @@ std::string PendingHeader(const DaemonState& daemon) {
 }
 
 Result<Snapshot> TakeSnapshot(Transport& transport, const ServerSettings& settings) {
-  auto chain = ConfigChain::Load(transport, settings.config);
+  auto chain = ConfigChain::Load(transport, settings.config, settings.include);
   if (!chain) return tl::unexpected(chain.error());
   Snapshot out;
   out.chain = std::move(*chain);
@@ -223,8 +222,14 @@ Result<Snapshot> TakeSnapshot(Transport& transport, const ServerSettings& settin
   if (!read) return tl::unexpected(read.error());
   out.files = std::move(*read);
   auto daemon = Daemon(transport, out.control).State();
-  if (!daemon) return tl::unexpected(daemon.error());
-  out.daemon = std::move(*daemon);
+  if (daemon) {
+    out.daemon = std::move(*daemon);
+  } else if (daemon.error().code == ErrorCode::kInternal ||
+             daemon.error().code == ErrorCode::kDenied) {
+    out.daemon_problem = "whether proftpd runs can't be told: " + daemon.error().message;
+  } else {
+    return tl::unexpected(daemon.error());
+  }
   ReadColonFile(out, out.user_path, out.users, 7, out.user_problem);
   ReadColonFile(out, out.group_path, out.groups, 3, out.group_problem);
   for (const std::string& name : out.users.names()) {

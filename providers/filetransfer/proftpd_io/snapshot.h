@@ -38,7 +38,8 @@ struct Snapshot {
   std::string scoreboard;
   std::string user_path, group_path, key_folder, pending_path;  // empty: there is none
   // Why the part can't be read; empty: it could.
-  std::string config_problem, user_problem, group_problem, key_problem, grant_problem;
+  std::string config_problem, user_problem, group_problem, key_problem, grant_problem,
+      daemon_problem;
   std::map<std::string, FileState> files;  // by path: those above and every key file
   ColonFile users{"", 7}, groups{"", 3};
   std::map<std::string, LoginKeys> keys;
@@ -71,7 +72,29 @@ std::vector<object::Object> ObjectsOf(const Snapshot& snapshot, const ServerSett
                                       object::Kind kind);
 // Why objects of that kind can't be told in full; empty: they can.
 const std::string& ProblemOf(const Snapshot& snapshot, object::Kind kind);
-// The logins that `manage.accounts` names.
-std::set<std::string> ManagedLogins(const Snapshot& snapshot, const ServerSettings& settings);
+
+// What `manage.accounts` names: all accounts, or those in one group of the AuthGroupFile. That
+// group is Postern's mark and no object: an account that is created joins it, one that is deleted
+// leaves it, and nobody can declare it.
+class AccountScope {
+ public:
+  AccountScope(const Snapshot& snapshot, const ServerSettings& settings);
+  // Empty unless the scope is a group.
+  const std::string& group() const { return group_; }
+  // Objects of that login are told. Without an account: a member of the group, or one whose keys a
+  // lock has put aside.
+  bool Tells(const std::string& login) const { return managed_.contains(login); }
+  // Why an object that is live, or an operation, is none of ours; empty: it may be.
+  std::string WhyOutside(object::Kind kind, std::string_view key) const;
+  bool TellsObject(object::Kind kind, std::string_view key) const;
+
+ private:
+  const Snapshot& snapshot_;
+  std::string group_;
+  std::set<std::string> managed_;
+};
+
+// The login that an object belongs to; empty for the kinds without one.
+std::string LoginOf(object::Kind kind, std::string_view key);
 
 }  // namespace postern::filetransfer

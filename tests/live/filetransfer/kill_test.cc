@@ -36,7 +36,7 @@ TEST(KillHelper, AppliesWhatTheEnvironmentSays) {
   group.operations[0].key = support::ReadFile(std::string(file) + ".key");
   group.operations[0].before = support::ReadFile(std::string(file) + ".before");
   struct Sink : object::OutcomeSink {
-    void Add(Outcome) override {}
+    void Add(Outcome outcome) override { std::printf("%s\n", outcome.message.c_str()); }
   } sink;
   ASSERT_TRUE((*target)->Apply({&group, 1}, {}, sink));
 }
@@ -47,10 +47,11 @@ int ApplyAndDie(World& w, const Operation& operation, const char* point) {
   w.scratch.Write("apply.before", operation.before);
   support::RunOptions options;
   options.env = {{"POSTERN_KILL_POINT", point}, {"POSTERN_TEST_APPLY", w.scratch.File("apply")}};
-  return support::RunCommand({std::filesystem::read_symlink("/proc/self/exe").string(),
-                              "--gtest_filter=KillHelper.*"},
-                             options)
-      .signal;
+  const support::RunResult ran = support::RunCommand(
+      {std::filesystem::read_symlink("/proc/self/exe").string(), "--gtest_filter=KillHelper.*"},
+      options);
+  EXPECT_EQ(ran.signal, SIGKILL) << ran.out;
+  return ran.signal;
 }
 
 // A run that dies at a kill point leaves something that the next run sees for what it is and
@@ -100,6 +101,36 @@ TEST_P(KillTest, TheNextRunConverges) {
     EXPECT_THAT(entry.path().filename().string(), testing::Not(StartsWith(".postern-")));
   }
   EXPECT_EQ(w.FtpGet("bea", "correct horse", "f"), 0) << w.proftpd.Logs();
+}
+
+// Above 1,000 blocks the daemon is stopped and started: the next run starts what this one stopped.
+TEST(KillInARestart, TheNextRunStartsTheDaemon) {
+  World w(false);
+  ASSERT_TRUE(w.Start());
+  const std::string root = w.proftpd.data();
+  std::ofstream(root + "/f") << "content";
+  support::OpenTree(root);
+  std::vector<Operation> all;
+  for (const char* login : {"bea", "eve"}) {
+    kinds::Account account = w.Account(login);
+    account.set_password("secret:pw");
+    all.push_back(w.Create(account));
+    all.push_back(w.Create(w.Grant(root, std::string("account:") + login, kRead)));
+  }
+  for (int i = 0; i < 1005; ++i) {
+    all.push_back(w.Create(w.Grant(root + "/d" + std::to_string(i), "account:cyril", kRead)));
+  }
+  ExpectAll(w.Apply(all), Status::kApplied);
+  ASSERT_EQ(w.FtpGet("bea", "correct horse", "f"), 0) << w.proftpd.Logs();
+  const Operation revoke =
+      w.Remove(*w.Enumerate().Find(Kind::kGrant, {"ftp", root, "subtree", "account:bea"}));
+  ASSERT_EQ(ApplyAndDie(w, revoke, "filetransfer.stopped"), SIGKILL);
+  constexpr int kNoConnection = 7;
+  ASSERT_EQ(w.FtpGet("bea", "correct horse", "f"), kNoConnection);
+  const Outcome again = w.ApplyOne(revoke);
+  EXPECT_EQ(again.status, Status::kAlreadySo) << again.message;
+  EXPECT_NE(w.FtpGet("bea", "correct horse", "f"), 0);
+  EXPECT_EQ(w.FtpGet("eve", "correct horse", "f"), 0) << w.proftpd.Logs();
 }
 
 }  // namespace

@@ -85,8 +85,8 @@ provider::v1::TargetConfig World::Config() const {
   return config;
 }
 
-std::unique_ptr<object::Target> World::Connect() const {
-  auto made = MakeTarget(Config(), secrets);
+std::unique_ptr<object::Target> World::Connect(const provider::v1::TargetConfig& config) const {
+  auto made = MakeTarget(config, secrets);
   if (made) return std::move(*made);
   ADD_FAILURE() << made.error().message;
   return nullptr;

@@ -41,7 +41,8 @@ class World {
 
   bool Start();
   provider::v1::TargetConfig Config() const;
-  std::unique_ptr<object::Target> Connect() const;
+  std::unique_ptr<object::Target> Connect() const { return Connect(Config()); }
+  std::unique_ptr<object::Target> Connect(const provider::v1::TargetConfig& config) const;
   Seen Enumerate(std::vector<Kind> kinds = {});
   // Applies them as one group and answers by operation id.
   std::vector<Outcome> Apply(const std::vector<Operation>& operations);
