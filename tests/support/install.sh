@@ -15,7 +15,7 @@ build="g++ cmake ninja-build ccache mold pkg-config libgrpc++-dev protobuf-compi
   nlohmann-json3-dev libsqlite3-dev libcli11-dev libfmt-dev libssl-dev libcrypt-dev libexpected-dev
   libutf8proc-dev ca-certificates"
 servers="slapd ldap-utils proftpd-core proftpd-mod-crypto openssh-client curl openssl procps"
-tests="libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 clang-tidy-14 openssh-server lftp
+tests="libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 clang-tidy-14 openssh-server sudo lftp
   python3 strace acl"
 
 wanted="$build $servers $tests"

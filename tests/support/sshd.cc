@@ -16,6 +16,40 @@ std::string LoginName() {
   return entry == nullptr ? "root" : entry->pw_name;
 }
 
+// Arguments: an empty folder, login or "", rule or "", then pairs of a program's path and a file
+// that takes its place ("": none), "--", the server. Overlays keep what is changed to this
+// namespace.
+constexpr std::string_view kPrivateScript = R"sh(
+set -e
+area=$1 login=$2 rule=$3; shift 3
+mount -t tmpfs -o mode=0755 tmpfs "$area"
+overlay() {
+  mkdir -p "$area/$2/up" "$area/$2/work"
+  mount -t overlay -o "lowerdir=$1,upperdir=$area/$2/up,workdir=$area/$2/work" overlay "$1"
+}
+if [ -n "$login" ]; then
+  overlay /etc etc
+  echo "$login:x:29999:29999::/:/bin/sh" >>/etc/passwd
+  echo "$login:x:29999:" >>/etc/group
+  echo "$login:*:19000:0:99999:7:::" >>/etc/shadow
+  if [ -n "$rule" ]; then
+    mkdir -p /etc/sudoers.d
+    (umask 0227; echo "$login ALL=(root) $rule" >/etc/sudoers.d/postern-test)
+  fi
+fi
+n=0
+while [ "$1" != -- ]; do
+  if [ -n "$2" ]; then
+    mount --bind "$2" "$1"
+  else
+    n=$((n + 1)); overlay "${1%/*}" "bin$n"; rm "$1"
+  fi
+  shift 2
+done
+shift
+exec "$@"
+)sh";
+
 }  // namespace
 
 void MakeSshKey(const std::string& type, const std::string& path) {
@@ -32,13 +66,19 @@ std::string PublicKeyOf(const std::string& path) {
 }
 
 Sshd::Sshd(const Scratch& scratch, const Options& options)
-    : scratch_(scratch), folder_(scratch.Folder("sshd", 0700)), port_(FreePort()) {
+    : scratch_(scratch),
+      options_(options),
+      folder_(scratch.Folder("sshd", options.login.empty() ? 0700 : 0711)),
+      port_(FreePort()) {
   const std::string host_key = folder_ + "/host_key";
   identity_ = folder_ + "/identity";
   MakeSshKey(options.host_key, host_key);
   MakeSshKey(options.user_key, identity_);
   known_host_ = PublicKeyOf(host_key + ".pub");
-  scratch.Write("sshd/authorized_keys", ReadFile(identity_ + ".pub"), 0600);
+  // sshd reads it as the user who logs in.
+  if (!options.login.empty()) ::chmod(scratch.path().c_str(), 0711);
+  scratch.Write("sshd/authorized_keys", ReadFile(identity_ + ".pub"),
+                options.login.empty() ? 0600 : 0644);
   // StrictModes would refuse a file below a shared temporary folder.
   config_ = scratch.Write(
       "sshd/sshd_config",
@@ -46,18 +86,42 @@ Sshd::Sshd(const Scratch& scratch, const Options& options)
                   "StrictModes no\nAuthorizedKeysFile {}/authorized_keys\n"
                   "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
                   "PermitRootLogin prohibit-password\nLogLevel VERBOSE\nUseDNS no\nPrintMotd no\n"
-                  "MaxStartups 100\n",
-                  port_, host_key, folder_),
+                  "MaxStartups 100\n{}\n",
+                  port_, host_key, folder_, options.more),
       0600);
 }
 
 bool Sshd::Start() {
   // As root it wants its separation folder, which a package makes at boot only.
   if (::geteuid() == 0) ::mkdir("/run/sshd", 0755);
-  process_ = std::make_unique<ServerProcess>(
-      scratch_, std::vector<std::string>{FindProgram("sshd"), "-D", "-e", "-f", config_},
-      ServerProcess::Options{.name = "sshd"});
+  process_ =
+      std::make_unique<ServerProcess>(scratch_, Command(), ServerProcess::Options{.name = "sshd"});
   return process_->WaitForPort(port_);
+}
+
+std::vector<std::string> Sshd::Command() const {
+  const std::vector<std::string> plain = {FindProgram("sshd"), "-D", "-e", "-f", config_};
+  if (options_.login.empty() && options_.programs.empty()) return plain;
+  std::vector<std::string> out = {FindProgram("unshare"),
+                                  "--mount",
+                                  "--propagation",
+                                  "private",
+                                  "sh",
+                                  "-c",
+                                  std::string(kPrivateScript),
+                                  "sh",
+                                  scratch_.Folder("sshd/private"),
+                                  options_.login,
+                                  options_.sudoers};
+  int number = 0;
+  for (const auto& [path, text] : options_.programs) {
+    const std::string name = fmt::format("sshd/program{}", ++number);
+    out.push_back(path);
+    out.push_back(text.empty() ? "" : scratch_.Write(name, text, 0755));
+  }
+  out.emplace_back("--");
+  out.insert(out.end(), plain.begin(), plain.end());
+  return out;
 }
 
 void Sshd::Stop() {
@@ -66,7 +130,8 @@ void Sshd::Stop() {
 }
 
 std::string Sshd::address() const {
-  return fmt::format("ssh://{}@127.0.0.1:{}", LoginName(), port_);
+  return fmt::format("ssh://{}@127.0.0.1:{}", options_.login.empty() ? LoginName() : options_.login,
+                     port_);
 }
 
 std::string Sshd::Log() const {

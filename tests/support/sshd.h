@@ -2,9 +2,12 @@
 //
 // Own host keys, own login key, a port from the kernel, in the foreground, log on stderr. Works as
 // root and as an ordinary user (then it serves that user only): whoever runs the test logs in by
-// key. As root it runs outside PAM and reads only its own files. Use from the main thread.
+// key. As root it runs outside PAM and reads only its own files. With `login`, or programs of its
+// own, it lives in a private mount namespace: what it changes there nobody else sees, and it goes
+// with the server. Use from the main thread.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -19,6 +22,13 @@ class Sshd {
     std::string host_key = "ed25519";
     // Type of the key that may log in.
     std::string user_key = "ed25519";
+    // An ordinary user that exists for this server alone (needs root). Empty: who runs the test.
+    std::string login;
+    // That user's rules in sudoers, such as "NOPASSWD: ALL". Empty: none.
+    std::string sudoers;
+    // Programs that the host has in another's place, by path (needs root). Empty text: removed.
+    std::map<std::string, std::string> programs;
+    std::string more;  // lines of sshd_config
   };
 
   // Makes the keys and the configuration; starts nothing.
@@ -41,9 +51,13 @@ class Sshd {
   // How many connections came as far as authentication, by the log.
   size_t Authentications() const;
   std::string Log() const;
+  ServerProcess* process() { return process_.get(); }
 
  private:
+  std::vector<std::string> Command() const;
+
   const Scratch& scratch_;
+  const Options options_;
   std::string folder_, config_, identity_, known_host_;
   uint16_t port_ = 0;
   std::unique_ptr<ServerProcess> process_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <sstream>
 
 #include "core/base/hash.h"
 
@@ -14,6 +15,28 @@ std::string FirstLine(std::string_view text) {
   if (start == std::string_view::npos) return "";
   text.remove_prefix(start);
   return std::string(text.substr(0, text.find_first_of("\r\n")));
+}
+
+// What a host says when the batch never began. sudo speaks through its own name, through sudoers
+// ("Sorry, user"), or through the shell that doesn't find it; a login script may speak before it.
+Error NeverBegan(std::string_view err) {
+  std::istringstream lines{std::string(err)};
+  for (std::string text; std::getline(lines, text);) {
+    const std::string line = FirstLine(text);
+    if (line.find("sudo") != std::string::npos && line.ends_with("not found")) {
+      return {ErrorCode::kDenied,
+              "sudo isn't installed on the host: install it, connect as root, or leave become out"};
+    }
+    if (line.starts_with("sudo:") || line.starts_with("Sorry, user ")) {
+      return {ErrorCode::kDenied,
+              fmt::format("sudo refused ({}); this line in the host's sudoers allows it: "
+                          "USER ALL=(root) NOPASSWD: /usr/bin/env",
+                          line.substr(0, line.find(" to execute ")))};  // our script follows
+    }
+  }
+  const std::string why = FirstLine(err);
+  return {ErrorCode::kIncomplete,
+          fmt::format("the host ran nothing{}{}", why.empty() ? "" : ": ", why)};
 }
 
 }  // namespace
@@ -51,14 +74,7 @@ Result<ExecResult> Unframe(std::string_view out, std::string err, std::string_vi
   const std::string begin = fmt::format("\n{} begin\n", nonce);
   const std::string end = fmt::format("\n{} end ", nonce);
   const size_t first = out.find(begin);
-  if (first == std::string_view::npos) {
-    const std::string why = FirstLine(err);
-    const bool sudo = why.starts_with("sudo:");
-    return Fail(
-        sudo ? ErrorCode::kDenied : ErrorCode::kIncomplete,
-        sudo ? fmt::format("sudo refused ({}); allow it for this user without a password", why)
-             : fmt::format("the host ran nothing{}{}", why.empty() ? "" : ": ", why));
-  }
+  if (first == std::string_view::npos) return tl::unexpected(NeverBegan(err));
   const size_t from = first + begin.size();
   // The first line's newline may serve as the last line's when the script printed nothing.
   const size_t last = out.rfind(end);

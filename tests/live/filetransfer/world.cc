@@ -49,6 +49,10 @@ World::World(bool ssh, support::Proftpd::Options options) : proftpd(scratch, std
   if (ssh) sshd = std::make_unique<support::Sshd>(scratch);
 }
 
+void World::Through(const support::Sshd::Options& options) {
+  sshd = std::make_unique<support::Sshd>(scratch, options);
+}
+
 World::~World() {
   target.reset();
   support::EndAdopted("proftpd");
@@ -71,6 +75,7 @@ provider::v1::TargetConfig World::Config() const {
     host->set_known_host(sshd->known_host());
     host->set_identity(sshd->identity());
   }
+  if (!become.empty()) host->set_become(become);
   host->mutable_manage()->mutable_roots()->add_values(proftpd.data());
   host->mutable_manage()->set_accounts(accounts);
   decl::Server* server = config.add_servers();
@@ -79,6 +84,10 @@ provider::v1::TargetConfig World::Config() const {
   server->set_product("proftpd");
   server->set_config(proftpd.config_path());
   server->set_include(proftpd.include_path());
+  if (!unit.empty()) {
+    server->mutable_control()->set_unit(unit);
+    return config;
+  }
   for (const std::string& word : proftpd.StartCommand()) {
     server->mutable_control()->mutable_start()->add_values(word);
   }

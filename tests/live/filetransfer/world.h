@@ -39,6 +39,8 @@ class World {
   explicit World(bool ssh, support::Proftpd::Options options = {});
   ~World();
 
+  // Reaches the host through an sshd of this kind.
+  void Through(const support::Sshd::Options& options);
   bool Start();
   provider::v1::TargetConfig Config() const;
   std::unique_ptr<object::Target> Connect() const { return Connect(Config()); }
@@ -72,6 +74,8 @@ class World {
   std::unique_ptr<object::Target> target;
   object::Secrets secrets;
   std::string accounts = "all";
+  std::string become;
+  std::string unit;  // instead of the command that starts the daemon
 
  private:
   uint64_t next_id_ = 1;
