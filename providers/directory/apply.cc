@@ -24,12 +24,13 @@ namespace {
 constexpr size_t kRequestBytes = size_t{1} << 20;
 constexpr int kAttempts = 16;
 constexpr int kConflicts = 4;
+constexpr int kLostAnswers = 3;
 
 struct Item {
   const Operation* op = nullptr;
   std::string key;  // where the entry is now
   Progress progress;
-  int conflicts = 0;
+  int conflicts = 0, lost = 0;
   bool done = false;
   bool failed = false;  // `status` stands; only the read-back is missing
   Status status = Status::kUnknown;
@@ -114,13 +115,14 @@ void ApplyRun::Finish(Item& item, Status status, std::string message) {
 
 void ApplyRun::Fail(Item& item, Status status, std::string message) {
   item.failed = true;
-  item.status = status;
+  // "Nothing was done" can't be said after a write without an answer.
+  item.status = status == Status::kTransient && item.progress.unsure ? Status::kUnknown : status;
   item.message = std::move(message);
 }
 
 // We can't see what is there: nothing may be done on a guess.
 void ApplyRun::FinishUnreadable(Item& item, const Snapshot& at) {
-  if (item.progress.written || item.progress.renamed) {
+  if (item.progress.written || item.progress.renamed || item.progress.unsure) {
     Finish(item, Status::kUnknown, at.reason);
   } else {
     Finish(item, at.lost ? Status::kTransient : Status::kDenied, at.reason);
@@ -201,7 +203,7 @@ void ApplyRun::PlanEntry(Item& item, Stages* stages) {
   if (at.state == Snapshot::State::kUnreadable) return FinishUnreadable(item, at);
   std::vector<Item*> first;
   Step step = NextStep(item, at, &first);
-  const bool wrote = item.progress.written;
+  const bool wrote = item.progress.written || item.progress.unsure;
   switch (step.need) {
     case Step::Need::kNothing:
       Finish(item, wrote ? Status::kApplied : Status::kAlreadySo);
@@ -229,6 +231,7 @@ void ApplyRun::PlanMembers(std::string_view group, std::vector<Item*>& items, St
   std::vector<Item*> wanted;
   for (Item* item : items) {
     if (item->done) continue;
+    const bool wrote = item->progress.written || item->progress.unsure;
     const bool add = !item->op->after.empty();
     const auto parts = object::SplitKey(item->op->key);
     if (at.state == Snapshot::State::kUnreadable) {
@@ -238,7 +241,7 @@ void ApplyRun::PlanMembers(std::string_view group, std::vector<Item*>& items, St
       if (add) {
         Finish(*item, Status::kPreconditionFailed, "the group doesn't exist");
       } else {
-        Finish(*item, item->progress.written ? Status::kApplied : Status::kAlreadySo);
+        Finish(*item, wrote ? Status::kApplied : Status::kAlreadySo);
       }
     } else if (at.entry.type != Class::kGroup || at.Members().empty()) {
       Finish(*item, Status::kDenied,
@@ -246,11 +249,11 @@ void ApplyRun::PlanMembers(std::string_view group, std::vector<Item*>& items, St
                                             : "the group's members are hidden from us");
     } else if (IsPlaceholder(parts[0], parts[1])) {
       Finish(*item, Status::kDenied, "a group can't be its own member");
-    } else if (add && !item->op->before.empty() && !item->progress.written &&
+    } else if (add && !item->op->before.empty() && !wrote &&
                !at.Members().contains(std::string(parts[1]))) {
       Finish(*item, Status::kPreconditionFailed, "the member is gone");
     } else if (at.Members().contains(std::string(parts[1])) == add) {
-      Finish(*item, item->progress.written ? Status::kApplied : Status::kAlreadySo);
+      Finish(*item, wrote ? Status::kApplied : Status::kAlreadySo);
     } else if (item->failed) {
       Finish(*item, item->status, item->message);
     } else if (item->progress.written) {
@@ -324,8 +327,12 @@ void ApplyRun::Settle(Planned& planned, const WriteAnswer& answer) {
       continue;
     }
     const bool is_add = planned.write.type == Write::Type::kAdd;
+    const bool lost = answer.code == LDAP_SERVER_DOWN || answer.code == LDAP_TIMEOUT;
+    item->progress.unsure |= answer.sent && lost;
     if (is_add && item != planned.items.front()) continue;  // memberships: decided with the group
-    if (!answer.sent && answer.code == LDAP_SERVER_DOWN) {
+    if (lost && ++item->lost < kLostAnswers) {
+      continue;  // a read tells whether it was done; every write may be repeated
+    } else if (!answer.sent && lost) {
       Fail(*item, Status::kTransient, answer.message);
     } else if (is_add && answer.code == LDAP_NO_SUCH_OBJECT) {
       Fail(*item, Status::kPreconditionFailed,
@@ -353,6 +360,8 @@ void ApplyRun::Carry(Stages& stages) {
       answers.assign(writes.size(), {false, LDAP_SERVER_DOWN, connection.error().message});
     }
     for (size_t i = 0; i < planned.size(); ++i) Settle(planned[i], answers[i]);
+    // Whether the stages to come have what they stand on isn't known: read again first.
+    if (connection && (*connection)->lost()) return;
   }
 }
 

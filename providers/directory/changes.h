@@ -26,6 +26,7 @@ struct Step {
 struct Progress {
   bool renamed = false;
   bool written = false;  // one of our writes was carried out
+  bool unsure = false;   // the answer to one of our writes was lost: it may have been carried out
   bool password_set = false;
   bool lock_tried = false;  // pwdAccountLockedTime was written; the server must honour it
 };

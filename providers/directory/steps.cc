@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "providers/directory/object_writer.h"
 
 namespace postern::directory {
@@ -64,8 +66,20 @@ void AddNamingValues(const std::string& dn, std::vector<Modification>* entry) {
 
 namespace {
 
+// True when a write of ours may have made the difference: it is as the operation wants it.
+bool MayBeOurs(const Operation& op, const object::FieldDifference& difference,
+               std::string_view live) {
+  const uint64_t set = object::FieldsSet(op.after);
+  if ((set >> difference.field & 1) == 0) return Clears(op, difference.field);
+  const auto missing = object::Differences(op.kind, op.after, live);
+  return std::none_of(missing.begin(), missing.end(), [&](const object::FieldDifference& other) {
+    return other.field == difference.field;
+  });
+}
+
 // What must be live before we touch it; empty: it is.
-std::string Unexpected(const Operation& op, const Snapshot& at, const ChangeContext& context) {
+std::string Unexpected(const Operation& op, const Progress& progress, const Snapshot& at,
+                       const ChangeContext& context) {
   const std::string_view id = at.entry.values[kEntryUuid].empty()
                                   ? std::string_view()
                                   : std::string_view(at.entry.values[kEntryUuid].front());
@@ -77,9 +91,8 @@ std::string Unexpected(const Operation& op, const Snapshot& at, const ChangeCont
   const Entry entry = at.entry.View();
   const object::ObjectView live = writer.Write(entry, at.hidden, *context.reading);
   if (live.kind != op.kind) return fmt::format("{} is an entry of another class", entry.dn);
-  const auto differences = object::Differences(op.kind, op.before, live.body);
-  if (!differences.empty()) {
-    const auto& first = differences.front();
+  for (const auto& first : object::Differences(op.kind, op.before, live.body)) {
+    if (progress.unsure && MayBeOurs(op, first, live.body)) continue;
     return fmt::format("{} is {} and not {} any more", first.name,
                        first.has_before ? "\"" + first.before + "\"" : "not set",
                        "\"" + first.after + "\"");
@@ -121,7 +134,8 @@ std::optional<Step> CommonStep(const Operation& op, const Progress& progress, co
   const bool absent = at.state == Snapshot::State::kAbsent;
   if (op.after.empty()) {
     if (absent) return Step{};
-    if (std::string why = Unexpected(op, at, context); !why.empty()) return Refuse(why, true);
+    if (std::string why = Unexpected(op, progress, at, context); !why.empty())
+      return Refuse(why, true);
     Write write;
     write.type = Write::Type::kDelete;
     write.dn = at.entry.dn;
@@ -138,7 +152,8 @@ std::optional<Step> CheckBefore(const Operation& op, const Progress& progress, c
                                 const ChangeContext& context, bool sends) {
   if (progress.written || progress.renamed || op.before.empty()) return std::nullopt;
   if (!sends && AlreadyDone(op, at, context)) return std::nullopt;
-  if (std::string why = Unexpected(op, at, context); !why.empty()) return Refuse(why, true);
+  if (std::string why = Unexpected(op, progress, at, context); !why.empty())
+    return Refuse(why, true);
   return std::nullopt;
 }
 

@@ -70,7 +70,10 @@ std::string Slapd::Config(const Options& options) const {
     text += "authz-regexp gidNumber=[0-9]+[+]uidNumber=" + std::to_string(getuid()) +
             ",cn=peercred,cn=external,cn=auth \"" + kBindDn + "\"\n";
   }
-  text += "database monitor\naccess to * by dn.exact=\"" + std::string(kBindDn) + "\" read\n";
+  for (const std::string& line : options.global_access) text += line + "\n";
+  if (!options.global_access.empty()) text += "access to * by * read\n";
+  text += "database monitor\naccess to * by dn.exact=" + std::string(kBindDn) +
+          " read by dn.exact=" + kRootDn + " read\n";
   text += "database mdb\nsuffix " + std::string(kSuffix) + "\nrootdn " + kRootDn +
           "\nrootpw root-pw\nmaxsize 4294967296\ndirectory " + scratch_.File("db") +
           "\ndbnosync\nindex objectClass,uid,member,entryUUID,entryCSN eq\n";
@@ -119,9 +122,9 @@ void Slapd::MakeCertificates(const Options& options) {
   const std::string names = scratch_.Write(
       "names.cnf", options.wrong_name ? "subjectAltName=DNS:elsewhere.example,IP:192.0.2.1\n"
                                       : "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
-  Must({FindProgram("openssl"), "x509", "-req", "-days", "2", "-in", scratch_.File("request.pem"),
-        "-CA", ca(), "-CAkey", scratch_.File("ca.key"), "-CAcreateserial", "-extfile", names,
-        "-out", scratch_.File("cert.pem")});
+  Must({FindProgram("openssl"), "x509", "-req", "-days", options.expired ? "-1" : "2", "-in",
+        scratch_.File("request.pem"), "-CA", ca(), "-CAkey", scratch_.File("ca.key"),
+        "-CAcreateserial", "-extfile", names, "-out", scratch_.File("cert.pem")});
 }
 
 void Slapd::Modify(const std::string& ldif) {

@@ -26,12 +26,15 @@ class Slapd {
     bool lockout_policy = true;       // a default policy with pwdLockout TRUE
     bool tls = false;                 // certificates for 127.0.0.1, StartTLS and an ldaps port
     bool wrong_name = false;          // the certificate is made out to another host
+    bool expired = false;             // it was valid until yesterday
     bool ldapi = false;               // a socket too; the own uid maps to the reconciler
     bool memberof = false;            // memberof and refint overlays
     bool sortvals = false;            // "sortvals member"
     std::string limits;               // of the reconciler; default "size=unlimited"
     std::vector<std::string> access;  // "access to ..." lines before ours
-    std::string ldif;                 // more entries
+    // The same for what belongs to no database, such as the root DSE.
+    std::vector<std::string> global_access;
+    std::string ldif;  // more entries
   };
 
   explicit Slapd(const Options& options);

@@ -44,10 +44,22 @@ TEST(DirectoryConnect, WrongAuthorityIsNamed) {
 
 TEST(DirectoryConnect, WrongNameIsNamed) {
   Slapd slapd({.tls = true, .wrong_name = true});
-  const Error error = Refusal(WithTls(slapd, slapd.url(), slapd.ca()));
-  EXPECT_EQ(error.code, ErrorCode::kAuthentication);
-  EXPECT_THAT(error.message,
-              AllOf(HasSubstr("isn't made out to 127.0.0.1"), HasSubstr("elsewhere.example")));
+  for (const std::string& url : {slapd.url(), slapd.ldaps_url()}) {
+    const Error error = Refusal(WithTls(slapd, url, slapd.ca()));
+    EXPECT_EQ(error.code, ErrorCode::kAuthentication);
+    EXPECT_THAT(error.message,
+                AllOf(HasSubstr("isn't made out to 127.0.0.1"), HasSubstr("elsewhere.example")));
+  }
+}
+
+TEST(DirectoryConnect, ExpiredCertificateIsNamed) {
+  Slapd slapd({.tls = true, .expired = true});
+  for (const std::string& url : {slapd.url(), slapd.ldaps_url()}) {
+    const Error error = Refusal(WithTls(slapd, url, slapd.ca()));
+    EXPECT_EQ(error.code, ErrorCode::kAuthentication);
+    EXPECT_THAT(error.message, AllOf(HasSubstr("it has expired"), HasSubstr("valid "),
+                                     HasSubstr("nothing was sent")));
+  }
 }
 
 TEST(DirectoryConnect, NoTlsIsNotFallenBackTo) {
@@ -91,6 +103,18 @@ TEST(DirectoryConnect, ExternalOverASocket) {
   world.Connect(declared);
   EXPECT_EQ(world.All().all.size(), 2u);
   EXPECT_EQ(world.target->ProbeTarget()->identity, std::string("dn:") + Slapd::kBindDn);
+}
+
+TEST(DirectoryConnect, ExternalWithoutASocketIsNamed) {
+  Slapd slapd;
+  decl::Directory declared = Declare(slapd);
+  declared.set_url("ldapi://%2Fnowhere%2Fldapi");
+  declared.clear_tls();
+  declared.clear_bind();
+  declared.mutable_bind()->set_mechanism("external");
+  const Error gone = Refusal(declared);
+  EXPECT_EQ(gone.code, ErrorCode::kUnavailable);
+  EXPECT_THAT(gone.message, HasSubstr("can't reach ldapi://%2Fnowhere%2Fldapi"));
 }
 
 TEST(DirectoryConnect, ServerThatRestartedIsConnectedAgain) {

@@ -88,6 +88,18 @@ TEST(DirectoryRead, SizeLimitIsIncomplete) {
   }
 }
 
+TEST(DirectoryRead, AnswerOfExactlyTheLimitIsComplete) {
+  // The base is the tenth entry.
+  World enough({.limits = "size=10", .ldif = Users(9)});
+  Collector all;
+  EXPECT_TRUE(ScopeOf(enough, Kind::kUser, &all).complete);
+  World short_by_one({.limits = "size=10", .ldif = Users(10)});
+  Collector some;
+  const auto scope = ScopeOf(short_by_one, Kind::kUser, &some);
+  EXPECT_FALSE(scope.complete);
+  EXPECT_THAT(scope.reason, HasSubstr("size limit"));
+}
+
 TEST(DirectoryRead, LimitOnUnpagedAnswersIsGoneAroundByPages) {
   World world(
       {.limits = "size.soft=100 size.hard=unlimited size.prtotal=unlimited", .ldif = Users(2500)});

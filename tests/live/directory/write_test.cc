@@ -1,6 +1,7 @@
 // Every operation on a real slapd, and what is read back after it.
 #include <fmt/format.h>
 
+#include "core/base/hash.h"
 #include "tests/live/directory/world.h"
 
 namespace postern::directory {
@@ -156,6 +157,54 @@ INSTANTIATE_TEST_SUITE_P(Module, LockWithoutPolicy, testing::Bool(), [](const au
   return info.param ? "PolicyModuleWithoutPolicy" : "NoPolicyModule";
 });
 
+TEST(DirectoryWrite, OnlySomePoliciesLock) {
+  const auto policy = [](const std::string& name, bool lockout) {
+    return fmt::format(
+        "dn: cn={},{}\nobjectClass: device\nobjectClass: pwdPolicy\ncn: {}\n"
+        "pwdAttribute: userPassword\npwdLockout: {}\n\n",
+        name, Slapd::kSuffix, name, lockout ? "TRUE" : "FALSE");
+  };
+  const auto under = [](const std::string& name) {
+    return fmt::format("userPassword: clear-pw\npwdPolicySubentry: cn={},{}\n", name,
+                       Slapd::kSuffix);
+  };
+  World world({.ldif = policy("weak", false) + policy("strong", true) +
+                       Slapd::PersonLdif("ann", "userPassword: clear-pw\n") +
+                       Slapd::PersonLdif("bob", under("weak")) +
+                       Slapd::PersonLdif("cat", under("strong"))});
+  const auto turn = [&](bool from, bool to) {
+    std::vector<Operation> operations;
+    for (const char* uid : {"ann", "bob", "cat"}) {
+      kinds::User before, after;
+      before.set_dn(PersonDn(uid));
+      before.set_enabled(from);
+      after.set_dn(PersonDn(uid));
+      after.set_enabled(to);
+      operations.push_back(Change(before, after));
+    }
+    for (const auto& [id, outcome] : world.Apply(operations)) {
+      EXPECT_EQ(outcome.status, Status::kApplied) << outcome.message;
+    }
+    const Collector all = world.All();
+    for (const char* uid : {"ann", "bob", "cat"}) {
+      EXPECT_EQ(world.slapd.CanBind(PersonDn(uid), "clear-pw"), to) << uid;
+      const Object* user = all.Find(Kind::kUser, PersonDn(uid));
+      ASSERT_NE(user, nullptr);
+      EXPECT_EQ(object::DecodeAs<kinds::User>(user->body).enabled(), to) << uid;
+    }
+  };
+  turn(true, false);
+  // The password is touched only where no policy locks.
+  const auto stored = [&](const char* uid) {
+    return world.slapd.Search(PersonDn(uid), "(objectClass=*)", {"userPassword"});
+  };
+  const std::string clear = "userPassword:: " + base::Base64("clear-pw");
+  EXPECT_THAT(stored("ann"), HasSubstr(clear));
+  EXPECT_THAT(stored("bob"), Not(HasSubstr(clear)));
+  EXPECT_THAT(stored("cat"), HasSubstr(clear));
+  turn(false, true);
+}
+
 TEST(DirectoryWrite, ExpiryStopsARealLogin) {
   World world({.ldif = Slapd::PersonLdif("ann", "userPassword: clear-pw\n")});
   kinds::User before, after;
@@ -265,6 +314,13 @@ TEST(DirectoryWrite, OusAndGroupsWithMembersInOneCall) {
   EXPECT_EQ(removed.at(2).status, Status::kApplied) << removed.at(2).message;
 }
 
+// Modify requests that the server has answered.
+size_t Modifies(Slapd& slapd) {
+  const std::string text =
+      slapd.Search("cn=Modify,cn=Operations,cn=Monitor", "(objectClass=*)", {"monitorOpCompleted"});
+  return std::stoul(text.substr(text.find("monitorOpCompleted: ") + 20));
+}
+
 TEST(DirectoryWrite, ThousandUsersAndALargeGroupByOneModify) {
   World world({.sortvals = true});
   std::vector<Operation> users;
@@ -274,11 +330,6 @@ TEST(DirectoryWrite, ThousandUsersAndALargeGroupByOneModify) {
   }
   const kinds::DirectoryGroup group = MakeGroup("all");
   ASSERT_EQ(world.Apply(Create(group)).status, Status::kApplied);
-  const std::string counter = "cn=Modify,cn=Operations,cn=Monitor";
-  const auto modifies = [&] {
-    const std::string text = world.slapd.Search(counter, "(objectClass=*)", {"monitorOpCompleted"});
-    return std::stoul(text.substr(text.find("monitorOpCompleted: ") + 20));
-  };
   world.slapd.Modify("dn: " + group.dn() + "\nchangetype: modify\nadd: member\nmember: cn=x\n");
   (void)world.All();
   std::vector<Operation> members;
@@ -286,15 +337,48 @@ TEST(DirectoryWrite, ThousandUsersAndALargeGroupByOneModify) {
     members.push_back(Create(MakeMember(group.dn(), PersonDn(fmt::format("u{}", i)))));
   }
   members.push_back(Remove(MakeMember(group.dn(), "cn=x")));
+  const size_t before = Modifies(world.slapd);
   for (const auto& [id, outcome] : world.Apply(members)) {
     ASSERT_EQ(outcome.status, Status::kApplied) << outcome.message;
   }
+  EXPECT_EQ(Modifies(world.slapd) - before, 1u);
   const std::string stored = world.slapd.Search(group.dn(), "(objectClass=*)", {"member"});
   EXPECT_EQ(std::count(stored.begin(), stored.end(), '\n'), 5002);
-  (void)modifies;
   Collector all = world.All();
   EXPECT_EQ(all.all.size(), 1000u + 5000u + 1u + 2u);
   EXPECT_EQ(world.Apply(members).at(1).status, Status::kAlreadySo);
+}
+
+TEST(DirectoryWrite, MoreThanARequestHoldsIsSplit) {
+  World world({.sortvals = true});
+  // 5,000 names of 300 bytes: 1.5 MB, a request takes 1 MiB.
+  const auto memberships = [](const std::string& group) {
+    std::vector<Operation> members;
+    for (int i = 0; i < 5000; ++i) {
+      members.push_back(Create(MakeMember(group, PersonDn(fmt::format("{:0>260}", i)))));
+    }
+    return members;
+  };
+  const auto stored = [&](const std::string& group) {
+    const std::string text = world.slapd.Search(group, "(objectClass=*)", {"member"});
+    return std::count(text.begin(), text.end(), '\n') - 2;
+  };
+  ASSERT_EQ(world.Apply(Create(MakeGroup("there"))).status, Status::kApplied);
+  size_t before = Modifies(world.slapd);
+  for (const auto& [id, outcome] : world.Apply(memberships(GroupDn("there")))) {
+    ASSERT_EQ(outcome.status, Status::kApplied) << outcome.message;
+  }
+  EXPECT_EQ(Modifies(world.slapd) - before, 2u);
+  EXPECT_EQ(stored(GroupDn("there")), 5000);
+  // A new group takes with it what one request holds.
+  std::vector<Operation> all = memberships(GroupDn("new"));
+  all.push_back(Create(MakeGroup("new")));
+  before = Modifies(world.slapd);
+  for (const auto& [id, outcome] : world.Apply(all)) {
+    ASSERT_EQ(outcome.status, Status::kApplied) << outcome.message;
+  }
+  EXPECT_EQ(Modifies(world.slapd) - before, 1u);
+  EXPECT_EQ(stored(GroupDn("new")), 5000);
 }
 
 TEST(DirectoryWrite, OneRefusedMemberDoesNotStopTheOthers) {
