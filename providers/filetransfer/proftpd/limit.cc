@@ -1,0 +1,152 @@
+#include "providers/filetransfer/proftpd/limit.h"
+
+#include "providers/filetransfer/proftpd/directives.h"
+#include "providers/filetransfer/proftpd/statement.h"
+
+namespace postern::proftpd {
+namespace {
+
+std::vector<std::string> SplitNames(const std::vector<std::string>& args) {
+  std::vector<std::string> out;
+  for (const std::string& arg : args) {
+    size_t at = 0;
+    while (at <= arg.size()) {
+      const size_t comma = std::min(arg.find(',', at), arg.size());
+      std::string name = arg.substr(at, comma - at);
+      while (name.starts_with(' ')) name.erase(0, 1);
+      while (name.ends_with(' ')) name.pop_back();
+      if (!name.empty()) out.push_back(std::move(name));
+      at = comma + 1;
+    }
+  }
+  return out;
+}
+
+AccountSet WhomNameNames(std::string_view name, NameKind kind, const AccountNames& names) {
+  if (kind == NameKind::kUser) {
+    const auto found = names.accounts.find(name);
+    return found == names.accounts.end() ? AccountSet() : AccountSet::Of({found->second});
+  }
+  const auto found = names.groups.find(name);
+  return found == names.groups.end() ? AccountSet() : found->second;
+}
+
+// The sides of a Limit, and what each line adds to them.
+struct Sides {
+  Answer allow = Answer::Nobody(), deny = Answer::Nobody();
+  bool deny_first = false;
+};
+
+class LimitReader {
+ public:
+  LimitReader(const AccountNames& names, const RaiseRules& rules, const NoteReason& note)
+      : names_(names), rules_(rules), note_(note) {}
+
+  Sides Read(const ConfigNode& limit) {
+    if (!rules_.order_allow_default) sides_.deny_first = true;
+    for (const ConfigNode& line : limit.children) Take(line);
+    return std::move(sides_);
+  }
+
+ private:
+  void Take(const ConfigNode& line) {
+    const std::string& word = line.word;
+    if (word == "order") {
+      const std::string all = line.args.empty() ? "" : Lowercase(line.args[0]);
+      sides_.deny_first = all.starts_with("deny");
+      return;
+    }
+    const bool allow = word.starts_with("allow"), deny = word.starts_with("deny");
+    if (line.kind != ConfigNode::Kind::kDirective || (!allow && !deny)) {
+      if (DescribeDirective(word).effect == Effect::kHarmless && line.args.size() < 2) return;
+      sides_.allow = sides_.allow | Unknown(line, "a line in a Limit that Postern doesn't know");
+      sides_.deny = sides_.deny | Unknown(line, "a line in a Limit that Postern doesn't know");
+      return;
+    }
+    Answer& side = allow ? sides_.allow : sides_.deny;
+    side = side | WhoIs(line, word.substr(allow ? 5 : 4));
+  }
+
+  Answer WhoIs(const ConfigNode& line, const std::string& what) {
+    if (what == "all") return Answer::Everybody();
+    if (what == "user" || what == "group") {
+      bool known = true;
+      const NameKind kind = what == "user" ? NameKind::kUser : NameKind::kGroup;
+      AccountSet who = WhomListNames(line.args, kind, names_, rules_, &known);
+      return known ? Answer{std::move(who), {}, 0} : Unknown(line, "a pattern of names");
+    }
+    if (what == "class") return Unknown(line, "depends on the client's address");
+    if (what.empty()) return ByAddress(line);
+    if (what == "filter") return Unknown(line, "depends on the name that a client gives");
+    return Unknown(line, "a line in a Limit that Postern doesn't know");
+  }
+
+  Answer ByAddress(const ConfigNode& line) {
+    size_t i = 0;
+    if (i < line.args.size() && SameWord(line.args[i], "from")) ++i;
+    if (i + 1 == line.args.size() && SameWord(line.args[i], "all")) return Answer::Everybody();
+    if (i + 1 == line.args.size() && SameWord(line.args[i], "none")) return Answer::Nobody();
+    return Unknown(line, "depends on the client's address");
+  }
+
+  Answer Unknown(const ConfigNode& line, std::string why) {
+    return Answer::Unknown(note_(line, std::move(why)));
+  }
+
+  const AccountNames& names_;
+  const RaiseRules& rules_;
+  const NoteReason& note_;
+  Sides sides_;
+};
+
+}  // namespace
+
+AccountSet WhomListNames(const std::vector<std::string>& args, NameKind kind,
+                         const AccountNames& names, const RaiseRules& rules, bool* known) {
+  std::vector<std::string> words = SplitNames(args);
+  bool all = (kind == NameKind::kUser) != rules.user_lists_or;
+  if (kind == NameKind::kGroup) all = rules.group_lists_and;
+  if (!words.empty() && SameWord(words[0], "regex")) *known = false;
+  if (!words.empty() && (SameWord(words[0], "OR") || SameWord(words[0], "AND"))) {
+    all = SameWord(words[0], "AND");
+    // Source: 1.3.8, observed: OR is taken off the list, AND stays in it as a name.
+    if (!all || !rules.and_is_a_name) words.erase(words.begin());
+  }
+  AccountSet out = all ? AccountSet::All() : AccountSet();
+  for (const std::string& word : words) {
+    const bool negated = word.starts_with('!');
+    AccountSet who = WhomNameNames(std::string_view(word).substr(negated ? 1 : 0), kind, names);
+    if (negated && rules.negation) who = ~who;
+    if (all) {
+      out &= who;
+    } else {
+      out |= who;
+    }
+  }
+  return words.empty() ? AccountSet() : out;
+}
+
+Limit CompileLimit(const ConfigNode& node, const AccountNames& names, const RaiseRules& rules,
+                   const NoteReason& note) {
+  Limit limit;
+  for (const std::string& word : node.args) limit.words |= ParseWord(word, rules);
+  if (limit.words == 0) return limit;
+  const Sides sides = LimitReader(names, rules, note).Read(node);
+  const Answer& first = sides.deny_first ? sides.deny : sides.allow;
+  const Answer& second = sides.deny_first ? sides.allow : sides.deny;
+  limit.maybe = first.maybe | (second.maybe - first.yes);
+  limit.reason = first.reason != 0 ? first.reason : second.reason;
+  const AccountSet sure_second = second.yes - first.yes - limit.maybe;
+  if (sides.deny_first) {
+    limit.deny = first.yes - limit.maybe;
+    limit.allow = sure_second;
+    if (rules.deny_order_closes) limit.deny = ~(limit.allow | limit.maybe);
+  } else {
+    limit.allow = first.yes - limit.maybe;
+    limit.deny = sure_second;
+    if (!rules.allow_order_opens) limit.allow = ~(limit.deny | limit.maybe);
+  }
+  return limit;
+}
+
+}  // namespace postern::proftpd

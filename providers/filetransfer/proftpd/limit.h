@@ -1,0 +1,39 @@
+// providers/filetransfer/proftpd/limit.h: one <Limit> -> whom it answers what. Pure.
+#pragma once
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "providers/filetransfer/proftpd/account_set.h"
+#include "providers/filetransfer/proftpd/command_checks.h"
+#include "providers/filetransfer/proftpd/config_tree.h"
+
+namespace postern::proftpd {
+
+// The accounts that rules name: numbers by name, members by group.
+struct AccountNames {
+  std::map<std::string, uint32_t, std::less<>> accounts;
+  std::map<std::string, AccountSet, std::less<>> groups;
+};
+
+// Takes why something isn't computable where `node` stands; answers the reason's number.
+using NoteReason = std::function<ReasonId(const ConfigNode& node, std::string why)>;
+
+struct Limit {
+  WordMask words = 0;
+  AccountSet allow, deny, maybe;  // disjoint; all others get no answer
+  ReasonId reason = 0;            // of maybe
+};
+
+Limit CompileLimit(const ConfigNode& node, const AccountNames& names, const RaiseRules& rules,
+                   const NoteReason& note);
+
+// A list of accounts or groups as AllowUser and IfGroup take it. False in `known`: it holds a
+// pattern that isn't read here.
+enum class NameKind : unsigned char { kUser, kGroup };
+AccountSet WhomListNames(const std::vector<std::string>& args, NameKind kind,
+                         const AccountNames& names, const RaiseRules& rules, bool* known);
+
+}  // namespace postern::proftpd

@@ -1,0 +1,196 @@
+#include "providers/filetransfer/proftpd/raise.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "providers/filetransfer/proftpd/config_tree.h"
+#include "providers/filetransfer/proftpd/directives.h"
+#include "providers/filetransfer/proftpd/server_model.h"
+
+namespace postern::proftpd {
+
+using access::Right;
+
+class Raiser::Impl {
+ public:
+  Impl(ConfigTree tree, RaiseQuestion question)
+      : tree_(std::move(tree)), question_(std::move(question)), reasons_(1) {
+    ReadNames();
+    MakeServers();
+  }
+
+  Ruling Decide(std::string_view login, const Cell& cell, Right right, Way way) const {
+    Ruling ruling;
+    for (const ServerModel& server : servers_) {
+      uint32_t account = 0;
+      if (!server.Serves(way) || !server.AccountOf(login, &account)) continue;
+      const Answer answer = server.Ask(cell, right);
+      if (answer.yes.Has(account)) return {Verdict::kAllowed, nullptr};
+      if (answer.maybe.Has(account)) {
+        ruling = {Verdict::kNotComputable, &reasons_[answer.reason]};
+      }
+    }
+    return ruling;
+  }
+
+  CellAnswers AnswersFor(const Cell& cell, Way way) const {
+    CellAnswers answers;
+    for (const ServerModel& server : servers_) {
+      if (!server.Serves(way)) continue;
+      for (int i = 0; i < access::kRightCount; ++i) {
+        answers[i] = answers[i] | server.Ask(cell, static_cast<Right>(i)).Only(server.RealNames());
+      }
+    }
+    return answers;
+  }
+
+  std::vector<std::string> NamedPaths() const {
+    std::vector<std::string> paths;
+    for (const ServerModel& server : servers_) server.AddNamedPaths(&paths);
+    std::sort(paths.begin(), paths.end());
+    paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+    return paths;
+  }
+
+  const RaiseQuestion& question() const { return question_; }
+  const Reason& reason(ReasonId id) const { return reasons_[id]; }
+
+ private:
+  void ReadNames() {
+    std::map<std::string, std::vector<uint32_t>> members;
+    for (uint32_t id = 0; id < question_.accounts.size(); ++id) {
+      const RaiseAccount& account = question_.accounts[id];
+      names_.accounts.emplace(account.name, id);
+      for (size_t i = question_.rules.primary_group ? 0 : 1; i < account.groups.size(); ++i) {
+        members[account.groups[i]].push_back(id);
+      }
+    }
+    for (auto& [group, ids] : members) names_.groups[group] = AccountSet::Of(std::move(ids));
+  }
+
+  ReasonId Note(const ConfigNode& node, std::string why) {
+    reasons_.push_back({node.file < tree_.files.size() ? tree_.files[node.file] : "", node.line,
+                        node.text, std::move(why)});
+    return static_cast<ReasonId>(reasons_.size() - 1);
+  }
+
+  void MakeServers() {
+    RaiseContext context{.accounts = &question_.accounts,
+                         .names = &names_,
+                         .ftpaccess_files = &question_.ftpaccess_files,
+                         .rules = question_.rules,
+                         .note = [this](const ConfigNode& node, std::string why) {
+                           return Note(node, std::move(why));
+                         }};
+    std::vector<ServerLines> servers(1);
+    std::vector<const ConfigNode*> global;
+    ReasonId module = 0;
+    for (const ConfigNode& node : tree_.root.children) {
+      const bool section = node.kind == ConfigNode::Kind::kSection;
+      if (section && node.word == "global") {
+        for (const ConfigNode& line : node.children) global.push_back(&line);
+      } else if (section && node.word == "virtualhost") {
+        ServerLines& server = servers.emplace_back();
+        for (const ConfigNode& line : node.children) server.own.push_back(&line);
+      } else {
+        servers[0].own.push_back(&node);
+        const bool loads = node.word == "loadmodule" && !node.args.empty();
+        if (loads && !IsKnownModule(node.args[0])) {
+          module = Note(node, fmt::format("the module {} isn't known", node.args[0]));
+        }
+      }
+    }
+    for (ServerLines& server : servers) {
+      if (question_.rules.global_reaches_servers) server.global = global;
+      server.unknown = module;
+      servers_.emplace_back(server, context);
+    }
+  }
+
+  ConfigTree tree_;
+  RaiseQuestion question_;
+  AccountNames names_;
+  std::deque<Reason> reasons_;  // 0 stands for no reason
+  std::deque<ServerModel> servers_;
+};
+
+Result<Raiser> Raiser::Make(const FileSource& files, RaiseQuestion question) {
+  Result<ConfigTree> tree = ReadTree(files, {question.main_file, question.defines}, question.rules);
+  if (!tree) return tl::unexpected<Error>(tree.error());
+  return Raiser(std::make_unique<Impl>(std::move(*tree), std::move(question)));
+}
+
+Raiser::Raiser(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Raiser::Raiser(Raiser&&) noexcept = default;
+Raiser& Raiser::operator=(Raiser&&) noexcept = default;
+Raiser::~Raiser() = default;
+
+Ruling Raiser::Decide(std::string_view login, const Cell& cell, Right right, Way way) const {
+  return impl_->Decide(login, cell, right, way);
+}
+CellAnswers Raiser::AnswersFor(const Cell& cell, Way way) const {
+  return impl_->AnswersFor(cell, way);
+}
+std::vector<std::string> Raiser::NamedPaths() const {
+  return impl_->NamedPaths();
+}
+const std::vector<RaiseAccount>& Raiser::accounts() const {
+  return impl_->question().accounts;
+}
+const Reason& Raiser::reason(ReasonId id) const {
+  return impl_->reason(id);
+}
+
+std::span<const RaiseRule> AllRaiseRules() {
+  static constexpr RaiseRule kRules[] = {
+      {"conditions_decide", &RaiseRules::conditions_decide},
+      {"conditions_negate", &RaiseRules::conditions_negate},
+      {"includes_by_name", &RaiseRules::includes_by_name},
+      {"empty_blocks_vanish", &RaiseRules::empty_blocks_vanish},
+      {"global_reaches_servers", &RaiseRules::global_reaches_servers},
+      {"global_comes_last", &RaiseRules::global_comes_last},
+      {"last_block_first", &RaiseRules::last_block_first},
+      {"blocks_nest", &RaiseRules::blocks_nest},
+      {"nested_first_first", &RaiseRules::nested_first_first},
+      {"star_crosses_slash", &RaiseRules::star_crosses_slash},
+      {"content_pattern_spares_folder", &RaiseRules::content_pattern_spares_folder},
+      {"position_beats_length", &RaiseRules::position_beats_length},
+      {"last_limit_first", &RaiseRules::last_limit_first},
+      {"command_before_block", &RaiseRules::command_before_block},
+      {"group_pass", &RaiseRules::group_pass},
+      {"all_pass", &RaiseRules::all_pass},
+      {"blocks_inherit", &RaiseRules::blocks_inherit},
+      {"order_allow_default", &RaiseRules::order_allow_default},
+      {"deny_order_closes", &RaiseRules::deny_order_closes},
+      {"allow_order_opens", &RaiseRules::allow_order_opens},
+      {"group_lists_and", &RaiseRules::group_lists_and},
+      {"user_lists_or", &RaiseRules::user_lists_or},
+      {"and_is_a_name", &RaiseRules::and_is_a_name},
+      {"negation", &RaiseRules::negation},
+      {"primary_group", &RaiseRules::primary_group},
+      {"x_commands", &RaiseRules::x_commands},
+      {"all_spares_login", &RaiseRules::all_spares_login},
+      {"every_login_limit", &RaiseRules::every_login_limit},
+      {"deny_all_blocks", &RaiseRules::deny_all_blocks},
+      {"deny_all_spares_new", &RaiseRules::deny_all_spares_new},
+      {"deny_all_stays", &RaiseRules::deny_all_stays},
+      {"overwrite_inherits", &RaiseRules::overwrite_inherits},
+      {"restart_appends", &RaiseRules::restart_appends},
+      {"entries_hide", &RaiseRules::entries_hide},
+      {"sftp_rename_is_dirs", &RaiseRules::sftp_rename_is_dirs},
+      {"sftp_listing_asks_list", &RaiseRules::sftp_listing_asks_list},
+      {"sftp_write_is_stor", &RaiseRules::sftp_write_is_stor},
+      {"session_rules_first", &RaiseRules::session_rules_first},
+      {"session_block_replaces", &RaiseRules::session_block_replaces},
+      {"session_overwrite_wins", &RaiseRules::session_overwrite_wins},
+      {"alias_is_account", &RaiseRules::alias_is_account},
+      {"alias_only", &RaiseRules::alias_only},
+      {"root_confines", &RaiseRules::root_confines},
+      {"anonymous_own_blocks", &RaiseRules::anonymous_own_blocks},
+      {"anonymous_server_limits", &RaiseRules::anonymous_server_limits},
+  };
+  return kRules;
+}
+
+}  // namespace postern::proftpd

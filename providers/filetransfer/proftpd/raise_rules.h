@@ -1,0 +1,79 @@
+// providers/filetransfer/proftpd/raise_rules.h: the semantic points of the raiser, one switch each.
+//
+// `true` is what ProFTPD 1.3.8 does; every switch is a rule of the daemon that reading its manual
+// may get wrong. Production code takes the defaults. The campaign turns each off in turn and must
+// see a difference from the daemon, which proves that the rule is needed and tested.
+#pragma once
+#include <span>
+#include <string_view>
+
+namespace postern::proftpd {
+
+struct RaiseRules {
+  // Reading.
+  bool conditions_decide = true;    // IfModule, IfDefine leave out what doesn't hold
+  bool conditions_negate = true;    // ... and `!` turns them round
+  bool includes_by_name = true;     // a pattern's files come sorted
+  bool empty_blocks_vanish = true;  // <Directory> and <Limit> without lines
+
+  // Servers and blocks.
+  bool global_reaches_servers = true;         // <Global> is copied to every server
+  bool global_comes_last = true;              // ... behind its own entries
+  bool own_block_hides_global = true;         // the same path in both: only the server's own counts
+  bool last_block_first = true;               // siblings are tried last in file first
+  bool blocks_nest = true;                    // a block below another's path is its child
+  bool nested_first_first = true;             // children are tried first in file first
+  bool star_crosses_slash = true;             // in block names
+  bool content_pattern_spares_folder = true;  // N/* doesn't govern N
+  bool position_beats_length = true;          // the first that matches, not the longest
+
+  // Limits.
+  bool last_limit_first = true;      // of several that name a command in one block
+  bool command_before_block = true;  // passes: command, group, ALL; each over the whole chain
+  bool group_pass = true;
+  bool all_pass = true;
+  bool blocks_inherit = true;       // no answer: the parent block, then the server, is asked
+  bool order_allow_default = true;  // Order allow,deny unless told
+  bool deny_order_closes = true;    // Order deny,allow denies who isn't named
+  bool allow_order_opens = true;    // Order allow,deny gives no answer for who isn't named
+  bool group_lists_and = true;
+  bool user_lists_or = true;
+  bool and_is_a_name = true;  // 1.3.8 leaves the word AND in the list
+  bool negation = true;
+  bool primary_group = true;  // counts like the others
+  bool x_commands = true;     // MKD names XMKD as well, and so on
+  bool all_spares_login = true;
+  bool every_login_limit = true;  // each <Limit LOGIN> has to let in
+
+  // Blocks' own switches.
+  bool deny_all_blocks = true;      // DenyAll outside of a Limit refuses existing objects
+  bool deny_all_spares_new = true;  // ... and not new ones
+  bool deny_all_stays = true;       // ... and isn't inherited
+  bool overwrite_inherits = true;   // AllowOverwrite: the nearest block that states it
+  bool restart_appends = true;      // AllowStoreRestart lets APPE past AllowOverwrite
+
+  // Commands.
+  bool entries_hide = true;            // a listing shows what it may list itself
+  bool sftp_rename_is_dirs = true;     // the source's group over SFTP
+  bool sftp_listing_asks_list = true;  // READDIR also asks for LIST and NLST, last
+  bool sftp_write_is_stor = true;      // also through a handle opened to append
+
+  // Sessions.
+  bool session_rules_first = true;  // IfUser and its kind stand ahead of all others
+  bool session_block_replaces = true;
+  bool session_overwrite_wins = true;   // IfUser AllowOverwrite holds in every block
+  bool alias_is_account = true;         // rules see the real name
+  bool alias_only = true;               // AuthAliasOnly refuses real names
+  bool root_confines = true;            // DefaultRoot
+  bool anonymous_own_blocks = true;     // the server's blocks don't count for anonymous accounts
+  bool anonymous_server_limits = true;  // its Limits do, after the section's
+};
+
+// Every switch by name, for tests.
+struct RaiseRule {
+  std::string_view name;
+  bool RaiseRules::*on;
+};
+std::span<const RaiseRule> AllRaiseRules();
+
+}  // namespace postern::proftpd

@@ -1,0 +1,282 @@
+// How one server is read from the configuration; what it answers is in server_model.cc.
+#include <algorithm>
+
+#include "providers/filetransfer/proftpd/directives.h"
+#include "providers/filetransfer/proftpd/raise_directives.h"
+#include "providers/filetransfer/proftpd/server_model.h"
+#include "providers/filetransfer/proftpd/statement.h"
+
+namespace postern::proftpd {
+namespace {
+
+using Lines = std::vector<const ConfigNode*>;
+
+ConfigNode Wrap(const Lines& lines) {
+  ConfigNode node{.kind = ConfigNode::Kind::kSection};
+  for (const ConfigNode* line : lines) node.children.push_back(*line);
+  return node;
+}
+
+std::string ArgumentOf(const ConfigNode& node) {
+  return node.args.empty() ? "" : node.args[0];
+}
+
+// Source: 1.3.8: `x` and `x/` are one block; `//` and `..` are resolved.
+std::string BlockName(std::string name) {
+  while (name.size() > 1 && name.ends_with('/')) name.pop_back();
+  for (size_t at = name.find("//"); at != std::string::npos; at = name.find("//")) {
+    name.erase(at, 1);
+  }
+  return name;
+}
+
+bool IsPersonal(std::string_view name) {
+  return name.starts_with('~') || name.find("%u") != std::string_view::npos;
+}
+
+// "~/in" and "/srv/%u" for one account.
+std::string Personal(std::string name, const RaiseAccount& account) {
+  if (name == "~" || name.starts_with("~/")) name = account.home + name.substr(1);
+  for (size_t at = name.find("%u"); at != std::string::npos; at = name.find("%u", at)) {
+    name.replace(at, 2, account.name);
+    at += account.name.size();
+  }
+  return BlockName(std::move(name));
+}
+
+}  // namespace
+
+ServerModel::ServerModel(const ServerLines& lines, RaiseContext context)
+    : context_(std::move(context)),
+      unknown_(lines.unknown),
+      mutex_(std::make_unique<std::mutex>()) {
+  ReadSettings(lines);
+  ReadBlocks(lines);
+  ReadForSome(lines);
+  MakeSessions(lines);
+  for (const Lines* from : {&lines.own, &lines.global}) {
+    for (const ConfigNode* node : *from) {
+      if (node->word == "anonymous") ReadAnonymous(*node);
+    }
+  }
+  ReadFtpaccess();
+}
+
+void ServerModel::ReadSettings(const ServerLines& lines) {
+  for (const Lines* from : {&lines.own, &lines.global}) {
+    for (const ConfigNode* line : *from) ReadSetting(*line);
+    ReadRoots(*from);
+  }
+}
+
+// Own lines come first, and the first counts.
+void ServerModel::ReadSetting(const ConfigNode& line) {
+  if (line.kind != ConfigNode::Kind::kDirective) return;
+  const std::string value = ArgumentOf(line);
+  if (line.word == "port" && !has_port_) {
+    has_port_ = true;
+    listens_ = value != "0";
+  }
+  if (line.word == "sftpengine") sftp_ = sftp_ || IsOn(line);
+  if (line.word == "authaliasonly") alias_only_ = alias_only_ || IsOn(line);
+  if (line.word == "allowoverride" && !override_.has_value()) override_ = !IsOff(line);
+  if (line.word == "useralias" && line.args.size() == 2) {
+    const auto found = context_.names->accounts.find(line.args[1]);
+    if (found != context_.names->accounts.end()) aliases_.emplace(value, found->second);
+  }
+  if (line.word != "authorder" || unknown_ != 0) return;
+  const bool files_only = std::all_of(line.args.begin(), line.args.end(), [](const auto& module) {
+    return module.starts_with("mod_auth_file.c");
+  });
+  if (!files_only) unknown_ = context_.note(line, "accounts also come from other modules");
+}
+
+void ServerModel::ReadRoots(const Lines& lines) {
+  for (const ConfigNode* line : lines) {
+    if (line->word != "defaultroot" || line->args.empty()) continue;
+    AccountSet who = AccountSet::All();
+    bool known = true;
+    if (line->args.size() > 1) {
+      who = WhomListNames({line->args.begin() + 1, line->args.end()}, NameKind::kGroup,
+                          *context_.names, context_.rules, &known);
+    }
+    who -= rooted_;
+    rooted_ |= who;
+    const std::string& root = line->args[0];
+    if (!known || (!root.starts_with('/') && !IsPersonal(root))) {
+      roots_unknown_ = context_.note(*line, "where sessions are confined isn't read");
+    } else if (!IsPersonal(root)) {
+      roots_[BlockName(root)] |= who;
+    } else {
+      const auto& accounts = *context_.accounts;
+      for (const uint32_t id : who.Members(static_cast<uint32_t>(accounts.size()))) {
+        roots_[Personal(root, accounts[id])] |= AccountSet::Of({id});
+      }
+    }
+  }
+}
+
+const RuleSection* ServerModel::Compile(const ConfigNode& node) {
+  RuleSection& section = sections_.emplace_back();
+  AddLines(node, *context_.names, context_.rules, context_.note, &section);
+  section.unknown_pattern = context_.note(node, "its name covers some of these objects only");
+  return &section;
+}
+
+void ServerModel::ReadBlocks(const ServerLines& lines) {
+  // The same path in both is tried in the server's own block first: the other is dead.
+  std::vector<BlockSource> groups[2];
+  for (const bool global : {false, true}) {
+    for (const ConfigNode* node : global ? lines.global : lines.own) {
+      if (node->word != "directory" || node->kind != ConfigNode::Kind::kSection) continue;
+      groups[global].push_back({BlockName(ArgumentOf(*node)), Compile(*node)});
+    }
+    if (context_.rules.last_block_first) std::reverse(groups[global].begin(), groups[global].end());
+  }
+  const bool last = context_.rules.global_comes_last;
+  blocks_ = std::move(groups[last ? 0 : 1]);
+  std::move(groups[last ? 1 : 0].begin(), groups[last ? 1 : 0].end(), std::back_inserter(blocks_));
+}
+
+void ServerModel::ReadForSome(const ServerLines& lines) {
+  for (const Lines* from : {&lines.own, &lines.global}) {
+    for (const ConfigNode* node : *from) {
+      if (node->kind != ConfigNode::Kind::kSection) continue;
+      bool known = true;
+      if (node->word == "ifuser" || node->word == "ifgroup") {
+        const NameKind kind = node->word == "ifuser" ? NameKind::kUser : NameKind::kGroup;
+        AccountSet who = WhomListNames(node->args, kind, *context_.names, context_.rules, &known);
+        if (known) for_some_.push_back({node, std::move(who)});
+      } else if (node->word == "ifclass") {
+        known = false;
+      }
+      if (!known && unknown_ == 0) {
+        unknown_ = context_.note(*node, "which sessions it holds for depends on the client");
+      }
+    }
+  }
+}
+
+// Accounts that differ in no section for some, and in no personal name, share a session.
+void ServerModel::MakeSessions(const ServerLines& lines) {
+  const auto& accounts = *context_.accounts;
+  const auto count = static_cast<uint32_t>(accounts.size());
+  bool homes = false, logins = false;
+  const auto look = [&](const std::string& name) {
+    homes = homes || name.starts_with('~');
+    logins = logins || name.find("%u") != std::string::npos;
+  };
+  for (const BlockSource& block : blocks_) look(block.name);
+  for (const ForSome& some : for_some_) {
+    for (const ConfigNode& line : some.node->children) {
+      if (line.word == "directory") look(ArgumentOf(line));
+    }
+  }
+  using Kind = std::tuple<std::vector<bool>, std::string, std::string>;
+  std::map<Kind, std::vector<uint32_t>> kinds;
+  for (uint32_t id = 0; id < count; ++id) {
+    std::vector<bool> applies;
+    for (const ForSome& some : for_some_) applies.push_back(some.who.Has(id));
+    kinds[{applies, homes ? accounts[id].home : "", logins ? accounts[id].name : ""}].push_back(id);
+  }
+  for (auto& [kind, ids] : kinds) {
+    const bool everybody = ids.size() == count;
+    MakeSession(everybody ? AccountSet::All() : AccountSet::Of(std::move(ids)), std::get<0>(kind),
+                std::get<1>(kind), std::get<2>(kind), lines);
+  }
+}
+
+void ServerModel::MakeSession(AccountSet who, const std::vector<bool>& applies,
+                              const std::string& home, const std::string& login,
+                              const ServerLines& lines) {
+  const RaiseAccount person{login, {}, home};
+  Session session{.who = std::move(who), .tree = std::make_unique<BlockTree>(context_.rules)};
+  BlockTree& tree = *session.tree;
+  std::vector<int32_t> dormant;
+  for (const BlockSource& block : blocks_) {
+    const bool personal = IsPersonal(block.name);
+    const int32_t index = tree.Append(block.name, block.section, personal);
+    if (personal) dormant.push_back(index);
+  }
+  tree.Order();
+  for (const int32_t index : dormant) {
+    tree.Wake(index, Personal(tree.block(index).pattern.name(), person));
+  }
+  if (!dormant.empty()) tree.Order();
+  RuleSection& server = sections_.emplace_back();
+  RuleSection some;
+  const auto add = [&](const ConfigNode& node, RuleSection* to) {
+    AddLines(node, *context_.names, context_.rules, context_.note, to);
+  };
+  for (size_t i = 0; i < for_some_.size(); ++i) {
+    if (!applies[i]) continue;
+    const ConfigNode& node = *for_some_[i].node;
+    add(node, &some);
+    for (const ConfigNode& line : node.children) {
+      if (line.word != "directory") continue;
+      tree.Prepend(Personal(ArgumentOf(line), person), Compile(line));
+    }
+  }
+  if (!for_some_.empty()) tree.Order();
+  tree.Finish();
+  session.overwrite = some.overwrite;
+  session.store_restart = some.store_restart;
+  const ConfigNode own = Wrap(lines.own), global = Wrap(lines.global);
+  if (context_.rules.session_rules_first) server = some;
+  add(context_.rules.global_comes_last ? own : global, &server);
+  add(context_.rules.global_comes_last ? global : own, &server);
+  if (!context_.rules.session_rules_first) {
+    server.limits.insert(server.limits.end(), some.limits.begin(), some.limits.end());
+  }
+  session.base = {&server};
+  session.login = LoginOf(session.base);
+  sessions_.push_back(std::move(session));
+}
+
+void ServerModel::ReadAnonymous(const ConfigNode& node) {
+  if (unknown_ == 0) unknown_ = context_.note(node, "anonymous logins have rules of their own");
+}
+
+// Source: 1.3.8, observed: ALL doesn't cover LOGIN; every Limit that names it has to let in.
+Answer ServerModel::LoginOf(const Chain& base) const {
+  const RaiseRules& rules = context_.rules;
+  Answer all = Answer::Everybody();
+  const WordMask words = MaskOf(Word::kLogin) | (rules.all_spares_login ? 0 : MaskOf(Word::kAll));
+  AccountSet open = AccountSet::All();
+  for (const RuleSection* section : base) {
+    for (const Limit& limit : section->limits) {
+      if ((limit.words & words) == 0) continue;
+      const AccountSet in = ~(limit.deny | limit.maybe);
+      if (rules.every_login_limit) {
+        all = all & Answer{in, limit.maybe, limit.reason};
+      } else {
+        all = all & Answer{in | ~open, limit.maybe & open, limit.reason};
+        open -= limit.allow | limit.deny | limit.maybe;
+      }
+    }
+  }
+  return all;
+}
+
+void ServerModel::ReadFtpaccess() {
+  if (override_ == std::optional(false)) return;
+  for (const std::string& file : *context_.ftpaccess_files) {
+    ConfigNode line{.text = file};
+    ftpaccess_.emplace_back(
+        std::string(access::ParentOf(file)),
+        context_.note(line, "rules in the folder itself, unless AllowOverride is off"));
+  }
+}
+
+void ServerModel::AddNamedPaths(std::vector<std::string>* paths) const {
+  for (const Session& session : sessions_) {
+    for (size_t i = 0; i < session.tree->size(); ++i) {
+      const BlockPattern& pattern = session.tree->block(static_cast<int32_t>(i)).pattern;
+      if (pattern.literal()) paths->push_back(pattern.name());
+    }
+  }
+  for (const auto& [root, who] : roots_) paths->push_back(root);
+  for (const auto& [folder, reason] : ftpaccess_) paths->push_back(folder);
+}
+
+}  // namespace postern::proftpd

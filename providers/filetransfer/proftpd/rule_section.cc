@@ -1,0 +1,93 @@
+#include "providers/filetransfer/proftpd/rule_section.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "providers/filetransfer/proftpd/raise_directives.h"
+#include "providers/filetransfer/proftpd/statement.h"
+
+namespace postern::proftpd {
+namespace {
+
+bool IsOneOf(const ConfigNode& directive, std::initializer_list<std::string_view> words) {
+  return !directive.args.empty() &&
+         std::any_of(words.begin(), words.end(),
+                     [&](std::string_view word) { return SameWord(word, directive.args[0]); });
+}
+
+void Keep(ReasonId* reason, ReasonId fresh) {
+  if (*reason == 0) *reason = fresh;
+}
+
+void AddSwitch(const ConfigNode& line, std::optional<bool>* value, const NoteReason& note,
+               Unknowns* unknown) {
+  const bool on = IsOn(line), off = IsOff(line);
+  if (!on && !off) return Keep(&unknown->all, note(line, "neither on nor off"));
+  // Source: 1.3.8, observed: of two lines in one section the first counts.
+  if (!value->has_value()) *value = on;
+}
+
+// Source: 1.3.8: `%{...}` is replaced while the daemon reads; from what, the files don't say.
+bool TakesVariable(const ConfigNode& line) {
+  return std::any_of(line.args.begin(), line.args.end(),
+                     [](const std::string& arg) { return arg.find("%{") != std::string::npos; });
+}
+
+void AddDirective(const ConfigNode& line, const NoteReason& note, RuleSection* section) {
+  const DirectiveUse use = UseOf(line);
+  if (use.treatment != Treatment::kHarmless && TakesVariable(line)) {
+    return Keep(&section->unknown.all, note(line, "a value that is set at start"));
+  }
+  switch (use.treatment) {
+    case Treatment::kHarmless:
+    case Treatment::kServer:
+      return;
+    case Treatment::kListing:
+      return Keep(&section->unknown.listing, note(line, use.why));
+    case Treatment::kNames:
+      return Keep(&section->unknown.names, note(line, use.why));
+    case Treatment::kUnknown:
+      return Keep(&section->unknown.all, note(line, use.why));
+    case Treatment::kRaised:
+      break;
+  }
+  if (line.word == "denyall") section->deny_all = true;
+  if (line.word == "allowall") section->allow_all = true;
+  if (line.word == "allowoverwrite") {
+    AddSwitch(line, &section->overwrite, note, &section->unknown);
+  }
+  if (line.word == "allowstorerestart") {
+    AddSwitch(line, &section->store_restart, note, &section->unknown);
+  }
+}
+
+}  // namespace
+
+bool IsOn(const ConfigNode& directive) {
+  return IsOneOf(directive, {"on", "yes", "true", "1"});
+}
+bool IsOff(const ConfigNode& directive) {
+  return IsOneOf(directive, {"off", "no", "false", "0"});
+}
+
+void AddLines(const ConfigNode& node, const AccountNames& names, const RaiseRules& rules,
+              const NoteReason& note, RuleSection* section) {
+  std::vector<Limit> limits;
+  for (const ConfigNode& line : node.children) {
+    if (line.kind == ConfigNode::Kind::kBroken) {
+      Keep(&section->unknown.all, note(line, "not a line of ProFTPD"));
+    } else if (line.kind == ConfigNode::Kind::kDirective) {
+      AddDirective(line, note, section);
+    } else if (line.word == "limit") {
+      limits.push_back(CompileLimit(line, names, rules, note));
+      if (limits.back().words == 0) limits.pop_back();
+    } else if (!IsSectionRaised(line.word)) {
+      Keep(&section->unknown.all, note(line, "a section that Postern doesn't know"));
+    }
+  }
+  if (rules.last_limit_first) std::reverse(limits.begin(), limits.end());
+  section->limits.insert(section->limits.end(), limits.begin(), limits.end());
+}
+
+}  // namespace postern::proftpd

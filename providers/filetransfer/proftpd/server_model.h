@@ -1,0 +1,112 @@
+// providers/filetransfer/proftpd/server_model.h: one server of the configuration (the main one or a
+// <VirtualHost>) with what it takes from <Global>: its sessions, its logins, its answers. Pure.
+//
+// Accounts whose sessions follow the same sections (IfUser, IfGroup, block names with ~ or %u,
+// Anonymous) share one `Session`; most servers have a single one.
+#pragma once
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include "providers/filetransfer/proftpd/block_tree.h"
+#include "providers/filetransfer/proftpd/raise.h"
+
+namespace postern::proftpd {
+
+// What every server of a configuration shares.
+struct RaiseContext {
+  const std::vector<RaiseAccount>* accounts = nullptr;
+  const AccountNames* names = nullptr;
+  const std::vector<std::string>* ftpaccess_files = nullptr;
+  RaiseRules rules;
+  NoteReason note;
+};
+
+struct ServerLines {
+  std::vector<const ConfigNode*> own, global;
+  ReasonId unknown = 0;  // from outside: a module that isn't known
+};
+
+class ServerModel {
+ public:
+  ServerModel(const ServerLines& lines, RaiseContext context);
+
+  bool Serves(Way way) const { return listens_ && (way == Way::kSftp) == sftp_; }
+  // For accounts by their own names.
+  Answer Ask(const Cell& cell, access::Right right) const;
+  // The account that a login stands for; false: no account, or the login is refused.
+  bool AccountOf(std::string_view login, uint32_t* account) const;
+  // Logins by real name are let in.
+  AccountSet RealNames() const;
+  void AddNamedPaths(std::vector<std::string>* paths) const;
+
+ private:
+  struct Session {
+    AccountSet who;
+    std::unique_ptr<BlockTree> tree;
+    std::vector<const RuleSection*> base;          // asked after the blocks: Anonymous, the server
+    std::optional<bool> overwrite, store_restart;  // stated for these sessions, over every block
+    Answer login;
+  };
+  struct BlockSource {
+    std::string name;
+    const RuleSection* section = nullptr;
+  };
+  struct ForSome {  // IfUser, IfGroup, IfClass
+    const ConfigNode* node = nullptr;
+    AccountSet who;
+  };
+  using Chain = std::vector<const RuleSection*>;
+
+  void ReadSettings(const ServerLines& lines);
+  void ReadSetting(const ConfigNode& line);
+  void ReadBlocks(const ServerLines& lines);
+  void ReadForSome(const ServerLines& lines);
+  void ReadAnonymous(const ConfigNode& node);
+  void ReadRoots(const std::vector<const ConfigNode*>& lines);
+  void ReadFtpaccess();
+  void MakeSessions(const ServerLines& lines);
+  void MakeSession(AccountSet who, const std::vector<bool>& applies, const std::string& home,
+                   const std::string& login, const ServerLines& lines);
+  const RuleSection* Compile(const ConfigNode& node);
+  Answer LoginOf(const Chain& base) const;
+
+  Chain ChainOf(const Session& session, int32_t block) const;
+  Answer AskSession(const Session& session, const Cell& cell, access::Right right) const;
+  Answer AskBlocks(const Session& session, int32_t object, int32_t child,
+                   access::Right right) const;
+  Answer AskAlternative(const Session& session, const Alternative& alternative, const Chain& object,
+                        const Chain& child) const;
+  AccountSet Confined(const std::string& path) const;
+
+  RaiseContext context_;
+  std::deque<RuleSection> sections_;
+  std::vector<BlockSource> blocks_;  // the daemon's list
+  std::vector<ForSome> for_some_;
+  std::vector<Session> sessions_;
+  AccountSet anonymous_;
+  std::map<std::string, uint32_t, std::less<>> aliases_;
+  std::map<std::string, AccountSet> roots_;
+  AccountSet rooted_;
+  std::vector<std::pair<std::string, ReasonId>> ftpaccess_;  // folder, why
+  bool listens_ = true, sftp_ = false, alias_only_ = false, has_port_ = false;
+  std::optional<bool> override_;
+  ReasonId unknown_ = 0, roots_unknown_ = 0;
+
+  // Answers of blocks, by session, blocks and right.
+  using Key = std::tuple<size_t, int32_t, int32_t, int>;
+  mutable std::unique_ptr<std::mutex> mutex_;
+  mutable std::map<Key, Answer> known_;
+};
+
+// Asks the sections from the nearest to the server about one command: pass by pass, the first
+// explicit answer ends it.
+Answer AskChain(const std::vector<const RuleSection*>& chain, const Check& check,
+                const RaiseRules& rules);
+
+}  // namespace postern::proftpd

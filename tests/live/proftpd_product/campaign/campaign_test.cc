@@ -1,0 +1,63 @@
+// The campaign: random configurations on the live daemon, every (account, folder, right, way) tried
+// by real clients and compared with the raiser; then the raiser's rules turned off one by one.
+// README.md says how to run more of it.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "tests/live/proftpd_product/campaign/runner.h"
+
+namespace postern::proftpd::campaign {
+namespace {
+
+constexpr uint32_t kShort = 24, kFull = 500;
+constexpr size_t kShownDifferences = 3;
+
+uint32_t Number(const char* variable, uint32_t otherwise) {
+  const char* text = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  return text == nullptr ? otherwise : static_cast<uint32_t>(std::strtoul(text, nullptr, 10));
+}
+
+std::string Explain(const World& world, Runner* runner, const Try& what, bool daemon_allows) {
+  return fmt::format("seed {} ({}): {}: the daemon says {}, the raiser {}\n{}", world.seed,
+                     fmt::join(world.themes, ", "), Format(what), daemon_allows ? "yes" : "no",
+                     daemon_allows ? "no" : "yes", runner->ConfigOf(world));
+}
+
+TEST(ProftpdCampaign, TheRaiserSaysWhatTheDaemonDoes) {
+  Runner runner;
+  const bool full = std::getenv("POSTERN_CAMPAIGN_FULL") != nullptr;  // NOLINT: as above
+  const uint32_t first = Number("POSTERN_SEED", 1);
+  const uint32_t count = Number("POSTERN_ROUNDS", full ? kFull : kShort);
+  size_t decisions = 0, allowed = 0, unknown = 0, different = 0, shown = 0;
+  std::set<std::string> because;
+  for (uint32_t seed = first; seed < first + count; ++seed) {
+    const World world = Generate(seed, runner.root(), runner.files());
+    runner.Write(world);
+    const Raiser raiser = runner.Raise(world);
+    const Found found = runner.Probe(world, world.logins);
+    const Compared compared = Compare(raiser, found);
+    ASSERT_EQ(compared.decisions,
+              world.logins.size() * world.folders.size() * access::kRightCount * kWayCount);
+    ASSERT_FALSE(::testing::Test::HasFatalFailure());
+    decisions += compared.decisions;
+    allowed += compared.allowed;
+    unknown += compared.unknown;
+    different += compared.differences.size();
+    because.insert(compared.unknown_because.begin(), compared.unknown_because.end());
+    if (compared.differences.empty() || shown++ >= kShownDifferences) continue;
+    const Try& what = compared.differences.front().first;
+    const bool allows = found.at(what);
+    ADD_FAILURE() << compared.differences.size() << " differences; the first, made small:\n"
+                  << Explain(runner.Minimise(world, what, allows), &runner, what, allows);
+  }
+  std::printf("%u configurations, %zu decisions, %zu allowed, %zu not computable, %zu different\n",
+              count, decisions, allowed, unknown, different);
+  for (const std::string& why : because) std::printf("  not computable: %s\n", why.c_str());
+  EXPECT_EQ(different, 0U);
+  EXPECT_LE(unknown * 20, decisions) << "more than 5 % not computable";
+}
+
+}  // namespace
+}  // namespace postern::proftpd::campaign

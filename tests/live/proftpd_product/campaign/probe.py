@@ -1,0 +1,214 @@
+"""Tries, as every account and by real clients, each of the nine rights in each folder.
+
+All sessions run at once, each with entries of its own in the same folders. Reads one JSON object from standard input: {"ftp_port", "sftp_port", "key", "password", "folders",
+"accounts", "ways"}. Prints a line for each account, way and folder: ACCOUNT WAY FOLDER RIGHT,RIGHT
+(`-` for none; tabs between), or ACCOUNT WAY - login when the login is refused.
+
+A right is there when any command of that way in does it: what counts is what happened on the disk
+or what came back, never a reply code alone. Everything is put back after each try.
+"""
+import concurrent.futures
+import ftplib
+import io
+import json
+import os
+import sys
+
+from sftp_packets import APPEND, CREATE, TRUNCATE, WRITE, Refused, SftpPackets
+
+OLD = b"old content\n"
+NEW = b"new\n"
+
+
+class Place:
+    """What one session has in a folder: TAG.file and TAG.empty; what it makes is TAG.something."""
+
+    def __init__(self, folder, tag):
+        self.folder, self.tag = folder, tag
+        self.owner = os.stat(folder).st_uid, os.stat(folder).st_gid
+        self.reset()
+
+    def at(self, name):
+        return os.path.join(self.folder, self.tag + "." + name)
+
+    def there(self, name):
+        return os.path.exists(self.at(name))
+
+    def content(self):
+        try:
+            with open(self.at("file"), "rb") as source:
+                return source.read()
+        except FileNotFoundError:
+            return None
+
+    def mode(self):
+        return os.stat(self.at("file")).st_mode & 0o777
+
+    def reset(self):
+        for name in ("new", "moved"):
+            if self.there(name):
+                os.unlink(self.at(name))
+        if self.there("dir"):
+            os.rmdir(self.at("dir"))
+        if not self.there("empty"):
+            self.own(self.at("empty"), os.mkdir, 0o777)
+        if self.content() != OLD or self.mode() != 0o666:
+            self.own(self.at("file"), self.write_old, 0o666)
+
+    def own(self, path, make, mode):
+        make(path)
+        os.chown(path, *self.owner)
+        os.chmod(path, mode)
+
+    @staticmethod
+    def write_old(path):
+        with open(path, "wb") as out:
+            out.write(OLD)
+
+
+class Ftp:
+    def __init__(self, link, login):
+        self.ftp = ftplib.FTP(encoding="utf-8", timeout=30)
+        self.ftp.connect("127.0.0.1", link["ftp_port"])
+        self.ftp.login(login, link["password"])
+
+    def close(self):
+        self.ftp.close()
+
+    def quiet(self, act):
+        try:
+            return act()
+        except ftplib.Error:
+            return None
+
+    def send(self, command):
+        return self.quiet(lambda: self.ftp.sendcmd(command))
+
+    def lists(self, place, command):
+        lines = []
+        self.quiet(lambda: self.ftp.retrlines(f"{command} {place.folder}", lines.append))
+        return any(place.tag + ".file" in line for line in lines)
+
+    def ways(self, right, place):
+        """Each way to use a right, and whether it was used."""
+        file = place.at("file")
+        if right == "list":
+            for command in ("LIST", "NLST", "MLSD"):
+                yield self.lists(place, command)
+            yield place.tag + ".file" in (self.send("STAT " + place.folder) or "")
+        elif right == "read":
+            got = io.BytesIO()
+            self.quiet(lambda: self.ftp.retrbinary("RETR " + file, got.write))
+            yield got.getvalue() == OLD
+        elif right in ("create", "overwrite"):
+            target = place.at("new") if right == "create" else file
+            for command in ("STOR", "APPE"):
+                self.quiet(lambda: self.ftp.storbinary(f"{command} {target}", io.BytesIO(NEW)))
+                yield place.there("new") if right == "create" else place.content() != OLD
+        elif right == "delete":
+            self.send("DELE " + file)
+            yield not place.there("file")
+        elif right == "rename":
+            if (self.send("RNFR " + file) or "5").startswith("3"):
+                self.send("RNTO " + place.at("moved"))
+            yield place.there("moved")
+        elif right == "mkdir":
+            self.send("MKD " + place.at("dir"))
+            yield place.there("dir")
+        elif right == "rmdir":
+            self.send("RMD " + place.at("empty"))
+            yield not place.there("empty")
+        elif right == "chmod":
+            self.send("SITE CHMOD 600 " + file)
+            yield place.mode() == 0o600
+            self.send("MFF UNIX.mode=0600; " + file)
+            yield place.mode() == 0o600
+
+
+class Sftp:
+    def __init__(self, link, login):
+        self.sftp = SftpPackets(link, login)
+
+    def close(self):
+        self.sftp.close()
+
+    def quiet(self, act):
+        try:
+            return act()
+        except Refused:
+            return None
+
+    def ways(self, right, place):
+        sftp, file = self.sftp, place.at("file")
+        if right == "list":
+            yield place.tag + ".file" in (self.quiet(lambda: sftp.names(place.folder)) or [])
+        elif right == "read":
+            yield self.quiet(lambda: sftp.read(file)) == OLD
+        elif right == "create":
+            for flags in (WRITE | CREATE | TRUNCATE, WRITE | CREATE | APPEND):
+                self.quiet(lambda: sftp.write(place.at("new"), flags, NEW))
+                yield place.there("new")
+        elif right == "overwrite":
+            for flags in (WRITE | TRUNCATE, WRITE, WRITE | APPEND):
+                self.quiet(lambda: sftp.write(file, flags, NEW))
+                yield place.content() != OLD
+            self.quiet(lambda: sftp.set_size(file, 1))
+            yield place.content() != OLD
+        elif right == "delete":
+            self.quiet(lambda: sftp.remove(file))
+            yield not place.there("file")
+        elif right == "rename":
+            self.quiet(lambda: sftp.rename(file, place.at("moved")))
+            yield place.there("moved")
+        elif right == "mkdir":
+            self.quiet(lambda: sftp.make_folder(place.at("dir")))
+            yield place.there("dir")
+        elif right == "rmdir":
+            self.quiet(lambda: sftp.remove_folder(place.at("empty")))
+            yield not place.there("empty")
+        elif right == "chmod":
+            self.quiet(lambda: sftp.set_mode(file, 0o600))
+            yield place.mode() == 0o600
+            self.quiet(lambda: sftp.set_mode_of_handle(file, 0o600))
+            yield place.mode() == 0o600
+
+
+RIGHTS = ["list", "read", "create", "overwrite", "delete", "rename", "mkdir", "rmdir", "chmod"]
+
+
+def rights_in(client, place):
+    have = []
+    for right in RIGHTS:
+        for used in client.ways(right, place):
+            place.reset()
+            if used:
+                have.append(right)
+                break
+    return have
+
+
+def session(link, account, way, tag):
+    """All that one account may do over one way in, as lines."""
+    places = [Place(folder, tag) for folder in link["folders"]]
+    try:
+        client = (Ftp if way == "ftp" else Sftp)(link, account)
+    except (ftplib.Error, ConnectionError, EOFError):
+        return [(account, way, "-", "login")]
+    lines = [(account, way, place.folder, ",".join(rights_in(client, place)) or "-")
+             for place in places]
+    client.close()
+    return lines
+
+
+def main():
+    link = json.load(sys.stdin)
+    sessions = [(account, way) for account in link["accounts"] for way in link["ways"]]
+    with concurrent.futures.ThreadPoolExecutor(len(sessions)) as pool:
+        running = [pool.submit(session, link, account, way, f"p{i}")
+                   for i, (account, way) in enumerate(sessions)]
+        for one in running:
+            for line in one.result():
+                print(*line, sep="\t")
+
+
+main()
