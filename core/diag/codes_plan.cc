@@ -10,7 +10,7 @@ constexpr CodePage kPages[] = {
      "is refused\n"
      "as a whole; the operator can set both. A partner counts as one. Ends that were declared "
      "don't count.",
-     "host:edge: 41 people lose access; the limit is 9 (5 % of 180)",
+     "41 of 180 people of edge lose access; the limit is 9 (max(5, 5 %), the default)",
      "If it is meant, do it in steps, or let the operator raise lose_people for this target."},
     {code::kLimitRemoved, "too many objects would be removed or disabled",
      "More than the larger of 5 and 10 % of one kind on one target. Often a file was moved or a "

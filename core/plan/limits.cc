@@ -16,17 +16,24 @@ constexpr uint64_t kChangedPercent = 30;
 // Below this population percentages say nothing; the rule of halves stands instead.
 constexpr uint64_t kSmall = 10;
 
-// More than half of three or more, or both of two; a single one never.
-bool TooManyOfFew(uint64_t lost, uint64_t population) {
-  if (population <= 1) return false;
-  if (population == 2) return lost >= 2;
-  return lost * 2 > population;
+// Most that may go of a few: half of three or more, one of two; a single one always.
+uint64_t AllowedOfFew(uint64_t population) {
+  return std::max<uint64_t>(1, population / 2);
 }
 
 struct Bound {
   uint64_t count, percent;
   bool given;  // by the operator: then it holds for few, too
-  uint64_t For(uint64_t population) const { return std::max(count, population * percent / 100); }
+  void Apply(LimitUse* use) const {
+    use->given = given;
+    if (use->population < kSmall && !given) {
+      use->allowed = AllowedOfFew(use->population);
+      use->rule = "half of them";
+      return;
+    }
+    use->allowed = std::max(count, use->population * percent / 100);
+    use->rule = fmt::format("max({}, {} %)", count, percent);
+  }
 };
 
 // "account:SERVER/LOGIN" that a change is about; empty: about no single account.
@@ -52,67 +59,89 @@ std::string AccountOf(const Change& change) {
   return fmt::format("account:{}/{}", parts[0], login);
 }
 
-bool Exceeds(uint64_t lost, uint64_t population, const Bound& bound) {
-  if (population < kSmall && !bound.given) return TooManyOfFew(lost, population);
-  return lost > bound.For(population);
+bool Removes(const Change& change) {
+  if (change.action == Action::kDisable) return change.reason != Reason::kDrift;
+  return change.action == Action::kDelete || change.action == Action::kReplace;
+}
+
+// What a declared end or a lapsed retention takes away was approved before.
+bool Counts(const Change& change) {
+  return change.held.empty() && change.reason != Reason::kExpired &&
+         change.reason != Reason::kRetention;
+}
+
+// "3 of 5 people of edge lose access", "6 of 20 accounts on edge are removed or disabled".
+std::string UseText(const LimitUse& use) {
+  const std::string_view target = std::string_view(use.target).substr(use.target.find(':') + 1);
+  if (use.limit == "lose_people") {
+    return fmt::format("{} of {} people of {} lose access", use.used, use.population, target);
+  }
+  std::string kind(object::NameOf(use.kind));
+  std::replace(kind.begin(), kind.end(), '_', ' ');
+  return fmt::format("{} of {} {} objects on {} {}", use.used, use.population, kind, target,
+                     use.limit == "remove_objects" ? "are removed or disabled" : "change");
 }
 
 }  // namespace
 
-void Planner::CheckLimits() {
-  struct Count {
-    uint64_t removed = 0, changed = 0;
-  };
-  std::map<std::pair<uint32_t, object::Kind>, Count> counts;
-  for (const Change& change : plan_.changes) {
-    if (!change.held.empty() || change.reason == Reason::kExpired) continue;
-    if (change.reason == Reason::kRetention || change.reason == Reason::kForeign) continue;
-    Count& count = counts[{change.target, change.kind}];
-    const bool removes = change.action == Action::kDelete || change.action == Action::kDisable ||
-                         change.action == Action::kReplace;
-    if (removes && !(change.action == Action::kDisable && change.reason == Reason::kDrift)) {
-      ++count.removed;
-    }
-    if (change.action == Action::kUpdate || removes) ++count.changed;
-  }
-  const auto refuse = [&](uint32_t target, const char* code, const char* limit, std::string text) {
-    const diag::Span span = LimitsPlace(target);
-    Refusal refusal{plan_.targets[target].name, limit, std::move(text), in_.sources->Place(span)};
+void Planner::Weigh(LimitUse use, uint32_t target, const char* code) {
+  if (use.used == 0) return;
+  const diag::Span span = LimitsPlace(target);
+  use.target = plan_.targets[target].name;
+  use.place = in_.sources->Place(span);
+  if (use.exceeded()) {
+    Refusal refusal{use.target, use.limit,
+                    fmt::format("{}; the limit is {} ({}{})", UseText(use), use.allowed, use.rule,
+                                use.given                  ? ""
+                                : use.population >= kSmall ? ", the default"
+                                                           : ", the default for fewer than 10"),
+                    use.place};
     diagnostics_->Add({.code = code,
                        .summary = refusal.text,
                        .span = span,
                        .subject = refusal.target,
-                       .label = fmt::format("limits.{} of this target", limit),
+                       .label = fmt::format("limits.{} of this target", use.limit),
                        .notes = {fmt::format("if it is meant, raise `limits = {{ {} = ... }}` here "
                                              "for this change, or split the change",
-                                             limit)}});
+                                             use.limit)}});
     plan_.refusals.push_back(std::move(refusal));
-  };
-  for (const auto& [key, count] : counts) {
-    const auto& [target, kind] = key;
-    const decl::Limits& limits = LimitsOf(target);
-    const uint64_t population = observed_[target]->objects.OfKind(kind).size();
-    const Bound removed{limits.has_remove_objects() ? limits.remove_objects() : kObjects,
-                        limits.has_remove_percent() ? limits.remove_percent() : kObjectsPercent,
-                        limits.has_remove_objects() || limits.has_remove_percent()};
-    const std::string name = plan_.targets[target].name;
-    if (Exceeds(count.removed, population, removed)) {
-      refuse(target, diag::code::kLimitRemoved, "remove_objects",
-             fmt::format("{} of {} {} objects would be removed or disabled on {}; the limit is {}",
-                         count.removed, population, object::NameOf(kind), name,
-                         population < kSmall && !removed.given
-                             ? std::string("half of them")
-                             : fmt::format("{}", removed.For(population))));
-    }
-    const uint64_t percent =
-        limits.has_change_percent() ? limits.change_percent() : kChangedPercent;
-    if (population >= kSmall && count.changed * 100 > population * percent) {
-      refuse(target, diag::code::kLimitChanged, "change_percent",
-             fmt::format("{} of {} {} objects would change on {}; the limit is {} %", count.changed,
-                         population, object::NameOf(kind), name, percent));
-    }
   }
-  // People: whoever loses access here by other than a declared end.
+  plan_.limits.push_back(std::move(use));
+}
+
+void Planner::WeighObjects(uint32_t target, const std::map<object::Kind, Touched>& kinds) {
+  const decl::Limits& limits = LimitsOf(target);
+  for (const auto& [kind, count] : kinds) {
+    LimitUse use{.limit = "remove_objects", .kind = kind, .used = count.removed};
+    use.population = observed_[target]->objects.OfKind(kind).size();
+    const Bound bound{limits.has_remove_objects() ? limits.remove_objects() : kObjects,
+                      limits.has_remove_percent() ? limits.remove_percent() : kObjectsPercent,
+                      limits.has_remove_objects() || limits.has_remove_percent()};
+    bound.Apply(&use);
+    Weigh(use, target, diag::code::kLimitRemoved);
+    if (use.population < kSmall) continue;
+    use.limit = "change_percent";
+    use.used = count.changed;
+    use.given = limits.has_change_percent();
+    const uint64_t percent = use.given ? limits.change_percent() : kChangedPercent;
+    use.allowed = use.population * percent / 100;
+    use.rule = fmt::format("{} %", percent);
+    Weigh(std::move(use), target, diag::code::kLimitChanged);
+  }
+}
+
+void Planner::WeighPeople(uint32_t target, uint64_t losers) {
+  const decl::Limits& limits = LimitsOf(target);
+  LimitUse use{.limit = "lose_people", .used = losers, .population = plan_.targets[target].people};
+  const Bound bound{limits.has_lose_people() ? limits.lose_people() : kPeople,
+                    limits.has_lose_percent() ? limits.lose_percent() : kPeoplePercent,
+                    limits.has_lose_people() || limits.has_lose_percent()};
+  bound.Apply(&use);
+  Weigh(std::move(use), target, diag::code::kLimitPeople);
+}
+
+// By target: whoever loses access there by other than a declared end.
+std::map<std::string, std::set<std::string>> Planner::Losers() const {
   std::set<std::pair<std::string, std::string>> by_expiry;
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> ended;  // its folders
   for (const Change& change : plan_.changes) {
@@ -145,22 +174,24 @@ void Planner::CheckLimits() {
     }
     losers[lost.place.target].insert(lost.identity);
   }
+  return losers;
+}
+
+void Planner::CheckLimits() {
+  std::vector<std::map<object::Kind, Touched>> touched(plan_.targets.size());
+  for (const Change& change : plan_.changes) {
+    if (!Counts(change)) continue;
+    Touched& kind = touched[change.target][change.kind];
+    const bool removes = change.action == Action::kDelete || change.action == Action::kDisable ||
+                         change.action == Action::kReplace;
+    if (Removes(change)) ++kind.removed;
+    if (change.action == Action::kUpdate || removes) ++kind.changed;
+  }
+  const auto losers = Losers();
   for (uint32_t i = 0; i < plan_.targets.size(); ++i) {
     const auto at = losers.find(plan_.targets[i].name);
-    if (at == losers.end()) continue;
-    const decl::Limits& limits = LimitsOf(i);
-    const Bound people{limits.has_lose_people() ? limits.lose_people() : kPeople,
-                       limits.has_lose_percent() ? limits.lose_percent() : kPeoplePercent,
-                       limits.has_lose_people() || limits.has_lose_percent()};
-    const uint64_t population = plan_.targets[i].people;
-    if (Exceeds(at->second.size(), population, people)) {
-      refuse(i, diag::code::kLimitPeople, "lose_people",
-             fmt::format("{} of {} people would lose access on {}; the limit is {}",
-                         at->second.size(), population, plan_.targets[i].name,
-                         population < kSmall && !people.given
-                             ? std::string("half of them")
-                             : fmt::format("{}", people.For(population))));
-    }
+    if (at != losers.end()) WeighPeople(i, at->second.size());
+    WeighObjects(i, touched[i]);
   }
   CheckFloor();
 }

@@ -120,11 +120,22 @@ struct Look {
   std::string what, detail, place;
 };
 
+// How much of a limit this plan uses; only what it touches at all.
+struct LimitUse {
+  std::string target;
+  std::string limit;    // "lose_people", "remove_objects", "change_percent"
+  object::Kind kind{};  // of the objects; 0: people
+  uint64_t used = 0, population = 0, allowed = 0;
+  std::string rule;    // where `allowed` comes from: "max(5, 5 %)", "half of them"
+  bool given = false;  // by the operator
+  std::string place;   // "operator/postern.toml:12"
+  bool exceeded() const { return used > allowed; }
+};
+
 struct Refusal {
   std::string target;
   std::string limit;  // "lose_people"
-  std::string
-      text;  // "6 people would lose access on edge; the limit is 5 (operator/postern.toml:9)"
+  std::string text;   // "6 of 90 people of edge lose access; the limit is 5 (max(5, 5 %))"
   std::string place;
 };
 
@@ -157,6 +168,7 @@ struct Plan {
   // identity + path -> until and ticket, for the lines of `delta.gained`.
   std::map<std::pair<std::string, std::string>, compile::Provenance> gained_by, lost_by;
   std::vector<Look> looks;
+  std::vector<LimitUse> limits;  // by target; people first, then kinds in their order
   std::vector<Refusal> refusals;
   std::vector<Expectation> read_set;
   std::vector<std::pair<std::string, uint32_t>> new_uids;

@@ -103,6 +103,18 @@ Step Take(const planfile::Step& from, uint64_t id) {
   return to;
 }
 
+void Put(const LimitUse& from, planfile::LimitUse* to) {
+  to->set_target(from.target);
+  to->set_limit(from.limit);
+  to->set_kind(static_cast<uint32_t>(from.kind));
+  to->set_used(from.used);
+  to->set_population(from.population);
+  to->set_allowed(from.allowed);
+  to->set_rule(from.rule);
+  to->set_given(from.given);
+  to->set_place(from.place);
+}
+
 void Put(const Drift& from, planfile::Drift* to) {
   to->set_target(from.target);
   to->set_kind(static_cast<uint32_t>(from.kind));
@@ -115,6 +127,20 @@ void Put(const Drift& from, planfile::Drift* to) {
   to->set_changed_at(from.changed_at);
   to->set_how_known(from.how_known);
   to->set_note(from.note);
+}
+
+LimitUse Take(const planfile::LimitUse& from) {
+  LimitUse to;
+  to.target = from.target();
+  to.limit = from.limit();
+  to.kind = static_cast<object::Kind>(from.kind());
+  to.used = from.used();
+  to.population = from.population();
+  to.allowed = from.allowed();
+  to.rule = from.rule();
+  to.given = from.given();
+  to.place = from.place();
+  return to;
 }
 
 Drift Take(const planfile::Drift& from) {
@@ -261,6 +287,7 @@ std::string Save(const Plan& plan) {
     out->set_detail(look.detail);
     out->set_place(look.place);
   }
+  for (const LimitUse& use : plan.limits) Put(use, file.add_limits());
   for (const Refusal& refusal : plan.refusals) {
     auto* out = file.add_refusals();
     out->set_target(refusal.target);
@@ -331,6 +358,7 @@ Result<Plan> Load(std::string_view bytes) {
   for (const auto& look : file.looks()) {
     plan.looks.push_back({look.what(), look.detail(), look.place()});
   }
+  for (const auto& use : file.limits()) plan.limits.push_back(Take(use));
   for (const auto& refusal : file.refusals()) {
     plan.refusals.push_back({refusal.target(), refusal.limit(), refusal.text(), refusal.place()});
   }

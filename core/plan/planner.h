@@ -91,6 +91,13 @@ class Planner {
   void FindComponents();
   // limits.cc
   void CheckLimits();
+  struct Touched {
+    uint64_t removed = 0, changed = 0;
+  };
+  void WeighObjects(uint32_t target, const std::map<object::Kind, Touched>& kinds);
+  void WeighPeople(uint32_t target, uint64_t losers);
+  std::map<std::string, std::set<std::string>> Losers() const;
+  void Weigh(LimitUse use, uint32_t target, const char* code);
   void CheckFloor();
   // plan.cc
   void CheckInvariants();

@@ -124,6 +124,14 @@ void WriteFindings(JsonWriter& json, const Plan& plan) {
     json.Object().Field("what", look.what).Optional("detail", look.detail);
     json.Optional("place", look.place).End();
   }
+  json.End().Key("limits").Array();
+  for (const plan::LimitUse& use : plan.limits) {
+    json.Object().Field("target", use.target).Field("limit", use.limit);
+    if (use.limit != "lose_people") json.Field("kind", object::NameOf(use.kind));
+    json.Field("used", use.used).Field("population", use.population);
+    json.Field("allowed", use.allowed).Field("rule", use.rule).Field("by_operator", use.given);
+    json.Field("exceeded", use.exceeded()).Optional("place", use.place).End();
+  }
   json.End().Key("refusals").Array();
   for (const plan::Refusal& refusal : plan.refusals) {
     json.Object().Field("target", refusal.target).Field("limit", refusal.limit);

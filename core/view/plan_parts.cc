@@ -66,21 +66,27 @@ std::string PhasesOf(const Plan& plan) {
   return out;
 }
 
-// "3 of 214 people on edge lose access" for each target where somebody does.
-std::string LossesByTarget(const Plan& plan) {
-  std::map<std::string, std::set<std::string_view>> losers;
-  for (const auto& line : plan.delta.lost) losers[line.place.target].insert(line.identity);
+// "3 of 214 people of edge (at most 10), 2 of 40 accounts on edge (at most 5)": the people of each
+// target, and of the objects the kind that comes nearest to its limit. All of them stand in --json.
+std::string LimitsText(const Plan& plan) {
   std::string out;
+  const auto add = [&](const plan::LimitUse& use, const std::string& what) {
+    out += fmt::format("{}{} of {} {} (at most {})", out.empty() ? "" : ", ", Thousands(use.used),
+                       what, ShortTarget(use.target), Thousands(use.allowed));
+  };
   for (const TargetSummary& target : plan.targets) {
-    const auto at = losers.find(target.name);
-    if (at == losers.end()) continue;
-    const size_t lose = at->second.size();
-    out += out.empty() ? "" : ", ";
-    out +=
-        target.people >= lose
-            ? fmt::format("{} of {} on {} lose something", Thousands(lose),
-                          Count(target.people, "identity", "identities"), ShortTarget(target.name))
-            : fmt::format("{} on {} lose something", Thousands(lose), ShortTarget(target.name));
+    const plan::LimitUse* nearest = nullptr;
+    for (const plan::LimitUse& use : plan.limits) {
+      if (use.target != target.name) continue;
+      if (use.limit == "lose_people") {
+        add(use, Count(use.population, "person", "people") + " of");
+      } else if (use.limit == "remove_objects" &&
+                 (nearest == nullptr ||
+                  use.used * nearest->allowed > nearest->used * use.allowed)) {
+        nearest = &use;
+      }
+    }
+    if (nearest != nullptr) add(*nearest, CountKind(nearest->population, nearest->kind) + " on");
   }
   return out;
 }
@@ -325,8 +331,8 @@ std::vector<std::string> FooterLines(const Plan& plan, const PlanOptions& option
   }
   std::string counts = CountChanges(plan);
   if (plan.refusals.empty()) {
-    const std::string losses = LossesByTarget(plan);
-    counts += losses.empty() ? "" : " Limits hold: " + losses + ".";
+    const std::string limits = LimitsText(plan);
+    counts += limits.empty() ? "" : " Limits hold: " + limits + ".";
   }
   lines = Wrap(Safe(counts, style), style.width);
   std::string next;

@@ -98,6 +98,41 @@ TEST(Limits, TheOperatorSetsThem) {
   EXPECT_TRUE(Refused(strict.Make(), "lose_people"));
 }
 
+// Accounts that nobody declared, under foreign = "remove".
+TEST(Limits, CountForeignObjects) {
+  for (const Numbers& n : {Numbers{10, 5, false}, {10, 6, true}}) {
+    Bench bench;
+    bench.host().mutable_manage()->set_foreign("remove");
+    for (int i = 0; i < n.population; ++i) {
+      bench.Live(Account(Name(i)));
+      if (i >= n.lost) bench.Record(Account(Name(i))).Want(Account(Name(i)));
+    }
+    EXPECT_EQ(Refused(bench.Make(), "remove_objects"), n.refused) << n.lost;
+  }
+}
+
+TEST(Limits, NameTheirFigures) {
+  Bench bench = Losing(20, 6);
+  const Plan plan = bench.Make();
+  const auto use = std::find_if(plan.limits.begin(), plan.limits.end(),
+                                [](const LimitUse& u) { return u.limit == "lose_people"; });
+  ASSERT_NE(use, plan.limits.end());
+  EXPECT_EQ(use->used, 6u);
+  EXPECT_EQ(use->population, 20u);
+  EXPECT_EQ(use->allowed, 5u);
+  EXPECT_EQ(use->rule, "max(5, 5 %)");
+  EXPECT_FALSE(use->given);
+  const auto refusal = std::find_if(plan.refusals.begin(), plan.refusals.end(),
+                                    [](const Refusal& r) { return r.limit == "lose_people"; });
+  ASSERT_NE(refusal, plan.refusals.end());
+  EXPECT_EQ(refusal->text,
+            "6 of 20 people of edge lose access; the limit is 5 (max(5, 5 %), the default)");
+  const auto loaded = Load(Save(plan));
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->limits.size(), plan.limits.size());
+  EXPECT_EQ(loaded->limits.front().rule, plan.limits.front().rule);
+}
+
 TEST(Limits, ADeclaredEndIsNoLoss) {
   Bench bench = Losing(10, 6);
   for (int i = 0; i < 6; ++i) {

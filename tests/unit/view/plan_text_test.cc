@@ -28,7 +28,22 @@ size_t Widest(const std::string& text) {
 }
 
 TEST(PlanText, FirstScreenNamesPeopleBeforeObjects) {
-  const std::string text = RenderPlan(SmallPlan(), {}, {});
+  plan::Plan plan = SmallPlan();
+  plan.limits = {
+      {.target = "host:edge", .limit = "lose_people", .used = 3, .population = 200, .allowed = 10},
+      {.target = "host:edge",
+       .limit = "remove_objects",
+       .kind = object::Kind::kAccount,
+       .used = 1,
+       .population = 214,
+       .allowed = 21},
+      {.target = "host:edge",
+       .limit = "remove_objects",
+       .kind = object::Kind::kSshKey,
+       .used = 2,
+       .population = 40,
+       .allowed = 5}};
+  const std::string text = RenderPlan(plan, {}, {});
   EXPECT_EQ(text, R"(Observed  edge  proftpd  214 accounts, 38 folders  0.3 s  complete
 
 Plan 0000 amber-auk · commit 4f1c9e2 · as of 2026-11-21 18:40Z
@@ -44,8 +59,8 @@ Gain access · 1 person
 Needs a look
   ! foreign account tmpuser on edge  last seen 3 days ago
 
-5 changes: 2 grants, 1 account, 1 ssh key, 1 session. Limits hold: 3 of 200 identities on edge lose
-something.
+5 changes: 2 grants, 1 account, 1 ssh key, 1 session. Limits hold: 3 of 200 people of edge (at
+most 10), 2 of 40 ssh keys on edge (at most 5).
 postern show --detail · postern apply
 )");
 }
@@ -98,7 +113,7 @@ TEST(PlanText, DetailShowsEveryObjectAndBothValues) {
 TEST(PlanText, RefusalIsSaidFirstAndApplyIsNotOffered) {
   plan::Plan plan = SmallPlan();
   plan.refusals.push_back({"host:edge", "lose_people",
-                           "6 people would lose access on edge; the limit is 5",
+                           "6 of 90 people of edge lose access; the limit is 5 (max(5, 5 %))",
                            "operator/postern.toml:9"});
   const std::string text = RenderPlan(plan, {}, {});
   EXPECT_LT(text.find("Refused by a limit"), text.find("Lose access"));
