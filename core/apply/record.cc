@@ -1,40 +1,12 @@
 // What the ledger is told: intents before a call, and after it what is now recorded as ours.
 #include "core/apply/run.h"
-#include "core/object/wire_fields.h"
+#include "core/object/fields.h"
 
 namespace postern::apply {
 namespace {
 
 using object::Kind;
 using plan::Action;
-
-uint64_t SecretBits(Kind kind) {
-  uint64_t bits = 0;
-  for (const object::FieldTable& field : object::TableOf(kind).fields) {
-    if (field.secret) bits |= uint64_t{1} << field.number;
-  }
-  return bits;
-}
-
-std::string Keep(std::string_view body, uint64_t mask) {
-  std::string kept;
-  object::FieldWalker walker(body);
-  object::WireField field;
-  while (walker.Next(&field)) {
-    if (mask >> (field.number & 63) & 1) kept += field.raw;
-  }
-  return kept;
-}
-
-std::string StoredSecret(Kind kind, std::string_view body) {
-  const uint64_t bits = SecretBits(kind);
-  object::FieldWalker walker(body);
-  object::WireField field;
-  while (bits != 0 && walker.Next(&field)) {
-    if (bits >> (field.number & 63) & 1) return std::string(field.bytes);
-  }
-  return "";
-}
 
 std::string_view StatusText(object::Status status) {
   switch (status) {
@@ -88,15 +60,15 @@ std::vector<ledger::Census> Run::CensusNow() const {
 ledger::Intent Run::IntentOf(size_t index) const {
   const plan::Step& step = plan_.steps[index];
   const plan::Change& change = plan_.changes[step.change];
-  const uint64_t open = ~SecretBits(step.operation.kind);
+  const uint64_t open = ~object::SecretMask(step.operation.kind);
   ledger::Intent intent;
   intent.step = step.id;
   intent.target = plan_.targets[change.target].name;
   intent.kind = step.operation.kind;
   intent.key = step.operation.key;
-  intent.before = Keep(step.operation.before, open);
+  intent.before = object::Restrict(step.operation.before, open);
   // A rename leaves nothing under its old key; the new one has an intent of its own.
-  if (step.operation.new_key.empty()) intent.after = Keep(step.operation.after, open);
+  if (step.operation.new_key.empty()) intent.after = object::Restrict(step.operation.after, open);
   intent.phase = plan::NameOf(step.phase);
   intent.owner = change.owner;
   return intent;
@@ -106,7 +78,7 @@ ledger::Intent Run::IntentOf(size_t index) const {
 // change that doesn't bring one found the live secret to be the wanted one.
 bool Run::SecretWritten(size_t index) const {
   const uint32_t change = plan_.steps[index].change;
-  const uint64_t secret = SecretBits(plan_.changes[change].kind);
+  const uint64_t secret = object::SecretMask(plan_.changes[change].kind);
   if ((object::FieldsSet(plan_.changes[change].after) & secret) == 0) return true;
   for (size_t step : steps_of_.at(change)) {
     if ((object::FieldsSet(plan_.steps[step].operation.after) & secret) != 0) return true;
@@ -133,10 +105,10 @@ ledger::Recorded Run::RecordFor(const plan::Change& change, const object::Object
     }
     recorded.retired_at = change.retired_at != 0 ? change.retired_at : plan_.as_of;
   }
-  recorded.body = Keep(live.body, managed & ~SecretBits(live.kind));
+  recorded.body = object::Restrict(live.body, managed & ~object::SecretMask(live.kind));
   if (!change.secret_desired.empty()) {
     recorded.secret_desired = change.secret_desired;
-    recorded.secret_stored = StoredSecret(live.kind, live.body);
+    recorded.secret_stored = object::SecretIn(live.kind, live.body);
   }
   return recorded;
 }

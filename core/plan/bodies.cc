@@ -19,46 +19,8 @@ bool GivesNobodyAnything(object::Kind kind, std::string_view before, std::string
          NumberIn(after, kRights) == 0;
 }
 
-std::string Restrict(std::string_view body, uint64_t mask) {
-  std::string kept;
-  kept.reserve(body.size());
-  object::FieldWalker walker(body);
-  object::WireField field;
-  while (walker.Next(&field)) {
-    if (mask >> (field.number & 63) & 1) kept += field.raw;
-  }
-  return kept;
-}
-
 std::string ReadDigest(object::Kind kind, std::string_view body) {
   return base::Hex(base::Sha256(Restrict(body, ~SecretMask(kind))));
-}
-
-uint64_t KeyMask(object::Kind kind) {
-  uint64_t mask = 0;
-  for (const object::FieldTable& field : object::TableOf(kind).fields) {
-    if (field.key) mask |= uint64_t{1} << field.number;
-  }
-  return mask;
-}
-
-uint64_t SecretMask(object::Kind kind) {
-  uint64_t mask = 0;
-  for (const object::FieldTable& field : object::TableOf(kind).fields) {
-    if (field.secret) mask |= uint64_t{1} << field.number;
-  }
-  return mask;
-}
-
-std::string_view SecretIn(object::Kind kind, std::string_view body) {
-  const uint64_t mask = SecretMask(kind);
-  if (mask == 0) return {};
-  object::FieldWalker walker(body);
-  object::WireField field;
-  while (walker.Next(&field)) {
-    if (mask >> (field.number & 63) & 1) return field.bytes;
-  }
-  return {};
 }
 
 bool FlagIn(std::string_view body, uint32_t number, bool unset) {

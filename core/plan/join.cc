@@ -308,7 +308,8 @@ void Planner::DecideRemoved(const Row& row) {
     if (ScopeFor(row).complete) AddChange(row, Action::kForget, Reason::kRemoved);
     return;
   }
-  if (IsContainerKind(row.kind) && OnlyObserved(row)) {
+  // Its elements are never written from now on (authority "observe", or no list of members at all).
+  if (IsContainerKind(row.kind) && AuthorityFor(row) == compile::Authority::kObserve) {
     AddChange(row, Action::kRelease, Reason::kRemoved);
     return;
   }
@@ -373,20 +374,13 @@ void Planner::DecideForeign(const Row& row) {
   if (staged) change.retired_at = in_.as_of;
 }
 
-// The declaration says that this container's elements are never written (authority "observe", or no
-// list of members at all), unlike a container that is gone from the declarations.
-bool Planner::OnlyObserved(const Row& row) const {
-  if (desired_[row.target] == nullptr) return false;
+// How far a declared container's elements are ours; nothing for one that isn't declared.
+std::optional<compile::Authority> Planner::AuthorityFor(const Row& row) const {
+  if (desired_[row.target] == nullptr) return std::nullopt;
   const auto& authority = desired_[row.target]->authority;
   const auto at = authority.find({row.kind, ContainerOf(row.kind, row.key)});
-  return at != authority.end() && at->second == compile::Authority::kObserve;
-}
-
-compile::Authority Planner::AuthorityFor(const Row& row) const {
-  if (desired_[row.target] == nullptr) return compile::Authority::kObserve;
-  const auto& authority = desired_[row.target]->authority;
-  const auto at = authority.find({row.kind, ContainerOf(row.kind, row.key)});
-  return at == authority.end() ? compile::Authority::kObserve : at->second;
+  if (at == authority.end()) return std::nullopt;
+  return at->second;
 }
 
 std::string Planner::ForeignPolicy(uint32_t target) const {

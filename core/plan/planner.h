@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/object/fields.h"
 #include "core/plan/plan.h"
 
 namespace postern::plan {
@@ -59,8 +60,7 @@ class Planner {
   uint32_t RetentionDays(uint32_t target) const;
   bool IsExpired(uint32_t target, object::Kind kind, std::string_view key) const;
   bool SecretDiffers(const Row& row, std::string* wanted_digest) const;
-  compile::Authority AuthorityFor(const Row& row) const;
-  bool OnlyObserved(const Row& row) const;
+  std::optional<compile::Authority> AuthorityFor(const Row& row) const;
   static bool Locks(const Row& row);
   // drift.cc
   void NoteDrift(const Row& row);
@@ -134,15 +134,9 @@ class Planner {
 bool IsBaseline(object::Kind kind, std::string_view key);
 // A grant row without rights on either side: it matters where it stands, not to whom.
 bool GivesNobodyAnything(object::Kind kind, std::string_view before, std::string_view after);
-// Body with only the fields in `mask` (bit n: field n).
-std::string Restrict(std::string_view body, uint64_t mask);
 // Hex digest of what a reader relies on: all but secrets, which the ledger's HMAC compares.
 std::string ReadDigest(object::Kind kind, std::string_view body);
-// Bits of the kind's key fields; of its secret fields.
-uint64_t KeyMask(object::Kind kind);
-uint64_t SecretMask(object::Kind kind);
-// Text of the kind's secret field, empty when unset.
-std::string_view SecretIn(object::Kind kind, std::string_view body);
+using object::KeyMask, object::Restrict, object::SecretIn, object::SecretMask;
 // Small bodies by field.
 bool FlagIn(std::string_view body, uint32_t field, bool unset);
 uint32_t NumberIn(std::string_view body, uint32_t field);  // 0: unset

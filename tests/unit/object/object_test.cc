@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/object/fields.h"
 #include "core/object/wire_fields.h"
 #include "schemas/kinds.pb.h"
 
@@ -133,6 +134,23 @@ TEST(Object, OverlayReplacesWhatIsSet) {
   EXPECT_EQ(account.home(), "/srv/acme");
   EXPECT_EQ(account.uid(), 7u);
   EXPECT_EQ(merged, EncodeBody(account)) << "an overlay of canonical bodies is canonical";
+}
+
+TEST(Fields, RestrictKeepsWhatTheMaskNames) {
+  kinds::Account account;
+  account.set_server("edge-ftp");
+  account.set_login("bea");
+  account.set_enabled(true);
+  account.set_password("$6$salt$hash");
+  const std::string body = EncodeBody(account);
+  EXPECT_EQ(SecretIn(Kind::kAccount, body), "$6$salt$hash");
+  const std::string open = Restrict(body, ~SecretMask(Kind::kAccount));
+  EXPECT_EQ(SecretIn(Kind::kAccount, open), "");
+  EXPECT_EQ(FieldsSet(open) | SecretMask(Kind::kAccount), FieldsSet(body));
+  EXPECT_EQ(FieldsSet(Restrict(body, KeyMask(Kind::kAccount))), KeyMask(Kind::kAccount));
+  // A kind without a secret has none, whatever stands in the body.
+  EXPECT_EQ(SecretMask(Kind::kGrant), 0u);
+  EXPECT_EQ(SecretIn(Kind::kGrant, body), "");
 }
 
 TEST(Object, WalkerRefusesTruncation) {

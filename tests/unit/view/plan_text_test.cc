@@ -59,8 +59,8 @@ Gain access · 1 person
 Needs a look
   ! foreign account tmpuser on edge  last seen 3 days ago
 
-5 changes: 2 grants, 1 account, 1 ssh key, 1 session. Limits hold: 3 of 200 people of edge (at
-most 10), 2 of 40 ssh keys on edge (at most 5).
+5 changes: 2 grants, 1 account, 1 ssh key, 1 session. Limits hold: 3 of 200 people of edge (at most
+10), 2 of 40 ssh keys on edge (at most 5).
 postern show --detail · postern apply
 )");
 }
