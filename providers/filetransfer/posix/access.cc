@@ -87,29 +87,31 @@ bool MayLink(const Credentials& who, std::span<const Node* const> chain,
 }
 
 Result<FolderRights> RightsIn(const Tree& tree, const Credentials& who, std::string_view folder,
-                              const KernelRules& kernel) {
-  auto chain = tree.Chain(folder);
+                              const KernelRules& kernel, std::string_view top) {
+  return RightsIn(tree, who, folder, top, [&](std::span<const Node* const> chain, Right right) {
+    return May(who, chain, right, kernel);
+  });
+}
+
+Result<FolderRights> RightsIn(const Tree& tree, const Credentials& who, std::string_view folder,
+                              std::string_view top, const EntryRule& rule) {
+  auto chain = tree.Chain(folder, top);
   if (!chain) return tl::unexpected<Error>(chain.error());
   FolderRights found;
   found.reach = MayReach(who, *chain) && Permits(*chain->back(), who, kExecute);
-  Rights failed;
   for (const Right right : {Right::kList, Right::kCreate, Right::kMkdir}) {
-    if (May(who, *chain, right, kernel)) found.some |= right;
+    if (rule(*chain, right)) found.some |= right;
   }
   found.every = found.some;
   chain->push_back(nullptr);
-  Rights tried;
+  Rights tried, failed;
   for (const std::string& child : tree.ChildrenOf(folder)) {
     chain->back() = tree.Find(child);
     const bool is_folder = chain->back()->type == Node::Type::kFolder;
     for (const Right right :
          is_folder ? std::span<const Right>(kOnFolders) : std::span<const Right>(kOnFiles)) {
       tried |= right;
-      if (May(who, *chain, right, kernel)) {
-        found.some |= right;
-      } else {
-        failed |= right;
-      }
+      (rule(*chain, right) ? found.some : failed) |= right;
     }
   }
   found.every |= (found.some & tried) - failed;

@@ -5,6 +5,7 @@
 // read-only, immutable flags and security modules aren't seen here. Source: Linux 6.1, observed
 // (tests/live/openssh_product), path_resolution(7), acl(5), proc_sys_fs(5).
 #pragma once
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,8 +36,8 @@ bool May(const Credentials& who, std::span<const Node* const> chain, Right right
          const KernelRules& kernel = {});
 // rename(2) of a folder to another parent writes into the folder itself, too.
 bool MayMoveOut(const Credentials& who, std::span<const Node* const> chain);
-// link(2), by which SFTP's plain rename moves a file: needs an own or a readable and writable one
-// where protected_hardlinks is on.
+// link(2): a second name for a file. Needs an own one, or one that may be read and written, where
+// protected_hardlinks is on. What the new name's folder allows is asked by itself.
 bool MayLink(const Credentials& who, std::span<const Node* const> chain, const KernelRules& kernel);
 
 // The rights on a folder as it stands. Rights on entries hold for `every` entry, or for `some`; an
@@ -45,9 +46,14 @@ struct FolderRights {
   bool reach = false;  // may enter
   Rights every, some;
 };
-// Errors: kIncomplete when a node on the way was not read.
+// `top`: where the way begins, "/" or a chroot, above which nothing is asked. Errors: kIncomplete
+// when a node on the way was not read.
 Result<FolderRights> RightsIn(const Tree& tree, const Credentials& who, std::string_view folder,
-                              const KernelRules& kernel = {});
+                              const KernelRules& kernel = {}, std::string_view top = "/");
+// How the rights on entries are decided, where a server asks for more than the kernel does.
+using EntryRule = std::function<bool(std::span<const Node* const> chain, Right right)>;
+Result<FolderRights> RightsIn(const Tree& tree, const Credentials& who, std::string_view folder,
+                              std::string_view top, const EntryRule& rule);
 
 // What an entry that `maker` creates in `folder` becomes: the default ACL under the mode asked for,
 // or else the mode less the umask. A moved-in entry keeps its own ACL instead.

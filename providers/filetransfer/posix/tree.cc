@@ -212,19 +212,18 @@ const Node* Tree::Find(std::string_view path) const {
   return at == nodes_.end() ? nullptr : &at->second;
 }
 
-Result<std::vector<const Node*>> Tree::Chain(std::string_view path) const {
+Result<std::vector<const Node*>> Tree::Chain(std::string_view path, std::string_view top) const {
   std::vector<const Node*> chain;
-  for (size_t end = 0; end != std::string_view::npos;) {
+  for (size_t end = top == "/" ? 0 : top.size();;) {
     const std::string_view part = end == 0 ? "/" : path.substr(0, end);
     const Node* node = Find(part);
     if (node == nullptr) {
       return Fail(ErrorCode::kIncomplete, fmt::format("{} was not read", part));
     }
     chain.push_back(node);
-    if (path == "/" || end == path.size()) break;
+    if (path == "/" || end >= path.size()) return chain;
     end = std::min(path.find('/', end + 1), path.size());
   }
-  return chain;
 }
 
 std::vector<std::string> Tree::ChildrenOf(std::string_view path) const {

@@ -41,8 +41,9 @@ class Tree {
   const Nodes& nodes() const { return nodes_; }
   const Node* Find(std::string_view path) const;
   void Put(std::string path, Node node) { nodes_[std::move(path)] = std::move(node); }
-  // The nodes from "/" to `path`. Errors: kIncomplete naming the first that was not read.
-  Result<std::vector<const Node*>> Chain(std::string_view path) const;
+  // The nodes from `top` to `path`, which lies within. Errors: kIncomplete naming the first that
+  // was not read.
+  Result<std::vector<const Node*>> Chain(std::string_view path, std::string_view top = "/") const;
   // Paths whose parent is `path`.
   std::vector<std::string> ChildrenOf(std::string_view path) const;
 
