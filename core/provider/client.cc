@@ -35,7 +35,7 @@ int64_t SteadyMs() {
       .count();
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(int fd) {
+std::shared_ptr<grpc::Channel> MakeChannel(int fd, milliseconds keep_alive) {
   // gRPC writes its own lines to stderr when a peer dies; we say it in our words.
   static const bool quiet = [] {
     if (std::getenv("GRPC_VERBOSITY") == nullptr) {  // NOLINT(concurrency-mt-unsafe)
@@ -47,8 +47,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(int fd) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(object::kMaxMessageBytes);
   arguments.SetMaxSendMessageSize(object::kMaxMessageBytes);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(keep_alive.count()));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, static_cast<int>(keep_alive.count()));
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   return grpc::CreateCustomInsecureChannelFromFd("postern-provider", fd, arguments);
 }
@@ -204,6 +204,12 @@ tl::unexpected<Error> ProcessClient::Explain(const Call& call, const grpc::Statu
     return GiveUp(ErrorCode::kUnavailable,
                   fmt::format("{} {} during {}", name_, death, call.what()));
   }
+  if (process_->Stopped()) {
+    return GiveUp(ErrorCode::kTimeout,
+                  fmt::format("{} did not answer {}: something has stopped its process {}, as "
+                              "SIGSTOP or a debugger does",
+                              name_, call.what(), pid_));
+  }
   return GiveUp(ErrorCode::kUnavailable,
                 fmt::format("{} lives but the connection broke during {} ({}); is it a provider?",
                             name_, call.what(), status.error_message()));
@@ -220,7 +226,7 @@ Result<void> ProcessClient::Begin(const v1::TargetConfig& config, const object::
   if (!process) return tl::unexpected(process.error());
   process_ = std::move(*process);
   pid_ = process_->pid();
-  stub_ = v1::Provider::NewStub(MakeChannel(process_->TakeSocket()));
+  stub_ = v1::Provider::NewStub(MakeChannel(process_->TakeSocket(), options_.keep_alive));
   if (auto hello = Hello(); !hello) return hello;
   return Configure(config, secrets);
 }

@@ -27,11 +27,13 @@ struct StartOptions {
   std::string program;  // absolute path of the provider's binary
   // How long an answer may take. Streams (Enumerate, Apply) and Read have no end of their own: they
   // fail when nothing at all came for `silence`. A process that is frozen as a whole (SIGSTOP)
-  // fails its keep-alive after 40 s.
+  // doesn't answer the connection's own pings: one is sent after `keep_alive` without traffic and
+  // waited for as long.
   std::chrono::milliseconds hello{10'000};
   std::chrono::milliseconds configure{60'000};  // opens the connection to the target
   std::chrono::milliseconds probe{60'000};
   std::chrono::milliseconds silence{600'000};
+  std::chrono::milliseconds keep_alive{20'000};
 };
 
 // Spawns, says Hello, configures. Errors: kUnavailable when it doesn't start or dies (with the last

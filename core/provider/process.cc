@@ -16,7 +16,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <fstream>
 #include <future>
+#include <iterator>
 #include <vector>
 
 namespace postern::provider {
@@ -251,6 +253,14 @@ std::string Process::WaitForDeath(milliseconds patience) {
   ended_.wait_for(lock, milliseconds(200), [this] { return output_ended_; });
   if (WIFSIGNALED(wait_status_)) return fmt::format("died (signal {})", WTERMSIG(wait_status_));
   return fmt::format("ended (exit {})", WEXITSTATUS(wait_status_));
+}
+
+bool Process::Stopped() const {
+  // "PID (NAME) STATE ...": the name may hold anything (proc(5)).
+  std::ifstream file(fmt::format("/proc/{}/stat", pid_));
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const size_t end = text.rfind(") ");
+  return end != std::string::npos && (text[end + 2] == 'T' || text[end + 2] == 't');
 }
 
 std::string Process::LastWords() {

@@ -43,6 +43,8 @@ class Process {
 
   // "died (signal 9)", "ended (exit 1)"; empty when it still lives after `patience`.
   std::string WaitForDeath(std::chrono::milliseconds patience);
+  // True while a signal (SIGSTOP) or a tracer holds the process.
+  bool Stopped() const;
   // The last lines of the child's output on one line, without control characters.
   std::string LastWords();
 

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "core/observe/observe.h"
 #include "core/provider/client.h"
 #include "schemas/kinds.pb.h"
 #include "schemas/provider.pb.h"
@@ -69,13 +70,13 @@ class ProviderFault : public testing::Test {
     options.program = BAD_PROVIDER;
     return Start(options, config, {});
   }
-  std::unique_ptr<Client> StartMemory() {
+  std::unique_ptr<Client> StartMemory(const std::string& host = "edge", StartOptions options = {}) {
     v1::TargetConfig config;
-    config.set_name("host:edge");
-    config.mutable_host()->set_name("edge");
-    config.mutable_host()->set_address("memory:" + scratch_.File("world"));
+    config.set_name("host:" + host);
+    config.mutable_host()->set_name(host);
+    config.mutable_host()->set_address("memory:" +
+                                       scratch_.File(host == "edge" ? "world" : "world-" + host));
     config.add_servers()->set_name("edge-ftp");
-    StartOptions options;
     options.program = ProviderProgram("memory");
     auto client = Start(options, config, {});
     EXPECT_TRUE(client.has_value()) << client.error().message;
@@ -225,6 +226,64 @@ TEST_F(ProviderFault, SaysNothingForTooLong) {
   EXPECT_EQ(done.error().code, ErrorCode::kTimeout);
   EXPECT_THAT(done.error().message, HasSubstr("said nothing for 0.3 s during Apply"));
   ExpectGone(**client);
+}
+
+// A process frozen as a whole: its own target fails in time, and no other.
+TEST_F(ProviderFault, IsStoppedWhileAnotherTargetIsObserved) {
+  StartOptions options;
+  options.keep_alive = milliseconds(400);
+  std::vector<observe::OpenTarget> targets(2);
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const std::string name = i == 0 ? "edge" : "far";
+    auto client = StartMemory(name, options);
+    ASSERT_NE(client, nullptr);
+    Fill(*client, 2000);
+    targets[i].name = "host:" + name;
+    targets[i].target = std::move(client);
+  }
+  const pid_t pid = dynamic_cast<Client&>(*targets[0].target).pid();
+  ASSERT_EQ(kill(pid, SIGSTOP), 0);
+  const auto begin = steady_clock::now();
+  const auto observed = observe::Observe(targets, {}, {});
+  EXPECT_LT(steady_clock::now() - begin, kSoon + kSoon);
+  const observe::ObservedTarget* stopped = observed.Find("host:edge");
+  ASSERT_NE(stopped, nullptr);
+  EXPECT_FALSE(stopped->reached);
+  EXPECT_EQ(stopped->error.code, ErrorCode::kTimeout);
+  EXPECT_THAT(stopped->error.message,
+              HasSubstr(fmt::format("provider memory (host:edge) did not answer Probe: something "
+                                    "has stopped its process {}",
+                                    pid)));
+  const observe::ObservedTarget* other = observed.Find("host:far");
+  ASSERT_NE(other, nullptr);
+  EXPECT_TRUE(other->reached) << other->error.message;
+  EXPECT_EQ(other->objects.OfKind(Kind::kAccount).size(), 2000u);
+  targets.clear();
+  EXPECT_EQ(kill(pid, 0), -1) << "the stopped provider was left behind";
+}
+
+TEST_F(ProviderFault, IsStoppedInTheMiddleOfAnAnswer) {
+  StartOptions options;
+  options.keep_alive = milliseconds(400);
+  auto client = StartMemory("edge", options);
+  ASSERT_NE(client, nullptr);
+  Fill(*client, 20'000);
+  struct Stopper final : CountObjects {
+    bool Add(const object::ObjectView& object) override {
+      if (objects == 50) kill(pid, SIGSTOP);
+      return CountObjects::Add(object);
+    }
+    pid_t pid = 0;
+  } sink;
+  sink.pid = client->pid();
+  const auto begin = steady_clock::now();
+  const auto scopes = client->Enumerate({}, sink);
+  ASSERT_FALSE(scopes.has_value()) << "half an answer looked like a whole one";
+  EXPECT_EQ(scopes.error().code, ErrorCode::kTimeout);
+  EXPECT_THAT(scopes.error().message, HasSubstr("did not answer Enumerate: something has stopped"));
+  EXPECT_LT(steady_clock::now() - begin, kSoon + kSoon);
+  EXPECT_LT(sink.objects, 20'000);
+  ExpectGone(*client);
 }
 
 TEST_F(ProviderFault, SendsJunk) {
