@@ -45,7 +45,7 @@ class Applier {
     if (code != kOk) return code;
     if (const int refused = Refused(); refused != kOk) return refused;
     if (world_.plan.empty()) return NothingToDo();
-    if (!arguments_.yes && !shell_.Ask("Apply this plan? Only \"yes\" is yes:")) {
+    if (!arguments_.yes && !shell_.Ask("Apply this plan? Only \"yes\" (or \"y\") is yes:")) {
       shell_.Note("Nothing was changed.\n");
       return kOk;
     }

@@ -97,8 +97,10 @@ constexpr Command kCommands[] = {
      "Says which version this is, and of which formats.\n\n  postern version", kWork,
      &DefineVersion},
     {"completion", "completion script for bash, zsh or fish",
-     "Prints a completion script.\n\n  source <(postern completion bash)", kWork,
-     &DefineCompletion},
+     "Prints a completion script, made from the commands that this version has.\n\n"
+     "  postern completion bash > ~/.local/share/bash-completion/completions/postern\n"
+     "  postern completion fish > ~/.config/fish/completions/postern.fish",
+     kWork, &DefineCompletion},
 };
 
 }  // namespace

@@ -99,7 +99,11 @@ int Shell::Fail(const char* code, const Error& error, std::string subject) {
 bool Shell::Ask(std::string_view question) {
   err() << question << " " << std::flush;
   std::string answer;
-  return std::getline(std::cin, answer) && answer == "yes";
+  if (!std::getline(std::cin, answer)) {
+    err() << "\n";  // the cursor still stands behind the question
+    return false;
+  }
+  return answer == "yes" || answer == "y";
 }
 
 std::string WhoAmI() {

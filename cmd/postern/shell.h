@@ -51,7 +51,7 @@ class Shell {
   // A command line that can't be meant.
   int Usage(std::string summary, std::string way_out);
   int Fail(const char* code, const Error& error, std::string subject = {});
-  // Prints the question, reads a line; only "yes" is yes.
+  // Prints the question, reads a line; only "yes" or "y" is yes.
   bool Ask(std::string_view question);
 
  private:

@@ -16,7 +16,7 @@ build="g++ cmake ninja-build ccache mold pkg-config libgrpc++-dev protobuf-compi
   libutf8proc-dev ca-certificates"
 servers="slapd ldap-utils proftpd-core proftpd-mod-crypto openssh-client curl openssl procps"
 tests="libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 clang-tidy-14 openssh-server sudo lftp
-  python3 strace acl"
+  python3 python3-jsonschema strace acl zsh fish"
 
 wanted="$build $servers $tests"
 only_print=no
