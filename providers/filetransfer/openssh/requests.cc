@@ -201,6 +201,7 @@ bool RenamesByLink(const SftpCommand& command) {
 }
 
 SftpCommand CommandFor(Rights wanted) {
+  wanted = wanted - Right::kChmod;
   SftpCommand command{.kind = SftpCommand::Kind::kInternal};
   const auto deny = [&](std::initializer_list<std::string_view> names) {
     for (const std::string_view name : names) command.denied.emplace(name);
@@ -219,8 +220,8 @@ SftpCommand CommandFor(Rights wanted) {
   if (!wanted.Has(Right::kRename)) deny({"rename", "posix-rename"});
   if (!wanted.Has(Right::kMkdir)) deny({"mkdir"});
   if (!wanted.Has(Right::kRmdir)) deny({"rmdir"});
-  // setstat takes a path and truncates by it; fsetstat needs an open file.
-  if (!wanted.Has(Right::kChmod)) deny({"setstat", "fsetstat", "lsetstat"});
+  // Only an owner may chmod, and setstat truncates by path: nobody gets it (see product.h).
+  deny({"setstat", "fsetstat", "lsetstat"});
   command.read_only = (wanted - Right::kList - Right::kRead).empty();
   return command;
 }

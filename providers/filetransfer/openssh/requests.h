@@ -53,8 +53,8 @@ Rights RightsOf(const SftpCommand& command);
 // True when files can be renamed by hardlink and remove alone: link(2) has conditions of its own.
 bool RenamesByLink(const SftpCommand& command);
 
-// The least that can be allowed for a whole account that is to have `wanted` somewhere.
-// RightsOf(CommandFor(w)) includes w, and is a closure.
+// The least that can be allowed for a whole account that is to have `wanted` somewhere. Never
+// chmod. RightsOf(CommandFor(w)) includes the rest of w, and is a closure: monotone and idempotent.
 SftpCommand CommandFor(Rights wanted);
 // "internal-sftp -l VERBOSE -P ...".
 std::string Render(const SftpCommand& command);
