@@ -32,7 +32,7 @@ std::string WithoutNow(std::string text) {
   for (const base::Instant day : {now - 86400, now, now + 86400}) {
     const std::string date = base::FormatInstant(day).substr(0, 10);
     text = std::regex_replace(text, std::regex(date + "[T ][0-9:]+Z"), "<now>");
-    Replace(&text, date, "<today>");
+    Replace(&text, date, "<now>");  // the first minute of a day is printed without its time
   }
   for (const base::Instant day : {now - 1, now, now + 1}) {
     Replace(&text, std::to_string(day), "<now>");
