@@ -83,7 +83,7 @@ class Explainer {
         for (const uint32_t source : object.sources) {
           found = found || Owns(world_.desired.provenance[source].owner);
         }
-        if (found) places.insert({target.name, object.kind, object.key});
+        if (found) places.insert({target.name, object.kind, std::string(object.key)});
       }
     }
     for (const auto& [target, rows] : world_.recorded) {
@@ -118,7 +118,7 @@ class Explainer {
     if (wanted == nullptr) return;
     for (const compile::DesiredObject& object : wanted->objects) {
       if (object.kind == Kind::kGrant && object::SplitKey(object.key)[1] == path) {
-        places->insert({target, object.kind, object.key});
+        places->insert({target, object.kind, std::string(object.key)});
       }
     }
   }

@@ -47,7 +47,12 @@ const char* CodeOf(ErrorCode code) {
 template <class M>
 void AddMessages(const std::vector<config::Declared<M>>& all, base::Hasher* hasher) {
   hasher->AddField(M::descriptor()->full_name());
-  for (const auto& declared : all) hasher->AddField(declared.message.SerializeAsString());
+  std::string bytes;
+  for (const auto& declared : all) {
+    bytes.clear();
+    declared.message.AppendToString(&bytes);
+    hasher->AddField(bytes);
+  }
 }
 
 }  // namespace

@@ -10,25 +10,25 @@ namespace {
 
 using object::Kind;
 
-std::set<std::string> const kNone;
-
 template <class Map>
-const std::set<std::string>& SetIn(const Map& map, std::string_view name) {
+const typename Map::mapped_type& SetIn(const Map& map, std::string_view name) {
+  static const typename Map::mapped_type kNone;
   const auto at = map.find(name);
   return at == map.end() ? kNone : at->second;
 }
 
 template <class Map>
 void SetMember(Map& map, std::string_view set, std::string_view element, bool present) {
+  using Set = typename Map::mapped_type;
   if (present) {
     // Objects mostly come sorted by key: the end is a good guess.
-    auto& elements = map.try_emplace(map.end(), std::string(set))->second;
-    elements.insert(elements.end(), std::string(element));
+    Set& elements = map.try_emplace(map.end(), typename Map::key_type(set))->second;
+    elements.insert(elements.end(), typename Set::key_type(element));
     return;
   }
   const auto at = map.find(set);
   if (at == map.end()) return;
-  at->second.erase(std::string(element));
+  at->second.erase(typename Set::key_type(element));
   if (at->second.empty()) map.erase(at);
 }
 
@@ -84,33 +84,48 @@ bool UserEnabled(std::string_view user) {
 }  // namespace
 
 void ServerWorld::Put(Kind kind, std::string_view key, std::string_view body, bool present) {
+  if (present) key = names_->Copy(key);
   const auto parts = object::SplitKey(key);
   if (kind == Kind::kAccount) {
-    AccountState& state = accounts_.try_emplace(accounts_.end(), std::string(parts[1]))->second;
-    const uint32_t keys = state.keys;
-    state = {};
-    state.keys = keys;
-    if (present) ReadAccount(body, &state);
+    // One that is gone leaves its place: keys of it may still be there.
+    const auto at =
+        present ? accounts_.try_emplace(accounts_.end(), parts[1]) : accounts_.find(parts[1]);
+    if (at == accounts_.end()) return;
+    const uint32_t keys = at->second.keys;
+    at->second = {};
+    at->second.keys = keys;
+    if (present) ReadAccount(body, &at->second);
   } else if (kind == Kind::kSshKey) {
     SetMember(keys_of_, parts[1], parts[2], present);
     const uint32_t count = static_cast<uint32_t>(SetIn(keys_of_, parts[1]).size());
-    accounts_[std::string(parts[1])].keys = count;
+    const auto account = accounts_.find(parts[1]);
+    if (account != accounts_.end()) {
+      account->second.keys = count;
+    } else if (present) {
+      accounts_[parts[1]].keys = count;
+    }
   } else if (kind == Kind::kServerMembership) {
     SetMember(members_, parts[1], parts[2], present);
     SetMember(groups_of_, parts[2], parts[1], present);
   } else if (kind == Kind::kGrant) {
-    const auto depth = ParseDepth(parts[2]).value_or(Depth::kSubtree);
-    const auto subject = ParseSubject(parts[3]);
-    if (!subject) return;
-    const std::pair<std::string, uint8_t> cell(parts[1], static_cast<uint8_t>(depth));
-    if (present) {
-      rows_[cell][*subject] = RightsIn(body);
-      rows_of_[*subject].insert(cell);
-    } else if (const auto at = rows_.find(cell); at != rows_.end()) {
-      at->second.erase(*subject);
-      if (at->second.empty()) rows_.erase(at);
-      rows_of_[*subject].erase(cell);
-    }
+    PutGrant(parts, body, present);
+  }
+}
+
+void ServerWorld::PutGrant(const object::KeyParts& parts, std::string_view body, bool present) {
+  const auto depth = ParseDepth(parts[2]).value_or(Depth::kSubtree);
+  const auto subject = ParseSubject(parts[3]);
+  if (!subject) return;
+  const RowPlace cell(parts[1], static_cast<uint8_t>(depth));
+  if (present) {
+    auto& row = rows_.try_emplace(rows_.end(), cell)->second;
+    row.insert_or_assign(row.end(), *subject, RightsIn(body));
+    auto& places = rows_of_[*subject];
+    places.insert(places.end(), cell);
+  } else if (const auto at = rows_.find(cell); at != rows_.end()) {
+    if (const auto of = rows_of_.find(*subject); of != rows_of_.end()) of->second.erase(cell);
+    at->second.erase(*subject);
+    if (at->second.empty()) rows_.erase(at);
   }
 }
 
@@ -124,7 +139,7 @@ std::vector<std::string> ServerWorld::Members(std::string_view group) const {
   return {members.begin(), members.end()};
 }
 
-const std::set<std::string>& ServerWorld::GroupsOf(std::string_view login) const {
+const ServerWorld::Names& ServerWorld::GroupsOf(std::string_view login) const {
   return SetIn(groups_of_, login);
 }
 
@@ -138,7 +153,7 @@ std::vector<std::string> ServerWorld::LoginsOf(const Subject& subject) const {
       break;
   }
   std::vector<std::string> all;
-  for (const auto& [login, state] : accounts_) all.push_back(login);
+  for (const auto& [login, state] : accounts_) all.emplace_back(login);
   return all;
 }
 
@@ -148,12 +163,14 @@ std::vector<GrantRow> ServerWorld::RowsOf(std::string_view login) const {
     const auto at = rows_of_.find(subject);
     if (at == rows_of_.end()) return;
     for (const auto& cell : at->second) {
-      rows.push_back(
-          {cell.first, static_cast<Depth>(cell.second), subject, rows_.at(cell).at(subject)});
+      rows.push_back({std::string(cell.first), static_cast<Depth>(cell.second), subject,
+                      rows_.at(cell).at(subject)});
     }
   };
   collect({Subject::Type::kAccount, std::string(login)});
-  for (const std::string& group : GroupsOf(login)) collect({Subject::Type::kGroup, group});
+  for (const std::string_view group : GroupsOf(login)) {
+    collect({Subject::Type::kGroup, std::string(group)});
+  }
   collect({Subject::Type::kEveryone, ""});
   std::sort(rows.begin(), rows.end());
   return rows;

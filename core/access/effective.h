@@ -3,11 +3,12 @@
 //
 // Access is kept as rules (subject, path, depth, rights) and expanded to identities only for what
 // differs between two worlds: cost follows the size of the change, never principals x folders.
-// Pure; any thread. Worlds hold views into the objects they were raised from.
+// Pure; one thread at a time. A world keeps the names it needs in an arena that its copies share.
 #pragma once
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -39,31 +40,43 @@ struct AccountState {
   bool operator==(const AccountState&) const = default;
 };
 
+// A row's place in a world: path and depth.
+using RowPlace = std::pair<std::string_view, uint8_t>;
+
 // One server's access as rules. Mutable, so that the invariant checker can play steps into it.
+// Names that it hands out live as long as it or a copy of it does.
 class ServerWorld {
  public:
+  using Accounts = std::map<std::string_view, AccountState>;
+  using Names = std::set<std::string_view>;
+
   // Takes any object of a server kind; `present` false removes it. Others are ignored.
   void Put(object::Kind kind, std::string_view key, std::string_view body, bool present);
 
   const AccountState* FindAccount(std::string_view login) const;
   std::vector<std::string> Members(std::string_view group) const;
-  const std::set<std::string>& GroupsOf(std::string_view login) const;
-  const std::map<std::string, AccountState, std::less<>>& accounts() const { return accounts_; }
+  const Names& GroupsOf(std::string_view login) const;
+  const Accounts& accounts() const { return accounts_; }
 
   // Rows that name the account, one of its groups, or everyone; in path order.
   std::vector<GrantRow> RowsOf(std::string_view login) const;
   // Logins a subject stands for.
   std::vector<std::string> LoginsOf(const Subject& subject) const;
-  const std::map<std::pair<std::string, uint8_t>, std::map<Subject, Rights>>& rows() const {
-    return rows_;
-  }
+  const std::map<RowPlace, std::map<Subject, Rights>>& rows() const { return rows_; }
 
  private:
-  std::map<std::string, AccountState, std::less<>> accounts_;
-  std::map<std::string, std::set<std::string>, std::less<>> members_, groups_of_, keys_of_;
-  // (path, depth) -> subject -> rights
-  std::map<std::pair<std::string, uint8_t>, std::map<Subject, Rights>> rows_;
-  std::map<Subject, std::set<std::pair<std::string, uint8_t>>> rows_of_;
+  void PutGrant(const object::KeyParts& parts, std::string_view body, bool present);
+
+  std::shared_ptr<object::Arena> names_ = std::make_shared<object::Arena>();
+  Accounts accounts_;
+  std::map<std::string_view, Names> members_, groups_of_, keys_of_;
+  std::map<RowPlace, std::map<Subject, Rights>> rows_;
+  struct SubjectHash {
+    size_t operator()(const Subject& subject) const {
+      return std::hash<std::string_view>()(subject.name) * 3 + static_cast<size_t>(subject.type);
+    }
+  };
+  std::unordered_map<Subject, std::set<RowPlace>, SubjectHash> rows_of_;
 };
 
 // One directory's access: entries that can log in, and group memberships.

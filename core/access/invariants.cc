@@ -117,8 +117,7 @@ class Judge {
         if (!subject || world == now_.servers.end()) return affected;
         // Without rights before and after, nobody holds anything by this row.
         const auto depth = ParseDepth(parts[2]).value_or(Depth::kSubtree);
-        const auto row =
-            world->second.rows().find({std::string(parts[1]), static_cast<uint8_t>(depth)});
+        const auto row = world->second.rows().find({parts[1], static_cast<uint8_t>(depth)});
         const bool held = row != world->second.rows().end() && row->second.contains(*subject) &&
                           !row->second.at(*subject).empty();
         const bool gives =

@@ -34,20 +34,36 @@ const EVP_MD* Sha256Method() {
   return method;
 }
 
-}  // namespace
-
-struct Hasher::State {
+struct Sha256Context {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
-  ~State() { EVP_MD_CTX_free(context); }
+  Sha256Context() = default;
+  Sha256Context(const Sha256Context&) = delete;
+  Sha256Context& operator=(const Sha256Context&) = delete;
+  ~Sha256Context() { EVP_MD_CTX_free(context); }
+
+  void Begin() {
+    POSTERN_CHECK(EVP_DigestInit_ex(context, Sha256Method(), nullptr) == 1, "SHA-256");
+  }
+  void Add(std::string_view bytes) { EVP_DigestUpdate(context, bytes.data(), bytes.size()); }
+  Digest Finish() {
+    Digest digest{};
+    unsigned length = 0;
+    EVP_DigestFinal_ex(context, digest.data(), &length);
+    return digest;
+  }
 };
 
+}  // namespace
+
+struct Hasher::State : Sha256Context {};
+
 Hasher::Hasher() : state_(std::make_unique<State>()) {
-  POSTERN_CHECK(EVP_DigestInit_ex(state_->context, Sha256Method(), nullptr) == 1, "SHA-256");
+  state_->Begin();
 }
 Hasher::~Hasher() = default;
 
 void Hasher::Add(std::string_view bytes) {
-  EVP_DigestUpdate(state_->context, bytes.data(), bytes.size());
+  state_->Add(bytes);
 }
 
 void Hasher::AddField(std::string_view bytes) {
@@ -58,16 +74,15 @@ void Hasher::AddField(std::string_view bytes) {
 }
 
 Digest Hasher::Finish() {
-  Digest digest{};
-  unsigned length = 0;
-  EVP_DigestFinal_ex(state_->context, digest.data(), &length);
-  return digest;
+  return state_->Finish();
 }
 
+// Asked for each public key: one context a thread, begun anew.
 Digest Sha256(std::string_view bytes) {
-  Hasher hasher;
-  hasher.Add(bytes);
-  return hasher.Finish();
+  thread_local Sha256Context context;
+  context.Begin();
+  context.Add(bytes);
+  return context.Finish();
 }
 
 Digest HmacSha256(std::string_view key, std::string_view bytes) {

@@ -33,10 +33,12 @@ bool SplitPublicKey(std::string_view line, std::string* key, std::string* finger
   std::string blob;
   if (!base::DecodeBase64(blob64, &blob)) return false;
   const base::Digest digest = base::Sha256(blob);
-  *fingerprint = base::Base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  *fingerprint = "SHA256:";
+  *fingerprint += base::Base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
   while (fingerprint->ends_with('=')) fingerprint->pop_back();
-  *fingerprint = "SHA256:" + *fingerprint;
-  *key = std::string(line.substr(0, first)) + " " + std::string(blob64);
+  key->assign(line.substr(0, first));
+  *key += ' ';
+  *key += blob64;
   return true;
 }
 
@@ -46,26 +48,40 @@ void Compiler::IndexNames() {
   IndexByName(&servers_, declarations_.servers);
   IndexByName(&hosts_, declarations_.hosts);
   IndexByName(&directories_, declarations_.directories);
-  IndexByName(&folders_, declarations_.folders);
+  folders_.reserve(declarations_.folders.size());
+  for (const auto& folder : declarations_.folders) {
+    folders_[folder.message.name()] = {
+        &folder, object::Normalise(object::Comparator::kPath, folder.message.path())};
+  }
   IndexByName(&groups_, declarations_.groups);
   IndexByName(&users_, declarations_.users);
   IndexByName(&partners_, declarations_.partners);
   IndexByName(&persons_, declarations_.persons);
-  for (const auto& [server, id] : facts_.used_uids) taken_ids_[server].insert(id);
-  for (const auto& [account, id] : facts_.uids) {
-    std::set<uint32_t>& taken = taken_ids_[account.first];
-    taken.insert(taken.end(), id);  // mostly given in the order of names
+}
+
+// Every number that somebody has or had at the server; collected when the first is to be given.
+std::set<uint32_t>& Compiler::TakenIds(const std::string& server) {
+  const auto [at, fresh] = taken_ids_.try_emplace(server);
+  std::set<uint32_t>& taken = at->second;
+  if (!fresh) return taken;
+  for (const auto& [where, id] : facts_.used_uids) {
+    if (where == server) taken.insert(id);
   }
-  for (const auto& [group, id] : facts_.gids) taken_ids_[group.first].insert(id);
+  for (const Facts::Numbers* numbers : {&facts_.uids, &facts_.gids}) {
+    const auto known = numbers->find(server);
+    if (known == numbers->end()) continue;
+    for (const auto& [name, id] : known->second) taken.insert(id);
+  }
   for (const auto& account : declarations_.accounts) {
-    if (account.message.has_uid())
-      taken_ids_[account.message.server()].insert(account.message.uid());
-  }
-  for (const auto& server : declarations_.servers) {
-    if (server.message.has_uids()) {
-      taken_ids_[server.message.name()].insert(server.message.uids().gid());
+    if (account.message.server() == server && account.message.has_uid()) {
+      taken.insert(account.message.uid());
     }
   }
+  const auto declared = servers_.find(server);
+  if (declared != servers_.end() && declared->second->message.has_uids()) {
+    taken.insert(declared->second->message.uids().gid());
+  }
+  return taken;
 }
 
 std::string Compiler::IdentityOf(std::string_view address) const {
@@ -91,7 +107,9 @@ void Compiler::CompileAccounts() {
   accounts_of_.reserve(declarations_.accounts.size());
   account_named_.reserve(declarations_.accounts.size());
   for (const auto& account : declarations_.accounts) CompileAccount(account);
-  for (const AccountInfo& info : accounts_) EmitAccount(info);
+  kinds::Account account;  // both used again for each: their strings keep their room
+  kinds::SshKey key;
+  for (const AccountInfo& info : accounts_) EmitAccount(info, &account, &key);
 }
 
 void Compiler::CompileAccount(const config::Declared<decl::Account>& account) {
@@ -114,51 +132,55 @@ void Compiler::CompileAccount(const config::Declared<decl::Account>& account) {
   accounts_.push_back(std::move(info));
 }
 
-void Compiler::EmitAccount(const AccountInfo& info) {
+void Compiler::EmitAccount(const AccountInfo& info, kinds::Account* account, kinds::SshKey* key) {
   const decl::Account& message = info.declared->message;
-  const std::string target = "host:" + info.server->message.host();
+  const decl::Server& server = info.server->message;
+  const std::string target = "host:" + server.host();
   const uint32_t source = AddProvenance(OwnerOf("account:" + message.name(), info.identity),
                                         info.declared->span, info.interval.until);
   if (info.interval.until != base::kForever) {
     desired_.provenance[source].closer = CloserOf(message.server());
   }
-  kinds::Account account;
-  account.set_server(message.server());
-  account.set_login(info.login);
-  account.set_enabled(info.enabled);
-  account.set_home(info.home);
+  account->Clear();
+  account->set_server(message.server());
+  account->set_login(info.login);
+  account->set_enabled(info.enabled);
+  account->set_home(info.home);
   if (message.has_uid()) {
-    account.set_uid(message.uid());
-  } else if (info.server->message.has_uids()) {
-    account.set_uid(UidFor(message.server(), info.login, false, info.declared->span));
+    account->set_uid(message.uid());
+  } else if (server.has_uids()) {
+    account->set_uid(UidFor(message.server(), info.login, false, info.declared->span));
   }
-  if (info.server->message.has_uids()) account.set_gid(info.server->message.uids().gid());
-  if (message.has_comment()) account.set_comment(message.comment());
-  if (message.has_password()) account.set_password(message.password());
-  Emit(target, account, {source});
+  if (server.has_uids()) account->set_gid(server.uids().gid());
+  if (message.has_comment()) account->set_comment(message.comment());
+  if (message.has_password()) account->set_password(message.password());
+  Emit(target, *account, {source});
   if (!info.enabled && facts_.now > info.interval.until) {
     desired_.expired.emplace_back(target,
-                                  object::ObjectKey{Kind::kAccount, object::EncodeKey(account)});
+                                  object::ObjectKey{Kind::kAccount, object::EncodeKey(*account)});
   }
-  if (message.has_keys()) EmitKeys(info, source);
-  const auto& roots = RootsOf(info.server->message.host());
+  if (message.has_keys()) EmitKeys(info, source, key);
+  CheckHome(info);
+}
+
+void Compiler::CheckHome(const AccountInfo& info) {
+  const std::string& host = info.server->message.host();
+  const auto& roots = RootsOf(host);
   const bool inside = std::any_of(roots.begin(), roots.end(), [&](const std::string& root) {
     return access::IsWithin(info.home, root);
   });
-  if (!inside) {
-    desired_.diagnostics.Add(
-        {.code = diag::code::kHomeOutside,
-         .summary = fmt::format("the login folder of account \"{}\" lies outside the managed roots",
-                                message.name()),
-         .span = info.declared->At(decl::Account::kHomeFieldNumber),
-         .label = fmt::format("not below a root of host \"{}\"", info.server->message.host()),
-         .notes = {fmt::format(
-             "choose a folder below {}, or add its root to `manage` of host \"{}\"",
-             roots.empty() ? "a managed root" : roots.front(), info.server->message.host())}});
-  }
+  if (inside) return;
+  desired_.diagnostics.Add(
+      {.code = diag::code::kHomeOutside,
+       .summary = fmt::format("the login folder of account \"{}\" lies outside the managed roots",
+                              info.declared->message.name()),
+       .span = info.declared->At(decl::Account::kHomeFieldNumber),
+       .label = fmt::format("not below a root of host \"{}\"", host),
+       .notes = {fmt::format("choose a folder below {}, or add its root to `manage` of host \"{}\"",
+                             roots.empty() ? "a managed root" : roots.front(), host)}});
 }
 
-void Compiler::EmitKeys(const AccountInfo& info, uint32_t source) {
+void Compiler::EmitKeys(const AccountInfo& info, uint32_t source, kinds::SshKey* key) {
   const std::string target = "host:" + info.server->message.host();
   const decl::Account& message = info.declared->message;
   SetAuthority(target, Kind::kSshKey, message.server() + object::kKeySeparator + info.login,
@@ -166,12 +188,12 @@ void Compiler::EmitKeys(const AccountInfo& info, uint32_t source) {
   std::set<std::string> seen;
   const bool several = message.keys().values_size() > 1;
   for (const std::string& line : message.keys().values()) {
-    kinds::SshKey key;
-    if (!SplitPublicKey(line, key.mutable_public_key(), key.mutable_fingerprint())) continue;
-    if (several && !seen.insert(key.fingerprint()).second) continue;
-    key.set_server(message.server());
-    key.set_login(info.login);
-    Emit(target, key, {source});
+    key->Clear();
+    if (!SplitPublicKey(line, key->mutable_public_key(), key->mutable_fingerprint())) continue;
+    if (several && !seen.insert(key->fingerprint()).second) continue;
+    key->set_server(message.server());
+    key->set_login(info.login);
+    Emit(target, *key, {source});
   }
 }
 
@@ -179,10 +201,12 @@ void Compiler::EmitKeys(const AccountInfo& info, uint32_t source) {
 uint32_t Compiler::UidFor(const std::string& server, const std::string& login, bool group,
                           const diag::Span& place) {
   const auto& known = group ? facts_.gids : facts_.uids;
-  const auto at = known.find({server, login});
-  if (at != known.end()) return at->second;
+  if (const auto there = known.find(server); there != known.end()) {
+    const auto at = there->second.find(login);
+    if (at != there->second.end()) return at->second;
+  }
   const decl::Uids& range = servers_.at(server)->message.uids();
-  std::set<uint32_t>& taken = taken_ids_[server];
+  std::set<uint32_t>& taken = TakenIds(server);
   // The highest ever given plus one: linear, and a hole is an id that somebody once had.
   uint32_t id = range.from();
   const auto above = taken.upper_bound(range.to());

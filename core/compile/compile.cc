@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/compile/compiler.h"
+#include "core/object/key_order.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::compile {
@@ -66,17 +67,16 @@ Desired Compiler::Run() {
   for (const auto& directory : declarations_.directories) {
     TargetNamed("directory:" + directory.message.name());
   }
+  const size_t accounts = declarations_.accounts.size(), grants = declarations_.grants.size();
+  desired_.provenance.reserve(accounts + grants + declarations_.folders.size() +
+                              declarations_.users.size());
+  desired_.grants.reserve(grants);
   CompileFolders();
   CompileAccounts();
   CompileDirectory();
   CompileGrants();
   FitServers();
-  for (DesiredTarget& target : desired_.targets) {
-    std::sort(target.objects.begin(), target.objects.end(),
-              [](const DesiredObject& a, const DesiredObject& b) {
-                return std::tie(a.kind, a.key) < std::tie(b.kind, b.key);
-              });
-  }
+  for (DesiredTarget& target : desired_.targets) object::SortByKey(&target.objects);
   std::sort(desired_.targets.begin(), desired_.targets.end(),
             [](const DesiredTarget& a, const DesiredTarget& b) { return a.name < b.name; });
   return std::move(desired_);
@@ -95,10 +95,9 @@ uint32_t Compiler::AddProvenance(std::string owner, const diag::Span& span, base
 }
 
 void Compiler::Emit(const std::string& target, const google::protobuf::Message& message,
-                    std::vector<uint32_t> sources) {
-  object::Object object = object::Encode(message);
-  TargetNamed(target).objects.push_back(
-      {object.kind, std::move(object.key), std::move(object.body), std::move(sources)});
+                    SourceList sources) {
+  const object::ObjectView object = object::Encode(message, &desired_.bytes);
+  TargetNamed(target).objects.push_back({object.kind, object.key, object.body, std::move(sources)});
 }
 
 void Compiler::SetAuthority(const std::string& target, object::Kind kind, std::string container,
@@ -135,6 +134,16 @@ const object::Capability* Compiler::FindCapability(const std::string& server, st
     if (here && capability.kind == kind && capability.field == field) return &capability;
   }
   return nullptr;
+}
+
+// Whether a login sees its own folder as the root. True where the server says nothing of it.
+bool Compiler::Confines(const std::string& server) {
+  const auto [at, fresh] = confined_.try_emplace(server, true);
+  if (fresh) {
+    const object::Capability* chroot = FindCapability(server, "account", "chroot");
+    at->second = chroot == nullptr || chroot->support != "unsupported";
+  }
+  return at->second;
 }
 
 // Who ends access on time: the server itself where the product knows expiry, else nobody.

@@ -16,6 +16,10 @@
 namespace google::protobuf {
 class Message;
 }
+namespace postern::kinds {
+class Account;
+class SshKey;
+}  // namespace postern::kinds
 
 namespace postern::compile {
 
@@ -40,12 +44,22 @@ struct GroupLogins {
   std::vector<size_t> accounts;  // positions, at least one
 };
 
-// One declared grant for one subject at one server, before rows are put together.
+// Why one row is asked for.
 struct Ask {
-  std::string server;
-  access::GrantRow row;
   uint32_t source = 0;  // index into Desired::provenance
   const config::Declared<decl::Grant>* grant = nullptr;
+};
+
+// What the grants ask of one server, before rows are put together: a row and its reason stand at
+// the same position of both lists.
+struct Asks {
+  std::vector<access::GrantRow> rows;
+  std::vector<Ask> reasons;
+};
+
+struct FolderInfo {
+  const config::Declared<decl::Folder>* declared = nullptr;
+  std::string path;  // normalised
 };
 
 class Compiler {
@@ -59,8 +73,10 @@ class Compiler {
   void IndexNames();
   void CompileAccounts();
   void CompileAccount(const config::Declared<decl::Account>& account);
-  void EmitAccount(const AccountInfo& info);
-  void EmitKeys(const AccountInfo& info, uint32_t source);
+  void EmitAccount(const AccountInfo& info, kinds::Account* account, kinds::SshKey* key);
+  void EmitKeys(const AccountInfo& info, uint32_t source, kinds::SshKey* key);
+  void CheckHome(const AccountInfo& info);
+  std::set<uint32_t>& TakenIds(const std::string& server);
   uint32_t UidFor(const std::string& server, const std::string& login, bool group,
                   const diag::Span& place);
   Interval ContractOf(std::string_view identity) const;
@@ -79,29 +95,30 @@ class Compiler {
   void CompileGrants();
   void CompileGrant(const config::Declared<decl::Grant>& grant);
   void AskFor(const config::Declared<decl::Grant>& grant, const std::string& who, int element,
-              const config::Declared<decl::Folder>& folder, access::Rights rights);
+              const FolderInfo& folder, access::Rights rights);
   bool AskAccount(const config::Declared<decl::Grant>& grant, const AccountInfo& account,
-                  const config::Declared<decl::Folder>& folder, access::Rights rights,
-                  uint32_t source);
+                  const FolderInfo& folder, access::Rights rights, uint32_t source);
   void AskGroup(const config::Declared<decl::Grant>& grant, const std::string& group,
-                const config::Declared<decl::Folder>& folder, access::Rights rights,
-                uint32_t source);
+                const FolderInfo& folder, access::Rights rights, uint32_t source);
+  void AddAsk(const config::Declared<decl::Grant>& grant, const std::string& server,
+              const FolderInfo& folder, access::Subject subject, access::Rights rights,
+              const Interval& interval, uint32_t source);
   bool ViaAllows(const config::Declared<decl::Grant>& grant, const AccountInfo& account) const;
-  bool Reachable(const AccountInfo& account, const config::Declared<decl::Folder>& folder,
+  bool Reachable(const AccountInfo& account, const FolderInfo& folder,
                  const config::Declared<decl::Grant>& grant, bool complain);
   void FitServers();
   void EmitBaseline(const config::Declared<decl::Server>& server);
-  void FitServer(const config::Declared<decl::Server>& server, const std::vector<Ask>& asks);
-  void ReportRefusal(const access::Refusal& refusal, const std::vector<Ask>& asks,
+  void FitServer(const config::Declared<decl::Server>& server, const Asks& asks);
+  void ReportRefusal(const access::Refusal& refusal, const Asks& asks,
                      const config::Declared<decl::Server>& server);
-  void ReportWidening(const access::Widening& widening, const std::vector<Ask>& asks,
+  void ReportWidening(const access::Widening& widening, const Asks& asks,
                       const config::Declared<decl::Server>& server);
 
   // compile.cc
   uint32_t AddProvenance(std::string owner, const diag::Span& span, base::Instant until,
                          std::string ticket = {}, std::string reason = {});
   void Emit(const std::string& target, const google::protobuf::Message& message,
-            std::vector<uint32_t> sources);
+            SourceList sources);
   void SetAuthority(const std::string& target, object::Kind kind, std::string container,
                     Authority authority);
   DesiredTarget& TargetNamed(const std::string& name);
@@ -109,6 +126,7 @@ class Compiler {
   const object::Capability* FindCapability(const std::string& server, std::string_view kind,
                                            std::string_view field) const;
   std::string CloserOf(const std::string& server) const;
+  bool Confines(const std::string& server);
 
   const config::Declarations& declarations_;
   const diag::Sources& sources_;
@@ -122,7 +140,7 @@ class Compiler {
   ByName<decl::Server> servers_;
   ByName<decl::Host> hosts_;
   ByName<decl::Directory> directories_;
-  ByName<decl::Folder> folders_;
+  std::unordered_map<std::string_view, FolderInfo> folders_;
   ByName<decl::Group> groups_;
   ByName<decl::User> users_;
   ByName<decl::Partner> partners_;
@@ -134,9 +152,10 @@ class Compiler {
   std::unordered_map<std::string, std::vector<GroupLogins>> logins_of_;  // group
   std::unordered_map<std::string, std::vector<std::string>> dns_of_;     // identity|directory -> DN
   std::map<std::pair<std::string, std::string>, bool> projected_;        // (server, group)
-  std::map<std::string, std::set<uint32_t>> taken_ids_;                  // by server
+  std::map<std::string, std::set<uint32_t>> taken_ids_;                  // by server; TakenIds()
+  std::unordered_map<std::string, bool> confined_;                       // by server; Confines()
   std::map<std::string, std::vector<std::string>> roots_;                // by host
-  std::map<std::string, std::vector<Ask>> asks_;                         // by server
+  std::map<std::string, Asks> asks_;                                     // by server
   std::unordered_map<std::string, size_t> target_index_;
 };
 

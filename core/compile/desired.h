@@ -4,6 +4,8 @@
 // servers, fitting to products. What a product can't express is a diagnostic here, before anything
 // is planned.
 #pragma once
+#include <absl/container/inlined_vector.h>
+
 #include <map>
 #include <span>
 #include <string>
@@ -30,11 +32,15 @@ struct Provenance {
   std::string closer;                    // "server" or "nobody", when until is set
 };
 
+// Mostly one.
+using SourceList = absl::InlinedVector<uint32_t, 4>;
+
+// Views into Desired::bytes.
 struct DesiredObject {
   object::Kind kind{};
-  std::string key;
-  std::string body;
-  std::vector<uint32_t> sources;  // indexes into Desired::provenance, at least one
+  std::string_view key;
+  std::string_view body;
+  SourceList sources;  // indexes into Desired::provenance, at least one
 };
 
 // How an element that is live but not wanted is treated.
@@ -59,7 +65,9 @@ struct GrantLine {
   enum class State : uint8_t { kScheduled, kActive, kExpired } state = State::kActive;
 };
 
+// Move only: its objects are views.
 struct Desired {
+  object::Arena bytes;
   std::vector<DesiredTarget> targets;
   std::vector<Provenance> provenance;
   std::vector<GrantLine> grants;
@@ -82,10 +90,10 @@ struct Desired {
 // What compile needs to know of the live world and the ledger.
 struct Facts {
   base::Instant now = 0;
-  // (server, login) -> uid as recorded or observed.
-  std::map<std::pair<std::string, std::string>, uint32_t> uids;
-  std::map<std::pair<std::string, std::string>, uint32_t> gids;  // (server, group)
-  std::vector<std::pair<std::string, uint32_t>> used_uids;       // (server, uid) ever used
+  // By server: login -> uid, group -> gid, as recorded or observed.
+  using Numbers = std::unordered_map<std::string, std::unordered_map<std::string, uint32_t>>;
+  Numbers uids, gids;
+  std::vector<std::pair<std::string, uint32_t>> used_uids;  // (server, uid) ever used
   // Rows of capability by server, as probed; empty: the product's static table.
   std::map<std::string, std::vector<object::Capability>> capabilities;
 };

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/compile/compiler.h"
 #include "core/diag/codes.h"
@@ -31,6 +32,50 @@ Interval IntervalOf(const decl::Grant& grant) {
   return interval;
 }
 
+// Which asks stand behind a fitted row: those for its subject at its path, or at the nearest path
+// above that has some. Views into the asks.
+class ReasonIndex {
+ public:
+  explicit ReasonIndex(const Asks& asks) : asks_(asks) {
+    sorted_.resize(asks.rows.size());
+    std::iota(sorted_.begin(), sorted_.end(), 0);
+    std::stable_sort(sorted_.begin(), sorted_.end(), [&](uint32_t a, uint32_t b) {
+      return Compare(asks_.rows[a], asks_.rows[b].path, asks_.rows[b].subject) < 0;
+    });
+  }
+
+  SourceList SourcesOf(const access::GrantRow& row) const {
+    SourceList sources;
+    for (std::string_view path = row.path; sources.empty() && !path.empty();
+         path = access::ParentOf(path)) {
+      Collect(path, row.subject, &sources);
+    }
+    return sources;
+  }
+
+ private:
+  static int Compare(const access::GrantRow& row, std::string_view path,
+                     const access::Subject& subject) {
+    if (const int order = std::string_view(row.path).compare(path); order != 0) return order;
+    if (row.subject == subject) return 0;
+    return row.subject < subject ? -1 : 1;
+  }
+  void Collect(std::string_view path, const access::Subject& subject, SourceList* sources) const {
+    auto at = std::partition_point(sorted_.begin(), sorted_.end(), [&](uint32_t i) {
+      return Compare(asks_.rows[i], path, subject) < 0;
+    });
+    for (; at != sorted_.end() && Compare(asks_.rows[*at], path, subject) == 0; ++at) {
+      const uint32_t source = asks_.reasons[*at].source;
+      if (std::find(sources->begin(), sources->end(), source) == sources->end()) {
+        sources->push_back(source);
+      }
+    }
+  }
+
+  const Asks& asks_;
+  std::vector<uint32_t> sorted_;
+};
+
 }  // namespace
 
 void Compiler::CompileGrants() {
@@ -42,18 +87,18 @@ void Compiler::CompileGrant(const config::Declared<decl::Grant>& grant) {
   if (folder == folders_.end()) return;
   const Rights rights = RightsOf(grant.message.rights());
   for (int i = 0; i < grant.message.who().values_size(); ++i) {
-    AskFor(grant, grant.message.who().values(i), i, *folder->second, rights);
+    AskFor(grant, grant.message.who().values(i), i, folder->second, rights);
   }
 }
 
 void Compiler::AskFor(const config::Declared<decl::Grant>& grant, const std::string& who,
-                      int element, const config::Declared<decl::Folder>& folder, Rights rights) {
+                      int element, const FolderInfo& folder, Rights rights) {
   const std::string identity = IdentityOf(who);
   const Interval interval = IntervalOf(grant.message).Meet(ContractOf(identity));
   GrantLine line;
   line.identity = identity;
-  line.host = folder.message.host();
-  line.path = object::Normalise(object::Comparator::kPath, folder.message.path());
+  line.host = folder.declared->message.host();
+  line.path = folder.path;
   line.depth = DepthOf(grant.message);
   line.rights = rights;
   line.from = interval.from;
@@ -63,30 +108,31 @@ void Compiler::AskFor(const config::Declared<decl::Grant>& grant, const std::str
   line.state = facts_.now < interval.from    ? GrantLine::State::kScheduled
                : facts_.now > interval.until ? GrantLine::State::kExpired
                                              : GrantLine::State::kActive;
-  desired_.grants.push_back(line);
+  const uint32_t source = line.source;
+  desired_.grants.push_back(std::move(line));
   if (who.starts_with("group:")) {
-    AskGroup(grant, who.substr(6), folder, rights, line.source);
+    AskGroup(grant, who.substr(6), folder, rights, source);
     return;
   }
   bool opens = false;
   if (who.starts_with("account:")) {
     const auto account = account_named_.find(who.substr(8));
     if (account == account_named_.end()) return;
-    opens = AskAccount(grant, accounts_[account->second], folder, rights, line.source);
+    opens = AskAccount(grant, accounts_[account->second], folder, rights, source);
   } else {
     for (size_t index : accounts_of_[identity]) {
-      opens = AskAccount(grant, accounts_[index], folder, rights, line.source) || opens;
+      opens = AskAccount(grant, accounts_[index], folder, rights, source) || opens;
     }
   }
   if (opens) return;
-  desired_.diagnostics.Add(
-      {.severity = diag::Severity::kWarning,
-       .code = diag::code::kOpensNothing,
-       .summary = fmt::format("this grant opens nothing for \"{}\"", who),
-       .span = grant.At(decl::Grant::kWhoFieldNumber, element),
-       .label = fmt::format("no account at a server of host \"{}\"", folder.message.host()),
-       .also = {{folder.span, "the folder is on this host"}},
-       .notes = {"declare an [account] for it at a server of that host"}});
+  desired_.diagnostics.Add({.severity = diag::Severity::kWarning,
+                            .code = diag::code::kOpensNothing,
+                            .summary = fmt::format("this grant opens nothing for \"{}\"", who),
+                            .span = grant.At(decl::Grant::kWhoFieldNumber, element),
+                            .label = fmt::format("no account at a server of host \"{}\"",
+                                                 folder.declared->message.host()),
+                            .also = {{folder.declared->span, "the folder is on this host"}},
+                            .notes = {"declare an [account] for it at a server of that host"}});
 }
 
 bool Compiler::ViaAllows(const config::Declared<decl::Grant>& grant,
@@ -100,63 +146,64 @@ bool Compiler::ViaAllows(const config::Declared<decl::Grant>& grant,
 }
 
 // With a login folder that is the root of what the account sees, only folders below it are reached.
-bool Compiler::Reachable(const AccountInfo& account, const config::Declared<decl::Folder>& folder,
+bool Compiler::Reachable(const AccountInfo& account, const FolderInfo& folder,
                          const config::Declared<decl::Grant>& grant, bool complain) {
-  const std::string path = object::Normalise(object::Comparator::kPath, folder.message.path());
-  if (access::IsWithin(path, account.home)) return true;
-  const std::string& server = account.server->message.name();
-  const object::Capability* chroot = FindCapability(server, "account", "chroot");
-  if (chroot != nullptr && chroot->support == "unsupported") return true;
+  if (access::IsWithin(folder.path, account.home)) return true;
+  if (!Confines(account.server->message.name())) return true;
   if (!complain) return false;
   desired_.diagnostics.Add(
       {.code = diag::code::kGrantUnreachable,
        .summary = fmt::format("account \"{}\" can't reach folder \"{}\"",
-                              account.declared->message.name(), folder.message.name()),
+                              account.declared->message.name(), folder.declared->message.name()),
        .span = grant.At(decl::Grant::kFolderFieldNumber),
-       .label = fmt::format("{} is not below its login folder {}", path, account.home),
+       .label = fmt::format("{} is not below its login folder {}", folder.path, account.home),
        .also = {{account.declared->At(decl::Account::kHomeFieldNumber), "the login folder"}},
        .notes = {"at login the account is confined to its login folder",
                  "choose a login folder that holds the granted folder"}});
   return false;
 }
 
+// What holds now is asked for; what is over is an expected loss.
+void Compiler::AddAsk(const config::Declared<decl::Grant>& grant, const std::string& server,
+                      const FolderInfo& folder, access::Subject subject, Rights rights,
+                      const Interval& interval, uint32_t source) {
+  const access::Depth depth = DepthOf(grant.message);
+  if (interval.Holds(facts_.now)) {
+    Asks& asks = asks_[server];
+    asks.rows.push_back({folder.path, depth, std::move(subject), rights});
+    asks.reasons.push_back({source, &grant});
+  } else if (facts_.now > interval.until) {
+    desired_.expired.emplace_back(
+        "host:" + folder.declared->message.host(),
+        object::ObjectKey{
+            object::Kind::kGrant,
+            object::MakeKey(object::Kind::kGrant, {server, folder.path, access::NameOf(depth),
+                                                   access::Format(subject)})});
+  }
+}
+
 bool Compiler::AskAccount(const config::Declared<decl::Grant>& grant, const AccountInfo& account,
-                          const config::Declared<decl::Folder>& folder, Rights rights,
-                          uint32_t source) {
-  if (account.server->message.host() != folder.message.host()) return false;
+                          const FolderInfo& folder, Rights rights, uint32_t source) {
+  if (account.server->message.host() != folder.declared->message.host()) return false;
   if (!ViaAllows(grant, account)) return false;
   if (!Reachable(account, folder, grant, true)) return true;
   const Interval interval = IntervalOf(grant.message).Meet(account.interval);
+  const std::string& server = account.server->message.name();
   Provenance& provenance = desired_.provenance[source];
   provenance.until = std::min(provenance.until, interval.until);
-  if (interval.until != base::kForever) {
-    provenance.closer = CloserOf(account.server->message.name());
-  }
-  const std::string path = object::Normalise(object::Comparator::kPath, folder.message.path());
-  access::GrantRow row{
-      path, DepthOf(grant.message), {access::Subject::Type::kAccount, account.login}, rights};
-  const std::string& server = account.server->message.name();
-  if (interval.Holds(facts_.now)) {
-    asks_[server].push_back({server, std::move(row), source, &grant});
-  } else if (facts_.now > interval.until) {
-    desired_.expired.emplace_back(
-        "host:" + folder.message.host(),
-        object::ObjectKey{
-            object::Kind::kGrant,
-            object::MakeKey(object::Kind::kGrant, {server, path, access::NameOf(row.depth),
-                                                   access::Format(row.subject)})});
-  }
+  if (interval.until != base::kForever) provenance.closer = CloserOf(server);
+  AddAsk(grant, server, folder, {access::Subject::Type::kAccount, account.login}, rights, interval,
+         source);
   return true;
 }
 
 void Compiler::AskGroup(const config::Declared<decl::Grant>& grant, const std::string& group,
-                        const config::Declared<decl::Folder>& folder, Rights rights,
-                        uint32_t source) {
-  const std::string path = object::Normalise(object::Comparator::kPath, folder.message.path());
+                        const FolderInfo& folder, Rights rights, uint32_t source) {
+  const std::string& host = folder.declared->message.host();
   std::map<std::string, bool> servers;   // server -> a member reaches the folder there
   std::map<std::string, bool> narrowed;  // server -> `via` leaves members out there
   for (const GroupLogins& logins : LoginsOf(group)) {
-    if (logins.server->message.host() != folder.message.host()) continue;
+    if (logins.server->message.host() != host) continue;
     const auto allowed =
         std::count_if(logins.accounts.begin(), logins.accounts.end(),
                       [&](size_t index) { return ViaAllows(grant, accounts_[index]); });
@@ -173,7 +220,7 @@ void Compiler::AskGroup(const config::Declared<decl::Grant>& grant, const std::s
          .code = diag::code::kOpensNothing,
          .summary = fmt::format("this grant opens nothing: no member of group \"{}\" has an "
                                 "account on host \"{}\"",
-                                group, folder.message.host()),
+                                group, host),
          .span = grant.At(decl::Grant::kWhoFieldNumber),
          .notes = {"declare accounts for its members at a server of that host"}});
     return;
@@ -185,7 +232,7 @@ void Compiler::AskGroup(const config::Declared<decl::Grant>& grant, const std::s
           {.code = diag::code::kGrantUnreachable,
            .summary = fmt::format("no member of group \"{}\" can reach folder \"{}\" at server "
                                   "\"{}\"",
-                                  group, folder.message.name(), server),
+                                  group, folder.declared->message.name(), server),
            .span = grant.At(decl::Grant::kFolderFieldNumber),
            .label = "not below any member's login folder",
            .notes = {"at login an account is confined to its login folder"}});
@@ -203,19 +250,8 @@ void Compiler::AskGroup(const config::Declared<decl::Grant>& grant, const std::s
       }
       continue;
     }
-    access::GrantRow row{
-        path, DepthOf(grant.message), {access::Subject::Type::kGroup, group}, rights};
-    if (interval.Holds(facts_.now)) {
-      ProjectGroup(group, server, source);
-      asks_[server].push_back({server, std::move(row), source, &grant});
-    } else if (facts_.now > interval.until) {
-      desired_.expired.emplace_back(
-          "host:" + folder.message.host(),
-          object::ObjectKey{
-              object::Kind::kGrant,
-              object::MakeKey(object::Kind::kGrant, {server, path, access::NameOf(row.depth),
-                                                     access::Format(row.subject)})});
-    }
+    if (interval.Holds(facts_.now)) ProjectGroup(group, server, source);
+    AddAsk(grant, server, folder, {access::Subject::Type::kGroup, group}, rights, interval, source);
   }
 }
 
@@ -245,44 +281,32 @@ void Compiler::EmitBaseline(const config::Declared<decl::Server>& server) {
   }
 }
 
-void Compiler::FitServer(const config::Declared<decl::Server>& server,
-                         const std::vector<Ask>& asks) {
+void Compiler::FitServer(const config::Declared<decl::Server>& server, const Asks& asks) {
   const auto product = products_.find(server.message.product());
-  if (product == products_.end() || asks.empty()) return;
-  std::vector<access::GrantRow> wanted;
-  // (path, subject) -> sources, to give each fitted row its reasons.
-  std::map<std::pair<std::string, access::Subject>, std::vector<uint32_t>> reasons;
-  for (const Ask& ask : asks) {
-    wanted.push_back(ask.row);
-    auto& sources = reasons[{ask.row.path, ask.row.subject}];
-    if (std::find(sources.begin(), sources.end(), ask.source) == sources.end()) {
-      sources.push_back(ask.source);
-    }
-  }
-  const access::Fit fit = product->second->FitRows(wanted, RootsOf(server.message.host()));
+  if (product == products_.end() || asks.rows.empty()) return;
+  const access::Fit fit = product->second->FitRows(asks.rows, RootsOf(server.message.host()));
   for (const access::Refusal& refusal : fit.refusals) ReportRefusal(refusal, asks, server);
   for (const access::Widening& widening : fit.widenings) ReportWidening(widening, asks, server);
+  const std::string target = "host:" + server.message.host();
+  const ReasonIndex reasons(asks);
+  kinds::Grant grant;
+  grant.set_server(server.message.name());
   for (const access::GrantRow& row : fit.rows) {
-    kinds::Grant grant;
-    grant.set_server(server.message.name());
     grant.set_path(row.path);
-    grant.set_depth(std::string(access::NameOf(row.depth)));
+    const std::string_view depth = access::NameOf(row.depth);
+    grant.set_depth(depth.data(), depth.size());
     grant.set_subject(access::Format(row.subject));
     grant.set_rights(row.rights.bits());
-    std::vector<uint32_t> sources;
-    for (std::string_view path = row.path; sources.empty() && !path.empty();
-         path = access::ParentOf(path)) {
-      const auto at = reasons.find({std::string(path), row.subject});
-      if (at != reasons.end()) sources = at->second;
-    }
-    Emit("host:" + server.message.host(), grant, std::move(sources));
+    Emit(target, grant, reasons.SourcesOf(row));
   }
 }
 
-void Compiler::ReportRefusal(const access::Refusal& refusal, const std::vector<Ask>& asks,
+void Compiler::ReportRefusal(const access::Refusal& refusal, const Asks& asks,
                              const config::Declared<decl::Server>& server) {
-  for (const Ask& ask : asks) {
-    if (ask.row.path != refusal.row.path || ask.row.subject != refusal.row.subject) continue;
+  for (size_t i = 0; i < asks.rows.size(); ++i) {
+    const access::GrantRow& asked = asks.rows[i];
+    const Ask& ask = asks.reasons[i];
+    if (asked.path != refusal.row.path || asked.subject != refusal.row.subject) continue;
     desired_.diagnostics.Add(
         {.code = diag::code::kNotExpressible,
          .summary = fmt::format("server \"{}\" ({}) can't give {} to {} on {} alone",
@@ -297,14 +321,14 @@ void Compiler::ReportRefusal(const access::Refusal& refusal, const std::vector<A
   }
 }
 
-void Compiler::ReportWidening(const access::Widening& widening, const std::vector<Ask>& asks,
+void Compiler::ReportWidening(const access::Widening& widening, const Asks& asks,
                               const config::Declared<decl::Server>& server) {
-  for (const Ask& ask : asks) {
-    if (ask.row.subject != widening.subject || !access::IsWithin(widening.path, ask.row.path)) {
-      continue;
-    }
+  for (size_t i = 0; i < asks.rows.size(); ++i) {
+    const access::GrantRow& asked = asks.rows[i];
+    const Ask& ask = asks.reasons[i];
+    if (asked.subject != widening.subject || !access::IsWithin(widening.path, asked.path)) continue;
     const Rights accepted = RightsOf(ask.grant->message.accept_wider());
-    if ((widening.extra - ask.row.rights).empty()) continue;
+    if ((widening.extra - asked.rights).empty()) continue;
     const bool all = accepted.Includes(widening.extra);
     diag::Diagnostic diagnostic;
     diagnostic.severity = all ? diag::Severity::kWarning : diag::Severity::kError;

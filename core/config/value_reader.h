@@ -162,7 +162,8 @@ class ValueReader {
       case ValueType::kText:
         if (auto* text = node.as_string()) {
           if (CheckText(field, text->get(), span)) {
-            reflection->SetString(message, field.descriptor, text->get());
+            // The tree is thrown away after this: its text needn't be copied.
+            reflection->SetString(message, field.descriptor, std::move(text->get()));
           }
           return;
         }
@@ -270,7 +271,7 @@ class ValueReader {
       }
       if (!CheckText(field, text->get(), span)) continue;
       Mark(number, strings->values_size(), span);
-      strings->add_values(text->get());
+      strings->add_values(std::move(text->get()));
     }
   }
 

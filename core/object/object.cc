@@ -54,43 +54,49 @@ void VisitSets(const KindTable& table, M& message, const Visit& visit) {
   }
 }
 
-std::string EncodeBodyOf(const KindTable& table, const Message& message) {
+// Hands the message with its sets sorted to `use`: itself, or a copy.
+template <class Use>
+void WithSortedSets(const KindTable& table, const Message& message, const Use& use) {
   bool sorted = true;
   VisitSets(table, message, [&](const FieldTable& field) {
     const auto& set = message.GetReflection()->GetMessage(message, field.descriptor);
     sorted = sorted && IsSortedSet(static_cast<const kinds::Strings&>(set));
   });
-  if (sorted) return message.SerializeAsString();
+  if (sorted) return use(message);
   const std::unique_ptr<Message> copy(message.New());
   copy->CopyFrom(message);
   VisitSets(table, *copy, [&](const FieldTable& field) {
     auto* set = copy->GetReflection()->MutableMessage(copy.get(), field.descriptor);
     SortSet(static_cast<kinds::Strings*>(set));
   });
-  return copy->SerializeAsString();
+  use(*copy);
 }
 
-std::string EncodeKeyOf(const KindTable& table, const Message& message) {
-  std::string key, scratch;
-  const auto* reflection = message.GetReflection();
-  bool first = true;
+std::string EncodeBodyOf(const KindTable& table, const Message& message) {
+  std::string body;
+  WithSortedSets(table, message, [&](const Message& sorted) { body = sorted.SerializeAsString(); });
+  return body;
+}
+
+// Key fields come in the order of their numbers in both the table and the body.
+void AppendKeyOf(const KindTable& table, std::string_view body, std::string* key) {
+  FieldWalker walker(body);
+  WireField at;
+  bool more = walker.Next(&at), first = true;
   for (const FieldTable& field : table.fields) {
     if (!field.key) continue;
-    POSTERN_CHECK(reflection->HasField(message, field.descriptor), "a key field is not set");
-    if (!first) key += kKeySeparator;
+    while (more && at.number < field.number) more = walker.Next(&at);
+    POSTERN_CHECK(more && at.number == field.number, "a key field is not set");
+    if (!first) *key += kKeySeparator;
     first = false;
-    if (field.text) {
-      const auto& text = reflection->GetStringReference(message, field.descriptor, &scratch);
-      if (field.comparator == Comparator::kExact) {
-        key += text;
-      } else {
-        key += Normalise(field.comparator, text);
-      }
+    if (!field.text) {
+      *key += std::to_string(at.varint);
+    } else if (field.comparator == Comparator::kExact) {
+      *key += at.bytes;
     } else {
-      key += std::to_string(reflection->GetUInt32(message, field.descriptor));
+      *key += Normalise(field.comparator, at.bytes);
     }
   }
-  return key;
 }
 
 std::string JoinKey(std::string_view key, size_t from, std::string_view separator) {
@@ -110,8 +116,25 @@ Object Encode(const Message& message) {
   const KindTable& table = TableOfMessage(message);
   Object object;
   object.kind = table.kind;
-  object.key = EncodeKeyOf(table, message);
   object.body = EncodeBodyOf(table, message);
+  AppendKeyOf(table, object.body, &object.key);
+  return object;
+}
+
+ObjectView Encode(const Message& message, Arena* arena) {
+  const KindTable& table = TableOfMessage(message);
+  ObjectView object;
+  object.kind = table.kind;
+  WithSortedSets(table, message, [&](const Message& sorted) {
+    const size_t size = sorted.ByteSizeLong();
+    char* to = arena->Take(size);
+    sorted.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(to));
+    object.body = {to, size};
+  });
+  thread_local std::string key;
+  key.clear();
+  AppendKeyOf(table, object.body, &key);
+  object.key = arena->Copy(key);
   return object;
 }
 
@@ -120,7 +143,7 @@ std::string EncodeBody(const Message& message) {
 }
 
 std::string EncodeKey(const Message& message) {
-  return EncodeKeyOf(TableOfMessage(message), message);
+  return Encode(message).key;
 }
 
 std::string MakeKey(Kind kind, std::initializer_list<std::string_view> parts) {
@@ -136,8 +159,8 @@ std::string MakeKey(Kind kind, std::initializer_list<std::string_view> parts) {
   return key;
 }
 
-std::vector<std::string_view> SplitKey(std::string_view key) {
-  std::vector<std::string_view> parts;
+KeyParts SplitKey(std::string_view key) {
+  KeyParts parts;
   for (;;) {
     const size_t end = key.find(kKeySeparator);
     parts.push_back(key.substr(0, end));

@@ -6,6 +6,7 @@
 // their comparators, joined by the unit separator (0x1f, which no name may hold).
 // Pure; any thread. Views point into an Arena or a buffer that their holder owns.
 #pragma once
+#include <absl/container/inlined_vector.h>
 #include <google/protobuf/message.h>
 
 #include <cstdint>
@@ -66,14 +67,31 @@ struct ReadAnswer {
   std::string reason;  // with kUnreadable
 };
 
+// Owns bytes that views point into. Not thread-safe; grows by blocks, never moves what it holds.
+class Arena {
+ public:
+  std::string_view Copy(std::string_view bytes);
+  // Room for `size` bytes, which the caller fills.
+  char* Take(size_t size);
+  size_t bytes() const { return bytes_; }
+
+ private:
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  size_t used_ = 0, capacity_ = 0, bytes_ = 0;
+};
+
 // Encodes a kind message; `message` must be one of schemas/kinds.proto with all key fields set.
 // Sorts its sets. The key is derived from the normalised key fields.
 Object Encode(const google::protobuf::Message& message);
+// The same, with key and body in the arena.
+ObjectView Encode(const google::protobuf::Message& message, Arena* arena);
 std::string EncodeBody(const google::protobuf::Message& message);
 std::string EncodeKey(const google::protobuf::Message& message);
 // Key from its parts, in the order of the kind's key fields; normalises each.
 std::string MakeKey(Kind kind, std::initializer_list<std::string_view> parts);
-std::vector<std::string_view> SplitKey(std::string_view key);
+// Parts of a key; views into it.
+using KeyParts = absl::InlinedVector<std::string_view, 4>;
+KeyParts SplitKey(std::string_view key);
 
 // Decodes `body` into `message`; false when it isn't canonical.
 bool Decode(std::string_view body, google::protobuf::Message* message);
@@ -110,21 +128,11 @@ uint64_t FieldsSet(std::string_view body);
 // `base` with every field that `over` sets replaced by it: what is live after a write.
 std::string Overlay(Kind kind, std::string_view base, std::string_view over);
 
-// Owns bytes that views point into. Not thread-safe; grows by blocks, never moves what it holds.
-class Arena {
- public:
-  std::string_view Copy(std::string_view bytes);
-  size_t bytes() const { return bytes_; }
-
- private:
-  std::vector<std::unique_ptr<char[]>> blocks_;
-  size_t used_ = 0, capacity_ = 0, bytes_ = 0;
-};
-
 // A set of objects of one target, sorted by (kind, key) once complete. Move only.
 class ObjectSet {
  public:
   void Add(const ObjectView& object);
+  void Reserve(size_t count) { objects_.reserve(count); }
   // Sorts; of two objects with one key the second is dropped and reported by `duplicates`.
   void Sort();
   const std::vector<ObjectView>& all() const { return objects_; }

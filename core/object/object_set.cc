@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/object/key_order.h"
 #include "core/object/object.h"
 
 namespace postern::object {
@@ -14,17 +15,22 @@ bool Before(const ObjectView& a, const ObjectView& b) {
 
 }  // namespace
 
-std::string_view Arena::Copy(std::string_view bytes) {
-  if (bytes.empty()) return {};
-  if (used_ + bytes.size() > capacity_) {
-    capacity_ = std::max(kBlock, bytes.size());
+char* Arena::Take(size_t size) {
+  if (used_ + size > capacity_) {
+    capacity_ = std::max(kBlock, size);
     blocks_.push_back(std::make_unique_for_overwrite<char[]>(capacity_));
     used_ = 0;
     bytes_ += capacity_;
   }
   char* to = blocks_.back().get() + used_;
+  used_ += size;
+  return to;
+}
+
+std::string_view Arena::Copy(std::string_view bytes) {
+  if (bytes.empty()) return {};
+  char* to = Take(bytes.size());
   std::memcpy(to, bytes.data(), bytes.size());
-  used_ += bytes.size();
   return {to, bytes.size()};
 }
 
@@ -45,9 +51,7 @@ void ObjectSet::Add(const ObjectView& object) {
 }
 
 void ObjectSet::Sort() {
-  if (!std::is_sorted(objects_.begin(), objects_.end(), Before)) {
-    std::stable_sort(objects_.begin(), objects_.end(), Before);
-  }
+  SortByKey(&objects_);
   size_t kept = 0;
   for (size_t i = 0; i < objects_.size(); ++i) {
     if (kept > 0 && objects_[kept - 1].kind == objects_[i].kind &&

@@ -42,18 +42,20 @@ object::ScopeStatus* ScopeHolding(ObservedTarget& target, Kind kind, std::string
 
 // A recorded object that a complete listing lacks is asked for by name. Found after all: the
 // listing was short, and nothing may be concluded from what it lacks.
-Result<void> ConfirmAbsences(object::Target& client, const std::vector<object::ObjectKey>& known,
+Result<void> ConfirmAbsences(object::Target& client, const std::vector<object::KindAndKey>& known,
                              ObservedTarget* target) {
   std::vector<object::ObjectKey> missing;
   // Both sides are sorted, so one walk over them tells what is missing.
   auto at = target->objects.all().begin();
   const auto end = target->objects.all().end();
-  for (const object::ObjectKey& key : known) {
+  for (const object::KindAndKey& key : known) {
     while (at != end && (at->kind != key.kind ? at->kind < key.kind : at->key < key.key)) ++at;
     if (at != end && at->kind == key.kind && at->key == key.key) continue;
     if (key.kind == Kind::kSession || key.kind == Kind::kNativeRule) continue;
     const object::ScopeStatus* scope = ScopeHolding(*target, key.kind, key.key);
-    if (scope != nullptr && scope->complete) missing.push_back(key);
+    if (scope != nullptr && scope->complete) {
+      missing.push_back({key.kind, std::string(key.key)});
+    }
   }
   bool added = false;
   for (size_t first = 0; first < missing.size(); first += kReadBatch) {
@@ -83,7 +85,7 @@ Result<void> ConfirmAbsences(object::Target& client, const std::vector<object::O
   return {};
 }
 
-void ObserveOne(object::Target& client, const std::vector<object::ObjectKey>& known,
+void ObserveOne(object::Target& client, const std::vector<object::KindAndKey>& known,
                 const Progress& progress, ObservedTarget* target) {
   const auto start = Clock::now();
   const auto finish = [&](const Error* error) {
@@ -96,6 +98,7 @@ void ObserveOne(object::Target& client, const std::vector<object::ObjectKey>& kn
   if (!probe) return finish(&probe.error());
   target->probe = *std::move(probe);
   SetSink sink(target, progress);
+  target->objects.Reserve(known.size());  // about as many as last time
   auto scopes = client.Enumerate({}, sink);
   if (!scopes) return finish(&scopes.error());
   target->scopes = *std::move(scopes);
@@ -141,7 +144,7 @@ std::string_view ScopeOf(Kind kind, std::string_view key,
 
 Observed Observe(std::vector<OpenTarget>& targets, const KnownKeys& known,
                  const Progress& progress) {
-  static const std::vector<object::ObjectKey> kNothing;
+  static const std::vector<object::KindAndKey> kNothing;
   Observed observed;
   observed.targets.resize(targets.size());
   std::mutex mutex;

@@ -13,6 +13,7 @@
 
 #include "core/base/result.h"
 #include "core/config/declarations.h"
+#include "core/object/key_order.h"
 #include "core/object/target.h"
 
 namespace postern::observe {
@@ -65,8 +66,8 @@ struct Observed {
 };
 
 // Keys that the ledger says exist, by target and sorted by (kind, key): confirmed by a point read
-// when a listing lacks them.
-using KnownKeys = std::map<std::string, std::vector<object::ObjectKey>>;
+// when a listing lacks them. Views: into what was read from the ledger.
+using KnownKeys = std::map<std::string, std::vector<object::KindAndKey>>;
 
 // `progress(target, objects so far)` is called from the targets' threads.
 using Progress = std::function<void(const std::string& target, uint64_t objects, bool done)>;

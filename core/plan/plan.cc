@@ -339,8 +339,7 @@ compile::Facts FactsOf(const Inputs& inputs,
     const uint32_t number = NumberIn(body, field);
     if (number == 0) return;
     auto& into = kind == Kind::kAccount ? facts.uids : facts.gids;
-    // Both sides come sorted.
-    into.try_emplace(into.end(), {std::string(parts[0]), std::string(parts[1])}, number);
+    into[std::string(parts[0])].try_emplace(std::string(parts[1]), number);
   };
   for (const auto& [target, objects] : *inputs.recorded) {
     for (const ledger::Recorded& object : objects) {

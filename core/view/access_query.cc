@@ -18,10 +18,10 @@ std::string ClosedBecause(const AccountState& state) {
 }
 
 bool Names(std::string_view asked, const std::string& identity, const Place& place,
-           const std::string& account) {
+           std::string_view account) {
   if (asked == identity) return true;
   if (asked.find(':') == std::string_view::npos && WhoIs(identity).name == asked) return true;
-  const std::string login = place.server + "/" + account;
+  const std::string login = place.server + "/" + std::string(account);
   return asked == login || asked == "account:" + login || asked == account;
 }
 
@@ -59,7 +59,7 @@ void AccessQuery::Cite(std::string_view target, Kind kind, std::string_view key,
 }
 
 std::vector<AccessRow> AccessQuery::RowsOf(const Place& place, const access::ServerWorld& server,
-                                           const std::string& login) const {
+                                           std::string_view login) const {
   std::vector<AccessRow> rows;
   const AccountState* state = server.FindAccount(login);
   if (state == nullptr || !state->exists) return rows;

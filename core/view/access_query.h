@@ -41,7 +41,7 @@ class AccessQuery {
 
  private:
   std::vector<AccessRow> RowsOf(const access::Place& place, const access::ServerWorld& server,
-                                const std::string& login) const;
+                                std::string_view login) const;
   void AddEntry(const access::Place& place, const access::DirectoryWorld& directory,
                 const std::string& dn, std::vector<AccessRow>* rows) const;
   void Cite(std::string_view target, object::Kind kind, std::string_view key, AccessRow* row) const;
