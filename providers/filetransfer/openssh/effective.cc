@@ -52,8 +52,8 @@ void ReadSubsystem(const std::multimap<std::string, std::string>& all, Settings*
   const auto [begin, end] = all.equal_range("subsystem");
   for (auto at = begin; at != end; ++at) {
     const std::string_view value = at->second;
-    if (!value.starts_with("sftp ")) continue;
     settings->has_subsystem = true;
+    if (!value.starts_with("sftp ")) continue;
     settings->subsystem = ParseSftpCommand(value.substr(5));
     return;
   }

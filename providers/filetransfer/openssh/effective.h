@@ -16,10 +16,10 @@
 namespace postern::openssh {
 
 struct Settings {
-  std::string chroot;     // empty: none. Tokens unexpanded, like all paths here
-  SftpCommand forced;     // ForceCommand; kNone without one
-  SftpCommand subsystem;  // Subsystem sftp; kNone: clients can't start SFTP by name
-  bool has_subsystem = false;
+  std::string chroot;          // empty: none. Tokens unexpanded, like all paths here
+  SftpCommand forced;          // ForceCommand; kNone without one
+  SftpCommand subsystem;       // Subsystem sftp; kNone: clients can't start SFTP by name
+  bool has_subsystem = false;  // any: a forced internal-sftp serves nobody without one
   std::vector<std::string> allow_users, deny_users, allow_groups, deny_groups;
   // Lists of methods; one list done opens. Empty: any single one ("any").
   std::vector<std::vector<std::string>> methods;

@@ -243,6 +243,36 @@ AuthorizedKeys ParseAuthorizedKeys(std::string_view text) {
   return file;
 }
 
+std::vector<Principal> ParsePrincipals(std::string_view text, std::vector<KeyProblem>* problems) {
+  std::vector<Principal> principals;
+  for (uint32_t number = 1; !text.empty(); ++number) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    line = TrimLeft(line.substr(0, line.find('#')));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    while (!line.empty() && (line.back() == ' ' || line.back() == '\t' || line.back() == '\r')) {
+      line.remove_suffix(1);
+    }
+    if (line.empty()) continue;
+    // The name is the last word; sshd takes what stands before it for options.
+    Principal principal{.line = number};
+    const size_t blank = line.find_last_of(" \t");
+    std::string why;
+    if (blank != std::string_view::npos) {
+      std::string_view options = line.substr(0, blank + 1);
+      why = OptionParser(&options, &principal.options).Parse();
+      if (why.empty() && !TrimLeft(options).empty()) why = "words between options and name";
+    }
+    principal.name = line.substr(blank == std::string_view::npos ? 0 : blank + 1);
+    if (why.empty()) {
+      principals.push_back(std::move(principal));
+    } else {
+      problems->push_back({number, std::move(why)});
+    }
+  }
+  return principals;
+}
+
 Result<std::string> RenderKeyLine(const AuthorizedKey& key) {
   std::vector<std::string> options;
   const KeyOptions& from = key.options;

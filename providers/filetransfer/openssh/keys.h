@@ -49,6 +49,15 @@ struct AuthorizedKeys {
 };
 AuthorizedKeys ParseAuthorizedKeys(std::string_view text);
 
+// One line of AuthorizedPrincipalsFile: a name that a certificate may carry, with options as above.
+struct Principal {
+  std::string name;
+  KeyOptions options;
+  uint32_t line = 0;
+};
+// Lines that sshd passes over go to `problems`.
+std::vector<Principal> ParsePrincipals(std::string_view text, std::vector<KeyProblem>* problems);
+
 // "ssh-ed25519 AAAA... comment", with options before it or without. Errors: kInvalid with the
 // reason for which sshd passes over the line.
 Result<AuthorizedKey> ParseKeyLine(std::string_view line);

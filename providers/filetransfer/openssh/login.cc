@@ -106,7 +106,10 @@ class Judge {
     });
   }
 
-  bool CertificateOpens() const { return settings_.pubkey && !Revoked() && keys_.certificates; }
+  bool CertificateOpens() const {
+    return settings_.pubkey && !Revoked() &&
+           !PrincipalsThatOpen(who_, settings_, keys_, facts_.now).empty();
+  }
 
   bool PasswordOpens() const {
     const bool asks = settings_.password || (settings_.keyboard && settings_.pam);
@@ -180,6 +183,28 @@ std::string_view NameOf(WayIn way) {
 Login LoginOf(const Connection& connection, const Settings& settings,
               const posix::HostAccounts& host, const AccountKeys& keys, const HostFacts& facts) {
   return Judge(connection, settings, host, keys, facts).Run();
+}
+
+std::vector<std::string> PrincipalsThatOpen(const Connection& connection, const Settings& settings,
+                                            const AccountKeys& keys, base::Instant now) {
+  std::vector<std::string> names;
+  const auto opens = [&](const KeyOptions& options) {
+    return OpensAt(options, now, connection.host, connection.address);
+  };
+  for (const AuthorizedKey& key : keys.keys) {
+    if (!key.options.cert_authority || !opens(key.options)) continue;
+    const std::string list = key.options.principals.value_or(connection.user);
+    for (std::string& name : SplitList(list, ',')) names.push_back(std::move(name));
+  }
+  if (!keys.trusted.empty() && settings.principals_files.empty()) names.push_back(connection.user);
+  if (!keys.trusted.empty() && !settings.principals_files.empty()) {
+    for (const Principal& principal : keys.principals) {
+      if (opens(principal.options)) names.push_back(principal.name);
+    }
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
 }
 
 bool RunsCommands(std::string_view shell) {

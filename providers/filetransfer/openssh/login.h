@@ -34,8 +34,9 @@ struct AccountKeys {
   std::vector<AuthorizedKey> keys;
   // A file of the list that couldn't be read by us, or whose owner or mode StrictModes refuses.
   std::vector<std::string> problems;
-  // Some certificate by an authority that the account's configuration trusts may name it.
-  bool certificates = false;
+  std::vector<AuthorizedKey> trusted;  // of TrustedUserCAKeys
+  // Of AuthorizedPrincipalsFile, where the account's configuration names one.
+  std::vector<Principal> principals;
 };
 
 struct Login {
@@ -45,6 +46,12 @@ struct Login {
 };
 Login LoginOf(const Connection& connection, const Settings& settings,
               const posix::HostAccounts& host, const AccountKeys& keys, const HostFacts& facts);
+
+// The names of which a certificate must carry one to open the account, sorted. Which certificates
+// were signed nobody can read from the host. Source: a principal is the login itself unless a file
+// or a principals= option says otherwise.
+std::vector<std::string> PrincipalsThatOpen(const Connection& connection, const Settings& settings,
+                                            const AccountKeys& keys, base::Instant now);
 
 // True when the account's shell runs commands (not nologin, not false).
 bool RunsCommands(std::string_view shell);

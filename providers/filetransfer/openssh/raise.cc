@@ -12,39 +12,67 @@ namespace {
 using posix::FolderRights;
 using Kind = SftpCommand::Kind;
 
-void AddCommand(const SftpCommand& command, Session* session) {
-  if (command.kind == Kind::kBroken) {
-    session->notes.insert(session->notes.end(), command.warnings.begin(), command.warnings.end());
-    return;
+// Whether a session of that command starts at all.
+class Starter {
+ public:
+  Starter(const Settings& settings, const posix::User& user, Session* session)
+      : settings_(settings),
+        session_(session),
+        shell_(RunsCommands(user.shell.empty() ? "/bin/sh" : user.shell)) {}
+
+  bool shell() const { return shell_; }
+
+  void Add(const SftpCommand& command) {
+    session_->notes.insert(session_->notes.end(), command.warnings.begin(), command.warnings.end());
+    switch (command.kind) {
+      case Kind::kNone:
+      case Kind::kBroken:
+        return;
+      case Kind::kInternal:
+        // sshd serves internal-sftp to those who ask for a subsystem, and refuses commands.
+        if (!settings_.has_subsystem) {
+          session_->notes.emplace_back(kNoSubsystem);
+          return;
+        }
+        break;
+      case Kind::kExternal:
+        // The shell starts it: nologin starts nothing, and in a chroot it may not be there.
+        if (!shell_) return;
+        if (!settings_.chroot.empty()) session_->unknown = kInChroot;
+        break;
+      case Kind::kOther:
+        session_->unknown = "a session runs a program that isn't internal-sftp";
+        return;
+    }
+    session_->commands.push_back(command);
   }
-  if (command.kind == Kind::kOther) {
-    session->unknown = "a session runs a program that isn't internal-sftp";
-    return;
-  }
-  for (const std::string& warning : command.warnings) session->notes.push_back(warning);
-  session->commands.push_back(command);
-}
+
+ private:
+  static constexpr const char* kNoSubsystem =
+      "internal-sftp is forced and no Subsystem is configured: it serves nobody";
+  static constexpr const char* kInChroot =
+      "a program in a chroot: what runs depends on the files inside";
+
+  const Settings& settings_;
+  Session* session_;
+  bool shell_;
+};
 
 // Without any forced command: the client chooses between the subsystem and the shell.
-void AddFree(const Settings& settings, const posix::User& user, Session* session) {
-  const bool shell = RunsCommands(user.shell.empty() ? "/bin/sh" : user.shell);
-  if (shell && settings.chroot.empty()) {
+void AddFree(const Settings& settings, Starter* starter, Session* session) {
+  if (starter->shell() && settings.chroot.empty()) {
     session->shell = true;
     session->commands.emplace_back();  // kNone: everything
     session->notes.emplace_back("no command is forced and the shell runs what is asked");
     return;
   }
-  if (shell) {
+  if (starter->shell()) {
     session->unknown = "a shell in a chroot: what runs depends on the programs inside";
   }
-  if (!settings.has_subsystem) return;
-  // An external server is started by the shell, and nologin starts nothing.
-  if (settings.subsystem.kind == Kind::kExternal && !shell) return;
-  AddCommand(settings.subsystem, session);
+  starter->Add(settings.subsystem);
 }
 
-void AddByKeys(const Account& account, const posix::User& user, const HostFacts& facts,
-               Session* session) {
+void AddByKeys(const Account& account, const HostFacts& facts, Starter* starter, Session* session) {
   bool free = false;
   for (const AuthorizedKey& key : account.keys.keys) {
     const Connection& from = account.connection;
@@ -52,14 +80,14 @@ void AddByKeys(const Account& account, const posix::User& user, const HostFacts&
       continue;
     }
     if (key.options.command) {
-      AddCommand(ParseSftpCommand(*key.options.command), session);
+      starter->Add(ParseSftpCommand(*key.options.command));
     } else {
       free = true;
     }
   }
   const auto& ways = session->login.ways;
   const bool keys_only = ways == std::vector<WayIn>{WayIn::kKey};
-  if (free || !keys_only) AddFree(account.settings, user, session);
+  if (free || !keys_only) AddFree(account.settings, starter, session);
 }
 
 // Union, for accounts with more than one way to start a session.
@@ -82,6 +110,9 @@ Result<Session> Raiser::SessionOf(const Account& account) const {
   if (!settings.keys_command.empty()) {
     session.unknown = "AuthorizedKeysCommand decides about keys";
   }
+  if (!settings.principals_command.empty() && !account.keys.trusted.empty()) {
+    session.unknown = "AuthorizedPrincipalsCommand decides about certificates";
+  }
   if (!session.login.open()) return session;
   if (!settings.chroot.empty()) {
     const auto chroot = ExpandTokens(settings.chroot, user->name, user->home, user->uid);
@@ -97,10 +128,11 @@ Result<Session> Raiser::SessionOf(const Account& account) const {
       return session;
     }
   }
+  Starter starter(settings, *user, &session);
   if (settings.forced.kind != Kind::kNone) {
-    AddCommand(settings.forced, &session);
+    starter.Add(settings.forced);
   } else {
-    AddByKeys(account, *user, facts_, &session);
+    AddByKeys(account, facts_, &starter, &session);
   }
   return session;
 }
