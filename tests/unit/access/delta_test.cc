@@ -39,7 +39,9 @@ AccessDelta Compare(const World& before, const World& after,
   Touched touched;
   for (const World* world : {&before, &after}) {
     for (const auto& [place, server] : world->servers) {
-      for (const auto& [login, state] : server.accounts()) touched.accounts.insert({place, login});
+      for (const auto& [login, state] : server.accounts()) {
+        touched.accounts.insert({place, std::string(login)});
+      }
     }
     for (const auto& [target, directory] : world->directories) {
       for (const auto& [dn, on] : directory.users()) touched.accounts.insert({{target, ""}, dn});
