@@ -37,7 +37,8 @@ struct IncludeContent {
   bool operator==(const IncludeContent&) const = default;
 };
 
-// Errors: kInvalid naming the row, root, login or folder that can't be said.
+// Errors: kInvalid naming the row, root, login or folder that can't be said, or the chroot that a
+// row would make sshd refuse.
 Result<std::string> Lower(const IncludeContent& content);
 
 // One difference between the text and what Postern writes for what it means.

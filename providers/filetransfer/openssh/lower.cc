@@ -62,7 +62,26 @@ std::string WhyAccountUnfit(const ManagedAccount& account) {
   return WhyFolderUnfit(account.start_folder);
 }
 
+// sshd wants a chroot, and all above it, writable by root alone, and takes the mask of an ACL for
+// the group: one grant that changes such a folder shuts everybody's chroot there.
+std::string WhyChrootBreaks(const IncludeContent& content) {
+  for (const ManagedAccount& account : content.accounts) {
+    if (account.chroot.empty()) continue;
+    for (const GrantRow& row : content.rows) {
+      if (!(posix::NeedsOf(row.rights).folder & posix::kWrite)) continue;
+      if (!access::IsWithin(account.chroot, row.path)) continue;
+      return fmt::format(
+          "account {}: sshd refuses the chroot {} where somebody may change {} or what is in it",
+          account.login, account.chroot, row.path);
+    }
+  }
+  return "";
+}
+
 Result<void> Check(const IncludeContent& content) {
+  if (std::string why = WhyChrootBreaks(content); !why.empty()) {
+    return Fail(ErrorCode::kInvalid, std::move(why));
+  }
   for (const ManagedAccount& account : content.accounts) {
     if (const std::string why = WhyAccountUnfit(account); !why.empty()) {
       return Fail(ErrorCode::kInvalid, fmt::format("account {}: {}", account.login, why));

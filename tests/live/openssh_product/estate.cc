@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 
 #include "tests/live/openssh_product/machine.h"
 #include "tests/support/sshd.h"
@@ -193,6 +194,33 @@ bool Estate::LetsInByPassword(const std::string& login) const {
   support::RunOptions options;
   options.env = {{"SSH_ASKPASS", "/srv/clients/askpass"}, {"SSH_ASKPASS_REQUIRE", "force"}};
   return RunCommand(command, options).exit == 0;
+}
+
+std::map<std::string, std::string> Estate::Probe(const std::map<std::string, std::string>& chroots,
+                                                 const std::vector<std::string>& folders) const {
+  std::string accounts;
+  for (const auto& [login, chroot] : chroots) {
+    std::string pairs;
+    for (const std::string& folder : folders) {
+      const auto client = openssh::ClientPath(folder, chroot);
+      if (!client) continue;
+      pairs += fmt::format("{}[\"{}\", \"{}\"]", pairs.empty() ? "" : ", ", folder,
+                           *client == "/" ? "" : *client);
+    }
+    accounts += fmt::format("{}\"{}\": [{}]", accounts.empty() ? "" : ", ", login, pairs);
+  }
+  support::RunOptions options;
+  options.input = fmt::format("{{\"port\": {}, \"accounts\": {{{}}}}}", port_, accounts);
+  options.limit = std::chrono::seconds(120);
+  const RunResult run = RunCommand({"python3", PROBE_SCRIPT}, options);
+  EXPECT_EQ(run.exit, 0) << run.err;
+  std::map<std::string, std::string> found;
+  std::istringstream lines(run.out);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t tab = line.rfind('\t');
+    found[line.substr(0, tab)] = line.substr(tab + 1);
+  }
+  return found;
 }
 
 std::string Estate::EffectiveText(const openssh::Connection& connection) const {

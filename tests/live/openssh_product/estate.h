@@ -57,6 +57,13 @@ class Estate {
   // With the password "pw" and nothing else.
   bool LetsInByPassword(const std::string& login) const;
 
+  // probe.py on every account (login -> chroot): LOGIN<tab>FOLDER -> rights, or LOGIN<tab>closed.
+  std::map<std::string, std::string> Probe(const std::map<std::string, std::string>& chroots,
+                                           const std::vector<std::string>& folders) const;
+  // The daemon's own process.
+  void Signal(int signal) const { sshd_->Signal(signal); }
+  pid_t pid() const { return sshd_->pid(); }
+
   // What the libraries are told about the machine.
   struct Facts {
     posix::HostAccounts host;

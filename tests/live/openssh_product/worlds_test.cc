@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <random>
-#include <sstream>
 
 #include "tests/live/openssh_product/estate.h"
 #include "tests/live/openssh_product/machine.h"
@@ -201,35 +200,6 @@ class Worlds : public ::testing::Test {
  protected:
   void TearDown() override { live::Machine::Get().ExpectOutsideUnchanged(); }
 
-  // LOGIN or LOGIN<tab>FOLDER -> the rest of the probe's line.
-  std::map<std::string, std::string> Probe(const std::map<std::string, std::string>& chroots) {
-    std::string accounts;
-    for (const auto& [login, chroot] : chroots) {
-      std::string pairs;
-      for (const std::string& folder : kFolderNames) {
-        const auto client = ClientPath(folder, chroot);
-        if (!client) continue;
-        pairs += fmt::format("{}[\"{}\", \"{}\"]", pairs.empty() ? "" : ", ", folder,
-                             *client == "/" ? "" : *client);
-      }
-      accounts += fmt::format("{}\"{}\": [{}]", accounts.empty() ? "" : ", ", login, pairs);
-    }
-    const std::string input =
-        fmt::format("{{\"port\": {}, \"accounts\": {{{}}}}}", estate_.port(), accounts);
-    support::RunOptions options;
-    options.input = input;
-    options.limit = std::chrono::seconds(120);
-    const support::RunResult run = support::RunCommand({"python3", PROBE_SCRIPT}, options);
-    EXPECT_EQ(run.exit, 0) << run.err;
-    std::map<std::string, std::string> found;
-    std::istringstream lines(run.out);
-    for (std::string line; std::getline(lines, line);) {
-      const size_t tab = line.rfind('\t');
-      found[line.substr(0, tab)] = line.substr(tab + 1);
-    }
-    return found;
-  }
-
   void RunWorld(uint32_t seed, Counts* counts) {
     Draw draw(seed);
     estate_.Clear();
@@ -259,7 +229,7 @@ class Worlds : public ::testing::Test {
       chroots[login] = session->chroot;
       sessions[login] = *session;
     }
-    const auto found = Probe(chroots);
+    const auto found = estate_.Probe(chroots, kFolderNames);
     const size_t before = counts->differences;
     for (const auto& [login, session] : sessions) {
       Compare(seed, login, session, facts, raiser, found, counts);

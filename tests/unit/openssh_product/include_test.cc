@@ -47,7 +47,7 @@ IncludeContent ContentOf(std::vector<GrantRow> rows, std::mt19937& random) {
   IncludeContent content{.rows = std::move(rows), .roots = kRoots};
   for (const std::string& login : kLogins) {
     ManagedAccount account{.login = login, .locked = random() % 3 == 0};
-    if (random() % 2) account.chroot = random() % 2 ? "/srv/x" : "/srv/y z/50%";
+    if (random() % 2) account.chroot = random() % 2 ? "/srv" : "/srv/y z/50%";
     if (random() % 2) account.start_folder = "/in";
     content.accounts.push_back(account);
   }
@@ -171,6 +171,15 @@ TEST(Include, AFileThatIsNotOursIsNeverEmpty) {
     ASSERT_TRUE(cut.has_value());
     EXPECT_FALSE(cut->edits.empty()) << size;
   }
+}
+
+// The mask of an ACL is the group digit of the mode, which sshd looks at.
+TEST(Include, AGrantThatWouldShutAChrootIsRefused) {
+  IncludeContent content = Small();
+  content.rows = {Row("/srv/x", Depth::kThis, "ada", Right::kMkdir)};
+  EXPECT_THAT(Lower(content).error().message, HasSubstr("refuses the chroot /srv/x"));
+  content.rows[0].path = "/srv/x/in";
+  EXPECT_TRUE(Lower(content).has_value());
 }
 
 TEST(Include, WhatALineCantCarryIsRefused) {
