@@ -88,10 +88,12 @@ constexpr Command kCommands[] = {
     {"providers doctor", "what the targets still need, with the lines to add",
      "Asks every target whether it is ready to be managed.\n\n  postern providers doctor", kAsks,
      &DefineProvidersDoctor},
-    {"schema", "JSON Schema of the declarations, for editors",
-     "Prints the JSON Schema that editors complete and check with.\n\n"
+    {"schema", "JSON Schema of the declarations, of plans and of events",
+     "Prints the JSON Schema that editors complete and check with, or that of a plan as\n"
+     "plan --json prints it, or of the events that ledger show --json prints.\n\n"
      "  postern schema > .postern/access.schema.json\n"
-     "  postern schema --operator > .postern/operator.schema.json",
+     "  postern schema operator > .postern/operator.schema.json\n"
+     "  postern schema plan > plan.schema.json",
      kWork, &DefineSchema},
     {"version", "which version this is",
      "Says which version this is, and of which formats.\n\n  postern version", kWork,

@@ -4,7 +4,7 @@
 #include "cmd/postern/command.h"
 #include "cmd/postern/plan_run.h"
 #include "core/diag/codes.h"
-#include "core/ledger/payload.h"
+#include "core/view/events.h"
 #include "core/view/lists.h"
 #include "core/view/plan_json.h"
 #include "core/view/plan_text.h"
@@ -34,34 +34,6 @@ int List(Shell& shell) {
     shell.Say(view::RenderApplies(*applies, shell.style()));
   }
   return kOk;
-}
-
-// "revoke grant account:bea on /srv/a", "denied: permission denied" for events of one apply.
-bool Describe(const ledger::Event& event, uint64_t apply, view::EventLine* line) {
-  const auto parsed = ledger::ParseEvent(event.type, event.payload);
-  *line = {event.sequence, event.at, event.type, ""};
-  if (!parsed) {
-    line->text = "can't be read: " + parsed.error().message;
-    return false;
-  }
-  if (const auto* intended = std::get_if<ledger::Intended>(&*parsed)) {
-    const ledger::Intent& intent = intended->intent;
-    line->text = fmt::format("step {}: {} {} on {}", intent.step, intent.phase,
-                             object::Describe(intent.kind, intent.key), intent.target);
-    return intended->apply == apply;
-  }
-  if (const auto* came = std::get_if<ledger::Came>(&*parsed)) {
-    line->text = fmt::format("step {}: {}{}{}", came->outcome.step, came->outcome.status,
-                             came->outcome.message.empty() ? "" : ": ", came->outcome.message);
-    return came->apply == apply;
-  }
-  if (const auto* finished = std::get_if<ledger::Finished>(&*parsed)) {
-    line->text = finished->result;
-    return finished->apply == apply;
-  }
-  const auto* started = std::get_if<ledger::Started>(&*parsed);
-  if (started != nullptr) line->text = "by " + started->start.who;
-  return started != nullptr && started->apply == apply;
 }
 
 struct ShowArguments {
@@ -99,19 +71,27 @@ int Show(Shell& shell, const ShowArguments& arguments) {
                        .subject = world.ledger_path(),
                        .notes = {"postern ledger list"}});
   }
-  if (shell.json()) {
-    view::WriteAppliesJson({*row}, shell.out());
-    return kOk;
-  }
-  std::vector<view::EventLine> lines;
+  // An event that can't be read is a damaged ledger, which `ledger verify` explains.
+  std::vector<view::ReadEvent> events;
+  std::optional<Error> broken;
   const auto read = world.ledger->Events(0, [&](const ledger::Event& event) {
-    view::EventLine line;
-    if (event.at >= row->started && Describe(event, row->apply, &line)) lines.push_back(line);
+    if (event.at < row->started) return true;
+    auto parsed = ledger::ParseEvent(event.type, event.payload);
+    if (!parsed) {
+      broken = parsed.error();
+      return false;
+    }
+    if (view::ApplyOf(*parsed) == row->apply) events.push_back({event, *std::move(parsed)});
     return true;
   });
   if (!read) return shell.Fail(LedgerCode(read.error()), read.error());
+  if (broken) return shell.Fail(diag::code::kLedgerDamaged, *broken, world.ledger_path());
+  if (shell.json()) {
+    view::WriteApplyJson(*row, events, shell.out());
+    return kOk;
+  }
   shell.Say(view::RenderApply(*row, shell.style()) +
-            view::RenderEvents(lines, arguments.detail, shell.style()));
+            view::RenderEvents(events, arguments.detail, shell.style()));
   return ShowPlan(shell, world, *row, arguments.detail);
 }
 

@@ -13,16 +13,6 @@ std::string ResultOf(const ApplyRow& apply) {
   return apply.finished == 0 ? "open" : apply.result;
 }
 
-void WriteApply(JsonWriter& json, const ApplyRow& apply) {
-  json.Object().Field("apply", apply.apply).TimeField("started", apply.started);
-  json.TimeField("finished", apply.finished).Field("result", ResultOf(apply));
-  json.Field("who", apply.who).Optional("revision", apply.revision);
-  json.Field("summary", apply.summary).Field("plan_digest", apply.plan_digest);
-  json.Field("intent_digest", apply.intent_digest).Field("generation", apply.generation);
-  json.Field("intents", apply.intents).Field("outcomes", apply.outcomes);
-  json.Field("failed", apply.failed).End();
-}
-
 std::string Confirmed(const ApplyRow& apply) {
   std::string text =
       fmt::format("{} of {}", Thousands(apply.outcomes - std::min(apply.failed, apply.outcomes)),
@@ -61,26 +51,21 @@ std::string RenderApply(const ApplyRow& apply, const Style& style) {
          table.Print(style, 2);
 }
 
+void WriteApply(JsonWriter& json, const ApplyRow& apply) {
+  json.Object().Field("apply", apply.apply).TimeField("started", apply.started);
+  json.TimeField("finished", apply.finished).Field("result", ResultOf(apply));
+  json.Field("who", apply.who).Optional("revision", apply.revision);
+  json.Field("summary", apply.summary).Field("plan_digest", apply.plan_digest);
+  json.Field("intent_digest", apply.intent_digest).Field("generation", apply.generation);
+  json.Field("intents", apply.intents).Field("outcomes", apply.outcomes);
+  json.Field("failed", apply.failed).End();
+}
+
 void WriteAppliesJson(const std::vector<ApplyRow>& applies, std::ostream& out) {
   JsonWriter json(out);
   json.Object().Field("format_version", "1.0").Key("applies").Array();
   for (const ApplyRow& apply : applies) WriteApply(json, apply);
   json.End().End();
-}
-
-std::string RenderEvents(const std::vector<EventLine>& events, bool detail, const Style& style) {
-  Table table;
-  const size_t most = detail ? events.size() : 30;
-  for (size_t i = 0; i < events.size() && i < most; ++i) {
-    table.Row({fmt::format("{}", events[i].sequence), base::FormatInstant(events[i].at),
-               events[i].type, events[i].text});
-  }
-  std::string out = table.Print(style, 2);
-  if (events.size() > most) {
-    out += fmt::format("  ... and {} more events: --detail shows all\n",
-                       Thousands(events.size() - most));
-  }
-  return out;
 }
 
 std::string RenderProviders(const std::vector<ProviderLine>& lines, const Style& style) {

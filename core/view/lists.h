@@ -15,15 +15,8 @@ namespace postern::view {
 
 std::string RenderApplies(const std::vector<ledger::ApplyRow>& applies, const Style& style);
 std::string RenderApply(const ledger::ApplyRow& apply, const Style& style);
+void WriteApply(JsonWriter& json, const ledger::ApplyRow& apply);
 void WriteAppliesJson(const std::vector<ledger::ApplyRow>& applies, std::ostream& out);
-
-// One event of an apply: an intent, an outcome.
-struct EventLine {
-  uint64_t sequence = 0;
-  base::Instant at = 0;
-  std::string type, text;
-};
-std::string RenderEvents(const std::vector<EventLine>& events, bool detail, const Style& style);
 
 // A declared target and what its provider says of it.
 struct ProviderLine {

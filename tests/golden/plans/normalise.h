@@ -4,7 +4,7 @@
 
 namespace postern::golden {
 
-// Durations become "0.0 s", times of about now <now> (a day: <today>), the name of a plan "xxxx
+// Durations become "0.0 s", times of about now <now> (a day: <now>), the name of a plan "xxxx
 // some-bird", long digests <digest>, `scratch` <work>, who and where we are <me>.
 std::string Normalise(std::string text, const std::string& scratch);
 

@@ -102,11 +102,25 @@ void Runner::Command(const std::vector<std::string>& words, bool json) {
   if (json) {
     const std::string members = MembersOf(result.out);
     EXPECT_FALSE(members.empty()) << "not one JSON value:\n" << result.out;
+    Validate(words, result);
     Append(members, "");
   } else {
     Append(result.out, "");
   }
   out_ += "exit " + std::to_string(result.exit) + "\n\n";
+}
+
+// What is a plan or an apply's events must fit the schema that `postern schema` prints for it. An
+// error is a document of another kind: its diagnostics.
+void Runner::Validate(const std::vector<std::string>& words, const support::RunResult& result) {
+  const bool plan = words[1] == "plan" || words[1] == "show";
+  const bool events = words[1] == "ledger" && words.size() > 2 && words[2] == "show";
+  if ((!plan && !events) || result.exit == 1) return;
+  const support::RunResult schema = Run({POSTERN, "schema", plan ? "plan" : "events"});
+  WriteText(At("schema.json"), schema.out);
+  const support::RunResult valid = support::RunCommand(
+      {"python3", (Root() / "plans/validate.py").string(), At("schema.json").string()}, result.out);
+  EXPECT_EQ(valid.exit, 0) << valid.out << valid.err << result.out;
 }
 
 void Runner::Edit(const std::vector<std::string>& words) {

@@ -13,7 +13,8 @@
 // Steps; "#" starts a comment line, which is printed; words are split at blanks, '...' keeps them:
 //   postern ARGUMENT...        the command; its output, then its exit code
 //   base                       an apply that must succeed and of which nothing is printed
-//   json ARGUMENT...           as postern, and stdout must be one JSON value; prints its members' paths
+//   json ARGUMENT...           as postern, and stdout must be one JSON value; prints its members' paths;
+//                              a plan and an apply's events must fit schemas/json
 //   edit WORLD ARGUMENT...     a hand-made change (providers/memory/edit.h)
 //   faults WORLD [FAULT...]    switches faults of that world (providers/memory/faults.h); none: all off
 //   use NAME                   lays a folder of the case over the scratch folder
@@ -45,6 +46,7 @@ class Runner {
   void Step(const std::string& line);
   void Base();
   void Command(const std::vector<std::string>& words, bool json);
+  void Validate(const std::vector<std::string>& words, const support::RunResult& result);
   bool Files(const std::vector<std::string>& words);
   void Faults(const std::vector<std::string>& words);
   void Edit(const std::vector<std::string>& words);
