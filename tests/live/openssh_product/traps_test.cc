@@ -334,8 +334,8 @@ TEST_F(Traps, RevokedKeysFailClosed) {
   EXPECT_FALSE(raiser.SessionOf(facts.accounts.at("u1"))->login.open());
 }
 
-// "HUP keeps the listener pid and all sessions. HUP with a bad file kills the listener."
-TEST_F(Traps, RevokingAndReloadingLeaveOpenSessionsAlone) {
+// "Revoking never touches a session that is already open"; the file system's part holds at once.
+TEST_F(Traps, RevokingAKeyLeavesOpenSessionsAlone) {
   Begin({{}}, kForced);
   // One session that removes its key's line, waits until that is done, and goes on.
   const support::RunResult run =
@@ -348,6 +348,32 @@ TEST_F(Traps, RevokingAndReloadingLeaveOpenSessionsAlone) {
   // The file system decides at each request: an ACL holds at once.
   EXPECT_NE(::access("/srv/w/in/after-acl", F_OK), 0);
   EXPECT_EQ(::access("/srv/w/in/again", F_OK), 0);
+  EXPECT_FALSE(estate_.LetsIn("u1"));
+}
+
+// "HUP keeps the listener pid and all sessions. HUP with a bad file kills the listener; sessions
+// survive, no new login."
+TEST_F(Traps, AReloadWithABadFileEndsTheListenerAndNoSession) {
+  Begin({{}}, kForced);
+  estate_.Signal(SIGHUP);
+  EXPECT_TRUE(support::Eventually(std::chrono::seconds(10), [&] {
+    return estate_.Log().find("Received SIGHUP") != std::string::npos && estate_.LetsIn("u1");
+  }));
+  std::ofstream(estate_.config_path(), std::ios::app) << "NoSuchKeyword yes\n";
+  const support::RunResult check =
+      RunCommand({support::FindProgram("sshd"), "-t", "-f", estate_.config_path()});
+  EXPECT_NE(check.exit, 0);
+  // From within the session: reload, wait until nobody listens, go on.
+  const std::string wait = fmt::format(
+      "for i in $(seq 400); do (exec 3<>/dev/tcp/127.0.0.1/{}) 2>/dev/null || exit 0; sleep 0.02; "
+      "done; exit 1",
+      estate_.port());
+  std::ofstream("/srv/clients/wait") << wait;
+  const support::RunResult run = estate_.Sftp(
+      "u1", fmt::format("!kill -HUP {}\n!bash /srv/clients/wait\nmkdir /srv/w/in/after\n",
+                        estate_.pid()));
+  EXPECT_EQ(run.exit, 0) << run.err;
+  EXPECT_EQ(::access("/srv/w/in/after", F_OK), 0);
   EXPECT_FALSE(estate_.LetsIn("u1"));
 }
 
