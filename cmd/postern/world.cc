@@ -133,11 +133,11 @@ void World::Connect() {
 Result<void> World::Observe() {
   // Here and not when the ledger is opened: a recovery between changes what the ledger knows.
   if (auto read = ReadLedger(); !read) return read;
-  observe::KnownKeys known;
+  observe::Known known;
   for (const auto& [target, rows] : recorded) {
     auto& keys = known[target];
     keys.reserve(rows.size());
-    for (const ledger::Recorded& row : rows) keys.push_back({row.kind, row.key});
+    for (const ledger::Recorded& row : rows) keys.push_back({row.kind, row.key, row.body});
   }
   std::vector<std::string> names;
   for (const observe::OpenTarget& target : targets) names.push_back(target.name);

@@ -135,6 +135,9 @@ class ObjectSet {
   void Reserve(size_t count) { objects_.reserve(count); }
   // Sorts; of two objects with one key the second is dropped and reported by `duplicates`.
   void Sort();
+  // Puts another state of an object that is there in its place; false: there is none. After Sort.
+  // O(log n).
+  bool Replace(const ObjectView& object);
   const std::vector<ObjectView>& all() const { return objects_; }
   // Pointer into the set, or null. After Sort. O(log n).
   const ObjectView* Find(Kind kind, std::string_view key) const;
@@ -143,6 +146,8 @@ class ObjectSet {
   size_t bytes() const { return arena_.bytes() + objects_.capacity() * sizeof(ObjectView); }
 
  private:
+  ObjectView Copy(const ObjectView& object, const ObjectView* neighbour);
+
   Arena arena_;
   std::vector<ObjectView> objects_, duplicates_;
 };

@@ -34,20 +34,31 @@ std::string_view Arena::Copy(std::string_view bytes) {
   return {to, bytes.size()};
 }
 
-void ObjectSet::Add(const ObjectView& object) {
+ObjectView ObjectSet::Copy(const ObjectView& object, const ObjectView* neighbour) {
   ObjectView copy = object;
   copy.key = arena_.Copy(object.key);
   copy.body = arena_.Copy(object.body);
   copy.id = arena_.Copy(object.id);
   // Neighbours are mostly changed by one writer: keep that name once.
-  const ObjectView* last = objects_.empty() ? nullptr : &objects_.back();
-  copy.changed_by = last != nullptr && last->changed_by == object.changed_by
-                        ? last->changed_by
+  copy.changed_by = neighbour != nullptr && neighbour->changed_by == object.changed_by
+                        ? neighbour->changed_by
                         : arena_.Copy(object.changed_by);
-  copy.how_known = last != nullptr && last->how_known == object.how_known
-                       ? last->how_known
+  copy.how_known = neighbour != nullptr && neighbour->how_known == object.how_known
+                       ? neighbour->how_known
                        : arena_.Copy(object.how_known);
-  objects_.push_back(copy);
+  return copy;
+}
+
+void ObjectSet::Add(const ObjectView& object) {
+  objects_.push_back(Copy(object, objects_.empty() ? nullptr : &objects_.back()));
+}
+
+bool ObjectSet::Replace(const ObjectView& object) {
+  const ObjectView* found = Find(object.kind, object.key);
+  if (found == nullptr) return false;
+  const auto index = static_cast<size_t>(found - objects_.data());
+  objects_[index] = Copy(object, found);
+  return true;
 }
 
 void ObjectSet::Sort() {

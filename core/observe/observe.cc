@@ -1,6 +1,7 @@
 #include "core/observe/observe.h"
 
 #include <algorithm>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -40,52 +41,105 @@ object::ScopeStatus* ScopeHolding(ObservedTarget& target, Kind kind, std::string
   return nullptr;
 }
 
-// A recorded object that a complete listing lacks is asked for by name. Found after all: the
-// listing was short, and nothing may be concluded from what it lacks.
-Result<void> ConfirmAbsences(object::Target& client, const std::vector<object::KindAndKey>& known,
-                             ObservedTarget* target) {
-  std::vector<object::ObjectKey> missing;
-  // Both sides are sorted, so one walk over them tells what is missing.
-  auto at = target->objects.all().begin();
-  const auto end = target->objects.all().end();
-  for (const object::KindAndKey& key : known) {
-    while (at != end && (at->kind != key.kind ? at->kind < key.kind : at->key < key.key)) ++at;
-    if (at != end && at->kind == key.kind && at->key == key.key) continue;
-    if (key.kind == Kind::kSession || key.kind == Kind::kNativeRule) continue;
-    const object::ScopeStatus* scope = ScopeHolding(*target, key.kind, key.key);
-    if (scope != nullptr && scope->complete) {
-      missing.push_back({key.kind, std::string(key.key)});
-    }
-  }
-  bool added = false;
-  for (size_t first = 0; first < missing.size(); first += kReadBatch) {
-    const auto batch =
-        std::span(missing).subspan(first, std::min(kReadBatch, missing.size() - first));
+void MarkIncomplete(Kind kind, std::string_view key, std::string reason, ObservedTarget* target) {
+  object::ScopeStatus* scope = ScopeHolding(*target, kind, key);
+  if (scope == nullptr) return;
+  scope->complete = false;
+  scope->reason = std::move(reason);
+}
+
+// Asks for `keys` in batches; `each` answer in turn.
+Result<void> ReadEach(object::Target& client, const std::vector<object::ObjectKey>& keys,
+                      const std::function<void(const object::ReadAnswer&)>& each) {
+  for (size_t first = 0; first < keys.size(); first += kReadBatch) {
+    const auto batch = std::span(keys).subspan(first, std::min(kReadBatch, keys.size() - first));
     auto answers = client.Read(batch);
     if (!answers) return tl::unexpected(answers.error());
     if (answers->size() != batch.size()) {
       return Fail(ErrorCode::kInternal, "the provider breaks the protocol: a read lacks answers");
     }
-    for (const object::ReadAnswer& answer : *answers) {
-      if (answer.answer == object::Answer::kAbsent) continue;
-      object::ScopeStatus* scope = ScopeHolding(*target, answer.object.kind, answer.object.key);
-      if (scope == nullptr) continue;
-      scope->complete = false;
-      const std::string what = object::Describe(answer.object.kind, answer.object.key);
-      if (answer.answer == object::Answer::kValue) {
-        scope->reason = "the listing lacked " + what + ", which is there";
-        target->objects.Add(answer.object.view());
-        added = true;
-      } else {
-        scope->reason = what + " could not be read: " + answer.reason;
-      }
-    }
+    for (const object::ReadAnswer& answer : *answers) each(answer);
   }
-  if (added) target->objects.Sort();
   return {};
 }
 
-void ObserveOne(object::Target& client, const std::vector<object::KindAndKey>& known,
+// Of what is recorded: what a complete listing lacks, and what it shows otherwise.
+struct Doubts {
+  std::vector<object::ObjectKey> missing, changed;
+};
+
+bool ShowsOtherwise(const KnownObject& known, const object::ObjectView& live) {
+  const bool entry =
+      known.kind == Kind::kUser || known.kind == Kind::kOu || known.kind == Kind::kDirectoryGroup;
+  if (!entry || object::Satisfies(known.kind, known.body, live.body)) return false;
+  const auto differences = object::Differences(known.kind, known.body, live.body);
+  return std::any_of(differences.begin(), differences.end(), [&](const auto& difference) {
+    return (live.unreadable >> difference.field & 1) == 0;
+  });
+}
+
+Doubts FindDoubts(const std::vector<KnownObject>& known, ObservedTarget* target) {
+  Doubts doubts;
+  // Both sides are sorted, so one walk over them tells what is missing.
+  auto at = target->objects.all().begin();
+  const auto end = target->objects.all().end();
+  for (const KnownObject& one : known) {
+    while (at != end && (at->kind != one.kind ? at->kind < one.kind : at->key < one.key)) ++at;
+    if (at != end && at->kind == one.kind && at->key == one.key) {
+      if (ShowsOtherwise(one, *at)) doubts.changed.push_back({one.kind, std::string(one.key)});
+      continue;
+    }
+    if (one.kind == Kind::kSession || one.kind == Kind::kNativeRule) continue;
+    const object::ScopeStatus* scope = ScopeHolding(*target, one.kind, one.key);
+    if (scope != nullptr && scope->complete) {
+      doubts.missing.push_back({one.kind, std::string(one.key)});
+    }
+  }
+  return doubts;
+}
+
+// A recorded object that a complete listing lacks is asked for by name. Found after all: the
+// listing was short, and nothing may be concluded from what it lacks.
+Result<void> ConfirmAbsences(object::Target& client, const std::vector<object::ObjectKey>& missing,
+                             ObservedTarget* target) {
+  bool added = false;
+  auto done = ReadEach(client, missing, [&](const object::ReadAnswer& answer) {
+    const object::Object& object = answer.object;
+    if (answer.answer == object::Answer::kAbsent) return;
+    if (ScopeHolding(*target, object.kind, object.key) == nullptr) return;
+    const std::string what = object::Describe(object.kind, object.key);
+    if (answer.answer == object::Answer::kValue) {
+      MarkIncomplete(object.kind, object.key, "the listing lacked " + what + ", which is there",
+                     target);
+      target->objects.Add(object.view());
+      added = true;
+    } else {
+      MarkIncomplete(object.kind, object.key, what + " could not be read: " + answer.reason,
+                     target);
+    }
+  });
+  if (added) target->objects.Sort();
+  return done;
+}
+
+// An entry that a listing shows otherwise than it is recorded: what it is when asked for by name.
+// One that went away meanwhile stays as listed; apply looks again before it writes.
+Result<void> ConfirmChanges(object::Target& client, const std::vector<object::ObjectKey>& changed,
+                            ObservedTarget* target) {
+  return ReadEach(client, changed, [&](const object::ReadAnswer& answer) {
+    const object::Object& object = answer.object;
+    if (answer.answer == object::Answer::kValue) {
+      target->objects.Replace(object.view());
+    } else if (answer.answer == object::Answer::kUnreadable) {
+      MarkIncomplete(
+          object.kind, object.key,
+          object::Describe(object.kind, object.key) + " could not be read: " + answer.reason,
+          target);
+    }
+  });
+}
+
+void ObserveOne(object::Target& client, const std::vector<KnownObject>& known,
                 const Progress& progress, ObservedTarget* target) {
   const auto start = Clock::now();
   const auto finish = [&](const Error* error) {
@@ -103,7 +157,9 @@ void ObserveOne(object::Target& client, const std::vector<object::KindAndKey>& k
   if (!scopes) return finish(&scopes.error());
   target->scopes = *std::move(scopes);
   target->objects.Sort();
-  auto confirmed = ConfirmAbsences(client, known, target);
+  const Doubts doubts = FindDoubts(known, target);
+  auto confirmed = ConfirmChanges(client, doubts.changed, target);
+  if (confirmed) confirmed = ConfirmAbsences(client, doubts.missing, target);
   if (!confirmed) return finish(&confirmed.error());
   finish(nullptr);
 }
@@ -142,9 +198,8 @@ std::string_view ScopeOf(Kind kind, std::string_view key,
   return best;
 }
 
-Observed Observe(std::vector<OpenTarget>& targets, const KnownKeys& known,
-                 const Progress& progress) {
-  static const std::vector<object::KindAndKey> kNothing;
+Observed Observe(std::vector<OpenTarget>& targets, const Known& known, const Progress& progress) {
+  static const std::vector<KnownObject> kNothing;
   Observed observed;
   observed.targets.resize(targets.size());
   std::mutex mutex;

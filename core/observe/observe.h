@@ -65,14 +65,20 @@ struct Observed {
   const ObservedTarget* Find(std::string_view name) const;
 };
 
-// Keys that the ledger says exist, by target and sorted by (kind, key): confirmed by a point read
-// when a listing lacks them. Views: into what was read from the ledger.
-using KnownKeys = std::map<std::string, std::vector<object::KindAndKey>>;
+// What the ledger says is there, as views that outlive the call. `body`: the fields as recorded.
+struct KnownObject {
+  object::Kind kind{};
+  std::string_view key, body;
+};
+// By target and sorted by (kind, key). Confirmed by a point read where a listing lacks it and, of
+// directories' entries, where the listing shows a field otherwise: access rules can hide a field of
+// one entry, which a listing doesn't tell from a field that isn't there.
+using Known = std::map<std::string, std::vector<KnownObject>>;
 
 // `progress(target, objects so far)` is called from the targets' threads.
 using Progress = std::function<void(const std::string& target, uint64_t objects, bool done)>;
 
-Observed Observe(std::vector<OpenTarget>& targets, const KnownKeys& known,
+Observed Observe(std::vector<OpenTarget>& targets, const Known& known,
                  const Progress& progress = {});
 
 // The scope an object belongs to: its server, its host, or (directories) the base that holds its

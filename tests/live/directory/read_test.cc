@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "core/base/hash.h"
+#include "core/observe/observe.h"
 #include "providers/directory/names.h"
 #include "providers/directory/password.h"
 #include "tests/live/directory/world.h"
@@ -117,6 +118,45 @@ TEST(DirectoryRead, HiddenAttributesAreUnreadableNotAbsent) {
   EXPECT_EQ(ann->unreadable, uint64_t{1} << 4 | uint64_t{1} << 6 | uint64_t{1} << 7);
   EXPECT_FALSE(object::DecodeAs<kinds::User>(ann->body).has_mail());
   EXPECT_EQ(world.Read(Kind::kUser, PersonDn("ann")).object.unreadable, ann->unreadable);
+}
+
+// A rule for single entries: the listing asks about one user of each parent, an observation about
+// each that isn't as recorded.
+TEST(DirectoryRead, WhatIsHiddenOfOneUserIsNotTakenForAbsent) {
+  World world({.access = {"access to filter=(employeeType=hidden) "
+                          "attrs=mail,pwdAccountLockedTime,userPassword by dn.exact=\"" +
+                          std::string(Slapd::kBindDn) + "\" none by * break"},
+               .ldif = Slapd::PersonLdif("ann") +
+                       Slapd::PersonLdif("bob",
+                                         "employeeType: hidden\n"
+                                         "pwdAccountLockedTime: 000001010000Z\n") +
+                       Slapd::PersonLdif("cat")});
+  std::vector<Object> recorded;
+  for (const char* uid : {"ann", "bob", "cat"}) {
+    kinds::User user;
+    user.set_dn(PersonDn(uid));
+    user.mutable_mail()->add_values(std::string(uid) + "@example.org");
+    user.set_enabled(std::string(uid) != "bob");
+    recorded.push_back(object::Encode(user));
+  }
+  observe::Known known;
+  for (const Object& object : recorded) {
+    known["directory:corp"].push_back({object.kind, object.key, object.body});
+  }
+  std::vector<observe::OpenTarget> targets(1);
+  targets[0].name = "directory:corp";
+  targets[0].target = std::move(world.target);
+  const observe::Observed observed = observe::Observe(targets, known);
+  ASSERT_TRUE(observed.targets[0].reached) << observed.targets[0].error.message;
+  for (const Object& object : recorded) {
+    const auto* live = observed.targets[0].objects.Find(Kind::kUser, object.key);
+    ASSERT_NE(live, nullptr);
+    const bool hidden = object.key == PersonDn("bob");
+    EXPECT_EQ(live->unreadable,
+              hidden ? uint64_t{1} << 7 | uint64_t{1} << 10 | uint64_t{1} << 12 : 0)
+        << object.key;
+    EXPECT_EQ(object::DecodeAs<kinds::User>(live->body).has_enabled(), !hidden);
+  }
 }
 
 TEST(DirectoryRead, HiddenMembersAndLocksAreUnreadable) {

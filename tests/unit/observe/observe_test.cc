@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "schemas/kinds.pb.h"
 #include "tests/unit/access/objects.h"
 
 namespace postern::observe {
@@ -55,8 +56,10 @@ class Short final : public object::Target {
 };
 
 ObservedTarget ObserveOne(std::unique_ptr<Short> target, const std::vector<object::Object>& known) {
-  KnownKeys keys;
-  for (const auto& object : known) keys["host:edge"].push_back({object.kind, object.key});
+  Known keys;
+  for (const auto& object : known) {
+    keys["host:edge"].push_back({object.kind, object.key, object.body});
+  }
   std::vector<OpenTarget> targets(1);
   targets[0].name = "host:edge";
   targets[0].target = std::move(target);
@@ -92,6 +95,35 @@ TEST(Observe, DoesNotTakeAMissingAnswerForAnAbsence) {
   auto target = std::make_unique<Short>();
   target->mute = true;
   EXPECT_FALSE(ObserveOne(std::move(target), {Account("b")}).reached);
+}
+
+// One entry of a directory, as listed with or without a field.
+object::Object User(const std::string& mail) {
+  kinds::User user;
+  user.set_dn("uid=ann,ou=people,dc=x");
+  if (!mail.empty()) user.mutable_mail()->add_values(mail);
+  return object::Encode(user);
+}
+
+TEST(Observe, AsksForAnEntryThatIsNotAsRecorded) {
+  auto target = std::make_unique<Short>();
+  target->listed = {User("")};
+  target->hidden = {User("")};
+  target->hidden[0].unreadable = uint64_t{1} << 7;
+  const auto observed = ObserveOne(std::move(target), {User("ann@x")});
+  ASSERT_TRUE(observed.reached) << observed.error.message;
+  ASSERT_EQ(observed.objects.all().size(), 1u);
+  EXPECT_EQ(observed.objects.all()[0].unreadable, uint64_t{1} << 7);
+}
+
+TEST(Observe, AsksNotForAnEntryThatIsAsRecordedOrKnownToBeHidden) {
+  for (const bool marked : {false, true}) {
+    auto target = std::make_unique<Short>();
+    target->mute = true;  // a read would end the observation
+    target->listed = {User(marked ? "" : "ann@x")};
+    if (marked) target->listed[0].unreadable = uint64_t{1} << 7;
+    EXPECT_TRUE(ObserveOne(std::move(target), {User("ann@x")}).reached) << marked;
+  }
 }
 
 TEST(Observe, OneDeadTargetStopsNoOther) {
