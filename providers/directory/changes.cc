@@ -45,7 +45,7 @@ Step NextOuStep(const Operation& op, const Progress& progress, const Snapshot& a
   }
   if (auto step = CheckBefore(op, progress, at, context)) return *step;
   Changes changes;
-  ChangeText(at.entry.View(), kDescription, after.has_description(), after.description(),
+  ChangeText(at, at.entry.View(), kDescription, after.has_description(), after.description(),
              Clears(op, 2), &changes);
   return ModifyStep(at, std::move(changes), context);
 }
@@ -68,7 +68,7 @@ Step NextGroupStep(const Operation& op, const Progress& progress, const Snapshot
   if (auto step = CheckBefore(op, progress, at, context)) return *step;
   Changes changes;
   const Entry live = at.entry.View();
-  ChangeText(live, kDescription, after.has_description(), after.description(), Clears(op, 2),
+  ChangeText(at, live, kDescription, after.has_description(), after.description(), Clears(op, 2),
              &changes);
   // The placeholder of an empty group is its own name, which a rename has changed.
   if (const auto old = at.Members().find(op.key); progress.renamed && old != at.Members().end()) {

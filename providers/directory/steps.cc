@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "providers/directory/object_writer.h"
+#include "schemas/kinds.pb.h"
 
 namespace postern::directory {
 
@@ -93,9 +94,50 @@ std::string Unexpected(const Operation& op, const Progress& progress, const Snap
   if (live.kind != op.kind) return fmt::format("{} is an entry of another class", entry.dn);
   for (const auto& first : object::Differences(op.kind, op.before, live.body)) {
     if (progress.unsure && MayBeOurs(op, first, live.body)) continue;
+    if ((live.unreadable >> first.field & 1) != 0) {
+      return fmt::format("{} is hidden from us: whether it is as planned isn't known", first.name);
+    }
     return fmt::format("{} is {} and not {} any more", first.name,
                        first.has_before ? "\"" + first.before + "\"" : "not set",
                        "\"" + first.after + "\"");
+  }
+  return {};
+}
+
+struct FieldAttribute {
+  uint32_t field;
+  Attribute attribute;
+};
+constexpr FieldAttribute kUserFields[] = {{2, kUid},
+                                          {3, kCn},
+                                          {4, kSn},
+                                          {5, kGivenName},
+                                          {6, kDisplayName},
+                                          {7, kMail},
+                                          {8, kEmployeeNumber},
+                                          {9, kDescription},
+                                          {11, kEndTime}};
+constexpr FieldAttribute kOtherFields[] = {{2, kDescription}};
+
+// The name of a field that the operation changes and that is hidden from us; empty: none.
+std::string HiddenChange(const Operation& op, const Snapshot& at, const ChangeContext& context) {
+  uint64_t changed = 0;
+  for (const auto& change : object::Differences(op.kind, op.after, op.before)) {
+    changed |= uint64_t{1} << change.field;
+  }
+  for (const uint32_t field : op.clear) changed |= uint64_t{1} << field;
+  const bool is_user = op.kind == Kind::kUser;
+  std::vector<FieldAttribute> fields;
+  if (is_user) fields.assign(std::begin(kUserFields), std::end(kUserFields));
+  if (!is_user) fields.assign(std::begin(kOtherFields), std::end(kOtherFields));
+  // Closing an account needs no knowledge of how it was before.
+  if (is_user && object::DecodeAs<kinds::User>(op.after).enabled()) {
+    fields.push_back({10, context.reading->locks_by_attribute ? kLockedTime : kPassword});
+  }
+  for (const auto& [field, attribute] : fields) {
+    if ((changed >> field & 1) != 0 && IsHidden(at, attribute)) {
+      return object::TableOf(op.kind).Find(field)->name;
+    }
   }
   return {};
 }
@@ -154,7 +196,15 @@ std::optional<Step> CheckBefore(const Operation& op, const Progress& progress, c
   if (!sends && AlreadyDone(op, at, context)) return std::nullopt;
   if (std::string why = Unexpected(op, progress, at, context); !why.empty())
     return Refuse(why, true);
+  if (const std::string field = HiddenChange(op, at, context); !field.empty()) {
+    return Refuse(
+        field + " is hidden from us by the server's access rules: it isn't changed blindly", false);
+  }
   return std::nullopt;
+}
+
+bool IsHidden(const Snapshot& at, Attribute attribute) {
+  return (at.hidden & Bit(attribute)) != 0 && at.entry.values[attribute].empty();
 }
 
 bool Clears(const Operation& op, uint32_t field) {
@@ -164,8 +214,9 @@ bool Clears(const Operation& op, uint32_t field) {
   return false;
 }
 
-void ChangeText(const Entry& live, Attribute attribute, bool has, const std::string& wanted,
-                bool clear, Changes* changes) {
+void ChangeText(const Snapshot& at, const Entry& live, Attribute attribute, bool has,
+                const std::string& wanted, bool clear, Changes* changes) {
+  if (IsHidden(at, attribute)) return;
   const std::string_view now = Single(live, attribute);
   if (clear && live.Has(attribute)) {
     changes->Add(LDAP_MOD_DELETE, NameOf(attribute), {});

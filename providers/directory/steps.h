@@ -44,16 +44,19 @@ void AddNamingValues(const std::string& dn, std::vector<Modification>* entry);
 // The steps that don't depend on the kind: absent, removed, another's entry. Nothing: go on.
 std::optional<Step> CommonStep(const object::Operation& op, const Progress& progress,
                                const Snapshot& at, const ChangeContext& context);
-// A refusal where what is live is neither as the operation expects it nor as it wants it. `sends`:
-// something is to be written whatever is live. Nothing: go on.
+// A refusal where what is live is neither as the operation expects it nor as it wants it, or where
+// it changes what is hidden from us. `sends`: something is to be written whatever is live. Nothing:
+// go on.
 std::optional<Step> CheckBefore(const object::Operation& op, const Progress& progress,
                                 const Snapshot& at, const ChangeContext& context,
                                 bool sends = false);
 bool Clears(const object::Operation& op, uint32_t field);
 
-// Towards `wanted` where `has`; one value of a single-valued field.
-void ChangeText(const Entry& live, Attribute attribute, bool has, const std::string& wanted,
-                bool clear, Changes* changes);
+// True when the entry may hold the attribute without our seeing it.
+bool IsHidden(const Snapshot& at, Attribute attribute);
+// Towards `wanted` where `has`; one value of a single-valued field, and nothing where it is hidden.
+void ChangeText(const Snapshot& at, const Entry& live, Attribute attribute, bool has,
+                const std::string& wanted, bool clear, Changes* changes);
 // One modify, asserted to meet the entry as it was read; nothing where there is nothing to change.
 Step ModifyStep(const Snapshot& at, Changes changes, const ChangeContext& context);
 

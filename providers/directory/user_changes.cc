@@ -12,8 +12,9 @@ using object::Operation;
 
 namespace {
 
-void ChangeMail(const Entry& live, const kinds::User& after, bool clear, Changes* changes) {
-  if (!after.has_mail() && !clear) return;
+void ChangeMail(const Snapshot& at, const Entry& live, const kinds::User& after, bool clear,
+                Changes* changes) {
+  if ((!after.has_mail() && !clear) || IsHidden(at, kMail)) return;
   const auto normal = [](std::string_view value) {
     return object::Normalise(object::Comparator::kCaseIgnore, value);
   };
@@ -31,7 +32,9 @@ void ChangeMail(const Entry& live, const kinds::User& after, bool clear, Changes
   if (!add.empty()) changes->Add(LDAP_MOD_ADD, NameOf(kMail), std::move(add));
 }
 
-void ChangeExpiry(const Entry& live, const kinds::User& after, bool clear, Changes* changes) {
+void ChangeExpiry(const Snapshot& at, const Entry& live, const kinds::User& after, bool clear,
+                  Changes* changes) {
+  if (IsHidden(at, kEndTime)) return;
   const std::string_view now = live.First(kEndTime);
   if (clear) {
     changes->Swap(kEndTime, now, "");
@@ -197,18 +200,19 @@ Step NextUserStep(const Operation& op, const Progress& progress, const Snapshot&
   if (auto step = CheckBefore(op, progress, at, context, set_password)) return *step;
   const Entry live = at.entry.View();
   Changes changes;
-  ChangeText(live, kUid, after.has_uid(), after.uid(), false, &changes);
-  ChangeText(live, kCn, after.has_common_name(), after.common_name(), false, &changes);
-  ChangeText(live, kSn, after.has_surname(), after.surname(), false, &changes);
-  ChangeText(live, kGivenName, after.has_given_name(), after.given_name(), Clears(op, 5), &changes);
-  ChangeText(live, kDisplayName, after.has_display_name(), after.display_name(), Clears(op, 6),
+  ChangeText(at, live, kUid, after.has_uid(), after.uid(), false, &changes);
+  ChangeText(at, live, kCn, after.has_common_name(), after.common_name(), false, &changes);
+  ChangeText(at, live, kSn, after.has_surname(), after.surname(), false, &changes);
+  ChangeText(at, live, kGivenName, after.has_given_name(), after.given_name(), Clears(op, 5),
              &changes);
-  ChangeMail(live, after, Clears(op, 7), &changes);
-  ChangeText(live, kEmployeeNumber, after.has_employee_number(), after.employee_number(),
+  ChangeText(at, live, kDisplayName, after.has_display_name(), after.display_name(), Clears(op, 6),
+             &changes);
+  ChangeMail(at, live, after, Clears(op, 7), &changes);
+  ChangeText(at, live, kEmployeeNumber, after.has_employee_number(), after.employee_number(),
              Clears(op, 8), &changes);
-  ChangeText(live, kDescription, after.has_description(), after.description(), Clears(op, 9),
+  ChangeText(at, live, kDescription, after.has_description(), after.description(), Clears(op, 9),
              &changes);
-  ChangeExpiry(live, after, Clears(op, 11), &changes);
+  ChangeExpiry(at, live, after, Clears(op, 11), &changes);
   if (Clears(op, 12) && live.Has(kPassword)) changes.Add(LDAP_MOD_DELETE, NameOf(kPassword), {});
   const bool closes = after.has_enabled() && !after.enabled();
   // Toward less access first, then the password; toward more access the password first.

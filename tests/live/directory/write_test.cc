@@ -409,6 +409,40 @@ TEST(DirectoryWrite, RefusedByAccessRules) {
   EXPECT_THAT(outcome.message, HasSubstr("access rules refuse us"));
 }
 
+TEST(DirectoryWrite, WhatIsHiddenIsNotChangedBlindly) {
+  World world({.access = {"access to filter=(employeeType=hidden) "
+                          "attrs=mail,pwdAccountLockedTime by dn.exact=\"" +
+                          std::string(Slapd::kBindDn) + "\" =w by * break"},
+               .ldif = Slapd::PersonLdif("ann", "employeeType: hidden\n")});
+  kinds::User before, after;
+  before.set_dn(PersonDn("ann"));
+  after.set_dn(PersonDn("ann"));
+  after.mutable_mail()->add_values("new@example.org");
+  Outcome outcome = world.Apply(Change(before, after));
+  EXPECT_EQ(outcome.status, Status::kDenied);
+  EXPECT_THAT(outcome.message, HasSubstr("mail is hidden from us"));
+  // Nor opened; but other fields are changed, and it may be closed.
+  after.clear_mail();
+  before.set_enabled(false);
+  after.set_enabled(true);
+  EXPECT_EQ(world.Apply(Change(before, after)).status, Status::kPreconditionFailed);
+  before.clear_enabled();
+  outcome = world.Apply(Change(before, after));
+  EXPECT_EQ(outcome.status, Status::kDenied);
+  EXPECT_THAT(outcome.message, HasSubstr("enabled is hidden from us"));
+  after.clear_enabled();
+  after.set_description("seen");
+  EXPECT_EQ(world.Apply(Change(before, after)).status, Status::kApplied);
+  before.set_description("seen");
+  after.set_enabled(false);
+  outcome = world.Apply(Change(before, after));
+  EXPECT_EQ(outcome.status, Status::kApplied) << outcome.message;
+  // By its password: whether the attribute holds can't be seen.
+  EXPECT_FALSE(object::DecodeAs<kinds::User>(outcome.live.object.body).enabled());
+  EXPECT_THAT(world.slapd.Search(PersonDn("ann"), "(userPassword=*)", {"mail"}),
+              HasSubstr("mail: ann@example.org"));
+}
+
 TEST(DirectoryWrite, DeadServerIsTransientAndSaysSo) {
   World world;
   ASSERT_EQ(world.Apply(Create(MakeUser("ann"))).status, Status::kApplied);
