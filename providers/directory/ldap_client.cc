@@ -237,7 +237,9 @@ SearchEnd Connection::SearchOnce(const SearchRequest& request, LDAPControl** con
     return end;
   }
   for (;;) {
-    LDAPMessage* message = WaitGathered(id, &end.code);
+    LDAPMessage* message = request.scope == LDAP_SCOPE_BASE
+                               ? Wait(id, settings_.patience.stall, &end.code)
+                               : WaitGathered(id, &end.code);
     if (message == nullptr) return end;
     const std::unique_ptr<LDAPMessage, int (*)(LDAPMessage*)> guard(message, ldap_msgfree);
     const int type = ldap_msgtype(message);
