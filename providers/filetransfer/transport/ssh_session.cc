@@ -92,18 +92,21 @@ bool IsRsaBlob(const unsigned char* blob, size_t size) {
              .find("ssh-rsa") != std::string_view::npos;
 }
 
+bool ByAgent(const SshSettings& settings) {
+  return settings.identity.empty() || settings.identity == "agent";
+}
+
 // What a failed login by key means; libssh2 has one code for most of it.
 Error AuthenticationError(const SshSettings& settings, const std::string& last, bool rsa) {
   const std::string where = Where(settings.address);
+  const std::string key = ByAgent(settings) ? "of the SSH agent" : settings.identity;
   if (rsa) {
     return {ErrorCode::kAuthentication,
             fmt::format("{}: the RSA key {} can't be used ({}): {}; use an ed25519 or ECDSA key",
-                        where, settings.identity, last, kNoRsa)};
+                        where, key, last, kNoRsa)};
   }
-  return {ErrorCode::kAuthentication,
-          fmt::format("{} refused the key {} for {} ({})", where,
-                      settings.identity.empty() ? "agent" : settings.identity,
-                      settings.address.user, last)};
+  return {ErrorCode::kAuthentication, fmt::format("{} refused the key {} for {} ({})", where, key,
+                                                  settings.address.user, last)};
 }
 
 }  // namespace
@@ -200,8 +203,7 @@ Result<void> SshSession::CheckHostKey(const SshSettings& settings) {
 }
 
 Result<void> SshSession::Authenticate(const SshSettings& settings) {
-  if (settings.identity.empty() || settings.identity == "agent")
-    return AuthenticateByAgent(settings);
+  if (ByAgent(settings)) return AuthenticateByAgent(settings);
   return AuthenticateByFile(settings);
 }
 
@@ -239,19 +241,26 @@ Result<void> SshSession::AuthenticateByAgent(const SshSettings& settings) {
                 fmt::format("{}: no SSH agent answers at SSH_AUTH_SOCK; start one or set identity",
                             Where(settings.address)));
   }
-  Result<void> answer = Fail(ErrorCode::kAuthentication, "the SSH agent holds no key");
+  Result<void> answer = Fail(ErrorCode::kAuthentication,
+                             fmt::format("{}: the SSH agent holds no key; add one or set identity",
+                                         Where(settings.address)));
   libssh2_agent_publickey* key = nullptr;
   libssh2_agent_publickey* previous = nullptr;
+  bool tried = false;
   if (libssh2_agent_list_identities(agent.get()) == 0) {
     while (libssh2_agent_get_identity(agent.get(), &key, previous) == 0) {
+      previous = key;
       const int code = libssh2_agent_userauth(agent.get(), settings.address.user.c_str(), key);
       if (code == 0) {
         answer = {};
         break;
       }
-      answer = tl::unexpected(
-          AuthenticationError(settings, LastError(), IsRsaBlob(key->blob, key->blob_len)));
-      previous = key;
+      // That a good key was refused says more than that an RSA key can't be used.
+      const bool rsa = IsRsaBlob(key->blob, key->blob_len);
+      if (!tried || !rsa) {
+        answer = tl::unexpected(AuthenticationError(settings, LastError(), rsa));
+      }
+      tried = tried || !rsa;
     }
   }
   libssh2_agent_disconnect(agent.get());
