@@ -79,14 +79,15 @@ Sshd::Sshd(const Scratch& scratch, const Options& options)
   if (!options.login.empty()) ::chmod(scratch.path().c_str(), 0711);
   scratch.Write("sshd/authorized_keys", ReadFile(identity_ + ".pub"),
                 options.login.empty() ? 0600 : 0644);
-  // StrictModes would refuse a file below a shared temporary folder.
+  // StrictModes would refuse a file below a shared temporary folder. With SHLVL bash doesn't take
+  // itself for a login from afar, which would read the machine's own start files for each command.
   config_ = scratch.Write(
       "sshd/sshd_config",
       fmt::format("ListenAddress 127.0.0.1\nPort {}\nHostKey {}\nPidFile none\nUsePAM no\n"
                   "StrictModes no\nAuthorizedKeysFile {}/authorized_keys\n"
                   "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
                   "PermitRootLogin prohibit-password\nLogLevel VERBOSE\nUseDNS no\nPrintMotd no\n"
-                  "MaxStartups 100\n{}\n",
+                  "MaxStartups 100\nSetEnv SHLVL=2\n{}\n",
                   port_, host_key, folder_, options.more),
       0600);
 }

@@ -207,9 +207,9 @@ std::vector<Outcome> ProftpdServer::ApplyFiles(std::span<const Operation> operat
       done = tl::unexpected(staged.error());
       break;
     }
-    base::KillPoint("filetransfer.before-rename");
+    base::KillPoint("filetransfer.before-accounts");
     done = Swap(transport_, *staged);
-    base::KillPoint("filetransfer.after-rename");
+    base::KillPoint("filetransfer.after-accounts");
     if (done || done.error().code != ErrorCode::kConflict) break;
   }
   if (done) return out;

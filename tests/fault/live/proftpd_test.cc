@@ -8,11 +8,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <set>
 #include <sstream>
 
 #include "tests/fault/live/campaign.h"
 #include "tests/support/proftpd.h"
+#include "tests/support/sshd.h"
 
 namespace postern::fault {
 namespace {
@@ -27,8 +29,10 @@ constexpr std::string_view kNote = ".postern-pending-postern.conf";
 // include, in the user file, in the group file and in the key files.
 class ProftpdWorld : public World {
  public:
-  explicit ProftpdWorld(const support::Scratch& scratch)
+  // `ssh`: the provider reaches the host through a real sshd.
+  ProftpdWorld(const support::Scratch& scratch, bool ssh)
       : scratch_(scratch), server_(scratch, {.global = "Umask 007 007"}) {
+    if (ssh) sshd_ = std::make_unique<support::Sshd>(scratch);
     for (const char* name : {"ada", "bea", "cyril"}) {
       scratch.Write(fmt::format("secrets/login-{}", name), Password(name), 0600);
       const std::string key = scratch.File(std::string("key-") + name);
@@ -47,13 +51,17 @@ class ProftpdWorld : public World {
   ProftpdWorld(const ProftpdWorld&) = delete;
   ProftpdWorld& operator=(const ProftpdWorld&) = delete;
 
-  bool Start() { return server_.Start(); }
+  bool Start() { return (sshd_ == nullptr || sshd_->Start()) && server_.Start(); }
 
   std::string OperatorFile() override {
+    const std::string address =
+        sshd_ == nullptr ? "address = \"local:\""
+                         : fmt::format("address = \"{}\"\nknown_host = \"{}\"\nidentity = \"{}\"",
+                                       sshd_->address(), sshd_->known_host(), sshd_->identity());
     return fmt::format(R"(administrators = ["person:ada"]
 
 [host.edge]
-address = "local:"
+{}
 manage = {{ roots = ["{}"], accounts = "all" }}
 limits = {{ lose_people = 100, lose_percent = 100, remove_objects = 100, change_percent = 100 }}
 
@@ -69,7 +77,7 @@ limits = {{ lose_people = 100, lose_percent = 100, remove_objects = 100, change_
 [secret."login-*"]
 from = "file:{}/login-*"
 )",
-                       server_.data(), server_.config_path(), server_.include_path(),
+                       address, server_.data(), server_.config_path(), server_.include_path(),
                        geteuid() == 0 ? 30000 : getegid(), server_.pid_path(),
                        support::FindProgram("proftpd"), server_.config_path(),
                        scratch_.File("secrets"));
@@ -140,7 +148,9 @@ from = "file:{}/login-*"
     EXPECT_EQ(KeyOpens("bea", "ada"), b) << Logs();
   }
 
-  std::string Logs() override { return server_.Logs(); }
+  std::string Logs() override {
+    return server_.Logs() + (sshd_ == nullptr ? "" : "--- sshd\n" + sshd_->Log());
+  }
 
   bool HasNote() const { return fs::exists(fs::path(server_.config_path()).parent_path() / kNote); }
 
@@ -183,30 +193,53 @@ from = "file:{}/login-*"
 
   const support::Scratch& scratch_;
   support::Proftpd server_;
+  std::unique_ptr<support::Sshd> sshd_;
   std::map<std::string, std::string> keys_;
 };
 
-TEST(LiveKills, AroundProftpdTheNextApplyFinishes) {
+// The user file, the group file and the key files are swapped together; then the include.
+const std::vector<Place> kPlaces = {{"filetransfer.before-accounts", true},
+                                    {"filetransfer.after-accounts", true},
+                                    {"filetransfer.before-rename", true},
+                                    {"filetransfer.after-rename", true},
+                                    {"filetransfer.before-reload", true},
+                                    {"filetransfer.after-reload", true},
+                                    {"apply.after-intents"},
+                                    {"apply.after-call"},
+                                    {"apply.after-outcomes"}};
+
+// Answers the kills tried.
+int KillAll(bool ssh, const std::vector<std::pair<Place, int>>& always, int few) {
   const support::Scratch scratch;
-  ProftpdWorld world(scratch);
-  ASSERT_TRUE(world.Start());
+  ProftpdWorld world(scratch, ssh);
+  if (!world.Start()) return 0;
   Campaign campaign(&world, scratch.Folder("world"));
-  ASSERT_TRUE(campaign.Prepare("AB"));
-  const std::vector<Place> places = {{"filetransfer.before-rename", true},
-                                     {"filetransfer.after-rename", true},
-                                     {"filetransfer.before-reload", true},
-                                     {"filetransfer.after-reload", true},
-                                     {"apply.after-intents"},
-                                     {"apply.after-call"},
-                                     {"apply.after-outcomes"}};
-  // The revoking phase has swapped and loaded its include, the opening one has not begun.
-  const std::vector<std::pair<Place, int>> between = {{{"filetransfer.after-reload", true}, 1},
-                                                      {{"filetransfer.before-reload", true}, 2}};
-  const int kills = campaign.Run(places, between, 6);
+  if (!campaign.Prepare("AB")) {
+    ADD_FAILURE() << "no two states to go between";
+    return 0;
+  }
+  const int kills = campaign.Run(kPlaces, always, few);
   campaign.GoOn();
   EXPECT_FALSE(world.HasNote());
   std::printf("%d kills tried\n", kills);
-  EXPECT_GE(kills, FullCampaign() ? 30 : 6);
+  return kills;
+}
+
+TEST(LiveKills, AroundProftpdTheNextApplyFinishes) {
+  // The revoking phase has swapped and loaded its include, the opening one has not begun; accounts
+  // that are being locked, and those that are being opened.
+  const std::vector<std::pair<Place, int>> always = {{{"filetransfer.after-reload", true}, 1},
+                                                     {{"filetransfer.before-reload", true}, 2},
+                                                     {{"filetransfer.after-accounts", true}, 1},
+                                                     {{"filetransfer.before-accounts", true}, 2}};
+  EXPECT_GE(KillAll(false, always, 7), FullCampaign() ? 30 : 7);
+}
+
+TEST(LiveKills, AroundProftpdOverSshTheNextApplyFinishes) {
+  const std::vector<std::pair<Place, int>> always = {{{"filetransfer.after-rename", true}, 1},
+                                                     {{"filetransfer.after-accounts", true}, 2},
+                                                     {{"filetransfer.before-reload", true}, 2}};
+  EXPECT_GE(KillAll(true, always, 3), FullCampaign() ? 30 : 3);
 }
 
 }  // namespace
