@@ -159,6 +159,15 @@ std::string MakeKey(Kind kind, std::initializer_list<std::string_view> parts) {
   return key;
 }
 
+bool IsOtherId(std::string_view a, std::string_view b) {
+  if (a.empty() || b.empty()) return false;
+  const size_t dot_a = a.find('.'), dot_b = b.find('.');
+  if ((dot_a == std::string_view::npos) != (dot_b == std::string_view::npos)) {
+    return a.substr(0, dot_a) != b.substr(0, dot_b);
+  }
+  return a != b;
+}
+
 KeyParts SplitKey(std::string_view key) {
   KeyParts parts;
   for (;;) {

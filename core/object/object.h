@@ -93,6 +93,11 @@ std::string MakeKey(Kind kind, std::initializer_list<std::string_view> parts);
 using KeyParts = absl::InlinedVector<std::string_view, 4>;
 KeyParts SplitKey(std::string_view key);
 
+// True when two ids, both known, are of different objects. An id may have a second part after a dot
+// that tells apart what came later under the first (a folder's birth beside its inode); one that
+// was recorded without it is compared by the first part.
+bool IsOtherId(std::string_view a, std::string_view b);
+
 // Decodes `body` into `message`; false when it isn't canonical.
 bool Decode(std::string_view body, google::protobuf::Message* message);
 template <class M>

@@ -158,9 +158,7 @@ std::pair<access::Place, std::string> HolderOf(const std::string& target, Kind k
 // Live as it was recorded, as far as that can be read. Nearly every row ends here.
 bool Planner::AsRecorded(const Row& row) {
   const ledger::Recorded& recorded = *row.recorded;
-  const bool replaced =
-      !recorded.id.empty() && !row.observed->id.empty() && recorded.id != row.observed->id;
-  if (replaced) return false;
+  if (object::IsOtherId(recorded.id, row.observed->id)) return false;
   const bool readable = (row.observed->unreadable & object::FieldsSet(recorded.body)) == 0;
   if (!readable) return true;
   return !SecretMoved(row) && object::Satisfies(row.kind, recorded.body, row.observed->body);
@@ -207,8 +205,7 @@ void Planner::NoteDrift(const Row& row) {
 }
 
 void Planner::NoteChanged(const Row& row, Drift drift) {
-  if (!row.recorded->id.empty() && !row.observed->id.empty() &&
-      row.recorded->id != row.observed->id) {
+  if (object::IsOtherId(row.recorded->id, row.observed->id)) {
     drift.type = Drift::Type::kReplaced;
     drift.effect = Drift::Effect::kUnknown;
     drift.what = fmt::format("{} re-created under the same name (id {} -> {})",

@@ -211,8 +211,7 @@ bool Planner::Locks(const Row& row) {
 // Wanted and live.
 void Planner::DecideBoth(const Row& row) {
   const ledger::Recorded* recorded = row.recorded;
-  const bool replaced = recorded != nullptr && !recorded->id.empty() && !row.observed->id.empty() &&
-                        recorded->id != row.observed->id;
+  const bool replaced = recorded != nullptr && object::IsOtherId(recorded->id, row.observed->id);
   // A container (folder, ou, group entry) bears no access of its own and holds what isn't ours: it
   // is taken over under its new id, never deleted.
   const bool holds_data = object::TableOf(row.kind).on_removal == object::OnRemoval::kRelease;
@@ -313,9 +312,7 @@ void Planner::DecideRemoved(const Row& row) {
     AddChange(row, Action::kRelease, Reason::kRemoved);
     return;
   }
-  const bool replaced =
-      !recorded.id.empty() && !row.observed->id.empty() && recorded.id != row.observed->id;
-  if (replaced) {
+  if (object::IsOtherId(recorded.id, row.observed->id)) {
     AddChange(row, Action::kForget, Reason::kReplaced);
     NoteForeign(row);
     return;

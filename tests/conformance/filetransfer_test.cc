@@ -42,7 +42,7 @@ class Site {
   void Reset() {
     proftpd.WriteAccounts({});
     proftpd.WriteGroups({});
-    for (const std::string& folder : {proftpd.keys_path(), proftpd.data(), aside_}) {
+    for (const std::string& folder : {proftpd.keys_path(), proftpd.data()}) {
       for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
         fs::remove_all(entry.path());
       }
@@ -62,11 +62,6 @@ class Site {
     proftpd.WriteInclude(*text);
   }
 
-  // An inode that is in use isn't given to the next folder.
-  void MoveAside(const std::string& path) {
-    fs::rename(path, fmt::format("{}/{}", aside_, ++moved_));
-  }
-
  private:
   support::Scratch scratch_;
 
@@ -75,8 +70,6 @@ class Site {
 
  private:
   Site() = default;
-  std::string aside_ = scratch_.Folder("aside");
-  int moved_ = 0;
 };
 
 class Ending : public testing::Environment {
@@ -190,7 +183,7 @@ class FiletransferWorld : public World {
   }
   void HandDelete(Kind kind, const std::string& key) override {
     ASSERT_EQ(kind, Kind::kFolder) << "only folders are replaced under their key";
-    site_.MoveAside(std::string(object::SplitKey(key).back()));
+    fs::remove_all(std::string(object::SplitKey(key).back()));
   }
   uint32_t MakeUnreadable(Kind, const std::string&) override {
     ADD_FAILURE();

@@ -54,6 +54,12 @@ std::string Principal(const std::string& name, uint32_t id) {
   return name.empty() || name == number ? number : name + " (" + number + ")";
 }
 
+// An inode's number is given to the next folder as soon as it is free; with the birth it is unique.
+// The device's number isn't part of it: it may be another after a reboot or a mount.
+std::string IdOf(uint64_t inode, uint64_t born) {
+  return born == 0 ? std::to_string(inode) : fmt::format("{}.{}", inode, born);
+}
+
 // Takes the spelling of `wanted` for owners that are the same, so that only differences are left.
 std::string Spelled(std::string_view wanted, const FileState& live, const object::Object& object) {
   auto want = object::DecodeAs<kinds::Folder>(wanted);
@@ -81,7 +87,7 @@ object::Object Folders::MakeObject(const std::string& path, const FileState& sta
   folder.set_group(Principal(state.group, state.gid));
   folder.set_mode(state.mode);
   object::Object out = object::Encode(folder);
-  out.id = std::to_string(state.inode);
+  out.id = IdOf(state.inode, state.born);
   return out;
 }
 
@@ -106,6 +112,7 @@ Result<object::ScopeStatus> Folders::Enumerate(object::ObjectSink* sink,
     state.gid = entry.gid;
     state.mode = entry.mode;
     state.inode = entry.inode;
+    state.born = entry.born;
     object::Object object = MakeObject(entry.path, state);
     object.changed_at = entry.changed;
     object.how_known = "window";
@@ -194,7 +201,7 @@ std::vector<Outcome> Folders::Apply(std::span<const Operation> operations) {
                object::Satisfies(Kind::kFolder, operation.after,
                                  Spelled(operation.after, state, live.object))) {
       out[i].status = Status::kAlreadySo;
-    } else if (!operation.expect_id.empty() && operation.expect_id != live.object.id) {
+    } else if (object::IsOtherId(operation.expect_id, live.object.id)) {
       refuse(Status::kPreconditionFailed, "another folder stands at this path now");
     } else if (operation.before.empty() != (live.answer == Answer::kAbsent) ||
                (!operation.before.empty() &&

@@ -1,7 +1,9 @@
 // providers/filetransfer/host/folders.h: folders of a host: owner, group and mode.
 //
 // Never deletes anything: a folder that is no longer wanted is released. Folder means a real one:
-// the roots may be links, what lies below is not followed.
+// the roots may be links, what lies below is not followed. Its id is "INODE.BIRTH" (nanoseconds),
+// or "INODE" on a file system that keeps no birth (NFS before 4.2, old tmpfs), where a folder that
+// was made anew at once may pass for the one before.
 #pragma once
 #include <optional>
 #include <span>

@@ -33,6 +33,7 @@ struct FileState {
   uint32_t mode = 0, uid = 0, gid = 0;
   std::string owner, group;  // names, or numbers where the host has no name
   uint64_t inode = 0;
+  uint64_t born = 0;  // nanoseconds since the epoch; 0: the file system doesn't say
   int64_t modified = 0;
 };
 
@@ -78,6 +79,7 @@ struct FolderEntry {
   uint32_t mode = 0, uid = 0, gid = 0;
   std::string owner, group;
   uint64_t inode = 0;
+  uint64_t born = 0;         // as in FileState
   int64_t changed = 0;       // ctime: ownership, mode and content
   bool access_file = false;  // an .ftpaccess, not a folder
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 
 #include "core/access/rights.h"
@@ -152,6 +153,38 @@ TEST_F(LocalProftpdTest, ARenamedAccountKeepsItsIdPasswordAndKeys) {
   EXPECT_EQ(after.Count(Kind::kAccount), 1u);
   EXPECT_EQ(after.Count(Kind::kSshKey), 1u);
   EXPECT_EQ(w.ApplyOne(rename).status, Status::kAlreadySo) << "a resumed rename";
+}
+
+// A number that is free is given to the next folder, as ext4 does at once.
+TEST_F(LocalProftpdTest, AFolderMadeAnewIsAnotherFolder) {
+  World& w = world_;
+  kinds::Folder folder;
+  folder.set_host("edge");
+  folder.set_path(w.proftpd.data() + "/in");
+  folder.set_mode(0750);
+  const Outcome made = w.ApplyOne(w.Create(folder));
+  ASSERT_EQ(made.status, Status::kApplied) << made.message;
+  const Object first = *w.Enumerate({Kind::kFolder}).Find(Kind::kFolder, {"edge", folder.path()});
+  EXPECT_EQ(first.id, made.live.object.id) << "read alone and in a listing";
+  std::string second;
+  for (int i = 0; i < 20; ++i) {
+    std::filesystem::remove(folder.path());
+    std::filesystem::create_directory(folder.path());
+    second = w.Enumerate({Kind::kFolder}).Find(Kind::kFolder, {"edge", folder.path()})->id;
+    if (second.substr(0, second.find('.')) == first.id.substr(0, first.id.find('.'))) break;
+  }
+  const std::string born = support::RunCommand({"stat", "-c", "%W", folder.path()}, "").out;
+  ASSERT_NE(born, "0\n") << "this file system keeps no birth; run with TMPDIR on another";
+  EXPECT_NE(second, first.id);
+  folder.set_mode(0700);
+  Operation change = w.Change(folder);
+  change.expect_id = first.id;
+  const Outcome outcome = w.ApplyOne(change);
+  EXPECT_EQ(outcome.status, Status::kPreconditionFailed);
+  EXPECT_THAT(outcome.message, HasSubstr("another folder"));
+  // As a ledger has it from before ids had a birth.
+  change.expect_id = second.substr(0, second.find('.'));
+  EXPECT_EQ(w.ApplyOne(change).status, Status::kApplied);
 }
 
 }  // namespace

@@ -189,5 +189,16 @@ TEST(KindTables, EveryKindHasAKeyAndADescription) {
   }
 }
 
+TEST(Ids, OneWithoutItsSecondPartIsComparedByTheFirst) {
+  EXPECT_FALSE(IsOtherId("12", "12"));
+  EXPECT_TRUE(IsOtherId("12", "13"));
+  EXPECT_FALSE(IsOtherId("", "12")) << "not known";
+  EXPECT_FALSE(IsOtherId("12.500", "12.500"));
+  EXPECT_TRUE(IsOtherId("12.500", "12.501"));
+  EXPECT_FALSE(IsOtherId("12", "12.500")) << "recorded before there were second parts";
+  EXPECT_FALSE(IsOtherId("12.500", "12"));
+  EXPECT_TRUE(IsOtherId("1", "12.500"));
+}
+
 }  // namespace
 }  // namespace postern::object
