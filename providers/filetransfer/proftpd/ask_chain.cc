@@ -21,11 +21,8 @@ class Asking {
       open_ -= limit.allow | limit.deny;
     }
   }
-  // Who got no answer is allowed.
-  Answer Finish() {
-    answer_.yes |= open_;
-    return std::move(answer_);
-  }
+  // Who got no answer is allowed, unless `last` refuses.
+  Answer Finish(const Answer& last) { return answer_ | last.Only(open_); }
 
  private:
   AccountSet open_ = AccountSet::All();
@@ -51,8 +48,7 @@ Answer AskChain(const std::vector<const RuleSection*>& chain, const Check& check
   }
   if (BlockRefuses(chain, check, rules)) return Answer::Nobody();
   const WordMask passes[] = {MaskOf(check.command), rules.group_pass ? MaskOf(check.group) : 0,
-                             rules.all_pass ? MaskOf(Word::kAll) : 0, MaskOf(check.second),
-                             MaskOf(check.third)};
+                             rules.all_pass ? MaskOf(Word::kAll) : 0};
   const size_t depth = rules.blocks_inherit ? chain.size() : 1;
   Asking asking;
   if (rules.command_before_block) {
@@ -64,7 +60,14 @@ Answer AskChain(const std::vector<const RuleSection*>& chain, const Check& check
       for (const WordMask pass : passes) asking.Ask(*chain[i], pass);
     }
   }
-  return asking.Finish();
+  Answer last = Answer::Everybody();
+  for (const Word word : {check.second, check.third}) {
+    if (word == Word::kNone) continue;
+    Asking more;
+    for (size_t i = 0; i < depth; ++i) more.Ask(*chain[i], MaskOf(word));
+    last = last & more.Finish(Answer::Everybody());
+  }
+  return asking.Finish(last);
 }
 
 }  // namespace postern::proftpd

@@ -59,7 +59,8 @@ bool TakesChar(const Token& token, char c) {
 }
 
 // Places in the pattern that may be reached by eating all of `text`.
-std::vector<bool> After(const std::vector<Token>& tokens, std::string_view text) {
+std::vector<bool> After(const std::vector<Token>& tokens, std::string_view text,
+                        bool crosses_slash) {
   std::vector<bool> at(tokens.size() + 1);
   at[0] = true;
   const auto skip_stars = [&] {
@@ -72,6 +73,7 @@ std::vector<bool> After(const std::vector<Token>& tokens, std::string_view text)
     std::vector<bool> next(tokens.size() + 1);
     for (size_t i = 0; i < tokens.size(); ++i) {
       if (!at[i] || !TakesChar(tokens[i], c)) continue;
+      if (c == '/' && !crosses_slash && tokens[i].kind != Token::Kind::kChar) continue;
       next[tokens[i].kind == Token::Kind::kAny ? i : i + 1] = true;
     }
     at = std::move(next);
@@ -97,9 +99,10 @@ Cover RestCovers(const std::vector<Token>& tokens, size_t from, Rest rest) {
   return Cover::kSome;
 }
 
-Cover MatchUnnamed(std::string_view pattern, const ObjectPath& object) {
+Cover MatchUnnamed(std::string_view pattern, const ObjectPath& object, bool crosses_slash) {
   const std::vector<Token> tokens = Tokens(pattern);
-  const std::vector<bool> at = After(tokens, object.path == "/" ? "/" : object.path + "/");
+  const std::vector<bool> at =
+      After(tokens, object.path == "/" ? "/" : object.path + "/", crosses_slash);
   Cover best = Cover::kNo;
   for (size_t i = 0; i <= tokens.size(); ++i) {
     if (!at[i]) continue;
@@ -141,9 +144,9 @@ Cover BlockPattern::Covers(const ObjectPath& object) const {
 }
 
 Cover BlockPattern::CoversEntry(const ObjectPath& object) const {
-  const Cover itself = MatchUnnamed(name_, object);
+  const Cover itself = MatchUnnamed(name_, object, crosses_slash_);
   if (itself == Cover::kYes || content_.empty()) return itself;
-  const Cover content = MatchUnnamed(content_, object);
+  const Cover content = MatchUnnamed(content_, object, crosses_slash_);
   return content == Cover::kNo ? itself : content;
 }
 

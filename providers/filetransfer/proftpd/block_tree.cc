@@ -41,18 +41,8 @@ void BlockTree::Wake(int32_t index, std::string name) {
 }
 
 void BlockTree::Prepend(std::string name, const RuleSection* section) {
-  if (rules_->session_block_replaces) Remove(name);
   const int32_t index = Add(std::move(name), section);
   top_.order.insert(top_.order.begin(), index);
-}
-
-void BlockTree::Remove(std::string_view name) {
-  for (TreeBlock& old : blocks_) {
-    if (old.removed || old.pattern.name() != name) continue;
-    const auto index = static_cast<int32_t>(&old - blocks_.data());
-    std::erase(old.parent == kNoBlock ? top_.order : children_[old.parent].order, index);
-    old.removed = true;
-  }
 }
 
 void BlockTree::Order() {
@@ -95,11 +85,6 @@ bool BlockTree::IsBelow(int32_t index, int32_t ancestor) const {
   return index == ancestor;
 }
 
-bool BlockTree::IsRemoved(int32_t index) const {
-  while (index != kNoBlock && !block(index).removed) index = block(index).parent;
-  return index != kNoBlock;
-}
-
 int32_t BlockTree::BestParent(int32_t index, int32_t within) const {
   const std::string& name = block(index).pattern.name();
   int32_t best = kNoBlock;
@@ -109,7 +94,7 @@ int32_t BlockTree::BestParent(int32_t index, int32_t within) const {
     if (found == by_stem_.end()) continue;
     for (const int32_t other : found->second) {
       if (other == index || IsBelow(other, index)) continue;
-      if (block(other).dormant || IsRemoved(other)) continue;
+      if (block(other).dormant) continue;
       if (within != kNoBlock && (other == within || !IsBelow(other, within))) continue;
       const size_t common = CommonText(name, block(other).pattern.name());
       if (common < longest || (common == longest && !(best != kNoBlock && ComesFirst(other, best))))

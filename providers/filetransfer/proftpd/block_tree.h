@@ -29,7 +29,7 @@ struct TreeBlock {
   BlockPattern pattern;
   const RuleSection* section = nullptr;
   int32_t parent = kNoBlock;
-  bool dormant = false, removed = false;
+  bool dormant = false;
 };
 
 class BlockTree {
@@ -40,8 +40,8 @@ class BlockTree {
   // part until it wakes. Answers the block's number.
   int32_t Append(std::string name, const RuleSection* section, bool dormant = false);
   void Wake(int32_t index, std::string name);
-  // At the front of the list, as sections for some sessions are merged in; it takes the place of a
-  // block of the same name, with all below that.
+  // At the front of the list, as sections for some sessions are merged in: a block of the same
+  // name further back is dead.
   void Prepend(std::string name, const RuleSection* section);
   // Moves blocks below others; again after each change, as the daemon does.
   void Order();
@@ -62,9 +62,7 @@ class BlockTree {
   };
 
   int32_t Add(std::string name, const RuleSection* section);
-  void Remove(std::string_view name);
   int32_t BestParent(int32_t index, int32_t within) const;
-  bool IsRemoved(int32_t index) const;
   bool IsBelow(int32_t index, int32_t ancestor) const;
   bool ComesFirst(int32_t a, int32_t b) const;
   void OrderChildren(int32_t parent);

@@ -61,17 +61,28 @@ constexpr Check kSftpMkdir[] = {{Word::kXmkd, Word::kWrite, On::kObject, false}}
 constexpr Check kSftpRmdir[] = {{Word::kRmd, Word::kWrite}, {Word::kXrmd, Word::kWrite}};
 constexpr Check kSftpSetstat[] = {{Word::kSetstat, Word::kWrite}, {Word::kSiteChmod, Word::kWrite}};
 
+// Through an open handle: either word opens it.
+constexpr Check kSftpReadFset[] = {
+    {Word::kRetr, Word::kRead}, {Word::kFsetstat, Word::kWrite}, {Word::kSiteChmod, Word::kWrite}};
+constexpr Check kSftpReadSet[] = {
+    {Word::kRetr, Word::kRead}, {Word::kSetstat, Word::kWrite}, {Word::kSiteChmod, Word::kWrite}};
+constexpr Check kSftpStorFset[] = {
+    {Word::kStor, Word::kWrite}, {Word::kFsetstat, Word::kWrite}, {Word::kSiteChmod, Word::kWrite}};
+
 constexpr Alternative kSftpLists[] = {{kSftpList}};
 constexpr Alternative kSftpListsOpen[] = {{kSftpListOpen}};
 constexpr Alternative kSftpReads[] = {{kSftpRead}};
 constexpr Alternative kSftpCreates[] = {{kSftpStorNew}, {kSftpAppeNew}};
 constexpr Alternative kSftpOverwrites[] = {
     {kSftpStorOld, Switch::kOverwrite}, {kSftpAppeOld, Switch::kStoreRestart}, {kSftpTruncate}};
+constexpr Alternative kSftpOverwritesOpen[] = {
+    {kSftpStorOld, Switch::kOverwrite}, {kSftpAppeOpen, Switch::kStoreRestart}, {kSftpTruncate}};
 constexpr Alternative kSftpDeletes[] = {{kSftpRemove}};
 constexpr Alternative kSftpRenames[] = {{kSftpRename}};
 constexpr Alternative kSftpMkdirs[] = {{kSftpMkdir}};
 constexpr Alternative kSftpRmdirs[] = {{kSftpRmdir}};
-constexpr Alternative kSftpChmods[] = {{kSftpSetstat}};
+constexpr Alternative kSftpChmods[] = {
+    {kSftpSetstat}, {kSftpReadFset}, {kSftpReadSet}, {kSftpStorFset, Switch::kOverwrite}};
 
 std::span<const Alternative> Ftp(Right right) {
   switch (right) {
@@ -106,7 +117,7 @@ std::span<const Alternative> Sftp(Right right, const RaiseRules& rules) {
     case Right::kCreate:
       return kSftpCreates;
     case Right::kOverwrite:
-      return kSftpOverwrites;
+      return rules.sftp_write_is_stor ? kSftpOverwrites : kSftpOverwritesOpen;
     case Right::kDelete:
       return kSftpDeletes;
     case Right::kRename:

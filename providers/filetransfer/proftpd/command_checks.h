@@ -59,7 +59,7 @@ struct Check {
   Word group = Word::kNone;
   enum class On : uint8_t { kObject, kChild } on = On::kObject;  // kChild: an entry of the object
   bool existing = true;
-  // Asked last, while nobody has answered.
+  // Where nobody has answered, neither of these may be refused.
   Word second = Word::kNone, third = Word::kNone;
 };
 

@@ -72,7 +72,7 @@ class LimitReader {
     if (what == "user" || what == "group") {
       bool known = true;
       const NameKind kind = what == "user" ? NameKind::kUser : NameKind::kGroup;
-      AccountSet who = WhomListNames(line.args, kind, names_, rules_, &known);
+      AccountSet who = WhomListNames(line.args, kind, ListOf::kLimit, names_, rules_, &known);
       return known ? Answer{std::move(who), {}, 0} : Unknown(line, "a pattern of names");
     }
     if (what == "class") return Unknown(line, "depends on the client's address");
@@ -101,16 +101,18 @@ class LimitReader {
 
 }  // namespace
 
-AccountSet WhomListNames(const std::vector<std::string>& args, NameKind kind,
+AccountSet WhomListNames(const std::vector<std::string>& args, NameKind kind, ListOf list,
                          const AccountNames& names, const RaiseRules& rules, bool* known) {
   std::vector<std::string> words = SplitNames(args);
   bool all = (kind == NameKind::kUser) != rules.user_lists_or;
   if (kind == NameKind::kGroup) all = rules.group_lists_and;
-  if (!words.empty() && SameWord(words[0], "regex")) *known = false;
-  if (!words.empty() && (SameWord(words[0], "OR") || SameWord(words[0], "AND"))) {
-    all = SameWord(words[0], "AND");
-    // Source: 1.3.8, observed: OR is taken off the list, AND stays in it as a name.
-    if (!all || !rules.and_is_a_name) words.erase(words.begin());
+  const bool keywords = list != ListOf::kRoot || !rules.root_takes_no_keyword;
+  if (keywords && !words.empty()) {
+    const bool is_and = SameWord(words[0], "AND"), is_or = SameWord(words[0], "OR");
+    if (SameWord(words[0], "regex")) *known = false;
+    if (is_and || is_or) all = is_and;
+    const bool stays = is_and && list == ListOf::kLimit && rules.and_is_a_name;
+    if ((is_and || is_or) && !stays) words.erase(words.begin());
   }
   AccountSet out = all ? AccountSet::All() : AccountSet();
   for (const std::string& word : words) {

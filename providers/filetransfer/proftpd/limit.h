@@ -33,7 +33,10 @@ Limit CompileLimit(const ConfigNode& node, const AccountNames& names, const Rais
 // A list of accounts or groups as AllowUser and IfGroup take it. False in `known`: it holds a
 // pattern that isn't read here.
 enum class NameKind : unsigned char { kUser, kGroup };
-AccountSet WhomListNames(const std::vector<std::string>& args, NameKind kind,
+// Source: 1.3.8, observed: a Limit takes OR off its list and leaves AND in it as a name; IfUser and
+// its kind take both off; DefaultRoot takes both as names of groups.
+enum class ListOf : unsigned char { kLimit, kSession, kRoot };
+AccountSet WhomListNames(const std::vector<std::string>& args, NameKind kind, ListOf list,
                          const AccountNames& names, const RaiseRules& rules, bool* known);
 
 }  // namespace postern::proftpd

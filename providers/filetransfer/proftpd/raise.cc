@@ -182,13 +182,16 @@ std::span<const RaiseRule> AllRaiseRules() {
       {"sftp_listing_asks_list", &RaiseRules::sftp_listing_asks_list},
       {"sftp_write_is_stor", &RaiseRules::sftp_write_is_stor},
       {"session_rules_first", &RaiseRules::session_rules_first},
-      {"session_block_replaces", &RaiseRules::session_block_replaces},
       {"session_overwrite_wins", &RaiseRules::session_overwrite_wins},
       {"alias_is_account", &RaiseRules::alias_is_account},
       {"alias_only", &RaiseRules::alias_only},
+      {"alias_only_breaks_on_blocks", &RaiseRules::alias_only_breaks_on_blocks},
+      {"root_takes_no_keyword", &RaiseRules::root_takes_no_keyword},
+      {"personal_blocks_stand_alone", &RaiseRules::personal_blocks_stand_alone},
+      {"session_limits_first_first", &RaiseRules::session_limits_first_first},
+      {"sftp_has_no_aliases", &RaiseRules::sftp_has_no_aliases},
+      {"users_before_groups", &RaiseRules::users_before_groups},
       {"root_confines", &RaiseRules::root_confines},
-      {"anonymous_own_blocks", &RaiseRules::anonymous_own_blocks},
-      {"anonymous_server_limits", &RaiseRules::anonymous_server_limits},
   };
   return kRules;
 }

@@ -59,14 +59,17 @@ struct RaiseRules {
   bool sftp_write_is_stor = true;      // also through a handle opened to append
 
   // Sessions.
-  bool session_rules_first = true;  // IfUser and its kind stand ahead of all others
-  bool session_block_replaces = true;
-  bool session_overwrite_wins = true;   // IfUser AllowOverwrite holds in every block
-  bool alias_is_account = true;         // rules see the real name
-  bool alias_only = true;               // AuthAliasOnly refuses real names
-  bool root_confines = true;            // DefaultRoot
-  bool anonymous_own_blocks = true;     // the server's blocks don't count for anonymous accounts
-  bool anonymous_server_limits = true;  // its Limits do, after the section's
+  bool session_rules_first = true;          // IfUser and its kind stand ahead of all others
+  bool session_overwrite_wins = true;       // IfUser AllowOverwrite holds in every block
+  bool alias_is_account = true;             // rules see the real name
+  bool alias_only = true;                   // AuthAliasOnly refuses real names
+  bool alias_only_breaks_on_blocks = true;  // ... and, where there is any <Directory>, aliases
+  bool root_takes_no_keyword = true;        // in DefaultRoot AND and OR are names of groups
+  bool personal_blocks_stand_alone = true;  // blocks named by ~ or %u don't nest
+  bool session_limits_first_first = true;   // within IfUser and its kind the first in file counts
+  bool sftp_has_no_aliases = true;  // keys are looked up by account: neither directive counts
+  bool users_before_groups = true;  // IfUser's Limits stand before IfGroup's, its blocks behind
+  bool root_confines = true;        // DefaultRoot
 };
 
 // Every switch by name, for tests.

@@ -30,13 +30,31 @@ std::string BlockName(std::string name) {
   return name;
 }
 
+// Limits of a section merged later stand behind; its switches replace.
+void MergeLast(const RuleSection& one, RuleSection* all) {
+  all->limits.insert(all->limits.end(), one.limits.begin(), one.limits.end());
+  if (one.overwrite.has_value()) all->overwrite = one.overwrite;
+  if (one.store_restart.has_value()) all->store_restart = one.store_restart;
+  for (ReasonId Unknowns::*reason : {&Unknowns::all, &Unknowns::listing, &Unknowns::names}) {
+    if (one.unknown.*reason != 0) all->unknown.*reason = one.unknown.*reason;
+  }
+}
+
 bool IsPersonal(std::string_view name) {
   return name.starts_with('~') || name.find("%u") != std::string_view::npos;
 }
 
-// "~/in" and "/srv/%u" for one account.
-std::string Personal(std::string name, const RaiseAccount& account) {
-  if (name == "~" || name.starts_with("~/")) name = account.home + name.substr(1);
+// "~/in", "~bea/in" and "/srv/%u" for one account. A name that stays personal matches nothing.
+std::string Personal(std::string name, const RaiseAccount& account, const RaiseContext& context) {
+  if (name.starts_with('~')) {
+    const size_t end = std::min(name.find('/'), name.size());
+    const auto other = context.names->accounts.find(name.substr(1, end - 1));
+    if (end == 1) {
+      name = account.home + name.substr(1);
+    } else if (other != context.names->accounts.end()) {
+      name = (*context.accounts)[other->second].home + name.substr(end);
+    }
+  }
   for (size_t at = name.find("%u"); at != std::string::npos; at = name.find("%u", at)) {
     name.replace(at, 2, account.name);
     at += account.name.size();
@@ -51,6 +69,11 @@ ServerModel::ServerModel(const ServerLines& lines, RaiseContext context)
       unknown_(lines.unknown),
       mutex_(std::make_unique<std::mutex>()) {
   ReadSettings(lines);
+  if (!context_.rules.alias_is_account) {
+    alias_names_ = *context_.names;
+    for (const auto& [name, account] : aliases_) alias_names_.accounts.emplace(name, account);
+    context_.names = &alias_names_;
+  }
   ReadBlocks(lines);
   ReadForSome(lines);
   MakeSessions(lines);
@@ -98,7 +121,7 @@ void ServerModel::ReadRoots(const Lines& lines) {
     bool known = true;
     if (line->args.size() > 1) {
       who = WhomListNames({line->args.begin() + 1, line->args.end()}, NameKind::kGroup,
-                          *context_.names, context_.rules, &known);
+                          ListOf::kRoot, *context_.names, context_.rules, &known);
     }
     who -= rooted_;
     rooted_ |= who;
@@ -110,15 +133,15 @@ void ServerModel::ReadRoots(const Lines& lines) {
     } else {
       const auto& accounts = *context_.accounts;
       for (const uint32_t id : who.Members(static_cast<uint32_t>(accounts.size()))) {
-        roots_[Personal(root, accounts[id])] |= AccountSet::Of({id});
+        roots_[Personal(root, accounts[id], context_)] |= AccountSet::Of({id});
       }
     }
   }
 }
 
-const RuleSection* ServerModel::Compile(const ConfigNode& node) {
+const RuleSection* ServerModel::Compile(const ConfigNode& node, bool backward) {
   RuleSection& section = sections_.emplace_back();
-  AddLines(node, *context_.names, context_.rules, context_.note, &section);
+  AddLines(node, *context_.names, context_.rules, context_.note, backward, &section);
   section.unknown_pattern = context_.note(node, "its name covers some of these objects only");
   return &section;
 }
@@ -129,7 +152,7 @@ void ServerModel::ReadBlocks(const ServerLines& lines) {
   for (const bool global : {false, true}) {
     for (const ConfigNode* node : global ? lines.global : lines.own) {
       if (node->word != "directory" || node->kind != ConfigNode::Kind::kSection) continue;
-      groups[global].push_back({BlockName(ArgumentOf(*node)), Compile(*node)});
+      groups[global].push_back({BlockName(ArgumentOf(*node)), Compile(*node, true)});
     }
     if (context_.rules.last_block_first) std::reverse(groups[global].begin(), groups[global].end());
   }
@@ -145,7 +168,8 @@ void ServerModel::ReadForSome(const ServerLines& lines) {
       bool known = true;
       if (node->word == "ifuser" || node->word == "ifgroup") {
         const NameKind kind = node->word == "ifuser" ? NameKind::kUser : NameKind::kGroup;
-        AccountSet who = WhomListNames(node->args, kind, *context_.names, context_.rules, &known);
+        AccountSet who = WhomListNames(node->args, kind, ListOf::kSession, *context_.names,
+                                       context_.rules, &known);
         if (known) for_some_.push_back({node, std::move(who)});
       } else if (node->word == "ifclass") {
         known = false;
@@ -155,6 +179,9 @@ void ServerModel::ReadForSome(const ServerLines& lines) {
       }
     }
   }
+  const char* first = context_.rules.users_before_groups ? "ifuser" : "ifgroup";
+  std::stable_partition(for_some_.begin(), for_some_.end(),
+                        [&](const ForSome& some) { return some.node->word == first; });
 }
 
 // Accounts that differ in no section for some, and in no personal name, share a session.
@@ -200,31 +227,38 @@ void ServerModel::MakeSession(AccountSet who, const std::vector<bool>& applies,
   }
   tree.Order();
   for (const int32_t index : dormant) {
-    tree.Wake(index, Personal(tree.block(index).pattern.name(), person));
+    tree.Wake(index, Personal(tree.block(index).pattern.name(), person, context_));
   }
-  if (!dormant.empty()) tree.Order();
+  if (!context_.rules.personal_blocks_stand_alone) tree.Order();
   RuleSection& server = sections_.emplace_back();
   RuleSection some;
-  const auto add = [&](const ConfigNode& node, RuleSection* to) {
-    AddLines(node, *context_.names, context_.rules, context_.note, to);
+  const auto add = [&](const ConfigNode& node, bool backward, RuleSection* to) {
+    AddLines(node, *context_.names, context_.rules, context_.note, backward, to);
   };
+  // Source: 1.3.8, observed, with two sections of each kind in both orders: of Limits the users'
+  // stand first, then the groups', each kind in file order; of blocks it is the other way round.
+  // Within a section the first Limit in file counts.
+  const bool backward = !context_.rules.session_limits_first_first;
+  bool merged = false;
   for (size_t i = 0; i < for_some_.size(); ++i) {
     if (!applies[i]) continue;
-    const ConfigNode& node = *for_some_[i].node;
-    add(node, &some);
-    for (const ConfigNode& line : node.children) {
+    merged = true;
+    RuleSection one;
+    add(*for_some_[i].node, backward, &one);
+    MergeLast(one, &some);
+    for (const ConfigNode& line : for_some_[i].node->children) {
       if (line.word != "directory") continue;
-      tree.Prepend(Personal(ArgumentOf(line), person), Compile(line));
+      tree.Prepend(Personal(ArgumentOf(line), person, context_), Compile(line, backward));
     }
   }
-  if (!for_some_.empty()) tree.Order();
+  if (merged) tree.Order();
   tree.Finish();
   session.overwrite = some.overwrite;
   session.store_restart = some.store_restart;
   const ConfigNode own = Wrap(lines.own), global = Wrap(lines.global);
   if (context_.rules.session_rules_first) server = some;
-  add(context_.rules.global_comes_last ? own : global, &server);
-  add(context_.rules.global_comes_last ? global : own, &server);
+  add(context_.rules.global_comes_last ? own : global, true, &server);
+  add(context_.rules.global_comes_last ? global : own, true, &server);
   if (!context_.rules.session_rules_first) {
     server.limits.insert(server.limits.end(), some.limits.begin(), some.limits.end());
   }

@@ -72,7 +72,7 @@ bool IsOff(const ConfigNode& directive) {
 }
 
 void AddLines(const ConfigNode& node, const AccountNames& names, const RaiseRules& rules,
-              const NoteReason& note, RuleSection* section) {
+              const NoteReason& note, bool backward, RuleSection* section) {
   std::vector<Limit> limits;
   for (const ConfigNode& line : node.children) {
     if (line.kind == ConfigNode::Kind::kBroken) {
@@ -86,7 +86,7 @@ void AddLines(const ConfigNode& node, const AccountNames& names, const RaiseRule
       Keep(&section->unknown.all, note(line, "a section that Postern doesn't know"));
     }
   }
-  if (rules.last_limit_first) std::reverse(limits.begin(), limits.end());
+  if (rules.last_limit_first && backward) std::reverse(limits.begin(), limits.end());
   section->limits.insert(section->limits.end(), limits.begin(), limits.end());
 }
 

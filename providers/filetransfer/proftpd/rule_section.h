@@ -27,8 +27,9 @@ struct RuleSection {
 
 // Adds a section's own lines to `section`; lines of other sections (Directory, Anonymous, IfUser)
 // in it are left to the caller. `node`: a section of the tree, or a server's lines wrapped as one.
+// `backward`: of several Limits the last in file is asked first; so it is but within IfUser.
 void AddLines(const ConfigNode& node, const AccountNames& names, const RaiseRules& rules,
-              const NoteReason& note, RuleSection* section);
+              const NoteReason& note, bool backward, RuleSection* section);
 
 bool IsOn(const ConfigNode& directive);
 bool IsOff(const ConfigNode& directive);

@@ -28,12 +28,26 @@ std::optional<bool> Nearest(const std::vector<const RuleSection*>& chain,
 
 }  // namespace
 
+// Source: 1.3.8, observed: mod_sftp knows an account by its key before it looks at aliases.
+bool ServerModel::HasAliases() const {
+  return !sftp_ || !context_.rules.sftp_has_no_aliases;
+}
+
+// Source: 1.3.8, observed: blocks take AuthAliasOnly over. Then a login must be the name of an
+// alias, and nevertheless acts as the account of that very name.
+bool ServerModel::AliasesLostToBlocks() const {
+  return alias_only_ && !blocks_.empty() && HasAliases() && context_.rules.alias_only &&
+         context_.rules.alias_only_breaks_on_blocks;
+}
+
 bool ServerModel::AccountOf(std::string_view login, uint32_t* account) const {
-  for (const std::string_view name : {login, std::string_view("*")}) {
-    const auto alias = aliases_.find(name);
-    if (alias == aliases_.end()) continue;
-    *account = alias->second;
-    return true;
+  if (HasAliases() && !AliasesLostToBlocks()) {
+    for (const std::string_view name : {login, std::string_view("*")}) {
+      const auto alias = aliases_.find(name);
+      if (alias == aliases_.end()) continue;
+      *account = alias->second;
+      return true;
+    }
   }
   const auto found = context_.names->accounts.find(login);
   if (found == context_.names->accounts.end() || !RealNames().Has(found->second)) return false;
@@ -42,7 +56,15 @@ bool ServerModel::AccountOf(std::string_view login, uint32_t* account) const {
 }
 
 AccountSet ServerModel::RealNames() const {
-  return alias_only_ && context_.rules.alias_only ? AccountSet() : AccountSet::All();
+  if (!HasAliases() || !alias_only_ || !context_.rules.alias_only) return AccountSet::All();
+  AccountSet in;
+  if (!AliasesLostToBlocks()) return in;
+  if (aliases_.contains("*")) return AccountSet::All();
+  for (const auto& [name, account] : aliases_) {
+    const auto same = context_.names->accounts.find(name);
+    if (same != context_.names->accounts.end()) in |= AccountSet::Of({same->second});
+  }
+  return in;
 }
 
 Answer ServerModel::Ask(const Cell& cell, Right right) const {

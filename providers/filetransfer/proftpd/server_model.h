@@ -73,9 +73,11 @@ class ServerModel {
   void MakeSessions(const ServerLines& lines);
   void MakeSession(AccountSet who, const std::vector<bool>& applies, const std::string& home,
                    const std::string& login, const ServerLines& lines);
-  const RuleSection* Compile(const ConfigNode& node);
+  const RuleSection* Compile(const ConfigNode& node, bool backward);
   Answer LoginOf(const Chain& base) const;
 
+  bool HasAliases() const;
+  bool AliasesLostToBlocks() const;
   Chain ChainOf(const Session& session, int32_t block) const;
   Answer AskSession(const Session& session, const Cell& cell, access::Right right) const;
   Answer AskBlocks(const Session& session, int32_t object, int32_t child,
@@ -85,6 +87,7 @@ class ServerModel {
   AccountSet Confined(const std::string& path) const;
 
   RaiseContext context_;
+  AccountNames alias_names_;  // only where the rules mistake aliases for accounts
   std::deque<RuleSection> sections_;
   std::vector<BlockSource> blocks_;  // the daemon's list
   std::vector<ForSome> for_some_;

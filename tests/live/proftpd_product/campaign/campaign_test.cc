@@ -25,6 +25,32 @@ std::string Explain(const World& world, Runner* runner, const Try& what, bool da
                      daemon_allows ? "no" : "yes", runner->ConfigOf(world));
 }
 
+// The rules of the raiser that no world so far needed.
+class Mutants {
+ public:
+  Mutants() {
+    for (const RaiseRule& rule : AllRaiseRules()) alive_.push_back(rule);
+  }
+  // Turns each off and keeps those that make no difference to this world.
+  void Try(const Runner& runner, const World& world, const Found& found) {
+    std::erase_if(alive_, [&](const RaiseRule& rule) {
+      RaiseRules rules;
+      rules.*rule.on = false;
+      if (Compare(runner.Raise(world, rules), found).differences.empty()) return false;
+      std::printf("seed %u needs %s\n", world.seed, std::string(rule.name).c_str());
+      return true;
+    });
+  }
+  std::string Alive() const {
+    std::string out;
+    for (const RaiseRule& rule : alive_) out += fmt::format(" {}", rule.name);
+    return out;
+  }
+
+ private:
+  std::vector<RaiseRule> alive_;
+};
+
 TEST(ProftpdCampaign, TheRaiserSaysWhatTheDaemonDoes) {
   Runner runner;
   const bool full = std::getenv("POSTERN_CAMPAIGN_FULL") != nullptr;  // NOLINT: as above
@@ -32,6 +58,7 @@ TEST(ProftpdCampaign, TheRaiserSaysWhatTheDaemonDoes) {
   const uint32_t count = Number("POSTERN_ROUNDS", full ? kFull : kShort);
   size_t decisions = 0, allowed = 0, unknown = 0, different = 0, shown = 0;
   std::set<std::string> because;
+  Mutants mutants;
   for (uint32_t seed = first; seed < first + count; ++seed) {
     const World world = Generate(seed, runner.root(), runner.files());
     runner.Write(world);
@@ -46,8 +73,15 @@ TEST(ProftpdCampaign, TheRaiserSaysWhatTheDaemonDoes) {
     unknown += compared.unknown;
     different += compared.differences.size();
     because.insert(compared.unknown_because.begin(), compared.unknown_because.end());
-    if (compared.differences.empty() || shown++ >= kShownDifferences) continue;
+    if (compared.differences.empty()) {
+      mutants.Try(runner, world, found);
+      continue;
+    }
     const Try& what = compared.differences.front().first;
+    std::printf("seed %u (%s): %zu differences, %s\n", seed,
+                fmt::format("{}", fmt::join(world.themes, ", ")).c_str(),
+                compared.differences.size(), Format(what).c_str());
+    if (shown++ >= Number("POSTERN_SHOWN", kShownDifferences)) continue;
     const bool allows = found.at(what);
     ADD_FAILURE() << compared.differences.size() << " differences; the first, made small:\n"
                   << Explain(runner.Minimise(world, what, allows), &runner, what, allows);
@@ -55,6 +89,10 @@ TEST(ProftpdCampaign, TheRaiserSaysWhatTheDaemonDoes) {
   std::printf("%u configurations, %zu decisions, %zu allowed, %zu not computable, %zu different\n",
               count, decisions, allowed, unknown, different);
   for (const std::string& why : because) std::printf("  not computable: %s\n", why.c_str());
+  std::printf("%zu rules of the raiser were turned off in turn\n", AllRaiseRules().size());
+  if (full) {
+    EXPECT_EQ(mutants.Alive(), "") << "these rules made no difference in any world";
+  }
   EXPECT_EQ(different, 0U);
   EXPECT_LE(unknown * 20, decisions) << "more than 5 % not computable";
 }

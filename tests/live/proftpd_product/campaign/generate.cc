@@ -1,6 +1,7 @@
 #include "tests/live/proftpd_product/campaign/generate.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <functional>
 #include <random>
@@ -43,14 +44,26 @@ class Generator {
     world_.folders = kFolders;
   }
 
+  struct Theme {
+    const char* name;
+    void (Generator::*make)();
+    bool needs_root = false;
+  };
+
   World Run() {
-    static const std::vector<std::pair<const char*, void (Generator::*)()>> kThemes = {
-        {"limits", &Generator::Limits},
-        {"patterns", &Generator::Patterns},
-    };
-    const auto& theme = kThemes[world_.seed % kThemes.size()];
-    world_.themes.push_back(theme.first);
-    (this->*theme.second)();
+    std::vector<Theme> themes = {
+        {"limits", &Generator::Limits},           {"patterns", &Generator::Patterns},
+        {"servers", &Generator::Servers},         {"overwrite", &Generator::Overwrite},
+        {"deny all", &Generator::DenyAlls},       {"sessions", &Generator::Sessions},
+        {"logins", &Generator::Logins},           {"conditions", &Generator::Conditions},
+        {"personal", &Generator::PersonalBlocks}, {"roots", &Generator::Roots, true}};
+    // As an ordinary user no session can be confined.
+    if (geteuid() != 0) std::erase_if(themes, [](const Theme& t) { return t.needs_root; });
+    Use(themes[world_.seed % themes.size()]);
+    // Every third configuration mixes two.
+    if (OneIn(3)) Use(themes[Below(themes.size())]);
+    Put(&world_.main, std::move(sessions_));
+    Put(&world_.main, std::move(own_));
     return std::move(world_);
   }
 
@@ -122,14 +135,33 @@ class Generator {
     return out;
   }
 
-  // Rules for both ways in come through <Global>.
+  void Use(const Theme& theme) {
+    // Where a DenyAll holds a session has no data connection: it must be able to stand elsewhere.
+    const bool clash = (theme.make == &Generator::DenyAlls && used_.contains("roots")) ||
+                       (theme.make == &Generator::Roots && used_.contains("deny all"));
+    if (clash || !used_.insert(theme.name).second) return;
+    world_.themes.emplace_back(theme.name);
+    (this->*theme.make)();
+  }
+
+  // Blocks of the main server or of <Global>, each name once however many themes ask.
+  void AddBlocks(std::vector<Part>* to, std::set<std::string>* seen, std::vector<Part> blocks) {
+    for (Part& block : blocks) {
+      if (seen->insert(block.text).second) to->push_back(std::move(block));
+    }
+  }
+  void AddGlobal(std::vector<Part> blocks) {
+    AddBlocks(&world_.global, &in_global_, std::move(blocks));
+  }
+  void AddOwn(std::vector<Part> blocks) { AddBlocks(&own_, &in_own_, std::move(blocks)); }
+
   void Put(std::vector<Part>* to, std::vector<Part> parts) {
     for (Part& part : parts) to->push_back(std::move(part));
   }
 
   void Limits() {
     if (OneIn(2)) world_.global.push_back(Line("AllowOverwrite on"));
-    Put(&world_.global, Blocks(2 + Below(3), kBlockNames));
+    AddGlobal(Blocks(2 + Below(3), kBlockNames));
     const size_t limits = Below(3);
     for (size_t i = 0; i < limits; ++i) world_.global.push_back(Limit());
   }
@@ -137,12 +169,161 @@ class Generator {
   void Patterns() {
     Words names = kBlockNames;
     names.insert(names.end(), kPatterns.begin(), kPatterns.end());
-    Put(&world_.global, Blocks(3 + Below(4), names));
-    if (OneIn(2)) Put(&world_.main, Blocks(1 + Below(3), names));
+    AddGlobal(Blocks(3 + Below(4), names));
+    if (OneIn(2)) AddOwn(Blocks(1 + Below(3), names));
+    if (OneIn(3)) AddOwn({Section("Directory " + root_ + "/" + Pick({"a", "z", "a/b"}), {})});
+  }
+
+  void Servers() {
+    AddGlobal(Blocks(2 + Below(2), kBlockNames));
+    AddOwn(Blocks(1 + Below(3), kBlockNames));
+    for (std::vector<Part>* server : {&own_, &world_.sftp, &world_.global}) {
+      const size_t limits = Below(3);
+      for (size_t i = 0; i < limits; ++i) server->push_back(Limit());
+      if (OneIn(2)) server->push_back(Line(OneIn(2) ? "AllowOverwrite on" : "AllowOverwrite off"));
+    }
+    if (OneIn(2)) Put(&world_.sftp, Blocks(1 + Below(2), kBlockNames));
+  }
+
+  std::string OnOff() { return OneIn(2) ? " on" : " off"; }
+
+  void Overwrite() {
+    AddGlobal(Blocks(2 + Below(3), kBlockNames));
+    for (std::vector<Part>* server : {&own_, &world_.sftp, &world_.global}) {
+      for (const char* word : {"AllowOverwrite", "AllowStoreRestart"}) {
+        if (OneIn(2)) server->push_back(Line(word + OnOff()));
+      }
+    }
+    if (OneIn(2)) {
+      world_.global.push_back(Line("AllowStoreRestart on"));
+      world_.global.push_back(Section("Limit STOR SETSTAT", {Line("DenyUser " + Pick(kUsers))}));
+    }
+    for (Part& block : world_.global) {
+      if (!block.text.starts_with("Directory")) continue;
+      if (OneIn(2)) block.children.push_back(Line("AllowStoreRestart" + OnOff()));
+      if (OneIn(3)) block.children.push_back(Line("AllowOverwrite" + OnOff()));
+    }
+  }
+
+  void DenyAlls() {
+    AddGlobal(Blocks(3 + Below(3), kBlockNames));
+    world_.global.push_back(Line("AllowOverwrite on"));
+    for (Part& block : world_.global) {
+      if (!block.text.starts_with("Directory") || OneIn(2)) continue;
+      block.children.push_back(Line("DenyAll"));
+      if (OneIn(3)) block.children.push_back(Line("AllowAll"));
+    }
+  }
+
+  void Sessions() {
+    AddGlobal(Blocks(2 + Below(3), kBlockNames));
+    if (OneIn(2)) world_.global.push_back(Section("Limit WRITE", {Rule()}));
+    const size_t count = 1 + Below(3);
+    for (size_t i = 0; i < count; ++i) {
+      const bool group = OneIn(2);
+      Part some =
+          Section(group ? "IfGroup " + List(kGroups, true) : "IfUser " + List(kUsers, false), {});
+      if (OneIn(2)) some.children.push_back(Limit());
+      if (OneIn(3)) some.children.push_back(Section("Limit WRITE", {Line("DenyAll")}));
+      if (OneIn(3)) some.children.push_back(Line("AllowOverwrite" + OnOff()));
+      if (OneIn(2) || some.children.empty()) {
+        Put(&some.children, Blocks(1 + Below(2), kBlockNames));
+      }
+      // <Global> comes first in the file, where the same block would stop the daemon.
+      std::erase_if(some.children,
+                    [&](const Part& part) { return in_global_.contains(part.text); });
+      if (some.children.empty()) continue;
+      sessions_.push_back(some);
+      world_.sftp.insert(world_.sftp.begin(), std::move(some));
+    }
+  }
+
+  void Logins() {
+    AddGlobal(Blocks(2 + Below(2), kBlockNames));
+    const size_t limits = Below(4);
+    for (size_t i = 0; i < limits; ++i) {
+      Part limit = Limit();
+      limit.text = OneIn(3) ? "Limit LOGIN STOR" : "Limit LOGIN";
+      (OneIn(2) ? &world_.global : &own_)->push_back(std::move(limit));
+    }
+    if (OneIn(3)) {
+      world_.global.push_back(Section("Limit LOGIN", {Line("DenyUser " + Pick(kUsers))}));
+      world_.global.push_back(Section("Limit LOGIN", {Line("AllowAll")}));
+    }
+    if (OneIn(2)) {
+      world_.logins.emplace_back("al");
+      world_.global.push_back(Line("UserAlias al " + Pick(kUsers)));
+      world_.global.push_back(Section("Limit " + Pick(kGroupWords), {Line("DenyUser al")}));
+    }
+    if (OneIn(4)) world_.global.push_back(Line("AuthAliasOnly on"));
+    if (OneIn(4)) world_.global.push_back(Line("UserAlias u2 u3"));
+    if (OneIn(6)) world_.global.push_back(Line("UserAlias * u1"));
+  }
+
+  void Conditions() {
+    std::vector<Part> lines;
+    if (OneIn(2)) lines.push_back(Line("Define HERE"));
+    const Words tests = {"IfDefine HERE",       "IfDefine !HERE",       "IfDefine ELSEWHERE",
+                         "IfModule mod_sftp.c", "IfModule !mod_sftp.c", "IfModule mod_none.c",
+                         "IfModule mod_ls.c",   "IfModule !mod_none.c"};
+    std::vector<Part> blocks = Blocks(3 + Below(3), kBlockNames);
+    for (Part& block : blocks) {
+      std::vector<Part> inner;
+      if (OneIn(2)) inner.push_back(Section(Pick(tests), {Limit()}));
+      Put(&block.children, std::move(inner));
+    }
+    for (const Words& names : {Words{"10-one.conf", "20-two.conf"}, Words{"alone.conf"}}) {
+      for (const std::string& name : names) {
+        std::vector<Part>& file = world_.included[name];
+        file.push_back(Section(Pick(tests), {Limit()}));
+        // Of two files that answer the same, which is asked first?
+        file.push_back(Section("Limit " + Pick({"DELE", "WRITE", "READ"}), {Rule()}));
+        if (!blocks.empty()) {
+          file.push_back(std::move(blocks.back()));
+          in_global_.insert(file.back().text);
+          blocks.pop_back();
+        }
+      }
+    }
+    lines.push_back(Line(fmt::format("Include {}/*-*.conf", files_)));
+    lines.push_back(Line(fmt::format("Include {}/alone.conf", files_)));
+    lines.push_back(Line(fmt::format("Include {}/missing.conf", files_)));
+    Put(&world_.global, std::move(lines));
+    AddGlobal(std::move(blocks));
+  }
+
+  void PersonalBlocks() {
+    const Words homes = {"/a", "/z", "", "/a/b"};
+    for (RaiseAccount& account : world_.accounts) account.home = root_ + Pick(homes);
+    AddGlobal(Blocks(2 + Below(2), kBlockNames));
+    const Words names = {"~", "~/b", "~/*", "~u1", "~u1/y", root_ + "/a/%u", root_ + "/%u"};
+    const size_t count = 1 + Below(2);
+    for (size_t i = 0; i < count; ++i) {
+      AddGlobal({Section("Directory " + Pick(names), BlockLines())});
+    }
+    world_.folders = {"a", "a/b", "a/b/c", "z", "z/y", "u1", "a/u2"};
+  }
+
+  void Roots() {
+    AddGlobal(Blocks(2 + Below(3), kBlockNames));
+    const Words homes = {"/a", "/z", "", "/a/b"};
+    for (RaiseAccount& account : world_.accounts) account.home = root_ + Pick(homes);
+    const Words roots = {"~", root_, root_ + "/a", root_ + "/z"};
+    for (const std::string& home : homes) world_.roots.push_back(root_ + home);
+    const size_t count = 1 + Below(2);
+    for (size_t i = 0; i < count; ++i) {
+      std::string who = OneIn(2) ? "" : " " + List(kGroups, true);
+      if (OneIn(4)) who = " OR " + Pick(kGroups);
+      world_.global.push_back(Line("DefaultRoot " + Pick(roots) + who));
+    }
+    if (OneIn(2)) world_.global.push_back(Line("DefaultChdir " + root_ + "/a"));
+    if (OneIn(2)) world_.global.push_back(Line("Umask 077"));
   }
 
   std::mt19937 random_;
   std::string root_, files_;
+  std::vector<Part> sessions_, own_;  // of the main server, sections for some sessions first
+  std::set<std::string> in_global_, in_own_, used_;
   World world_;
 };
 

@@ -25,6 +25,7 @@ struct World {
   std::vector<RaiseAccount> accounts;
   std::vector<std::string> logins;   // tried: accounts and aliases
   std::vector<std::string> folders;  // tried, below the root
+  std::vector<std::string> roots;    // what a session may be confined to
   std::vector<Part> main, global, sftp;
   std::map<std::string, std::vector<Part>> included;   // file name -> lines
   std::map<std::string, std::vector<Part>> ftpaccess;  // folder below the root -> lines

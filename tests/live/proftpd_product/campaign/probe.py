@@ -1,7 +1,7 @@
 """Tries, as every account and by real clients, each of the nine rights in each folder.
 
 All sessions run at once, each with entries of its own in the same folders. Reads one JSON object from standard input: {"ftp_port", "sftp_port", "key", "password", "folders",
-"accounts", "ways"}. Prints a line for each account, way and folder: ACCOUNT WAY FOLDER RIGHT,RIGHT
+"roots", "accounts", "ways"}. Prints a line for each account, way and folder: ACCOUNT WAY FOLDER RIGHT,RIGHT
 (`-` for none; tabs between), or ACCOUNT WAY - login when the login is refused.
 
 A right is there when any command of that way in does it: what counts is what happened on the disk
@@ -14,7 +14,7 @@ import json
 import os
 import sys
 
-from sftp_packets import APPEND, CREATE, TRUNCATE, WRITE, Refused, SftpPackets
+from sftp_packets import APPEND, CREATE, READ, TRUNCATE, WRITE, Refused, SftpPackets
 
 OLD = b"old content\n"
 NEW = b"new\n"
@@ -23,13 +23,20 @@ NEW = b"new\n"
 class Place:
     """What one session has in a folder: TAG.file and TAG.empty; what it makes is TAG.something."""
 
-    def __init__(self, folder, tag):
+    def __init__(self, folder, tag, roots):
         self.folder, self.tag = folder, tag
+        # How a client may have to spell it: as on the host, or below what it is confined to.
+        self.views = [folder] + [folder[len(root):] or "/" for root in roots
+                                 if (folder + "/").startswith(root + "/")]
+        self.view = folder
         self.owner = os.stat(folder).st_uid, os.stat(folder).st_gid
         self.reset()
 
     def at(self, name):
         return os.path.join(self.folder, self.tag + "." + name)
+
+    def seen(self, name):
+        return os.path.join(self.view, self.tag + "." + name)
 
     def there(self, name):
         return os.path.exists(self.at(name))
@@ -71,6 +78,13 @@ class Ftp:
         self.ftp = ftplib.FTP(encoding="utf-8", timeout=30)
         self.ftp.connect("127.0.0.1", link["ftp_port"])
         self.ftp.login(login, link["password"])
+        # A DenyAll on the folder where a session stands refuses PASV: a client goes elsewhere.
+        views = [f[len(r):] for f in link["folders"] for r in link["roots"] if f.startswith(r + "/")]
+        for folder in ["", "/", *link["folders"], *views]:
+            if folder:
+                self.send("CWD " + folder)
+            if self.send("EPSV"):
+                break
 
     def close(self):
         self.ftp.close()
@@ -86,22 +100,22 @@ class Ftp:
 
     def lists(self, place, command):
         lines = []
-        self.quiet(lambda: self.ftp.retrlines(f"{command} {place.folder}", lines.append))
+        self.quiet(lambda: self.ftp.retrlines(f"{command} {place.view}", lines.append))
         return any(place.tag + ".file" in line for line in lines)
 
     def ways(self, right, place):
         """Each way to use a right, and whether it was used."""
-        file = place.at("file")
+        file = place.seen("file")
         if right == "list":
             for command in ("LIST", "NLST", "MLSD"):
                 yield self.lists(place, command)
-            yield place.tag + ".file" in (self.send("STAT " + place.folder) or "")
+            yield place.tag + ".file" in (self.send("STAT " + place.view) or "")
         elif right == "read":
             got = io.BytesIO()
             self.quiet(lambda: self.ftp.retrbinary("RETR " + file, got.write))
             yield got.getvalue() == OLD
         elif right in ("create", "overwrite"):
-            target = place.at("new") if right == "create" else file
+            target = place.seen("new") if right == "create" else file
             for command in ("STOR", "APPE"):
                 self.quiet(lambda: self.ftp.storbinary(f"{command} {target}", io.BytesIO(NEW)))
                 yield place.there("new") if right == "create" else place.content() != OLD
@@ -110,13 +124,13 @@ class Ftp:
             yield not place.there("file")
         elif right == "rename":
             if (self.send("RNFR " + file) or "5").startswith("3"):
-                self.send("RNTO " + place.at("moved"))
+                self.send("RNTO " + place.seen("moved"))
             yield place.there("moved")
         elif right == "mkdir":
-            self.send("MKD " + place.at("dir"))
+            self.send("MKD " + place.seen("dir"))
             yield place.there("dir")
         elif right == "rmdir":
-            self.send("RMD " + place.at("empty"))
+            self.send("RMD " + place.seen("empty"))
             yield not place.there("empty")
         elif right == "chmod":
             self.send("SITE CHMOD 600 " + file)
@@ -139,14 +153,14 @@ class Sftp:
             return None
 
     def ways(self, right, place):
-        sftp, file = self.sftp, place.at("file")
+        sftp, file = self.sftp, place.seen("file")
         if right == "list":
-            yield place.tag + ".file" in (self.quiet(lambda: sftp.names(place.folder)) or [])
+            yield place.tag + ".file" in (self.quiet(lambda: sftp.names(place.view)) or [])
         elif right == "read":
             yield self.quiet(lambda: sftp.read(file)) == OLD
         elif right == "create":
             for flags in (WRITE | CREATE | TRUNCATE, WRITE | CREATE | APPEND):
-                self.quiet(lambda: sftp.write(place.at("new"), flags, NEW))
+                self.quiet(lambda: sftp.write(place.seen("new"), flags, NEW))
                 yield place.there("new")
         elif right == "overwrite":
             for flags in (WRITE | TRUNCATE, WRITE, WRITE | APPEND):
@@ -158,38 +172,42 @@ class Sftp:
             self.quiet(lambda: sftp.remove(file))
             yield not place.there("file")
         elif right == "rename":
-            self.quiet(lambda: sftp.rename(file, place.at("moved")))
+            self.quiet(lambda: sftp.rename(file, place.seen("moved")))
             yield place.there("moved")
         elif right == "mkdir":
-            self.quiet(lambda: sftp.make_folder(place.at("dir")))
+            self.quiet(lambda: sftp.make_folder(place.seen("dir")))
             yield place.there("dir")
         elif right == "rmdir":
-            self.quiet(lambda: sftp.remove_folder(place.at("empty")))
+            self.quiet(lambda: sftp.remove_folder(place.seen("empty")))
             yield not place.there("empty")
         elif right == "chmod":
             self.quiet(lambda: sftp.set_mode(file, 0o600))
             yield place.mode() == 0o600
-            self.quiet(lambda: sftp.set_mode_of_handle(file, 0o600))
-            yield place.mode() == 0o600
+            for flags in (READ, WRITE):
+                self.quiet(lambda: sftp.set_mode_of_handle(file, flags, 0o600))
+                yield place.mode() == 0o600
 
 
 RIGHTS = ["list", "read", "create", "overwrite", "delete", "rename", "mkdir", "rmdir", "chmod"]
 
 
-def rights_in(client, place):
-    have = []
-    for right in RIGHTS:
+def may(client, right, place):
+    for place.view in place.views:
         for used in client.ways(right, place):
             place.reset()
             if used:
-                have.append(right)
-                break
-    return have
+                return True
+    return False
+
+
+def rights_in(client, place):
+    return [right for right in RIGHTS if may(client, right, place)]
 
 
 def session(link, account, way, tag):
     """All that one account may do over one way in, as lines."""
-    places = [Place(folder, tag) for folder in link["folders"]]
+    # Names that are nowhere else: a path may lead to another folder than the one meant.
+    places = [Place(folder, f"{tag}-{i}", link["roots"]) for i, folder in enumerate(link["folders"])]
     try:
         client = (Ftp if way == "ftp" else Sftp)(link, account)
     except (ftplib.Error, ConnectionError, EOFError):

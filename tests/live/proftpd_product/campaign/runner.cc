@@ -211,9 +211,9 @@ Found Runner::Probe(const World& world, const std::vector<std::string>& logins) 
   const support::RunResult run = support::RunCommand(
       {"python3", "-B", PROBE_SCRIPT},
       {.input = fmt::format(R"({{"ftp_port": {}, "sftp_port": {}, "key": "{}", "password": "pw",
-"ways": ["ftp", "sftp"], "accounts": [{}], "folders": [{}]}})",
+"ways": ["ftp", "sftp"], "accounts": [{}], "folders": [{}], "roots": [{}]}})",
                             server_.ftp_port(), server_.sftp_port(), key_, Joined(logins),
-                            Joined(folders)),
+                            Joined(folders), Joined(world.roots)),
        .limit = support::seconds(120)});
   EXPECT_EQ(run.exit, 0) << run.err << server_.Logs();
   std::istringstream lines(run.out);

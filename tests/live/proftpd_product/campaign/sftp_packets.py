@@ -154,8 +154,8 @@ class SftpPackets:
     def set_size(self, path, size):
         self.ask(9, text(path) + struct.pack(">IQ", 1, size))
 
-    def set_mode_of_handle(self, path, mode):
-        handle = self.open(path, READ)
+    def set_mode_of_handle(self, path, flags, mode):
+        handle = self.open(path, flags)
         try:
             self.ask(10, text(handle) + struct.pack(">II", 4, mode))
         finally:
