@@ -8,6 +8,7 @@
 
 #include "core/base/hash.h"
 #include "providers/filetransfer/openssh/words.h"
+#include "providers/filetransfer/text/key_blob.h"
 
 namespace postern::openssh {
 namespace {
@@ -32,15 +33,6 @@ bool Contains(std::span<const std::string_view> names, std::string_view name) {
 
 bool IsKeyType(std::string_view word) {
   return word.starts_with("ssh-") || word.starts_with("ecdsa-") || word.starts_with("sk-");
-}
-
-// The type that a key blob starts with: a 32-bit length and the name (RFC 4253 section 6.6).
-std::string TypeOf(std::string_view blob) {
-  if (blob.size() < 4) return "";
-  uint32_t size = 0;
-  for (int i = 0; i < 4; ++i) size = size << 8 | static_cast<uint8_t>(blob[i]);
-  if (size == 0 || size > 64 || blob.size() - 4 <= size) return "";
-  return std::string(blob.substr(4, size));
 }
 
 // YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with or without Z.
@@ -219,7 +211,7 @@ Result<AuthorizedKey> ParseKeyLine(std::string_view line) {
   if (base64.empty() || !base::DecodeBase64(base64, &key.blob)) {
     return Fail(ErrorCode::kInvalid, "no type and base64 of a public key");
   }
-  if (TypeOf(key.blob) != key.type) {
+  if (filetransfer::TypeOfKey(key.blob) != key.type) {
     return Fail(ErrorCode::kInvalid, "the key's content isn't of the type that the line says");
   }
   return key;

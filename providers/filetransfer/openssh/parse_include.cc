@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 #include "providers/filetransfer/openssh/include_file.h"
@@ -9,23 +8,13 @@
 #include "providers/filetransfer/openssh/requests.h"
 #include "providers/filetransfer/openssh/words.h"
 #include "providers/filetransfer/posix/tree.h"
+#include "providers/filetransfer/text/include_header.h"
 
 namespace postern::openssh {
 namespace {
 
-using access::Depth;
 using access::Rights;
 using access::Subject;
-
-std::vector<std::string_view> LinesOf(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    lines.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
 
 std::string_view TakeWord(std::string_view* rest) {
   const size_t end = std::min(rest->find(' '), rest->size());
@@ -117,24 +106,6 @@ class Reader {
   std::map<std::string, SftpCommand> commands_;
 };
 
-Result<void> CheckMarker(const std::vector<std::string_view>& lines) {
-  if (lines.empty() || !lines[0].starts_with(kMarker)) {
-    return Fail(ErrorCode::kInvalid, "the file doesn't start with the header that Postern writes");
-  }
-  std::string_view rest = lines[0].substr(kMarker.size());
-  if (!rest.empty()) rest.remove_prefix(1);
-  int version = 0;
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), version);
-  if (error != std::errc() || end != rest.data() + rest.size() || version < 1) {
-    return Fail(ErrorCode::kInvalid, "the header has no version");
-  }
-  if (version > kVersion) {
-    return Fail(ErrorCode::kUnsupported,
-                fmt::format("the file is of format {}, written by a newer Postern", version));
-  }
-  return {};
-}
-
 // Lines that only one of the two texts has, counted; a changed order alone is one edit.
 void Compare(const std::vector<std::string_view>& have, const std::vector<std::string_view>& want,
              std::vector<Edit>* edits) {
@@ -161,8 +132,8 @@ void Compare(const std::vector<std::string_view>& have, const std::vector<std::s
 }  // namespace
 
 Result<ParsedInclude> ParseInclude(std::string_view text) {
-  const std::vector<std::string_view> lines = LinesOf(text);
-  if (Result<void> marker = CheckMarker(lines); !marker) {
+  const std::vector<std::string_view> lines = filetransfer::LinesOf(text);
+  if (Result<void> marker = filetransfer::CheckMarker(lines, kMarker, kVersion); !marker) {
     return tl::unexpected<Error>(marker.error());
   }
   ParsedInclude parsed;
@@ -174,7 +145,7 @@ Result<ParsedInclude> ParseInclude(std::string_view text) {
   if (lines.back() != kEndLine) {
     parsed.edits.push_back({0, "", "the end line is missing: the file was cut or added to"});
   }
-  Compare(lines, LinesOf(whole), &parsed.edits);
+  Compare(lines, filetransfer::LinesOf(whole), &parsed.edits);
   return parsed;
 }
 

@@ -168,7 +168,7 @@ Result<FolderRights> Raiser::RightsIn(const Account& account, const Session& ses
     const posix::EntryRule rule = [&](std::span<const posix::Node* const> chain, Right right) {
       return Decide(command, *who, chain, right);
     };
-    const auto found = posix::RightsIn(tree_, *who, folder, session.chroot, rule);
+    auto found = posix::RightsIn(tree_, *who, folder, session.chroot, rule);
     if (!found) return found;
     Unite(*found, &all);
   }

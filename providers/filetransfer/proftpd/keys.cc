@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/hash.h"
+#include "providers/filetransfer/text/key_blob.h"
 
 namespace postern::proftpd {
 namespace {
@@ -11,17 +12,6 @@ namespace {
 constexpr std::string_view kBegin = "---- BEGIN SSH2 PUBLIC KEY ----";
 constexpr std::string_view kEnd = "---- END SSH2 PUBLIC KEY ----";
 constexpr size_t kLineLimit = 72;
-
-// The type that a key blob starts with: a 32-bit length and the name (RFC 4253 section 6.6).
-std::string TypeOf(std::string_view blob) {
-  if (blob.size() < 4) return "";
-  uint32_t size = 0;
-  for (int i = 0; i < 4; ++i) size = size << 8 | static_cast<uint8_t>(blob[i]);
-  if (size == 0 || size > 64 || blob.size() - 4 <= size) return "";
-  const std::string type(blob.substr(4, size));
-  const auto plain = [](char c) { return c > ' ' && c < 0x7f; };
-  return std::all_of(type.begin(), type.end(), plain) ? type : "";
-}
 
 std::string_view TakeField(std::string_view& rest) {
   const size_t start = std::min(rest.find_first_not_of(" \t"), rest.size());
@@ -100,7 +90,7 @@ class KeyReader {
     inside_ = false;
     PublicKey key{.comment = comment_};
     if (!base::DecodeBase64(base64_, &key.blob)) return Problem(begun_, "not base64");
-    key.type = TypeOf(key.blob);
+    key.type = filetransfer::TypeOfKey(key.blob);
     if (key.type.empty()) return Problem(begun_, "not a public key");
     out_.keys.push_back(std::move(key));
   }
@@ -124,7 +114,7 @@ Result<PublicKey> ParseOpenSshKey(std::string_view line) {
     return Fail(ErrorCode::kInvalid,
                 "not an OpenSSH public key: expected a type and base64 (options can't be kept)");
   }
-  if (TypeOf(key.blob) != key.type) {
+  if (filetransfer::TypeOfKey(key.blob) != key.type) {
     return Fail(ErrorCode::kInvalid, "the key's content isn't of the type that the line says");
   }
   return key;

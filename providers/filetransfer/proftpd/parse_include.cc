@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 #include "providers/filetransfer/proftpd/blocks.h"
@@ -9,21 +8,12 @@
 #include "providers/filetransfer/proftpd/include_format.h"
 #include "providers/filetransfer/proftpd/names.h"
 #include "providers/filetransfer/proftpd/statement.h"
+#include "providers/filetransfer/text/include_header.h"
 
 namespace postern::proftpd {
 namespace {
 
 using Kind = Statement::Kind;
-
-std::vector<std::string_view> LinesOf(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    lines.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
 
 std::vector<std::string> SplitNames(const std::vector<std::string>& args) {
   std::vector<std::string> names;
@@ -218,29 +208,11 @@ void Compare(std::span<const std::string_view> have, std::span<const std::string
   }
 }
 
-Result<void> CheckMarker(const std::vector<std::string_view>& lines) {
-  if (lines.empty() || !lines[0].starts_with(kMarker)) {
-    return Fail(ErrorCode::kInvalid, "the file doesn't start with the header that Postern writes");
-  }
-  std::string_view rest = lines[0].substr(kMarker.size());
-  if (!rest.empty()) rest.remove_prefix(1);
-  int version = 0;
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), version);
-  if (error != std::errc() || end != rest.data() + rest.size() || version < 1) {
-    return Fail(ErrorCode::kInvalid, "the header has no version");
-  }
-  if (version > kVersion) {
-    return Fail(ErrorCode::kUnsupported,
-                fmt::format("the file is of format {}, written by a newer Postern", version));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<ParsedInclude> ParseInclude(std::string_view text) {
-  const std::vector<std::string_view> lines = LinesOf(text);
-  if (Result<void> marker = CheckMarker(lines); !marker) {
+  const std::vector<std::string_view> lines = filetransfer::LinesOf(text);
+  if (Result<void> marker = filetransfer::CheckMarker(lines, kMarker, kVersion); !marker) {
     return tl::unexpected<Error>(marker.error());
   }
   ParsedInclude parsed;
@@ -274,7 +246,7 @@ Result<ParsedInclude> ParseInclude(std::string_view text) {
   const std::string body = RenderBody(blocks, parsed.roots, parsed.locked_logins);
   const std::string whole = RenderHeader(parsed.rows.size(), blocks.size(), body) + body;
   if (whole == text) return parsed;
-  const std::vector<std::string_view> want = LinesOf(whole);
+  const std::vector<std::string_view> want = filetransfer::LinesOf(whole);
   Compare(lines, want, 0, parsed.edits);
   if (parsed.edits.empty()) parsed.edits.push_back({0, "", "the line ends were changed"});
   std::stable_sort(parsed.edits.begin(), parsed.edits.end(),

@@ -311,7 +311,7 @@ std::vector<const Node*> ChainFor(const Tree& tree, const std::string& folder, R
 }
 
 TEST_F(Kernel, DecidesAsMaySays) {
-  const bool full = std::getenv("POSTERN_CAMPAIGN_FULL") != nullptr;
+  const bool full = live::FullCampaign();
   const uint32_t worlds = full ? 300 : 30;
   const KernelRules rules = Rules();
   size_t decisions = 0, allowed = 0, differences = 0;

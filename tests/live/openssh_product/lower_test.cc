@@ -103,7 +103,7 @@ class LowerLive : public ::testing::Test {
 };
 
 TEST_F(LowerLive, TheDaemonGivesWhatTheFittedRowsSay) {
-  const uint32_t worlds = std::getenv("POSTERN_CAMPAIGN_FULL") != nullptr ? 40 : 5;
+  const uint32_t worlds = live::FullCampaign() ? 40 : 5;
   size_t decisions = 0, allowed = 0, differences = 0;
   for (uint32_t seed = 1; seed <= worlds && differences < 10; ++seed) {
     std::mt19937 random(seed);

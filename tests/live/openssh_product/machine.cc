@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <cstdlib>
 #include <fstream>
+#include <system_error>
 
 #include "core/base/hash.h"
 
@@ -30,16 +31,29 @@ std::string ReadAt(int folder, const char* name) {
   return text;
 }
 
+std::string LastError() {
+  return std::generic_category().message(errno);
+}
+
 bool Mount(const char* what, const char* where, const char* type, unsigned long flags,
            const std::string& options) {
   if (::mount(what, where, type, flags, options.empty() ? nullptr : options.c_str()) == 0) {
     return true;
   }
-  ADD_FAILURE() << "mount " << type << " on " << where << ": " << std::strerror(errno);
+  ADD_FAILURE() << "mount " << type << " on " << where << ": " << LastError();
   return false;
 }
 
 }  // namespace
+
+bool FullCampaign() {
+  return std::getenv("POSTERN_CAMPAIGN_FULL") != nullptr;  // NOLINT(concurrency-mt-unsafe)
+}
+
+uint32_t FirstSeed() {
+  const char* seed = std::getenv("POSTERN_SEED");  // NOLINT(concurrency-mt-unsafe)
+  return seed == nullptr ? 1 : static_cast<uint32_t>(std::strtoul(seed, nullptr, 10));
+}
 
 Machine& Machine::Get() {
   static Machine machine;
@@ -52,7 +66,7 @@ Machine::Machine() {
   for (const char* name : {"passwd", "group", "shadow"}) own_[name] = ReadAt(outside_, name);
   if (::unshare(CLONE_NEWNS) != 0) {
     ADD_FAILURE() << "these tests make system accounts in a private mount namespace and need root: "
-                  << std::strerror(errno);
+                  << LastError();
     return;
   }
   entered_ = Mount("none", "/", nullptr, MS_REC | MS_PRIVATE, "") &&

@@ -5,6 +5,7 @@
 // the test otherwise. The machine's own account files are read before and after, through a folder
 // handle from outside.
 #pragma once
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -31,5 +32,10 @@ class Machine {
   std::string before_;
   std::map<std::string, std::string> own_;  // name -> text
 };
+
+// POSTERN_CAMPAIGN_FULL: the long form of a campaign.
+bool FullCampaign();
+// POSTERN_SEED, or 1.
+uint32_t FirstSeed();
 
 }  // namespace postern::live

@@ -289,9 +289,8 @@ class Worlds : public ::testing::Test {
 };
 
 TEST_F(Worlds, EveryDecisionIsWhatTheRaiserSays) {
-  const char* from = std::getenv("POSTERN_SEED");
-  const uint32_t first = from == nullptr ? 1 : std::strtoul(from, nullptr, 10);
-  const uint32_t worlds = std::getenv("POSTERN_CAMPAIGN_FULL") != nullptr ? 100 : 10;
+  const uint32_t first = live::FirstSeed();
+  const uint32_t worlds = live::FullCampaign() ? 100 : 10;
   Counts counts;
   for (uint32_t seed = first; seed < first + worlds && counts.differences < 10; ++seed) {
     ASSERT_NO_FATAL_FAILURE(RunWorld(seed, &counts));
