@@ -71,6 +71,9 @@ void AddIncludeChecks(const Snapshot& snapshot, const ServerSettings& settings,
                  .where = settings.config};
   included.found = by == nullptr ? settings.include + " is not included"
                                  : fmt::format("{}:{}", by->from, by->line);
+  if (by != nullptr && by->whole_folder) {
+    included.found += " includes a whole folder, candidates too: name the file instead";
+  }
   if (!included.ok) {
     included.lines_to_add = {"<Global>", "  Include " + settings.include, "</Global>"};
   }

@@ -82,7 +82,10 @@ void ReadColonFile(const Snapshot& out, const std::string& path, ColonFile& into
   if (path.empty() || !problem.empty()) return;
   const FileState& state = out.File(path);
   if (state.presence == Presence::kAbsent) {
-    problem = path + " is named by the configuration and doesn't exist";
+    problem = fmt::format(
+        "{0} is named by the configuration and doesn't exist; make it: install -m 0600 /dev/null "
+        "{0}",
+        path);
   } else if (!state.regular || state.presence != Presence::kPresent) {
     problem = path + ": " + (state.reason.empty() ? "not a file" : state.reason);
   } else {
@@ -96,7 +99,10 @@ void ReadKeys(Snapshot& out) {
   if (folder.presence != Presence::kPresent || !folder.directory) {
     out.key_problem =
         out.key_folder + ": " +
-        (folder.reason.empty() ? "named by the configuration, and no folder" : folder.reason);
+        (folder.reason.empty()
+             ? fmt::format("named by the configuration, and no folder; make it: mkdir -m 0755 {}",
+                           out.key_folder)
+             : folder.reason);
     return;
   }
   const std::string prefix = out.key_folder + "/";
