@@ -66,6 +66,12 @@ struct GrantLine {
 };
 
 // Move only: its objects are views.
+// What a server gives beyond a grant, accepted by its author.
+struct Accepted {
+  std::string what;
+  diag::Span span;  // of accept_wider
+};
+
 struct Desired {
   object::Arena bytes;
   std::vector<DesiredTarget> targets;
@@ -78,6 +84,7 @@ struct Desired {
   // Objects that time took away: (target, kind, key); their removal was approved when it was
   // granted.
   std::vector<std::pair<std::string, object::ObjectKey>> expired;
+  std::vector<Accepted> accepted;
   diag::Diagnostics diagnostics;
 
   const DesiredTarget* Find(std::string_view target) const;

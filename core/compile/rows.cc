@@ -339,8 +339,12 @@ void Compiler::ReportWidening(const access::Widening& widening, const Asks& asks
     diagnostic.span = ask.grant->At(decl::Grant::kRightsFieldNumber);
     diagnostic.label = widening.why;
     if (all) {
-      diagnostic.also = {
-          {ask.grant->At(decl::Grant::kAcceptWiderFieldNumber), "accepted by the author"}};
+      const diag::Span span = ask.grant->At(decl::Grant::kAcceptWiderFieldNumber);
+      diagnostic.also = {{span, "accepted by the author"}};
+      desired_.accepted.push_back(
+          {fmt::format("{} also gets {} on {} at {}", access::Format(widening.subject),
+                       access::Format(widening.extra), widening.path, server.message.name()),
+           span});
     } else {
       std::string list;
       for (int i = 0; i < access::kRightCount; ++i) {

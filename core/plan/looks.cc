@@ -24,6 +24,11 @@ std::string Joined(std::string first, const std::string& second) {
   return first + ", " + second;
 }
 
+// What is done about it must not read as what that person did.
+std::string AfterWho(const std::string& who, const std::string& what) {
+  return who.empty() ? what : "last changed " + who + "; " + what;
+}
+
 // Whether the lines of the delta already name the account or entry that `change` is about.
 bool Told(const Plan& plan, const Change& change) {
   const auto parts = object::SplitKey(change.key);
@@ -49,7 +54,7 @@ Look LookAt(const Plan& plan, const Change& change) {
                   "; it gets its name back";
   } else if (change.reason == Reason::kForeign) {
     look.what += ": declared nowhere";
-    look.detail = Joined(locks ? "it is locked" : "it is removed", who);
+    look.detail = AfterWho(who, locks ? "it is locked" : "it is removed");
   } else if (change.action == Action::kDelete && change.reason == Reason::kRetention) {
     look.what += ": locked long enough";
     look.detail = "it is deleted, locked since " + base::FormatHuman(change.retired_at);
@@ -87,7 +92,7 @@ void CancelRenames(Plan* plan) {
   }
 }
 
-void AddLooks(Plan* plan) {
+void AddLooks(Plan* plan, const compile::Desired& desired, const diag::Sources& sources) {
   std::set<std::tuple<uint32_t, Kind, std::string_view>> changed;
   for (const Change& change : plan->changes) {
     changed.insert({change.target, change.kind, change.key});
@@ -96,13 +101,22 @@ void AddLooks(Plan* plan) {
       plan->looks.push_back(std::move(look));
     }
   }
+  for (const compile::Accepted& accepted : desired.accepted) {
+    plan->looks.push_back(
+        {accepted.what, "wider than granted, accepted", sources.Place(accepted.span)});
+  }
   for (const Drift& drift : plan->drift) {
+    if (drift.type == Drift::Type::kNotComputable) {
+      plan->looks.push_back(
+          {drift.what, AfterWho(ByWhom(drift.changed_by, drift.changed_at), drift.note), ""});
+      continue;
+    }
     if (drift.type != Drift::Type::kForeign ||
         changed.contains({drift.target, drift.kind, drift.key})) {
       continue;
     }
     plan->looks.push_back({object::Describe(drift.kind, drift.key) + ": declared nowhere",
-                           Joined("it stays", ByWhom(drift.changed_by, drift.changed_at)), ""});
+                           AfterWho(ByWhom(drift.changed_by, drift.changed_at), "it stays"), ""});
   }
 }
 

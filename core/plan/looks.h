@@ -9,7 +9,8 @@ namespace postern::plan {
 void CancelRenames(Plan* plan);
 
 // Adds looks for strangers (declared nowhere, whether or not they are removed), for what other
-// hands re-created or renamed, and for what is locked or deleted without a line in the delta.
-void AddLooks(Plan* plan);
+// hands re-created or renamed, for access that can't be computed or is wider than granted, and for
+// what is locked or deleted without a line in the delta.
+void AddLooks(Plan* plan, const compile::Desired& desired, const diag::Sources& sources);
 
 }  // namespace postern::plan

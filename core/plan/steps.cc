@@ -160,7 +160,7 @@ void Planner::MakeSteps() {
   for (uint32_t i = 0; i < plan_.changes.size(); ++i) {
     if (plan_.changes[i].held.empty()) StepsOf(i);
   }
-  AddLooks(&plan_);
+  AddLooks(&plan_, *in_.desired, *in_.sources);
   EndSessions();
 }
 

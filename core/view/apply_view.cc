@@ -251,9 +251,8 @@ std::string RenderReport(const Plan& plan, const Report& report, const std::stri
   }
   if (plan.held() > 0) {
     const std::string rest =
-        fmt::format("{} still held: what {} on couldn't be read (postern plan says what).",
-                    Count(plan.held(), "change") + (plan.held() == 1 ? " is" : " are"),
-                    plan.held() == 1 ? "it depends" : "they depend");
+        fmt::format("{} still held: postern plan says why.",
+                    Count(plan.held(), "change") + (plan.held() == 1 ? " is" : " are"));
     for (const std::string& line : Wrap(rest, style.width)) out += line + "\n";
   }
   if (report.generation != 0)

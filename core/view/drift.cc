@@ -180,7 +180,11 @@ std::string RenderDrift(const Plan& plan, bool detail, int exit_code, const Styl
     out += plan.observed_all() ? "No drift: what is live is what was applied last.\n"
                                : "No drift on what was observed; the rest could not be judged.\n";
   } else {
-    out += "postern plan shows how it would be healed.\n";
+    // What can't be computed is for a person to look at.
+    const bool heals = std::any_of(plan.drift.begin(), plan.drift.end(), [](const Drift& drift) {
+      return drift.type != Drift::Type::kNotComputable;
+    });
+    if (heals) out += "postern plan shows how it would be healed.\n";
   }
   if (exit_code != 0) out += fmt::format("Exit {}.\n", exit_code);
   return out;
