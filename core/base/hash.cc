@@ -55,7 +55,24 @@ struct Sha256Context {
 
 }  // namespace
 
-struct Hasher::State : Sha256Context {};
+// Plans hash a hundred thousand small fields, and a call of OpenSSL costs more than their bytes.
+struct Hasher::State : Sha256Context {
+  static constexpr size_t kRoom = 8192;
+  std::string waiting;
+
+  void AddBuffered(std::string_view bytes) {
+    if (waiting.size() + bytes.size() > kRoom) Flush();
+    if (bytes.size() > kRoom) {
+      Add(bytes);
+    } else {
+      waiting += bytes;
+    }
+  }
+  void Flush() {
+    Add(waiting);
+    waiting.clear();
+  }
+};
 
 Hasher::Hasher() : state_(std::make_unique<State>()) {
   state_->Begin();
@@ -63,7 +80,7 @@ Hasher::Hasher() : state_(std::make_unique<State>()) {
 Hasher::~Hasher() = default;
 
 void Hasher::Add(std::string_view bytes) {
-  state_->Add(bytes);
+  state_->AddBuffered(bytes);
 }
 
 void Hasher::AddField(std::string_view bytes) {
@@ -74,6 +91,7 @@ void Hasher::AddField(std::string_view bytes) {
 }
 
 Digest Hasher::Finish() {
+  state_->Flush();
   return state_->Finish();
 }
 

@@ -102,6 +102,12 @@ Interval Compiler::ContractOf(std::string_view identity) const {
   return interval;
 }
 
+std::span<const uint32_t> Compiler::AccountsOf(std::string_view identity) const {
+  const auto at = accounts_of_.find(identity);
+  if (at == accounts_of_.end()) return {};
+  return at->second;
+}
+
 void Compiler::CompileAccounts() {
   accounts_.reserve(declarations_.accounts.size());
   accounts_of_.reserve(declarations_.accounts.size());
@@ -127,9 +133,9 @@ void Compiler::CompileAccount(const config::Declared<decl::Account>& account) {
   info.interval = info.interval.Meet(ContractOf(info.identity));
   info.enabled = (!message.has_enabled() || message.enabled()) && info.interval.Holds(facts_.now);
   desired_.identities[message.server()][info.login] = info.identity;
-  accounts_of_[info.identity].push_back(accounts_.size());
   account_named_[message.name()] = accounts_.size();
-  accounts_.push_back(std::move(info));
+  accounts_.push_back(std::move(info));  // there is room: names in it stay where they are
+  accounts_of_[accounts_.back().identity].push_back(static_cast<uint32_t>(accounts_.size() - 1));
 }
 
 void Compiler::EmitAccount(const AccountInfo& info, kinds::Account* account, kinds::SshKey* key) {

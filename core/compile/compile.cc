@@ -30,7 +30,7 @@ const std::string* Desired::DeclaredIdentity(const access::Place& place,
                                              std::string_view account) const {
   const auto there = identities.find(place.server.empty() ? place.target : place.server);
   if (there == identities.end()) return nullptr;
-  const auto at = there->second.find(std::string(account));
+  const auto at = there->second.find(absl::string_view(account.data(), account.size()));
   return at == there->second.end() ? nullptr : &at->second;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -82,6 +83,7 @@ class Compiler {
   Interval ContractOf(std::string_view identity) const;
   std::string IdentityOf(std::string_view address) const;
   void CompileFolders();
+  std::span<const uint32_t> AccountsOf(std::string_view identity) const;
   // groups.cc
   const std::set<std::string>& Flatten(const std::string& group);
   const std::vector<GroupLogins>& LoginsOf(const std::string& group);
@@ -136,18 +138,20 @@ class Compiler {
 
   // Names stand in the declarations.
   template <class M>
-  using ByName = std::unordered_map<std::string_view, const config::Declared<M>*>;
+  using ByName = absl::flat_hash_map<std::string_view, const config::Declared<M>*>;
   ByName<decl::Server> servers_;
   ByName<decl::Host> hosts_;
   ByName<decl::Directory> directories_;
-  std::unordered_map<std::string_view, FolderInfo> folders_;
+  absl::flat_hash_map<std::string_view, FolderInfo> folders_;
   ByName<decl::Group> groups_;
   ByName<decl::User> users_;
   ByName<decl::Partner> partners_;
   ByName<decl::Person> persons_;
   std::vector<AccountInfo> accounts_;
-  std::unordered_map<std::string, std::vector<size_t>> accounts_of_;     // identity -> accounts_
-  std::unordered_map<std::string, size_t> account_named_;                // declaration name
+  // Identity -> positions in accounts_, where the names stand, too; use AccountsOf().
+  using Positions = absl::InlinedVector<uint32_t, 2>;
+  absl::flat_hash_map<std::string_view, Positions> accounts_of_;
+  absl::flat_hash_map<std::string_view, size_t> account_named_;          // declaration name
   std::unordered_map<std::string, std::set<std::string>> flat_;          // group -> identities
   std::unordered_map<std::string, std::vector<GroupLogins>> logins_of_;  // group
   std::unordered_map<std::string, std::vector<std::string>> dns_of_;     // identity|directory -> DN

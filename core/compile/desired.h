@@ -4,6 +4,7 @@
 // servers, fitting to products. What a product can't express is a diagnostic here, before anything
 // is planned.
 #pragma once
+#include <absl/container/flat_hash_map.h>
 #include <absl/container/inlined_vector.h>
 
 #include <map>
@@ -78,7 +79,7 @@ struct Desired {
   std::vector<Provenance> provenance;
   std::vector<GrantLine> grants;
   // By server: login -> identity; by directory target: DN -> identity.
-  std::unordered_map<std::string, std::unordered_map<std::string, std::string>> identities;
+  std::unordered_map<std::string, absl::flat_hash_map<std::string, std::string>> identities;
   // Numeric ids that this compilation allocated: (server, uid).
   std::vector<std::pair<std::string, uint32_t>> new_uids;
   // Objects that time took away: (target, kind, key); their removal was approved when it was
@@ -98,7 +99,7 @@ struct Desired {
 struct Facts {
   base::Instant now = 0;
   // By server: login -> uid, group -> gid, as recorded or observed.
-  using Numbers = std::unordered_map<std::string, std::unordered_map<std::string, uint32_t>>;
+  using Numbers = std::unordered_map<std::string, absl::flat_hash_map<std::string, uint32_t>>;
   Numbers uids, gids;
   std::vector<std::pair<std::string, uint32_t>> used_uids;  // (server, uid) ever used
   // Rows of capability by server, as probed; empty: the product's static table.

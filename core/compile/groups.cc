@@ -32,9 +32,7 @@ const std::vector<GroupLogins>& Compiler::LoginsOf(const std::string& group) {
   if (!fresh) return at->second;
   std::map<std::pair<std::string, std::string>, GroupLogins> by_home;  // server, login folder
   for (const std::string& identity : Flatten(group)) {
-    const auto accounts = accounts_of_.find(identity);
-    if (accounts == accounts_of_.end()) continue;
-    for (size_t index : accounts->second) {
+    for (const uint32_t index : AccountsOf(identity)) {
       const AccountInfo& account = accounts_[index];
       GroupLogins& logins = by_home[{account.server->message.name(), account.home}];
       logins.server = account.server;
@@ -62,7 +60,7 @@ void Compiler::ProjectGroup(const std::string& group, const std::string& server,
   std::vector<std::string> without;
   for (const std::string& identity : Flatten(group)) {
     bool found = false;
-    for (size_t index : accounts_of_[identity]) {
+    for (const uint32_t index : AccountsOf(identity)) {
       const AccountInfo& account = accounts_[index];
       if (account.server->message.name() != server) continue;
       found = true;

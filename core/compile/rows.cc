@@ -116,11 +116,11 @@ void Compiler::AskFor(const config::Declared<decl::Grant>& grant, const std::str
   }
   bool opens = false;
   if (who.starts_with("account:")) {
-    const auto account = account_named_.find(who.substr(8));
+    const auto account = account_named_.find(std::string_view(who).substr(8));
     if (account == account_named_.end()) return;
     opens = AskAccount(grant, accounts_[account->second], folder, rights, source);
   } else {
-    for (size_t index : accounts_of_[identity]) {
+    for (const uint32_t index : AccountsOf(identity)) {
       opens = AskAccount(grant, accounts_[index], folder, rights, source) || opens;
     }
   }

@@ -23,20 +23,22 @@ std::string_view Index::TableOf(const google::protobuf::Descriptor& descriptor) 
 }
 
 void Index::NameTable::Add(Entry entry) {
-  const size_t mask = slots.size() - 1;
-  size_t at = std::hash<std::string_view>()(entry.name) & mask;
-  for (; slots[at] != 0; at = (at + 1) & mask) {
-    if (entries[slots[at] - 1].name == entry.name) return;
+  const size_t mask = slots.size() - 1, hash = std::hash<std::string_view>()(entry.name);
+  const auto tag = static_cast<uint32_t>(hash >> 32);
+  size_t at = hash & mask;
+  for (; slots[at].place != 0; at = (at + 1) & mask) {
+    if (slots[at].tag == tag && entries[slots[at].place - 1].name == entry.name) return;
   }
   entries.push_back(entry);
-  slots[at] = static_cast<uint32_t>(entries.size());
+  slots[at] = {static_cast<uint32_t>(entries.size()), tag};
 }
 
 const Index::Entry* Index::NameTable::Find(std::string_view name) const {
-  const size_t mask = slots.size() - 1;
-  for (size_t at = std::hash<std::string_view>()(name) & mask; slots[at] != 0;
-       at = (at + 1) & mask) {
-    const Entry& entry = entries[slots[at] - 1];
+  const size_t mask = slots.size() - 1, hash = std::hash<std::string_view>()(name);
+  const auto tag = static_cast<uint32_t>(hash >> 32);
+  for (size_t at = hash & mask; slots[at].place != 0; at = (at + 1) & mask) {
+    if (slots[at].tag != tag) continue;
+    const Entry& entry = entries[slots[at].place - 1];
     if (entry.name == name) return &entry;
   }
   return nullptr;

@@ -47,7 +47,11 @@ class Index {
   struct NameTable {
     std::string_view table;
     std::vector<Entry> entries;
-    std::vector<uint32_t> slots;  // position in entries + 1; 0: free; a power of two of them
+    struct Slot {
+      uint32_t place = 0;  // position in entries + 1; 0: free
+      uint32_t tag = 0;    // of the name's hash: other names are passed by without a look at them
+    };
+    std::vector<Slot> slots;  // a power of two of them
     void Add(Entry entry);
     const Entry* Find(std::string_view name) const;
   };

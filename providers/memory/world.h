@@ -13,13 +13,14 @@
 // Not thread-safe. Views live until the next Refresh or Put. Cost: opening 1,000,000 objects takes
 // under a second; a look-up is one hash.
 #pragma once
+#include <absl/container/flat_hash_map.h>
+
 #include <sys/types.h>
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/base/result.h"
@@ -71,9 +72,7 @@ class World {
   // Carries its hash: a long key is hashed once, not each time that the index grows or is walked.
   struct KeyRef {
     KeyRef(object::Kind kind, std::string_view key)
-        : hash(std::hash<std::string_view>()(key) * 31 + static_cast<size_t>(kind)),
-          kind(kind),
-          key(key) {}
+        : hash(absl::HashOf(key, kind)), kind(kind), key(key) {}
     bool operator==(const KeyRef&) const = default;
     size_t hash;  // first: compared first
     object::Kind kind;
@@ -102,7 +101,7 @@ class World {
   std::vector<std::unique_ptr<char[]>> chunks_;  // what the views point into
   object::Arena arena_;
   std::vector<Record> records_;
-  std::unordered_map<KeyRef, uint32_t, KeyHash> index_;
+  absl::flat_hash_map<KeyRef, uint32_t, KeyHash> index_;
 };
 
 }  // namespace postern::memory
