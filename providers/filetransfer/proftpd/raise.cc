@@ -191,6 +191,8 @@ std::span<const RaiseRule> AllRaiseRules() {
       {"session_limits_first_first", &RaiseRules::session_limits_first_first},
       {"sftp_has_no_aliases", &RaiseRules::sftp_has_no_aliases},
       {"users_before_groups", &RaiseRules::users_before_groups},
+      {"anonymous_own_blocks", &RaiseRules::anonymous_own_blocks},
+      {"anonymous_server_limits", &RaiseRules::anonymous_server_limits},
       {"root_confines", &RaiseRules::root_confines},
   };
   return kRules;

@@ -28,7 +28,6 @@ constexpr RaisedDirective kTable[] = {
     {"useralias", T::kServer, "a login name stands for an account"},
     {"authorder", T::kServer, "accounts from other modules aren't known"},
     // The host's own permissions decide; what the daemon refuses is refused all the same.
-    {"hidenoaccess", T::kHarmless, "hides what the host's permissions refuse"},
     {"umask", T::kHarmless, "the mode of new files, for the host's permissions"},
     {"defaultchdir", T::kHarmless, "where a session starts; every path is reached from anywhere"},
     {"deleteabortedstores", T::kHarmless, "removes what an upload of one's own left"},
@@ -36,6 +35,8 @@ constexpr RaisedDirective kTable[] = {
     {"allowchrootsymlinks", T::kUnknown, "a login folder may be a symlink"},
     // Not computable, in part.
     {"hidefiles", T::kListing, kByName},
+    // 1.3.8, observed: with it on, a session of mod_sftp dies (SIGSEGV) when it opens a folder.
+    {"hidenoaccess", T::kListing, "hides what the host refuses, and SFTP sessions die of it"},
     {"hideuser", T::kListing, kByOwner},
     {"hidegroup", T::kListing, kByOwner},
     {"pathallowfilter", T::kNames, kByName},

@@ -67,9 +67,11 @@ struct RaiseRules {
   bool root_takes_no_keyword = true;        // in DefaultRoot AND and OR are names of groups
   bool personal_blocks_stand_alone = true;  // blocks named by ~ or %u don't nest
   bool session_limits_first_first = true;   // within IfUser and its kind the first in file counts
-  bool sftp_has_no_aliases = true;  // keys are looked up by account: neither directive counts
-  bool users_before_groups = true;  // IfUser's Limits stand before IfGroup's, its blocks behind
-  bool root_confines = true;        // DefaultRoot
+  bool sftp_has_no_aliases = true;      // keys are looked up by account: neither directive counts
+  bool users_before_groups = true;      // IfUser's Limits stand before IfGroup's, its blocks behind
+  bool root_confines = true;            // DefaultRoot
+  bool anonymous_own_blocks = true;     // the server's blocks don't count for anonymous accounts
+  bool anonymous_server_limits = true;  // its Limits do, after the section's
 };
 
 // Every switch by name, for tests.

@@ -239,10 +239,8 @@ void ServerModel::MakeSession(AccountSet who, const std::vector<bool>& applies,
   // stand first, then the groups', each kind in file order; of blocks it is the other way round.
   // Within a section the first Limit in file counts.
   const bool backward = !context_.rules.session_limits_first_first;
-  bool merged = false;
   for (size_t i = 0; i < for_some_.size(); ++i) {
     if (!applies[i]) continue;
-    merged = true;
     RuleSection one;
     add(*for_some_[i].node, backward, &one);
     MergeLast(one, &some);
@@ -250,8 +248,8 @@ void ServerModel::MakeSession(AccountSet who, const std::vector<bool>& applies,
       if (line.word != "directory") continue;
       tree.Prepend(Personal(ArgumentOf(line), person, context_), Compile(line, backward));
     }
+    tree.Order();
   }
-  if (merged) tree.Order();
   tree.Finish();
   session.overwrite = some.overwrite;
   session.store_restart = some.store_restart;
@@ -267,8 +265,76 @@ void ServerModel::MakeSession(AccountSet who, const std::vector<bool>& applies,
   sessions_.push_back(std::move(session));
 }
 
+// Source: 1.3.8, observed: an anonymous session asks its own blocks, the section, then the server's
+// Limits; the server's blocks don't count. It is confined to the section's folder.
 void ServerModel::ReadAnonymous(const ConfigNode& node) {
-  if (unknown_ == 0) unknown_ = context_.note(node, "anonymous logins have rules of their own");
+  std::optional<uint32_t> account;
+  std::vector<std::string> names;
+  for (const ConfigNode& line : node.children) {
+    if (line.word == "user") {
+      const auto found = context_.names->accounts.find(ArgumentOf(line));
+      if (found != context_.names->accounts.end()) account = found->second;
+    }
+    if (line.word == "useralias" && line.args.size() == 2) names.push_back(line.args[0]);
+  }
+  const std::string root = BlockName(ArgumentOf(node));
+  const bool merged = account.has_value() &&
+                      std::any_of(for_some_.begin(), for_some_.end(),
+                                  [&](const ForSome& some) { return some.who.Has(*account); });
+  // Over SFTP, and with sections for some sessions, this wasn't tried.
+  if (!account.has_value() || !root.starts_with('/') || sftp_ || merged) {
+    if (unknown_ == 0) unknown_ = context_.note(node, "who logs in anonymously isn't read");
+    return;
+  }
+  for (const std::string& name : names) aliases_.emplace(name, *account);
+  Confine(*account, root);
+  MakeAnonymousSession(node, *account, root);
+}
+
+void ServerModel::Confine(uint32_t account, const std::string& root) {
+  const AccountSet who = AccountSet::Of({account});
+  for (auto& [other, accounts] : roots_) accounts -= who;
+  roots_[root] |= who;
+  rooted_ |= who;
+}
+
+void ServerModel::MakeAnonymousSession(const ConfigNode& node, uint32_t account,
+                                       const std::string& root) {
+  const AccountSet who = AccountSet::Of({account});
+  const bool own_blocks_only = context_.rules.anonymous_own_blocks;
+  Session session{.who = who, .tree = std::make_unique<BlockTree>(context_.rules)};
+  RuleSection& section = sections_.emplace_back();
+  const auto add = [&](const ConfigNode& from) {
+    AddLines(from, *context_.names, context_.rules, context_.note, true, &section);
+  };
+  add(node);
+  for (auto line = node.children.rbegin(); line != node.children.rend(); ++line) {
+    if (line->word != "directory") continue;
+    std::string name = BlockName(ArgumentOf(*line));
+    if (name == "*") {
+      add(*line);  // it is melted into the section
+      continue;
+    }
+    if (!name.starts_with('/')) name.insert(0, root + "/");
+    session.tree->Append(std::move(name), Compile(*line, true));
+  }
+  for (const BlockSource& block : blocks_) {
+    if (!own_blocks_only) session.tree->Append(block.name, block.section);
+  }
+  session.tree->Order();
+  session.tree->Finish();
+  const RuleSection* server = sessions_.empty() ? nullptr : sessions_.front().base.back();
+  session.base = {&section};
+  const Answer inside = LoginOf(session.base);
+  AccountSet invited;
+  for (const Limit& limit : section.limits) {
+    if ((limit.words & MaskOf(Word::kLogin)) != 0) invited |= limit.allow;
+  }
+  const Answer outside = server == nullptr ? Answer::Everybody() : LoginOf({server});
+  session.login = inside & (outside | Answer{invited, {}, 0});
+  if (server != nullptr && context_.rules.anonymous_server_limits) session.base.push_back(server);
+  for (Session& other : sessions_) other.who -= who;
+  sessions_.push_back(std::move(session));
 }
 
 // Source: 1.3.8, observed: ALL doesn't cover LOGIN; every Limit that names it has to let in.

@@ -68,6 +68,8 @@ class ServerModel {
   void ReadBlocks(const ServerLines& lines);
   void ReadForSome(const ServerLines& lines);
   void ReadAnonymous(const ConfigNode& node);
+  void MakeAnonymousSession(const ConfigNode& node, uint32_t account, const std::string& root);
+  void Confine(uint32_t account, const std::string& root);
   void ReadRoots(const std::vector<const ConfigNode*>& lines);
   void ReadFtpaccess();
   void MakeSessions(const ServerLines& lines);
@@ -92,7 +94,6 @@ class ServerModel {
   std::vector<BlockSource> blocks_;  // the daemon's list
   std::vector<ForSome> for_some_;
   std::vector<Session> sessions_;
-  AccountSet anonymous_;
   std::map<std::string, uint32_t, std::less<>> aliases_;
   std::map<std::string, AccountSet> roots_;
   AccountSet rooted_;

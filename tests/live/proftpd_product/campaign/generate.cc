@@ -51,12 +51,18 @@ class Generator {
   };
 
   World Run() {
-    std::vector<Theme> themes = {
-        {"limits", &Generator::Limits},           {"patterns", &Generator::Patterns},
-        {"servers", &Generator::Servers},         {"overwrite", &Generator::Overwrite},
-        {"deny all", &Generator::DenyAlls},       {"sessions", &Generator::Sessions},
-        {"logins", &Generator::Logins},           {"conditions", &Generator::Conditions},
-        {"personal", &Generator::PersonalBlocks}, {"roots", &Generator::Roots, true}};
+    std::vector<Theme> themes = {{"limits", &Generator::Limits},
+                                 {"patterns", &Generator::Patterns},
+                                 {"servers", &Generator::Servers},
+                                 {"overwrite", &Generator::Overwrite},
+                                 {"deny all", &Generator::DenyAlls},
+                                 {"sessions", &Generator::Sessions},
+                                 {"logins", &Generator::Logins},
+                                 {"conditions", &Generator::Conditions},
+                                 {"personal", &Generator::PersonalBlocks},
+                                 {"roots", &Generator::Roots, true},
+                                 {"anonymous", &Generator::Anonymous, true},
+                                 {"not computable", &Generator::NotComputable}};
     // As an ordinary user no session can be confined.
     if (geteuid() != 0) std::erase_if(themes, [](const Theme& t) { return t.needs_root; });
     Use(themes[world_.seed % themes.size()]);
@@ -137,8 +143,14 @@ class Generator {
 
   void Use(const Theme& theme) {
     // Where a DenyAll holds a session has no data connection: it must be able to stand elsewhere.
-    const bool clash = (theme.make == &Generator::DenyAlls && used_.contains("roots")) ||
-                       (theme.make == &Generator::Roots && used_.contains("deny all"));
+    const bool confined = used_.contains("roots") || used_.contains("anonymous");
+    const bool clash = (theme.make == &Generator::DenyAlls && confined) ||
+                       (theme.needs_root && (used_.contains("deny all") || confined)) ||
+                       // Sections for some sessions in an anonymous one aren't read.
+                       (theme.make == &Generator::Sessions && used_.contains("anonymous")) ||
+                       (theme.make == &Generator::Anonymous &&
+                        (used_.contains("sessions") || used_.contains("logins"))) ||
+                       (theme.make == &Generator::Logins && used_.contains("anonymous"));
     if (clash || !used_.insert(theme.name).second) return;
     world_.themes.emplace_back(theme.name);
     (this->*theme.make)();
@@ -318,6 +330,57 @@ class Generator {
     }
     if (OneIn(2)) world_.global.push_back(Line("DefaultChdir " + root_ + "/a"));
     if (OneIn(2)) world_.global.push_back(Line("Umask 077"));
+  }
+
+  void Anonymous() {
+    AddGlobal(Blocks(1 + Below(3), kBlockNames));
+    for (size_t i = Below(3); i > 0; --i) (OneIn(2) ? &world_.global : &own_)->push_back(Limit());
+    const std::string root = root_ + Pick({"/a", "/z"});
+    world_.roots.push_back(root);
+    world_.logins.emplace_back("anonymous");
+    Part section = Section("Anonymous " + root,
+                           {Line("User u4"), Line("Group g4"), Line("UserAlias anonymous u4")});
+    std::set<std::string> seen;
+    for (size_t i = Below(3); i > 0; --i) section.children.push_back(Limit());
+    if (OneIn(3)) section.children.push_back(Line("AllowOverwrite on"));
+    if (OneIn(4)) section.children.push_back(Section("Limit LOGIN", {Rule()}));
+    if (OneIn(4)) own_.push_back(Section("Limit LOGIN", {Line("DenyUser u4")}));
+    for (size_t i = Below(3); i > 0; --i) {
+      const std::string name = Pick({"b", "y", "b/c", root + "/b", "*"});
+      if (!seen.insert(name.substr(name.rfind('/') + 1)).second) continue;
+      section.children.push_back(Section("Directory " + name, BlockLines()));
+    }
+    own_.push_back(std::move(section));
+  }
+
+  // What the files alone don't settle; it has to be said so, and never a guess.
+  void NotComputable() {
+    AddGlobal(Blocks(2 + Below(2), kBlockNames));
+    Part block = Section("Directory " + root_ + "/a/b/c", {Limit()});
+    switch (Below(6)) {
+      case 0:
+        block.children.push_back(Line("PathDenyFilter \"\\.new$\""));
+        break;
+      case 1:
+        block.children.push_back(Line("HideFiles \"file$\""));
+        break;
+      case 2:
+        block.children.push_back(
+            Section("Limit WRITE", {Line("Order deny,allow"), Line("Allow from 127.0.0.1")}));
+        break;
+      case 3:
+        world_.main.push_back(Section("Class near", {Line("From 127.0.0.1")}));
+        block.children.push_back(Section("Limit STOR", {Line("AllowClass near"), Line("DenyAll")}));
+        break;
+      case 4:
+        block.children.push_back(Section("Limit DELE", {Line("DenyFilter \"file$\"")}));
+        break;
+      default:
+        world_.ftpaccess["a/b/c"] = {Section("Limit WRITE", {Line("DenyAll")})};
+        if (OneIn(2)) world_.global.push_back(Line("AllowOverride off"));
+    }
+    AddGlobal({std::move(block)});
+    if (OneIn(2)) world_.global.push_back(Line("DeleteAbortedStores on"));
   }
 
   std::mt19937 random_;
