@@ -1,12 +1,12 @@
 // The daemon's whole configuration: settings, rules by other hands, missing lines, traps.
 #include "providers/filetransfer/proftpd/config.h"
 
-#include <fnmatch.h>
 #include <gmock/gmock.h>
 
 #include <map>
 
 #include "providers/filetransfer/proftpd/statement.h"
+#include "tests/unit/proftpd_product/memory_files.h"
 
 namespace postern::proftpd {
 namespace {
@@ -20,25 +20,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-class Files final : public FileSource {
- public:
-  std::map<std::string, std::string> texts;
-  std::string unreadable;
-
-  Result<std::string> Read(const std::string& path) const override {
-    if (path == unreadable) return Fail(ErrorCode::kDenied, "permission denied");
-    const auto found = texts.find(path);
-    if (found == texts.end()) return Fail(ErrorCode::kNotFound, "no such file");
-    return found->second;
-  }
-  std::vector<std::string> Glob(const std::string& pattern) const override {
-    std::vector<std::string> names;
-    for (const auto& [path, text] : texts) {
-      if (fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME) == 0) names.push_back(path);
-    }
-    return names;
-  }
-};
+using testing::Files;
 
 // Everything that Postern needs and nothing else.
 constexpr char kGood[] =

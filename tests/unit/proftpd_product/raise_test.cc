@@ -1,0 +1,233 @@
+// What the daemon lets each account do, from configuration texts. The live campaign proves that the
+// rules are the daemon's; here: what isn't computable is told with its line, answers for everybody
+// are those for each, and size costs nothing unexpected.
+#include "providers/filetransfer/proftpd/raise.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <random>
+
+#include "providers/filetransfer/proftpd/raise_directives.h"
+#include "tests/unit/proftpd_product/memory_files.h"
+
+namespace postern::proftpd {
+namespace {
+
+using access::Right;
+using Rest = Cell::Rest;
+using testing::Files;
+
+constexpr char kMain[] = "/etc/p/main.conf";
+
+RaiseQuestion QuestionOf() {
+  return {.main_file = kMain,
+          .defines = {},
+          .ftpaccess_files = {},
+          .accounts = {{"ada", {"ops"}, "/home/ada"}, {"bea", {"staff", "ops"}, "/home/bea"}},
+          .rules = {}};
+}
+
+Raiser RaiseText(const std::string& text, RaiseQuestion question = QuestionOf(),
+                 Files files = Files()) {
+  files.texts[kMain] = text;
+  Result<Raiser> raiser = Raiser::Make(files, std::move(question));
+  EXPECT_TRUE(raiser.has_value());
+  return std::move(*raiser);
+}
+
+Verdict Ask(const Raiser& raiser, const std::string& who, const std::string& path, Right right,
+            Rest rest = Rest::kEntry) {
+  return raiser.Decide(who, {path, rest}, right, Way::kFtp).verdict;
+}
+
+// What isn't computable names the line that makes it so.
+Reason WhyNot(const Raiser& raiser, const std::string& path, Right right) {
+  const Ruling ruling = raiser.Decide("ada", {path, Rest::kEntry}, right, Way::kFtp);
+  EXPECT_EQ(ruling.verdict, Verdict::kNotComputable) << path;
+  return ruling.reason == nullptr ? Reason() : *ruling.reason;
+}
+
+TEST(Raise, NothingSaidIsAllowed) {
+  const Raiser raiser = RaiseText("ServerName x\n");
+  EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kRead), Verdict::kAllowed);
+  EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kOverwrite), Verdict::kDenied);
+  EXPECT_EQ(Ask(raiser, "nobody", "/srv", Right::kRead), Verdict::kDenied);
+  // No server speaks SFTP.
+  EXPECT_EQ(raiser.Decide("ada", {"/srv", Rest::kEntry}, Right::kRead, Way::kSftp).verdict,
+            Verdict::kDenied);
+}
+
+TEST(Raise, AnUnknownDirectiveIsToldWithItsLineInItsScopeOnly) {
+  const Raiser raiser = RaiseText(
+      "ServerName x\n<Directory /srv/a>\n  FrobnicateUploads on\n  Umask 022\n</Directory>\n");
+  const Reason why = WhyNot(raiser, "/srv/a", Right::kRead);
+  EXPECT_EQ(why.file, kMain);
+  EXPECT_EQ(why.line, 3U);
+  EXPECT_EQ(why.text, "FrobnicateUploads on");
+  EXPECT_EQ(Ask(raiser, "ada", "/srv/b", Right::kRead), Verdict::kAllowed);
+}
+
+TEST(Raise, OtherSourcesOfAccountsAreNoticed) {
+  for (const std::string line :
+       {"SQLConnectInfo base@host", "LDAPServer ldap.example.com", "AuthOrder mod_sql.c",
+        "LoadModule mod_ours.c", "RewriteEngine on", "AllowFilter ^[a-z]+$"}) {
+    const Raiser raiser = RaiseText("ServerName x\n" + line + "\n");
+    EXPECT_EQ(WhyNot(raiser, "/srv", Right::kRead).line, 2U) << line;
+  }
+}
+
+TEST(Raise, ASwitchThatIsOffChangesNothing) {
+  const Raiser raiser = RaiseText("CreateHome off\nSQLEngine off\nHideFiles none\n");
+  EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kRead), Verdict::kAllowed);
+}
+
+TEST(Raise, FiltersLeaveReadingComputable) {
+  const Raiser raiser =
+      RaiseText("PathDenyFilter \\.exe$\n<Directory /x>\nHideFiles ^a\n</Directory>");
+  EXPECT_EQ(WhyNot(raiser, "/srv", Right::kCreate).line, 1U);
+  EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kRead), Verdict::kAllowed);
+  const Ruling list = raiser.Decide("ada", {"/x", Rest::kNone}, Right::kList, Way::kFtp);
+  EXPECT_EQ(list.verdict, Verdict::kNotComputable);
+  EXPECT_EQ(Ask(raiser, "ada", "/x", Right::kRead), Verdict::kAllowed);
+}
+
+TEST(Raise, WhatDependsOnTheClientIsNotGuessed) {
+  const Raiser raiser = RaiseText(
+      "<Directory /srv>\n<Limit READ>\nAllowUser ada\nAllow from 10.0.0.0/8\nDenyAll\n</Limit>\n"
+      "</Directory>\n");
+  EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kRead), Verdict::kAllowed);
+  EXPECT_EQ(Ask(raiser, "bea", "/srv", Right::kRead), Verdict::kNotComputable);
+}
+
+TEST(Raise, AnFtpaccessFileCountsUnlessOverrideIsOff) {
+  RaiseQuestion question = QuestionOf();
+  question.ftpaccess_files = {"/srv/a/.ftpaccess"};
+  const Raiser on = RaiseText("ServerName x\n", question);
+  EXPECT_EQ(WhyNot(on, "/srv/a/b", Right::kRead).text, "/srv/a/.ftpaccess");
+  EXPECT_EQ(Ask(on, "ada", "/srv/c", Right::kRead), Verdict::kAllowed);
+  const Raiser off = RaiseText("<Global>\nAllowOverride off\n</Global>\n", question);
+  EXPECT_EQ(Ask(off, "ada", "/srv/a/b", Right::kRead), Verdict::kAllowed);
+}
+
+TEST(Raise, APatternThatCoversSomeNamesIsToldWhereItMatters) {
+  const Raiser raiser =
+      RaiseText("<Directory /srv/*.key>\n<Limit READ>\nDenyAll\n</Limit>\n</Directory>\n");
+  EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kRead), Verdict::kNotComputable);
+  EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kCreate), Verdict::kAllowed);
+  EXPECT_EQ(Ask(raiser, "ada", "/srv/a.key", Right::kRead, Rest::kNone), Verdict::kDenied);
+  EXPECT_EQ(Ask(raiser, "ada", "/srv/a.txt", Right::kRead, Rest::kNone), Verdict::kAllowed);
+  EXPECT_EQ(Ask(raiser, "ada", "/home", Right::kRead), Verdict::kAllowed);
+}
+
+TEST(Raise, RulesFromIncludedFilesKeepTheirFileAndLine) {
+  Files files;
+  files.texts["/etc/p/conf.d/10.conf"] = "\n<Directory /srv>\n  TimeMachine on\n</Directory>\n";
+  const Raiser raiser = RaiseText("Include /etc/p/conf.d/*.conf\n", QuestionOf(), files);
+  const Reason why = WhyNot(raiser, "/srv", Right::kDelete);
+  EXPECT_EQ(why.file, "/etc/p/conf.d/10.conf");
+  EXPECT_EQ(why.line, 3U);
+}
+
+TEST(Raise, EveryRowOfTheTableSaysHow) {
+  for (const RaisedDirective& row : RaisedDirectives()) {
+    EXPECT_FALSE(row.how.empty()) << row.word;
+    ConfigNode line{.word = std::string(row.word), .args = {"x"}, .text = "", .children = {}};
+    EXPECT_EQ(UseOf(line).treatment, row.treatment) << row.word;
+  }
+  EXPECT_EQ(UseOf({.word = "nosuchdirective", .args = {"on"}}).treatment, Treatment::kUnknown);
+}
+
+// A cell's answer is the answer of every name in it.
+TEST(Raise, CoverOfUnnamedEntriesHoldsForEveryName) {
+  std::mt19937 random(1);
+  const std::vector<std::string> parts = {"/", "a", "b", "*", "?", "[ab]", "/a", "/*"};
+  const std::vector<std::string> names = {"a", "b", "ab", "zz", "a.txt", "xyzzy"};
+  for (int i = 0; i < 3000; ++i) {
+    std::string pattern = "/a";
+    for (size_t n = random() % 5; n > 0; --n) pattern += parts[random() % parts.size()];
+    const BlockPattern block(pattern, RaiseRules());
+    if (block.literal()) continue;
+    for (const std::string path : {"/a", "/a/b", "/b"}) {
+      const Cover entry = block.Covers({path, Rest::kEntry});
+      const Cover deeper = block.Covers({path, Rest::kDeeper});
+      for (const std::string& name : names) {
+        const Cover one = block.Covers({path + "/" + name, Rest::kNone});
+        if (entry != Cover::kSome) {
+          ASSERT_EQ(one, entry) << pattern << " on " << path << "/" << name;
+        }
+        const Cover two = block.Covers({path + "/" + name + "/x", Rest::kNone});
+        if (deeper != Cover::kSome) {
+          ASSERT_EQ(two, deeper) << pattern << " below " << path;
+        }
+      }
+    }
+  }
+}
+
+double CpuSeconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec) +
+         static_cast<double>(usage.ru_utime.tv_usec) / 1e6;
+}
+
+std::string BigConfig(int blocks) {
+  std::string text = "<Global>\nAllowOverride off\n";
+  for (int i = 0; i < blocks; ++i) {
+    std::string users;
+    for (int u = 0; u < 5; ++u)
+      users += fmt::format("{}u{}", u == 0 ? "" : ",", (i * 7 + u) % 5000);
+    text += fmt::format(
+        "<Directory /srv/d{}/f{}>\n<Limit RETR READ>\nAllowUser {}\nDenyAll\n</Limit>\n"
+        "<Limit STOR APPE WRITE>\nAllowGroup g{}\nDenyAll\n</Limit>\n</Directory>\n",
+        i % 100, i, users, i % 200);
+  }
+  return text + "</Global>\n";
+}
+
+TEST(Raise, TenThousandBlocksAndFiveThousandAccounts) {
+  constexpr int kBlocks = 10000, kAccounts = 5000;
+  RaiseQuestion question = QuestionOf();
+  question.accounts.clear();
+  for (int i = 0; i < kAccounts; ++i) {
+    question.accounts.push_back({fmt::format("u{}", i), {fmt::format("g{}", i % 200)}, "/home"});
+  }
+  Files files;
+  files.texts[kMain] = BigConfig(kBlocks);
+  const double start = CpuSeconds();
+  Result<Raiser> raiser = Raiser::Make(files, std::move(question));
+  ASSERT_TRUE(raiser.has_value());
+  const double made = CpuSeconds();
+  size_t readers = 0;
+  const std::vector<std::string> paths = raiser->NamedPaths();
+  ASSERT_EQ(paths.size(), static_cast<size_t>(kBlocks));
+  for (const std::string& path : paths) {
+    for (const Rest rest : {Rest::kNone, Rest::kEntry, Rest::kDeeper}) {
+      const CellAnswers answers = raiser->AnswersFor({path, rest}, Way::kFtp);
+      if (rest == Rest::kEntry) {
+        readers += answers[static_cast<int>(Right::kRead)].yes.Members(kAccounts).size();
+      }
+    }
+  }
+  EXPECT_EQ(readers, static_cast<size_t>(kBlocks) * 5);
+  std::printf("made in %.2f s, all cells in %.2f s of CPU\n", made - start, CpuSeconds() - made);
+}
+
+TEST(Raise, AnswersForAllAreTheAnswersForEach) {
+  const Raiser raiser = RaiseText(BigConfig(50) + "UserAlias guest u1\n");
+  for (const std::string& path : raiser.NamedPaths()) {
+    const CellAnswers answers = raiser.AnswersFor({path, Rest::kEntry}, Way::kFtp);
+    for (size_t id = 0; id < raiser.accounts().size(); ++id) {
+      for (int i = 0; i < access::kRightCount; ++i) {
+        const Ruling one = raiser.Decide(raiser.accounts()[id].name, {path, Rest::kEntry},
+                                         static_cast<Right>(i), Way::kFtp);
+        ASSERT_EQ(answers[i].yes.Has(id), one.verdict == Verdict::kAllowed);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace postern::proftpd
