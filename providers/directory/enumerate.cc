@@ -230,7 +230,10 @@ SearchEnd Enumeration::Search() {
 std::string Enumeration::Trouble(const SearchEnd& end) const {
   if (end.code == LDAP_NO_SUCH_OBJECT) return "the base doesn't exist, or is hidden from us";
   if (end.code != LDAP_SUCCESS) return fmt::format("{} after {} entries", end.message, end.entries);
-  if (end.malformed > 0) return fmt::format("{} entries could not be decoded", end.malformed);
+  if (end.malformed > 0) {
+    return fmt::format("{} {} could not be decoded", end.malformed,
+                       end.malformed == 1 ? "entry" : "entries");
+  }
   if (end.references > 0) {
     return fmt::format("{} {} to other servers, which are not followed", end.references,
                        end.references == 1 ? "referral" : "referrals");

@@ -25,7 +25,7 @@ struct FarWorld : World {
 
 // Cuts the connection at the first message of this operation.
 LdapProxy::Hook CutOnce(unsigned operation) {
-  return [operation, done = false](unsigned seen, size_t) mutable {
+  return [operation, done = false](unsigned seen, std::string&) mutable {
     if (seen != operation || done) return Fate::kPass;
     done = true;
     return Fate::kCut;
@@ -116,7 +116,7 @@ TEST(DirectoryBadDays, PasswordAnswerIsLost) {
   // The bind and "who am I" are extended operations as well: cut at the one after the user is
   // there.
   bool added = false, done = false;
-  FarWorld world(People(), [&](unsigned seen, size_t) {
+  FarWorld world(People(), [&](unsigned seen, std::string&) {
     added |= seen == LDAP_RES_ADD;
     if (!added || done || seen != LDAP_RES_EXTENDED) return Fate::kPass;
     done = true;
@@ -130,7 +130,7 @@ TEST(DirectoryBadDays, PasswordAnswerIsLost) {
 
 TEST(DirectoryBadDays, ThousandWritesLoseTheirConnectionInTheMiddle) {
   int answers = 0;
-  FarWorld world({}, [&](unsigned seen, size_t) {
+  FarWorld world({}, [&](unsigned seen, std::string&) {
     return seen == LDAP_RES_ADD && ++answers == 500 ? Fate::kCut : Fate::kPass;
   });
   std::vector<Operation> users;
@@ -142,7 +142,7 @@ TEST(DirectoryBadDays, ThousandWritesLoseTheirConnectionInTheMiddle) {
 }
 
 TEST(DirectoryBadDays, RequestThatNeverArrivesIsUnknownInTheEnd) {
-  FarWorld world(People(), [](unsigned seen, size_t) {
+  FarWorld world(People(), [](unsigned seen, std::string&) {
     return seen == LDAP_REQ_MODIFY ? Fate::kCut : Fate::kPass;
   });
   const auto outcomes =
@@ -156,7 +156,7 @@ TEST(DirectoryBadDays, RequestThatNeverArrivesIsUnknownInTheEnd) {
 
 TEST(DirectoryBadDays, ServerThatDiesAfterTheWriteLeavesItUnknown) {
   Slapd* server = nullptr;
-  FarWorld world(People(), [&](unsigned seen, size_t) {
+  FarWorld world(People(), [&](unsigned seen, std::string&) {
     if (seen != LDAP_RES_MODIFY) return Fate::kPass;
     server->process().Signal(SIGKILL);
     return Fate::kCut;
@@ -182,7 +182,7 @@ TEST_P(OtherWriter, IsNeverOverwritten) {
   }
   Slapd* server = nullptr;
   bool changed = false;
-  FarWorld world(options, [&](unsigned seen, size_t) {
+  FarWorld world(options, [&](unsigned seen, std::string&) {
     if (seen == LDAP_REQ_MODIFY && !changed) {
       changed = true;
       server->Modify("dn: " + PersonDn("ann") +
@@ -211,7 +211,7 @@ TEST_P(OtherWriter, OfAnotherFieldDoesNotStopUs) {
   }
   Slapd* server = nullptr;
   bool changed = false;
-  FarWorld world(options, [&](unsigned seen, size_t) {
+  FarWorld world(options, [&](unsigned seen, std::string&) {
     if (seen == LDAP_REQ_MODIFY && !changed) {
       changed = true;
       server->Modify("dn: " + PersonDn("ann") +
@@ -233,8 +233,8 @@ INSTANTIATE_TEST_SUITE_P(Server, OtherWriter, testing::Bool(), [](const auto& in
 TEST(DirectoryBadDays, ServerThatStopsInsideAMessageIsIncompleteInTime) {
   std::string big = "dn: " + GroupDn("big") + "\nobjectClass: groupOfNames\ncn: big\n";
   for (int i = 0; i < 5000; ++i) big += "member: " + PersonDn(fmt::format("u{}", i)) + "\n";
-  FarWorld world({.ldif = big + "\n"}, [](unsigned seen, size_t bytes) {
-    return seen == LDAP_RES_SEARCH_ENTRY && bytes > 100'000 ? Fate::kHalf : Fate::kPass;
+  FarWorld world({.ldif = big + "\n"}, [](unsigned seen, std::string& message) {
+    return seen == LDAP_RES_SEARCH_ENTRY && message.size() > 100'000 ? Fate::kHalf : Fate::kPass;
   });
   decl::Directory declared = Declare(world.slapd);
   declared.set_url(world.proxy.url());
@@ -251,6 +251,26 @@ TEST(DirectoryBadDays, ServerThatStopsInsideAMessageIsIncompleteInTime) {
     EXPECT_FALSE(scope.complete);
     EXPECT_THAT(scope.reason, HasSubstr("didn't answer in time"));
   }
+}
+
+TEST(DirectoryBadDays, EntryThatCannotBeDecodedIsNotTakenForOneWithoutTheField) {
+  FarWorld world(People(), [](unsigned seen, std::string& message) {
+    const size_t mail = message.find("mail");
+    // Where the set of values begins (RFC 4511 §4.1.7) stands another type.
+    if (seen == LDAP_RES_SEARCH_ENTRY && mail != std::string::npos) message[mail + 4] = '\x30';
+    return Fate::kPass;
+  });
+  Collector collector;
+  const auto scopes = world.target->Enumerate({}, collector);
+  ASSERT_TRUE(scopes);
+  EXPECT_EQ(collector.Find(Kind::kUser, PersonDn("ann")), nullptr);
+  for (const auto& scope : *scopes) {
+    if (scope.scope != Slapd::kPeople) continue;
+    EXPECT_FALSE(scope.complete);
+    EXPECT_THAT(scope.reason, HasSubstr("1 entry could not be decoded"));
+  }
+  EXPECT_EQ(world.Read(Kind::kUser, PersonDn("ann")).answer, Answer::kUnreadable);
+  EXPECT_EQ(world.Apply(Describe("one", "two")).status, Status::kDenied);
 }
 
 }  // namespace

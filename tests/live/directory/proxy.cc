@@ -132,15 +132,16 @@ bool LdapProxy::Serve(Pair& pair, int side) {
   way.bytes.append(buffer, static_cast<size_t>(got));
   unsigned operation = 0;
   for (size_t whole = 0; (whole = FirstMessage(way.bytes, &operation)) != 0;) {
-    const Fate fate = hook_ ? hook_(operation, whole) : Fate::kPass;
+    std::string message = way.bytes.substr(0, whole);
+    way.bytes.erase(0, whole);
+    const Fate fate = hook_ ? hook_(operation, message) : Fate::kPass;
     if (fate == Fate::kCut) return false;
     if (fate == Fate::kHalf) {
       pair.stuck = true;
-      return WriteAll(way.to, std::string_view(way.bytes).substr(0, whole / 2));
+      return WriteAll(way.to, std::string_view(message).substr(0, message.size() / 2));
     }
     ++counts_[operation & 0xff];
-    if (!WriteAll(way.to, std::string_view(way.bytes).substr(0, whole))) return false;
-    way.bytes.erase(0, whole);
+    if (!WriteAll(way.to, message)) return false;
   }
   return true;
 }

@@ -23,8 +23,9 @@ class LdapProxy {
     kCut,   // the connection ends on both sides, the message is lost
     kHalf,  // half of the message is passed on, and nothing ever after
   };
-  // `operation`: the tag of the message's operation (LDAP_REQ_MODIFY, LDAP_RES_MODIFY, ...).
-  using Hook = std::function<Fate(unsigned operation, size_t bytes)>;
+  // `operation`: the tag of the message's operation (LDAP_REQ_MODIFY, LDAP_RES_MODIFY, ...). What
+  // the hook makes of the message is passed on.
+  using Hook = std::function<Fate(unsigned operation, std::string& message)>;
 
   explicit LdapProxy(uint16_t server_port, Hook hook = {});
   ~LdapProxy();
