@@ -101,7 +101,7 @@ bool Sshd::Start() {
 }
 
 std::vector<std::string> Sshd::Command() const {
-  const std::vector<std::string> plain = {FindProgram("sshd"), "-D", "-e", "-f", config_};
+  std::vector<std::string> plain = {FindProgram("sshd"), "-D", "-e", "-f", config_};
   if (options_.login.empty() && options_.programs.empty()) return plain;
   std::vector<std::string> out = {FindProgram("unshare"),
                                   "--mount",

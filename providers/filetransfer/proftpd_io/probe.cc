@@ -34,10 +34,10 @@ for d do
 done
 )sh";
 
-Check MakeCheck(std::string name, const std::string& problem, std::string good) {
+Check MakeCheck(std::string name, const std::string& problem, const std::string& good) {
   return {.name = std::move(name),
           .ok = problem.empty(),
-          .found = problem.empty() ? std::move(good) : problem,
+          .found = problem.empty() ? good : problem,
           .lines_to_add = {},
           .where = ""};
 }

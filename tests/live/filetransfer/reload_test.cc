@@ -19,7 +19,6 @@ namespace {
 using access::Right;
 using access::Rights;
 using testing::HasSubstr;
-using testing::Not;
 
 const uint32_t kRead = (Rights(Right::kList) | Right::kRead).bits();
 

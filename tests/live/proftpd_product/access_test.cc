@@ -12,7 +12,6 @@
 #include <sstream>
 
 #include "providers/filetransfer/proftpd/include_file.h"
-#include "providers/filetransfer/proftpd/keys.h"
 #include "providers/filetransfer/proftpd/product.h"
 #include "tests/support/process.h"
 #include "tests/support/proftpd.h"
@@ -194,10 +193,11 @@ class ProftpdSftp : public ProftpdAccess {
     const support::RunResult made = support::RunCommand(
         {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", key_});
     EXPECT_EQ(made.exit, 0) << made.err;
-    const Result<PublicKey> key = ParseOpenSshKey(support::ReadFile(key_ + ".pub"));
-    EXPECT_TRUE(key.has_value());
+    const support::RunResult text =
+        support::RunCommand({"ssh-keygen", "-e", "-m", "RFC4716", "-f", key_ + ".pub"});
+    EXPECT_EQ(text.exit, 0) << text.err;
     for (const auto& [user, unused] : kGroupsOf) {
-      scratch_.Write("proftpd/keys/" + user, RenderKeyFile({*key}));
+      scratch_.Write("proftpd/keys/" + user, text.out);
     }
   }
 

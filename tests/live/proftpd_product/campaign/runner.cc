@@ -9,7 +9,6 @@
 #include <functional>
 #include <sstream>
 
-#include "providers/filetransfer/proftpd/keys.h"
 #include "tests/support/process.h"
 
 namespace postern::proftpd::campaign {
@@ -193,10 +192,11 @@ void Runner::WriteAccounts(const World& world) {
     text += line.substr(0, uid_end + 1) + std::to_string(primary) + line.substr(gid_end) + "\n";
   }
   scratch_.Write("proftpd/passwd", text, 0600);
-  const Result<PublicKey> key = ParseOpenSshKey(support::ReadFile(key_ + ".pub"));
-  ASSERT_TRUE(key.has_value());
+  const support::RunResult rfc4716 =
+      support::RunCommand({"ssh-keygen", "-e", "-m", "RFC4716", "-f", key_ + ".pub"});
+  ASSERT_EQ(rfc4716.exit, 0) << rfc4716.err;
   for (const std::string& login : world.logins) {
-    scratch_.Write("proftpd/keys/" + login, RenderKeyFile({*key}));
+    scratch_.Write("proftpd/keys/" + login, rfc4716.out);
   }
 }
 
