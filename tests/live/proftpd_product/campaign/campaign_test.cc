@@ -3,20 +3,34 @@
 // README.md says how to run more of it.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <numeric>
 
 #include "tests/live/proftpd_product/campaign/runner.h"
 
 namespace postern::proftpd::campaign {
 namespace {
 
-constexpr uint32_t kShort = 24, kFull = 500;
+constexpr uint32_t kFull = 500;
+// Of the full run, those that together need every rule of the raiser.
+constexpr uint32_t kShort[] = {1,  2,  3,  4,  5,  6,  7,  9,   10,  13, 14,
+                               15, 20, 22, 24, 31, 42, 57, 102, 115, 161};
 constexpr size_t kShownDifferences = 3;
 
 uint32_t Number(const char* variable, uint32_t otherwise) {
   const char* text = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe): nobody sets it
   return text == nullptr ? otherwise : static_cast<uint32_t>(std::strtoul(text, nullptr, 10));
+}
+
+std::vector<uint32_t> Seeds(bool full) {
+  std::vector<uint32_t> seeds(std::begin(kShort), std::end(kShort));
+  const uint32_t first = Number("POSTERN_SEED", 1);
+  const uint32_t count = Number("POSTERN_ROUNDS", full ? kFull : 0);
+  if (count != 0) seeds.resize(count);
+  if (count != 0) std::iota(seeds.begin(), seeds.end(), first);
+  return seeds;
 }
 
 std::string Explain(const World& world, Runner* runner, const Try& what, bool daemon_allows) {
@@ -54,12 +68,11 @@ class Mutants {
 TEST(ProftpdCampaign, TheRaiserSaysWhatTheDaemonDoes) {
   Runner runner;
   const bool full = std::getenv("POSTERN_CAMPAIGN_FULL") != nullptr;  // NOLINT: as above
-  const uint32_t first = Number("POSTERN_SEED", 1);
-  const uint32_t count = Number("POSTERN_ROUNDS", full ? kFull : kShort);
+  const std::vector<uint32_t> seeds = Seeds(full);
   size_t decisions = 0, allowed = 0, unknown = 0, different = 0, shown = 0;
   std::set<std::string> because;
   Mutants mutants;
-  for (uint32_t seed = first; seed < first + count; ++seed) {
+  for (const uint32_t seed : seeds) {
     const World world = Generate(seed, runner.root(), runner.files());
     runner.Write(world);
     const Raiser raiser = runner.Raise(world);
@@ -89,11 +102,13 @@ TEST(ProftpdCampaign, TheRaiserSaysWhatTheDaemonDoes) {
     ADD_FAILURE() << compared.differences.size() << " differences; the first, made small:\n"
                   << Explain(runner.Minimise(world, what, allows), &runner, what, allows);
   }
-  std::printf("%u configurations, %zu decisions, %zu allowed, %zu not computable, %zu different\n",
-              count, decisions, allowed, unknown, different);
+  std::printf("%zu configurations, %zu decisions, %zu allowed, %zu not computable, %zu different\n",
+              seeds.size(), decisions, allowed, unknown, different);
   for (const std::string& why : because) std::printf("  not computable: %s\n", why.c_str());
   std::printf("%zu rules of the raiser were turned off in turn\n", AllRaiseRules().size());
-  if (full) {
+  // An ordinary user's sessions can't be confined, which some rules are about.
+  const bool chosen = std::getenv("POSTERN_ROUNDS") != nullptr;  // NOLINT: as above
+  if (geteuid() == 0 && !chosen) {
     EXPECT_EQ(mutants.Alive(), "") << "these rules made no difference in any world";
   }
   EXPECT_EQ(different, 0U);

@@ -230,6 +230,11 @@ class Generator {
   void Sessions() {
     AddGlobal(Blocks(2 + Below(3), kBlockNames));
     if (OneIn(2)) world_.global.push_back(Section("Limit WRITE", {Rule()}));
+    // Chance hardly lets a user's section and a group's disagree about one account.
+    if (world_.seed % 60 == 5) {
+      sessions_.push_back(Section("IfUser u1", {Section("Limit DELE", {Line("AllowAll")})}));
+      sessions_.push_back(Section("IfGroup g1", {Section("Limit DELE", {Line("DenyAll")})}));
+    }
     const size_t count = 1 + Below(3);
     for (size_t i = 0; i < count; ++i) {
       const bool group = OneIn(2);

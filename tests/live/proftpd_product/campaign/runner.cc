@@ -154,6 +154,10 @@ void Runner::Write(const World& world) {
   for (const auto& [name, lines] : world.included) {
     written_.insert(scratch_.Write("proftpd/included/" + name, Render(lines)));
   }
+  // Nothing of the world before: its clients may have left files where a path led them.
+  for (const fs::directory_entry& entry : fs::directory_iterator(root())) {
+    fs::remove_all(entry.path());
+  }
   for (const std::string& folder : world.folders) scratch_.Folder("data/" + folder);
   for (const auto& [folder, lines] : world.ftpaccess) {
     written_.insert(scratch_.Write("data/" + folder + "/.ftpaccess", Render(lines)));
