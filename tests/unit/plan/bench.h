@@ -26,7 +26,9 @@ struct Bench {
   decl::Host& host() { return declarations.hosts[0].message; }
 
   Bench& Want(const object::Object& object, const char* target = kHost) {
-    wanted[target].push_back({object.kind, object.key, object.body, {0}});
+    // The desired state owns its bytes.
+    wanted[target].push_back(
+        {object.kind, desired.bytes.Copy(object.key), desired.bytes.Copy(object.body), {0}});
     return *this;
   }
   Bench& Live(object::Object object, const char* target = kHost) {
