@@ -269,7 +269,7 @@ TEST_F(CompileTest, NeverGivesANumberTwice) {
   EXPECT_EQ(ids.size(), 3u);
   EXPECT_FALSE(ids.contains(30000));
   EXPECT_EQ(desired.new_uids.size(), 3u);
-  facts_.uids["ftp"]["jo-in"] = 30007;                // as it is live
+  facts_.uids["ftp"]["jo-in"] = 30007;                  // as it is live
   facts_.used_uids = {{"ftp", 30001}, {"ftp", 30008}};  // of accounts long gone
   desired = Read("");
   EXPECT_EQ(AccountNamed(desired, "jo-in").uid(), 30007u);
