@@ -44,17 +44,6 @@ const char* CodeOf(ErrorCode code) {
   }
 }
 
-template <class M>
-void AddMessages(const std::vector<config::Declared<M>>& all, base::Hasher* hasher) {
-  hasher->AddField(M::descriptor()->full_name());
-  std::string bytes;
-  for (const auto& declared : all) {
-    bytes.clear();
-    declared.message.AppendToString(&bytes);
-    hasher->AddField(bytes);
-  }
-}
-
 }  // namespace
 
 World::~World() {
@@ -245,21 +234,12 @@ bool World::DigestSecrets(plan::Inputs* inputs) {
   return fine;
 }
 
+// Of the files as they were read, each with its length before it: what Git holds can be compared.
 std::string World::DeclarationsDigest() const {
   base::Hasher hasher;
-  const config::Declarations& all = loaded.declarations;
-  hasher.AddField(all.operator_file.message.SerializeAsString());
-  AddMessages(all.hosts, &hasher);
-  AddMessages(all.servers, &hasher);
-  AddMessages(all.directories, &hasher);
-  AddMessages(all.partners, &hasher);
-  AddMessages(all.persons, &hasher);
-  AddMessages(all.accounts, &hasher);
-  AddMessages(all.groups, &hasher);
-  AddMessages(all.users, &hasher);
-  AddMessages(all.ous, &hasher);
-  AddMessages(all.folders, &hasher);
-  AddMessages(all.grants, &hasher);
+  for (uint32_t file = 1; file <= loaded.files; ++file) {
+    hasher.AddField(loaded.sources.text(file));
+  }
   return base::Hex(hasher.Finish());
 }
 
