@@ -20,12 +20,12 @@ constexpr int kEndless = 200;  // passes after which a place is thought to be in
 
 // NOLINTBEGIN(concurrency-mt-unsafe)
 bool Full() {
-  const char* full = std::getenv("POSTERN_FAULT_FULL");
+  const char* full = std::getenv("POSTERN_FAULT_FULL");  // NOLINT(concurrency-mt-unsafe)
   return full != nullptr && *full != '\0';
 }
 
 unsigned Seed() {
-  const char* seed = std::getenv("POSTERN_FAULT_SEED");
+  const char* seed = std::getenv("POSTERN_FAULT_SEED");  // NOLINT(concurrency-mt-unsafe)
   return seed == nullptr ? 1 : static_cast<unsigned>(std::strtoul(seed, nullptr, 10));
 }
 // NOLINTEND(concurrency-mt-unsafe)

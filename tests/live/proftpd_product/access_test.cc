@@ -148,8 +148,8 @@ class ProftpdAccess : public ::testing::Test {
 
 TEST_F(ProftpdAccess, EveryDecisionIsWhatTheRowsMean) {
   // The seed and the number of rounds can be set to search longer than the gate does.
-  const char* seed_text = std::getenv("POSTERN_SEED");
-  const char* rounds_text = std::getenv("POSTERN_ROUNDS");
+  const char* seed_text = std::getenv("POSTERN_SEED");      // NOLINT(concurrency-mt-unsafe)
+  const char* rounds_text = std::getenv("POSTERN_ROUNDS");  // NOLINT(concurrency-mt-unsafe)
   const uint32_t first = seed_text == nullptr ? 1 : std::strtoul(seed_text, nullptr, 10);
   const uint32_t rounds = rounds_text == nullptr ? 10 : std::strtoul(rounds_text, nullptr, 10);
   size_t decisions = 0, differences = 0;

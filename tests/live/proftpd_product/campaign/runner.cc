@@ -260,8 +260,7 @@ bool Runner::StillDiffers(const World& world, const Try& what, bool daemon_allow
   const Ruling ruling = RulingOf(Raise(world), what);
   if (ruling.verdict != (daemon_allows ? Verdict::kDenied : Verdict::kAllowed)) return false;
   if (server_.Check().exit != 0) return false;
-  World one = world;
-  const Found found = Probe(one, {what.login});
+  const Found found = Probe(world, {what.login});
   const auto at = found.find(what);
   return at != found.end() && at->second == daemon_allows;
 }
