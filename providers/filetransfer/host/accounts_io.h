@@ -39,11 +39,17 @@ struct HostState {
 
   // The expiry day is the lock's. `!` alone is none: with PAM a key opens the account still.
   bool Locked(std::string_view login) const;
-  // The second part of a FileState of `files`.
+  // An empty state for a path that wasn't read.
   const FileState& File(std::string_view path) const;
 };
 
 enum class ReadKeys : uint8_t { kNo, kYes };
+
+// The files that may open the account, as the settings say.
+Result<std::vector<std::string>> KeyPlacesOf(const AccountSettings& settings,
+                                             const posix::User& user);
+// What `expires` reads back as: shadow holds days, and the earlier one is written.
+base::Instant ExpiryAsTold(base::Instant until);
 
 // Errors are those of the transport.
 Result<HostState> ReadHost(Transport& transport, const AccountSettings& settings,
