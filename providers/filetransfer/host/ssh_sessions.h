@@ -6,10 +6,12 @@
 // own processes are never believed. Source: OpenSSH 9.2, and 9.8 on ("sshd-session:").
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/base/time.h"
+#include "core/object/target.h"
 #include "providers/filetransfer/posix/accounts.h"
 #include "providers/filetransfer/transport/transport.h"
 
@@ -32,5 +34,12 @@ Result<std::vector<SshSession>> ListSshSessions(Transport& transport,
 // Asks the monitors and everything below them to end and waits up to 5 s, then kills what stayed.
 // What really ended is for the caller to list again.
 Result<void> EndSshSessions(Transport& transport, const std::vector<SshSession>& sessions);
+
+object::Object SessionObject(const std::string& server, const SshSession& session);
+// One outcome for each operation, in order, read back. An operation ends one session, or with the
+// id "*" all of its login.
+std::vector<object::Outcome> ApplySshSessions(Transport& transport, const std::string& server,
+                                              const posix::HostAccounts& host,
+                                              std::span<const object::Operation> operations);
 
 }  // namespace postern::filetransfer

@@ -210,11 +210,14 @@ Result<PosixFit> Fit(const Tree& tree, std::span<const Wanted> wanted,
   return Fitter(tree, wanted, question).Run();
 }
 
+bool OnlyLoses(const Change& change) {
+  return OnlyLoses(change.before.access, change.after.access);
+}
+
 std::string RestoreText(std::span<const Change> changes) {
   std::string denials, others;
   for (const Change& change : changes) {
-    const bool loses = OnlyLoses(change.before.access, change.after.access);
-    (loses ? denials : others) += FormatRestore(change.path, change.after, false);
+    (OnlyLoses(change) ? denials : others) += FormatRestore(change.path, change.after, false);
   }
   return denials + others;
 }

@@ -73,6 +73,9 @@ struct PosixFit {
 // Errors: kIncomplete when a root, or the type of a node within, was not read.
 Result<PosixFit> Fit(const Tree& tree, std::span<const Wanted> wanted, const FitQuestion& question);
 
+// True when the change gives nobody more than before.
+bool OnlyLoses(const Change& change);
+
 // The text for `setfacl --restore=-`. Running it again changes nothing; a run that was cut leaves
 // nodes as before or as after. Deny first: nodes that only lose come before all others.
 std::string RestoreText(std::span<const Change> changes);

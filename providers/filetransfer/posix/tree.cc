@@ -195,13 +195,20 @@ Result<Tree> Tree::Parse(std::string_view dump) {
   return tree;
 }
 
-Result<void> Tree::AddTypes(std::string_view types) {
+Result<void> Tree::AddTypes(std::string_view types, std::vector<std::string>* without_acl) {
   while (!types.empty()) {
     const size_t end = types.find('\0');
     if (end == std::string_view::npos || end < 3 || types[1] != ' ') {
       return Fail(ErrorCode::kIncomplete, "the list of types was cut");
     }
-    nodes_[std::string(types.substr(2, end - 2))].type = TypeOf(types[0]);
+    const std::string_view path = types.substr(2, end - 2);
+    if (const auto known = nodes_.find(path); known != nodes_.end()) {
+      known->second.type = TypeOf(types[0]);
+    } else if (without_acl != nullptr && types[0] != 'l') {
+      without_acl->emplace_back(path);
+    } else {
+      nodes_[std::string(path)].type = TypeOf(types[0]);
+    }
     types.remove_prefix(end + 1);
   }
   return {};

@@ -34,13 +34,15 @@ class Tree {
   // any order, the last of a path counts. Errors: kIncomplete for a text that ends within a block,
   // kInvalid naming the line that is none of getfacl's.
   static Result<Tree> Parse(std::string_view dump);
-  // `types`: `find ROOT... -printf '%y %p\0'`. Nodes that getfacl skipped (links) come in. Errors:
-  // kIncomplete when the last name isn't ended.
-  Result<void> AddTypes(std::string_view types);
+  // `types`: `find ROOT... -printf '%y %p\0'`. Nodes that getfacl skipped (links) come in; others
+  // that the dump doesn't have go to `without_acl`, where one is given: nobody knows what they let
+  // whom do. Errors: kIncomplete when the last name isn't ended.
+  Result<void> AddTypes(std::string_view types, std::vector<std::string>* without_acl = nullptr);
 
   const Nodes& nodes() const { return nodes_; }
   const Node* Find(std::string_view path) const;
   void Put(std::string path, Node node) { nodes_[std::move(path)] = std::move(node); }
+  void Drop(const std::string& path) { nodes_.erase(path); }
   // The nodes from `top` to `path`, which lies within. Errors: kIncomplete naming the first that
   // was not read.
   Result<std::vector<const Node*>> Chain(std::string_view path, std::string_view top = "/") const;

@@ -1,0 +1,316 @@
+#include "providers/filetransfer/host/tree_io.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+
+#include "core/access/rights.h"
+#include "core/base/hash.h"
+
+namespace postern::filetransfer {
+namespace {
+
+using posix::Change;
+using posix::Node;
+using posix::Tree;
+
+// Arguments: "find" or "names", the roots. With "find": the trees of the roots and every folder
+// above them; with "names": the paths of standard input, each ended by NUL. Prints the roots
+// without links, each ended by NUL, NUL, the dump, NUL, what getfacl said, NUL, what find said,
+// NUL, types. find runs beside getfacl, which is the longer one.
+constexpr std::string_view kReadScript = R"sh(
+command -v getfacl >/dev/null || exit 127
+what=$1; shift
+d=$(mktemp -d) || exit 1
+trap 'rm -rf -- "$d"' EXIT
+realpath -zm -- "$@"; printf '\0'
+if [ "$what" = names ]; then
+  cat >"$d/names"
+  xargs -0 -r sh -c 'find "$@" -maxdepth 0 -printf "%y %p\0"; :' sh <"$d/names" >"$d/types" 2>"$d/find"
+  xargs -0 -r sh -c 'getfacl -n -p -E -P -- "$@"; :' sh <"$d/names" 2>"$d/getfacl"
+else
+  find -H "$@" -printf '%y %p\0' >"$d/types" 2>"$d/find" &
+  { printf '%s\0' "$@"; realpath -zm -- "$@"; } | xargs -0 sh -c '
+    for at do while at=${at%/*}; [ -n "$at" ]; do printf "%s\0" "$at"; done; done; printf "/\0"
+  ' sh | sort -zu >"$d/above"
+  xargs -0 getfacl -n -p -E -- <"$d/above" 2>"$d/getfacl"
+  getfacl -R -n -p -E -- "$@" 2>>"$d/getfacl"
+  wait
+  xargs -0 sh -c 'find -H "$@" -maxdepth 0 -printf "%y %p\0"; :' sh <"$d/above" >>"$d/types" 2>>"$d/find"
+fi
+printf '\0'; head -c 60000 "$d/getfacl"; printf '\0'; head -c 60000 "$d/find"; printf '\0'; cat "$d/types"
+)sh";
+
+// Input: "COUNT", then for each piece "NAMES RESTORE REAL DUMP": two lengths, the digests of what
+// realpath and getfacl must print for the names; the names, each ended by NUL; the text for
+// setfacl. Prints a line a piece: "ok", "changed", "swapped", or what setfacl said.
+constexpr std::string_view kWriteScript = R"sh(
+command -v setfacl >/dev/null && command -v getfacl >/dev/null || exit 127
+d=$(mktemp -d) || exit 1
+trap 'rm -rf -- "$d"' EXIT
+sum() { set -- $(sha256sum); echo "$1"; }
+real() { xargs -0 realpath -zm -- <"$d/names" 2>/dev/null | sum; }
+ids() { xargs -0 stat --printf='%d:%i\n' -- <"$d/names" 2>/dev/null; }
+read -r count
+while [ "$count" -gt 0 ]; do
+  count=$((count - 1))
+  read -r names restore want_real want_dump
+  head -c "$names" >"$d/names"
+  head -c "$restore" >"$d/restore"
+  before=$(ids)
+  if [ "$(real)" != "$want_real" ] ||
+      [ "$(xargs -0 getfacl -n -p -E -P -- <"$d/names" 2>/dev/null | sum)" != "$want_dump" ]; then
+    echo changed
+    continue
+  fi
+  out=$(setfacl --restore="$d/restore" 2>&1)
+  code=$?
+  if [ "$before" != "$(ids)" ] || [ "$(real)" != "$want_real" ]; then echo swapped
+  elif [ $code = 0 ]; then echo ok
+  else printf '%s\n' "$out" | head -n 1
+  fi
+done
+)sh";
+
+constexpr size_t kPiece = 200;
+constexpr int kRounds = 3;
+constexpr std::string_view kNoAcl =
+    "the host has no getfacl and setfacl: install its package acl (apt-get install acl)";
+
+std::string_view Cut(std::string_view* rest, bool* failed) {
+  const size_t end = rest->find('\0');
+  if (end == std::string_view::npos) {
+    *failed = true;
+    return {};
+  }
+  const std::string_view token = rest->substr(0, end);
+  rest->remove_prefix(end + 1);
+  return token;
+}
+
+// The first line about something that isn't simply gone; empty: there is none.
+std::string FirstProblem(std::string_view said) {
+  while (!said.empty()) {
+    const std::string_view line = said.substr(0, said.find('\n'));
+    said.remove_prefix(std::min(line.size() + 1, said.size()));
+    if (!line.empty() && !line.ends_with("No such file or directory")) return std::string(line);
+  }
+  return "";
+}
+
+struct Listing {
+  Tree tree;
+  std::vector<std::string> real_roots;
+  std::vector<std::string> without_acl;
+  std::string problem;
+};
+
+Result<Listing> List(Transport& transport, std::string_view what,
+                     std::span<const std::string> roots, std::string_view names) {
+  std::vector<std::string> args = {std::string(what)};
+  args.insert(args.end(), roots.begin(), roots.end());
+  auto answer = transport.Exec(
+      {.script = kReadScript, .args = args, .input = names, .limit = std::chrono::seconds(600)});
+  if (!answer) return tl::unexpected(answer.error());
+  if (answer->status == 127) return Fail(ErrorCode::kUnsupported, std::string(kNoAcl));
+  Listing out;
+  std::string_view rest = answer->out;
+  bool cut = answer->status != 0;
+  for (std::string_view root = Cut(&rest, &cut); !root.empty(); root = Cut(&rest, &cut)) {
+    out.real_roots.emplace_back(root);
+  }
+  const std::string_view dump = Cut(&rest, &cut);
+  const std::string_view said = Cut(&rest, &cut);
+  const std::string_view found = Cut(&rest, &cut);
+  if (cut) {
+    return Fail(ErrorCode::kIncomplete, "the answer about the folders was cut short: " +
+                                            answer->err.substr(0, answer->err.find('\n')));
+  }
+  auto tree = Tree::Parse(dump);
+  if (!tree) return tl::unexpected(tree.error());
+  out.tree = std::move(*tree);
+  if (auto typed = out.tree.AddTypes(rest, &out.without_acl); !typed) {
+    return tl::unexpected(typed.error());
+  }
+  out.problem = FirstProblem(said);
+  if (out.problem.empty()) out.problem = FirstProblem(found);
+  return out;
+}
+
+// What only one of getfacl and find has seen came or went meanwhile: one more look decides.
+Result<void> LookAgain(Transport& transport, std::span<const std::string> roots, Listing* listing) {
+  std::vector<std::string> again = std::move(listing->without_acl);
+  for (const auto& [path, node] : listing->tree.nodes()) {
+    if (node.type == Node::Type::kUnknown) again.push_back(path);
+  }
+  if (again.empty()) return {};
+  std::string names;
+  for (const std::string& path : again) names.append(path).push_back('\0');
+  auto second = List(transport, "names", roots, names);
+  if (!second) return tl::unexpected(second.error());
+  if (listing->problem.empty()) listing->problem = second->problem;
+  for (const std::string& path : again) {
+    const Node* node = second->tree.Find(path);
+    if (node != nullptr && node->type != Node::Type::kUnknown) {
+      listing->tree.Put(path, *node);
+    } else {
+      listing->tree.Drop(path);
+    }
+  }
+  return {};
+}
+
+std::string WhyRootsUnfit(const Tree& tree, std::span<const std::string> roots) {
+  for (const std::string& root : roots) {
+    const Node* node = tree.Find(root);
+    if (node == nullptr) return root + " doesn't exist";
+    if (node->type != Node::Type::kFolder) return root + " is no folder";
+  }
+  return "";
+}
+
+// What getfacl -n -p -E prints about the node.
+std::string DumpOf(const std::string& path, const Node& node) {
+  return posix::FormatRestore(path, node, true);
+}
+
+// The path as it is without links when nothing below the root is one.
+std::string RealOf(const std::string& path, std::span<const std::string> roots,
+                   const std::vector<std::string>& real_roots) {
+  for (size_t i = 0; i < roots.size() && i < real_roots.size(); ++i) {
+    if (access::IsWithin(path, roots[i])) return real_roots[i] + path.substr(roots[i].size());
+  }
+  return "";
+}
+
+class Writer {
+ public:
+  Writer(Transport& transport, std::span<const Change> changes, std::span<const std::string> roots)
+      : transport_(transport), roots_(roots) {
+    for (const Change& change : changes) pending_.push_back(&change);
+    std::stable_partition(pending_.begin(), pending_.end(),
+                          [](const Change* change) { return posix::OnlyLoses(*change); });
+  }
+
+  Result<TreeWritten> Run() {
+    for (int round = 0; round < kRounds; ++round) {
+      if (auto sorted = Sort(); !sorted) return tl::unexpected(sorted.error());
+      if (pending_.empty()) break;
+      if (auto done = WritePieces(); !done) return tl::unexpected(done.error());
+    }
+    if (!pending_.empty()) {
+      if (auto sorted = Sort(); !sorted) return tl::unexpected(sorted.error());
+    }
+    for (const Change* change : pending_) {
+      Refuse(change, said_.empty() ? "it kept changing while it was written" : said_);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void Refuse(const Change* change, std::string why) {
+    out_.refused.push_back({change->path, std::move(why)});
+  }
+
+  // Reads what is pending: leaves what is as before, counts what is as after, refuses the rest.
+  Result<void> Sort() {
+    std::string names;
+    for (const Change* change : pending_) names.append(change->path).push_back('\0');
+    auto live = List(transport_, "names", roots_, names);
+    if (!live) return tl::unexpected(live.error());
+    real_roots_ = live->real_roots;
+    std::vector<const Change*> left;
+    for (const Change* change : pending_) {
+      const Node* node = live->tree.Find(change->path);
+      const std::string now = node == nullptr ? "" : DumpOf(change->path, *node);
+      if (node == nullptr || node->type == Node::Type::kLink) {
+        Refuse(change, node == nullptr ? "it isn't there any more" : "a link stands in its place");
+      } else if (now == DumpOf(change->path, change->after)) {
+        ++out_.written;
+      } else if (swapped_.contains(change)) {
+        Refuse(change, "another node was put in its place while it was written: look at it");
+      } else if (now == DumpOf(change->path, change->before)) {
+        left.push_back(change);
+      } else {
+        Refuse(change, "it isn't as it was when this was planned");
+      }
+    }
+    pending_ = std::move(left);
+    return {};
+  }
+
+  std::string Piece(std::span<const Change* const> piece) const {
+    std::string names, real, dump, restore;
+    for (const Change* change : piece) {
+      names.append(change->path).push_back('\0');
+      real.append(RealOf(change->path, roots_, real_roots_)).push_back('\0');
+      dump += DumpOf(change->path, change->before);
+      restore += posix::FormatRestore(change->path, change->after, false);
+    }
+    return fmt::format("{} {} {} {}\n", names.size(), restore.size(), base::Hex(base::Sha256(real)),
+                       base::Hex(base::Sha256(dump))) +
+           names + restore;
+  }
+
+  Result<void> WritePieces() {
+    std::vector<std::span<const Change* const>> pieces;
+    for (std::span<const Change* const> rest = pending_; !rest.empty();) {
+      pieces.push_back(rest.first(std::min(size_, rest.size())));
+      rest = rest.subspan(pieces.back().size());
+    }
+    size_ = 1 + size_ / 20;  // the next round: what stands beside a node that changed isn't held up
+    std::string input = std::to_string(pieces.size()) + "\n";
+    for (const auto& piece : pieces) input += Piece(piece);
+    auto answer = transport_.Exec(
+        {.script = kWriteScript, .args = {}, .input = input, .limit = std::chrono::seconds(600)});
+    if (!answer) return tl::unexpected(answer.error());
+    if (answer->status == 127) return Fail(ErrorCode::kUnsupported, std::string(kNoAcl));
+    std::string_view rest = answer->out;
+    for (const auto& piece : pieces) {
+      const std::string_view line = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+      if (line == "swapped") swapped_.insert(piece.begin(), piece.end());
+      if (line.ends_with("Operation not supported")) {
+        return Fail(ErrorCode::kUnsupported, std::string(line));
+      }
+      if (line != "ok" && line != "changed" && line != "swapped") said_ = line;
+    }
+    return {};
+  }
+
+  Transport& transport_;
+  std::span<const std::string> roots_;
+  std::vector<std::string> real_roots_;
+  std::vector<const Change*> pending_;
+  std::set<const Change*> swapped_;
+  std::string said_;  // by setfacl
+  size_t size_ = kPiece;
+  TreeWritten out_;
+};
+
+}  // namespace
+
+Result<TreeRead> ReadTree(Transport& transport, std::span<const std::string> roots) {
+  auto listing = List(transport, "find", roots, "");
+  if (!listing) return tl::unexpected(listing.error());
+  if (auto done = LookAgain(transport, roots, &*listing); !done) {
+    return tl::unexpected(done.error());
+  }
+  TreeRead out;
+  out.why_not = WhyRootsUnfit(listing->tree, roots);
+  if (out.why_not.empty()) out.why_not = listing->problem;
+  out.complete = out.why_not.empty();
+  out.tree = std::move(listing->tree);
+  out.real_roots = std::move(listing->real_roots);
+  return out;
+}
+
+Result<TreeWritten> WriteTree(Transport& transport, std::span<const Change> changes,
+                              std::span<const std::string> roots) {
+  return Writer(transport, changes, roots).Run();
+}
+
+}  // namespace postern::filetransfer
