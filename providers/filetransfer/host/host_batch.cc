@@ -171,6 +171,7 @@ std::string_view NameOf(Step::Verb verb) {
       return "home";
     case Step::Verb::kComment:
       return "comment";
+    case Step::Verb::kShorten:
     case Step::Verb::kExpire:
       return "expire";
     case Step::Verb::kJoin:

@@ -20,6 +20,7 @@ struct Step {
   // In the order of a batch. Arguments:
   enum class Verb : uint8_t {
     kLock,         // LOGIN: expiry day 1 and `!`
+    kShorten,      // LOGIN DAY
     kAside,        // UID GID HOME FILE DIGEST: a file of keys renamed to .postern-removed-NAME
     kCut,          // UID GID HOME FILE DIGEST: a file of keys replaced by `content`
     kLeave,        // LOGIN GROUP
