@@ -236,19 +236,10 @@ bool World::DigestSecrets(plan::Inputs* inputs) {
   return fine;
 }
 
-// Of the files as they were read, each with its length before it: what Git holds can be compared.
-std::string World::DeclarationsDigest() const {
-  base::Hasher hasher;
-  for (uint32_t file = 1; file <= loaded.files; ++file) {
-    hasher.AddField(loaded.sources.text(file));
-  }
-  return base::Hex(hasher.Finish());
-}
-
 Result<bool> World::MakePlan() {
   plan::Inputs inputs = InputsOf();
   inputs.revision = RevisionOf(loaded.tree_path);
-  inputs.declarations_digest = DeclarationsDigest();
+  inputs.declarations_digest = base::Hex(config::DigestOf(loaded));
   const bool fine = DigestSecrets(&inputs);
   if (!fine) return false;
   const StatusLine line(shell_, "Planning");

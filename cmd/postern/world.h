@@ -79,7 +79,6 @@ class World {
   bool DigestSecrets(plan::Inputs* inputs);
   void DigestSecret(const std::string& reference, const std::string& target, const diag::Span& span,
                     plan::Inputs* inputs, bool* fine);
-  std::string DeclarationsDigest() const;
 
   Shell& shell_;
   std::vector<ledger::Census> census_;

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/hash.h"
 #include "core/diag/diagnostic.h"
 #include "schemas/declarations.pb.h"
 
@@ -73,5 +74,8 @@ struct LoadOptions {
 // Reads the operator's file and every *.toml below the tree, in name order. Never fails as a whole:
 // what can't be read is a diagnostic. Cost: about 10 microseconds a table.
 Loaded Load(const LoadOptions& options);
+
+// Of the files as they were read, each with its length before it: what Git holds can be compared.
+base::Digest DigestOf(const Loaded& loaded);
 
 }  // namespace postern::config

@@ -219,4 +219,12 @@ Loaded Load(const LoadOptions& options) {
   return Loader(options).Run();
 }
 
+base::Digest DigestOf(const Loaded& loaded) {
+  base::Hasher hasher;
+  for (uint32_t file = 1; file <= loaded.files; ++file) {
+    hasher.AddField(loaded.sources.text(file));
+  }
+  return hasher.Finish();
+}
+
 }  // namespace postern::config

@@ -13,7 +13,6 @@
 
 #include "core/base/result.h"
 #include "core/config/declarations.h"
-#include "core/object/key_order.h"
 #include "core/object/target.h"
 
 namespace postern::observe {

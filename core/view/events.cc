@@ -30,16 +30,6 @@ std::string Text(const ledger::Parsed& parsed) {
   return started == nullptr ? "" : "by " + started->start.who;
 }
 
-void WriteValue(JsonWriter& json, std::string_view name, object::Kind kind,
-                const std::string& body) {
-  json.Key(name);
-  if (body.empty()) {
-    json.Null();
-  } else {
-    WriteBody(json, kind, body);
-  }
-}
-
 void Write(JsonWriter& json, const Started& started) {
   json.Field("apply", started.apply).Field("who", started.start.who);
   json.Optional("revision", started.start.revision).Field("summary", started.start.summary);
@@ -52,8 +42,8 @@ void Write(JsonWriter& json, const Intended& intended) {
   json.Field("apply", intended.apply).Field("step", intent.step).Field("phase", intent.phase);
   json.Field("target", intent.target).Field("kind", object::NameOf(intent.kind));
   json.Field("address", object::Address(intent.kind, intent.key)).Optional("owner", intent.owner);
-  WriteValue(json, "before", intent.kind, intent.before);
-  WriteValue(json, "after", intent.kind, intent.after);
+  WriteBodyField(json, "before", intent.kind, intent.before);
+  WriteBodyField(json, "after", intent.kind, intent.after);
 }
 
 void Write(JsonWriter& json, const Came& came) {

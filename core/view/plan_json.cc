@@ -50,16 +50,6 @@ void WriteDelta(JsonWriter& json, std::string_view name, const access::AccessDel
   json.End();
 }
 
-void WriteBodyField(JsonWriter& json, std::string_view name, object::Kind kind,
-                    const std::string& body) {
-  json.Key(name);
-  if (body.empty()) {
-    json.Null();
-  } else {
-    WriteBody(json, kind, body);
-  }
-}
-
 void WriteFields(JsonWriter& json, const Change& change) {
   json.Key("fields").Array();
   for (const object::FieldDifference& field : change.fields) {

@@ -216,6 +216,15 @@ void WriteBody(JsonWriter& json, Kind kind, std::string_view body) {
   json.End();
 }
 
+void WriteBodyField(JsonWriter& json, std::string_view name, Kind kind, std::string_view body) {
+  json.Key(name);
+  if (body.empty()) {
+    json.Null();
+  } else {
+    WriteBody(json, kind, body);
+  }
+}
+
 std::vector<std::string> BodyLines(Kind kind, std::string_view body) {
   const object::KindTable& table = object::TableOf(kind);
   std::vector<std::string> lines;

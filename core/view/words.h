@@ -44,6 +44,9 @@ std::string ChangedBy(std::string_view who, base::Instant at, std::string_view h
 
 // A body as a JSON object by field name; secrets as "(secret)".
 void WriteBody(JsonWriter& json, object::Kind kind, std::string_view body);
+// The same as a field; an empty body is an object that isn't there: null.
+void WriteBodyField(JsonWriter& json, std::string_view name, object::Kind kind,
+                    std::string_view body);
 // The managed fields of a body as lines "home: /srv/a".
 std::vector<std::string> BodyLines(object::Kind kind, std::string_view body);
 

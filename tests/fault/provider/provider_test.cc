@@ -62,6 +62,20 @@ struct CountOutcomes : object::OutcomeSink {
   std::map<object::Status, int> by_status;
 };
 
+// Sends the provider a signal in the middle of its answer.
+class SignalAmong final : public CountObjects {
+ public:
+  SignalAmong(pid_t pid, int signal) : pid_(pid), signal_(signal) {}
+  bool Add(const object::ObjectView& object) override {
+    if (objects == 50) kill(pid_, signal_);
+    return CountObjects::Add(object);
+  }
+
+ private:
+  pid_t pid_;
+  int signal_;
+};
+
 class ProviderFault : public testing::Test {
  protected:
   Result<std::unique_ptr<Client>> StartBad(const std::string& mode, StartOptions options = {}) {
@@ -108,14 +122,7 @@ class ProviderFault : public testing::Test {
 TEST_F(ProviderFault, KilledWhileItEnumerates) {
   auto client = StartMemory();
   Fill(*client, 20'000);
-  struct Killer final : CountObjects {
-    bool Add(const object::ObjectView& object) override {
-      if (objects == 50) kill(pid, SIGKILL);
-      return CountObjects::Add(object);
-    }
-    pid_t pid = 0;
-  } sink;
-  sink.pid = client->pid();
+  SignalAmong sink(client->pid(), SIGKILL);
   const auto begin = steady_clock::now();
   const auto scopes = client->Enumerate({}, sink);
   ASSERT_FALSE(scopes.has_value()) << "half an answer looked like a whole one";
@@ -268,14 +275,7 @@ TEST_F(ProviderFault, IsStoppedInTheMiddleOfAnAnswer) {
   auto client = StartMemory("edge", options);
   ASSERT_NE(client, nullptr);
   Fill(*client, 20'000);
-  struct Stopper final : CountObjects {
-    bool Add(const object::ObjectView& object) override {
-      if (objects == 50) kill(pid, SIGSTOP);
-      return CountObjects::Add(object);
-    }
-    pid_t pid = 0;
-  } sink;
-  sink.pid = client->pid();
+  SignalAmong sink(client->pid(), SIGSTOP);
   const auto begin = steady_clock::now();
   const auto scopes = client->Enumerate({}, sink);
   ASSERT_FALSE(scopes.has_value()) << "half an answer looked like a whole one";

@@ -171,56 +171,51 @@ TEST(DirectoryBadDays, ServerThatDiesAfterTheWriteLeavesItUnknown) {
 }
 
 // Somebody else writes between our read and our write.
-class OtherWriter : public testing::TestWithParam<bool> {};
+class OtherWriter : public testing::TestWithParam<bool> {
+ protected:
+  // Another hand writes one attribute of ann while our first modify is on its way.
+  void Interfere(const std::string& attribute, const std::string& value) {
+    Slapd::Options options = People();
+    if (!GetParam()) {  // a server that has no assertion control
+      options.global_access = {
+          R"(access to dn.base="" attrs=supportedControl val.regex="^1\.3\.6\.1\.1\.12$" by * none)"};
+    }
+    const std::string change = "dn: " + PersonDn("ann") +
+                               "\nchangetype: modify\nreplace: " + attribute + "\n" + attribute +
+                               ": " + value + "\n";
+    world_.emplace(options, [this, change](unsigned seen, std::string&) {
+      if (seen == LDAP_REQ_MODIFY && !changed_) {
+        changed_ = true;
+        world_->slapd.Modify(change);
+      }
+      return Fate::kPass;
+    });
+  }
+  FarWorld& world() { return *world_; }
+  bool changed() const { return changed_; }
+
+ private:
+  bool changed_ = false;
+  std::optional<FarWorld> world_;
+};
 
 TEST_P(OtherWriter, IsNeverOverwritten) {
-  const bool asserts = GetParam();
-  Slapd::Options options = People();
-  if (!asserts) {
-    options.global_access = {
-        R"(access to dn.base="" attrs=supportedControl val.regex="^1\.3\.6\.1\.1\.12$" by * none)"};
-  }
-  Slapd* server = nullptr;
-  bool changed = false;
-  FarWorld world(options, [&](unsigned seen, std::string&) {
-    if (seen == LDAP_REQ_MODIFY && !changed) {
-      changed = true;
-      server->Modify("dn: " + PersonDn("ann") +
-                     "\nchangetype: modify\nreplace: description\ndescription: three\n");
-    }
-    return Fate::kPass;
-  });
-  server = &world.slapd;
-  const auto probe = world.target->ProbeTarget();
+  Interfere("description", "three");
+  const auto probe = world().target->ProbeTarget();
   ASSERT_TRUE(probe) << probe.error().message;
-  EXPECT_EQ(probe->concurrency.at(Kind::kUser), asserts ? "native CAS" : "value CAS");
-  const Outcome outcome = world.Apply(Describe("one", "two"));
-  EXPECT_TRUE(changed);
+  EXPECT_EQ(probe->concurrency.at(Kind::kUser), GetParam() ? "native CAS" : "value CAS");
+  const Outcome outcome = world().Apply(Describe("one", "two"));
+  EXPECT_TRUE(changed());
   EXPECT_EQ(outcome.status, Status::kPreconditionFailed);
   EXPECT_THAT(outcome.message, HasSubstr("\"three\" and not \"one\""));
-  EXPECT_EQ(world.proxy.Count(LDAP_REQ_MODIFY), 1);
-  EXPECT_THAT(world.slapd.Search(PersonDn("ann"), "(objectClass=*)", {"description"}),
+  EXPECT_EQ(world().proxy.Count(LDAP_REQ_MODIFY), 1);
+  EXPECT_THAT(world().slapd.Search(PersonDn("ann"), "(objectClass=*)", {"description"}),
               HasSubstr("description: three"));
 }
 
 TEST_P(OtherWriter, OfAnotherFieldDoesNotStopUs) {
-  Slapd::Options options = People();
-  if (!GetParam()) {
-    options.global_access = {
-        R"(access to dn.base="" attrs=supportedControl val.regex="^1\.3\.6\.1\.1\.12$" by * none)"};
-  }
-  Slapd* server = nullptr;
-  bool changed = false;
-  FarWorld world(options, [&](unsigned seen, std::string&) {
-    if (seen == LDAP_REQ_MODIFY && !changed) {
-      changed = true;
-      server->Modify("dn: " + PersonDn("ann") +
-                     "\nchangetype: modify\nreplace: givenName\ngivenName: Ann\n");
-    }
-    return Fate::kPass;
-  });
-  server = &world.slapd;
-  const Outcome outcome = world.Apply(Describe("one", "two"));
+  Interfere("givenName", "Ann");
+  const Outcome outcome = world().Apply(Describe("one", "two"));
   EXPECT_EQ(outcome.status, Status::kApplied) << outcome.message;
   const auto live = object::DecodeAs<kinds::User>(outcome.live.object.body);
   EXPECT_EQ(live.description(), "two");
