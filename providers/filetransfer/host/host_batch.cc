@@ -95,7 +95,7 @@ members() { field /etc/group "$1" 4 | tr , '\n'; }
 run() {
   verb=$1; shift
   case $verb in
-    lock) chage -E 1 -- "$1" && usermod -L -- "$1" ;;
+    lock) TZ=UTC0 usermod -L -e 1970-01-02 -- "$1" ;;
     unlock)
       case $(field /etc/shadow "$1" 2) in
         '!' | '!!' | '!*') printf '%s:*\n' "$1" | chpasswd -e || return 1 ;;
@@ -106,12 +106,11 @@ run() {
     hash) printf '%s' "$content" | chpasswd -e ;;
     add)
       if ! has /etc/passwd "$1"; then
-        useradd -l -M -N -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0 -e 1970-01-02 -u "$2" -g "$3" \
+        TZ=UTC0 useradd -l -M -N -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0 -e 1970-01-02 -u "$2" -g "$3" \
           -d "$4" -s "$5" -c "$6" ${7:+-G "$7"} -- "$1" || return 1
       elif [ -n "$7" ]; then
-        gpasswd -a "$1" "$7" || return 1
-      fi
-      chage -E 1 -- "$1" ;;
+        gpasswd -a "$1" "$7"
+      fi ;;
     delete) ! has /etc/passwd "$1" || userdel -- "$1" ;;
     home) usermod -d "$2" -- "$1" ;;
     comment) usermod -c "$2" -- "$1" ;;

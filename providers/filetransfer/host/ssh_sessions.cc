@@ -247,10 +247,10 @@ Object SessionObject(const std::string& server, const SshSession& session) {
 
 std::vector<Outcome> ApplySshSessions(Transport& transport, const std::string& server,
                                       const posix::HostAccounts& host,
-                                      std::span<const Operation> operations) {
+                                      std::span<const Operation> operations, int daemon_pid) {
   std::vector<Outcome> out;
   std::vector<SshSession> ending;
-  auto sessions = ListSshSessions(transport, host);
+  auto sessions = ListSshSessions(transport, host, daemon_pid);
   for (const Operation& operation : operations) {
     Outcome outcome{.id = operation.id, .status = Status::kApplied, .live = {}, .message = ""};
     outcome.live.object.kind = operation.kind;
@@ -272,7 +272,7 @@ std::vector<Outcome> ApplySshSessions(Transport& transport, const std::string& s
     out.push_back(std::move(outcome));
   }
   const auto ended = ending.empty() ? Result<void>() : EndSshSessions(transport, ending);
-  if (!ending.empty()) sessions = ListSshSessions(transport, host);
+  if (!ending.empty()) sessions = ListSshSessions(transport, host, daemon_pid);
   for (size_t i = 0; i < operations.size(); ++i) {
     object::ReadAnswer& live = out[i].live;
     if (!sessions) {

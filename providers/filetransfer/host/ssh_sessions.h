@@ -40,6 +40,7 @@ object::Object SessionObject(const std::string& server, const SshSession& sessio
 // id "*" all of its login.
 std::vector<object::Outcome> ApplySshSessions(Transport& transport, const std::string& server,
                                               const posix::HostAccounts& host,
-                                              std::span<const object::Operation> operations);
+                                              std::span<const object::Operation> operations,
+                                              int daemon_pid = 0);
 
 }  // namespace postern::filetransfer

@@ -26,12 +26,15 @@ command -v getfacl >/dev/null || exit 127
 what=$1; shift
 d=$(mktemp -d) || exit 1
 trap 'rm -rf -- "$d"' EXIT
-realpath -zm -- "$@"; printf '\0'
+realpath -zm -- "$@"
 if [ "$what" = names ]; then
   cat >"$d/names"
+  xargs -0 -r realpath -zm -- <"$d/names"
+  printf '\0'
   xargs -0 -r sh -c 'find "$@" -maxdepth 0 -printf "%y %p\0"; :' sh <"$d/names" >"$d/types" 2>"$d/find"
   xargs -0 -r sh -c 'getfacl -n -p -E -P -- "$@"; :' sh <"$d/names" 2>"$d/getfacl"
 else
+  printf '\0'
   find -H "$@" -printf '%y %p\0' >"$d/types" 2>"$d/find" &
   { printf '%s\0' "$@"; realpath -zm -- "$@"; } | xargs -0 sh -c '
     for at do while at=${at%/*}; [ -n "$at" ]; do printf "%s\0" "$at"; done; done; printf "/\0"
@@ -103,7 +106,7 @@ std::string FirstProblem(std::string_view said) {
 
 struct Listing {
   Tree tree;
-  std::vector<std::string> real_roots;
+  std::vector<std::string> real_roots, real_names;
   std::vector<std::string> without_acl;
   std::string problem;
 };
@@ -120,7 +123,7 @@ Result<Listing> List(Transport& transport, std::string_view what,
   std::string_view rest = answer->out;
   bool cut = answer->status != 0;
   for (std::string_view root = Cut(&rest, &cut); !root.empty(); root = Cut(&rest, &cut)) {
-    out.real_roots.emplace_back(root);
+    (out.real_roots.size() < roots.size() ? out.real_roots : out.real_names).emplace_back(root);
   }
   const std::string_view dump = Cut(&rest, &cut);
   const std::string_view said = Cut(&rest, &cut);
@@ -223,15 +226,20 @@ class Writer {
     if (!live) return tl::unexpected(live.error());
     real_roots_ = live->real_roots;
     std::vector<const Change*> left;
-    for (const Change* change : pending_) {
+    for (size_t i = 0; i < pending_.size(); ++i) {
+      const Change* change = pending_[i];
+      const bool straight = i < live->real_names.size() &&
+                            live->real_names[i] == RealOf(change->path, roots_, real_roots_);
       const Node* node = live->tree.Find(change->path);
       const std::string now = node == nullptr ? "" : DumpOf(change->path, *node);
-      if (node == nullptr || node->type == Node::Type::kLink) {
-        Refuse(change, node == nullptr ? "it isn't there any more" : "a link stands in its place");
-      } else if (now == DumpOf(change->path, change->after)) {
+      if (straight && node != nullptr && now == DumpOf(change->path, change->after)) {
         ++out_.written;
       } else if (swapped_.contains(change)) {
         Refuse(change, "another node was put in its place while it was written: look at it");
+      } else if (node == nullptr && straight) {
+        Refuse(change, "it isn't there any more");
+      } else if (!straight) {
+        Refuse(change, "a link stands in its place, or on the way to it");
       } else if (now == DumpOf(change->path, change->before)) {
         left.push_back(change);
       } else {

@@ -1,0 +1,226 @@
+// Trees with ACLs, read and written while somebody works against it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "providers/filetransfer/host/tree_io.h"
+#include "tests/live/host/shims.h"
+#include "tests/live/host/world.h"
+
+namespace postern::filetransfer {
+namespace {
+
+using posix::Change;
+using posix::Node;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+const std::vector<std::string> kNames = {"sp ace",        "new\nline",         "esc\x1b[31mred",
+                                         "back\\slash",   "tab\tand 'quote\"", "-n",
+                                         "\xff not utf-8"};
+
+class TreeIo : public ::testing::Test {
+ protected:
+  TreeIo() {
+    for (const std::string& name : kNames) {
+      std::filesystem::create_directories(kRoot + "/" + name + "/in");
+      WriteTo(kRoot + "/" + name + "/in/f", "text");
+    }
+    EXPECT_EQ(::symlink("/etc", (kRoot + "/link").c_str()), 0);
+    EXPECT_EQ(::mkfifo((kRoot + "/pipe").c_str(), 0644), 0);
+    Run({"setfacl", "-m", "u:30001:rwx,d:u:30001:rwx,d:g:30500:r", kRoot + "/sp ace"});
+    Run({"chmod", "3775", kRoot + "/sp ace"});
+  }
+
+  static void Run(const std::vector<std::string>& command) {
+    const auto run = support::RunCommand(command);
+    ASSERT_EQ(run.exit, 0) << run.err;
+  }
+  TreeRead Read() {
+    auto read = ReadTree(*w_.transport, w_.settings.roots);
+    EXPECT_TRUE(read.has_value()) << read.error().message;
+    return read ? std::move(*read) : TreeRead();
+  }
+  // Every folder and file but the root gives uid 30007 r-x, by an entry of its own.
+  std::vector<Change> Widen(const posix::Tree& tree) {
+    std::vector<Change> out;
+    for (const auto& [path, node] : tree.nodes()) {
+      if (!path.starts_with(kRoot + "/") || node.type == Node::Type::kLink) continue;
+      Node after = node;
+      after.access.users[30007] = 5;
+      posix::SetMask(&after.access);
+      out.push_back({path, node, after});
+    }
+    return out;
+  }
+  TreeWritten Write(const std::vector<Change>& changes) {
+    auto written = WriteTree(*w_.transport, changes, w_.settings.roots);
+    EXPECT_TRUE(written.has_value()) << written.error().message;
+    return written ? std::move(*written) : TreeWritten();
+  }
+  static std::string AclOf(const std::string& path) {
+    return support::RunCommand({"getfacl", "-n", "-p", "-E", "--", path}).out;
+  }
+
+  World w_;
+};
+
+TEST_F(TreeIo, NamesLinksAndAncestors) {
+  const TreeRead read = Read();
+  EXPECT_TRUE(read.complete) << read.why_not;
+  for (const std::string& name : kNames) {
+    const Node* folder = read.tree.Find(kRoot + "/" + name);
+    const Node* file = read.tree.Find(kRoot + "/" + name + "/in/f");
+    ASSERT_NE(folder, nullptr) << name;
+    ASSERT_NE(file, nullptr) << name;
+    EXPECT_EQ(folder->type, Node::Type::kFolder);
+    EXPECT_EQ(file->type, Node::Type::kFile);
+  }
+  const Node& node = *read.tree.Find(kRoot + "/sp ace");
+  EXPECT_EQ(node.access.users.at(30001), 7);
+  EXPECT_EQ(node.default_acl->groups.at(30500), 4);
+  EXPECT_TRUE(node.sticky && node.set_gid && !node.set_uid);
+  EXPECT_EQ(read.tree.Find(kRoot + "/link")->type, Node::Type::kLink);
+  EXPECT_EQ(read.tree.Find(kRoot + "/link/passwd"), nullptr);
+  EXPECT_EQ(read.tree.Find(kRoot + "/pipe")->type, Node::Type::kOther);
+  EXPECT_TRUE(read.tree.Chain(kRoot + "/sp ace/in").has_value());
+  EXPECT_THAT(read.real_roots, ::testing::ElementsAre(kRoot));
+  // 7 names × 3, link, pipe, root, /srv, /.
+  EXPECT_THAT(read.tree.nodes(), SizeIs(kNames.size() * 3 + 5));
+}
+
+TEST_F(TreeIo, ARootThatIsMissingOrALink) {
+  w_.settings.roots = {kRoot, "/srv/gone"};
+  TreeRead read = Read();
+  EXPECT_FALSE(read.complete);
+  EXPECT_EQ(read.why_not, "/srv/gone doesn't exist");
+  EXPECT_NE(read.tree.Find(kRoot + "/sp ace"), nullptr);
+  std::filesystem::create_symlink(kRoot + "/sp ace", "/srv/way in");
+  w_.settings.roots = {"/srv/way in"};
+  read = Read();
+  EXPECT_TRUE(read.complete) << read.why_not;
+  EXPECT_THAT(read.real_roots, ::testing::ElementsAre(kRoot + "/sp ace"));
+  EXPECT_NE(read.tree.Find("/srv/way in/in/f"), nullptr);
+  EXPECT_NE(read.tree.Find(kRoot), nullptr);  // what stands above the folder that is meant
+  const TreeWritten written =
+      Write({Change{"/srv/way in/in", *read.tree.Find("/srv/way in/in"), *read.tree.Find(kRoot)}});
+  EXPECT_EQ(written.written, 1U);
+  std::filesystem::remove("/srv/way in");
+}
+
+TEST_F(TreeIo, WrittenReadBackAndRunAgain) {
+  const std::vector<Change> changes = Widen(Read().tree);
+  ASSERT_THAT(changes, SizeIs(kNames.size() * 3 + 1));
+  TreeWritten written = Write(changes);
+  EXPECT_EQ(written.written, changes.size());
+  EXPECT_THAT(written.refused, IsEmpty());
+  const TreeRead read = Read();
+  for (const Change& change : changes) EXPECT_EQ(*read.tree.Find(change.path), change.after);
+  written = Write(changes);
+  EXPECT_EQ(written.written, changes.size());
+  // And back: entries and masks go.
+  std::vector<Change> back;
+  for (const Change& change : changes) back.push_back({change.path, change.after, change.before});
+  EXPECT_EQ(Write(back).written, changes.size());
+  const TreeRead restored = Read();
+  for (const Change& change : changes) EXPECT_EQ(*restored.tree.Find(change.path), change.before);
+}
+
+TEST_F(TreeIo, WhatIsNotAsPlannedStaysAndTheRestIsWritten) {
+  const std::vector<Change> changes = Widen(Read().tree);
+  Run({"chmod", "0700", kRoot + "/-n/in"});
+  std::filesystem::remove(kRoot + "/-n/in/f");
+  const TreeWritten written = Write(changes);
+  EXPECT_EQ(written.written, changes.size() - 2);
+  ASSERT_THAT(written.refused, SizeIs(2));
+  EXPECT_THAT(AclOf(kRoot + "/-n/in"), ::testing::Not(HasSubstr("30007")));
+}
+
+TEST_F(TreeIo, ALinkSwappedInIsNotFollowed) {
+  const std::vector<Change> changes = Widen(Read().tree);
+  // Victims of the same owner, mode and ACL as the nodes whose place the links take.
+  std::filesystem::create_directories("/srv/victim/in");
+  WriteTo("/srv/victim/in/f", "text");
+  std::filesystem::rename(kRoot + "/-n", "/srv/moved");
+  std::filesystem::create_directory_symlink("/srv/victim", kRoot + "/-n");
+  std::filesystem::remove(kRoot + "/back\\slash/in/f");
+  std::filesystem::create_symlink("/srv/victim/in/f", kRoot + "/back\\slash/in/f");
+  const std::string before =
+      AclOf("/srv/victim") + AclOf("/srv/victim/in") + AclOf("/srv/victim/in/f");
+  const TreeWritten written = Write(changes);
+  EXPECT_EQ(written.written, changes.size() - 4);
+  EXPECT_THAT(written.refused, SizeIs(4));
+  EXPECT_EQ(AclOf("/srv/victim") + AclOf("/srv/victim/in") + AclOf("/srv/victim/in/f"), before);
+  std::filesystem::remove_all("/srv/victim");
+  std::filesystem::remove_all("/srv/moved");
+}
+
+// Between the look and setfacl, the window that stays: it is told.
+TEST_F(TreeIo, ALinkSwappedInDuringTheWriteIsTold) {
+  const TreeRead read = Read();
+  const Node& node = *read.tree.Find(kRoot + "/-n/in");
+  Node after = node;
+  after.access.other = 0;
+  std::filesystem::create_directories("/srv/victim/in");
+  const Shims shims;
+  shims.Put("setfacl", "mv '" + kRoot + "/-n' /srv/moved; ln -s /srv/victim '" + kRoot +
+                           "/-n'; exec \"$real\" \"$@\"");
+  const TreeWritten written = Write({{kRoot + "/-n/in", node, after}});
+  EXPECT_EQ(written.written, 0U);
+  ASSERT_THAT(written.refused, SizeIs(1));
+  EXPECT_THAT(written.refused[0].why, HasSubstr("put in its place"));
+  std::filesystem::remove_all("/srv/victim");
+  std::filesystem::remove_all("/srv/moved");
+}
+
+TEST_F(TreeIo, WhatComesAndGoesDuringTheReadIsLookedAtAgain) {
+  WriteTo(kRoot + "/gone", "x");
+  const std::string fresh = "'" + kRoot + "/fresh'";
+  const Shims shims;
+  // getfacl sees what goes and not what comes; find, which is held up, the other way round.
+  shims.Put("getfacl", "\"$real\" \"$@\"; case $* in *-R*) rm -f '" + kRoot + "/gone'; mkdir " +
+                           fresh + "; setfacl -m u:30001:rx " + fresh + ";; esac");
+  shims.Put("find", "case $* in *maxdepth*) ;; *) i=0; while [ ! -d " + fresh +
+                        " ] && [ $i -lt 1000 ]; do sleep 0.01; i=$((i + 1)); done;; esac; exec "
+                        "\"$real\" \"$@\"");
+  const TreeRead read = Read();
+  EXPECT_TRUE(read.complete) << read.why_not;
+  EXPECT_EQ(read.tree.Find(kRoot + "/gone"), nullptr);
+  const Node* node = read.tree.Find(kRoot + "/fresh");
+  ASSERT_NE(node, nullptr);
+  EXPECT_EQ(node->type, Node::Type::kFolder);
+  EXPECT_EQ(node->access.users.at(30001), 5);
+}
+
+TEST_F(TreeIo, WithoutTheToolsThePackageIsNamed) {
+  WriteTo("/srv/nothing", "", 0644);
+  const std::string program = support::FindProgram("getfacl");
+  ASSERT_EQ(::mount("/srv/nothing", program.c_str(), nullptr, MS_BIND, nullptr), 0);
+  const auto read = ReadTree(*w_.transport, w_.settings.roots);
+  const auto written =
+      WriteTree(*w_.transport, std::vector<Change>{{kRoot, Node(), Node()}}, w_.settings.roots);
+  ASSERT_EQ(::umount(program.c_str()), 0);
+  ASSERT_FALSE(read.has_value());
+  EXPECT_EQ(read.error().code, ErrorCode::kUnsupported);
+  EXPECT_THAT(read.error().message, HasSubstr("package acl"));
+  ASSERT_FALSE(written.has_value());
+  EXPECT_THAT(written.error().message, HasSubstr("package acl"));
+}
+
+// An account of its own can't be looked into by another ordinary one: the tree isn't whole then.
+TEST_F(TreeIo, WhatMayNotBeReadMakesItIncomplete) {
+  const Shims shims;
+  shims.Put("getfacl", "\"$real\" \"$@\"; echo 'getfacl: /srv/x/sp ace: Permission denied' >&2");
+  const TreeRead read = Read();
+  EXPECT_FALSE(read.complete);
+  EXPECT_THAT(read.why_not, HasSubstr("Permission denied"));
+}
+
+}  // namespace
+}  // namespace postern::filetransfer
