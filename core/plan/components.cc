@@ -27,7 +27,93 @@ class Sets {
   std::vector<uint32_t> parent_;
 };
 
+// Steps that take away and steps that give, by whom or where they are about.
+struct Sides {
+  using Steps = std::unordered_map<std::string, std::vector<uint32_t>>;
+  Steps removing, adding;
+  void Note(bool removes, const std::string& what, uint32_t step) {
+    (removes ? removing : adding)[what].push_back(step);
+  }
+};
+
+void JoinSame(const Sides& sides, Sets* sets) {
+  for (const auto& [what, adding] : sides.adding) {
+    const auto removing = sides.removing.find(what);
+    if (removing == sides.removing.end()) continue;
+    for (const uint32_t step : adding) sets->Join(step, removing->second.front());
+    for (const uint32_t step : removing->second) sets->Join(step, removing->second.front());
+  }
+}
+
+// Overlap: one path holds the other, so it is enough to walk up from each side. Places are
+// "TARGET:/PATH".
+void JoinUp(const Sides::Steps& from, const Sides::Steps& above, Sets* sets) {
+  for (const auto& [place, steps] : from) {
+    const size_t colon = place.find(":/");
+    std::string_view path = std::string_view(place).substr(colon + 1);
+    for (; !path.empty(); path = access::ParentOf(path)) {
+      const auto at = above.find(place.substr(0, colon + 1) + std::string(path));
+      if (at == above.end()) continue;
+      for (const uint32_t step : steps) sets->Join(step, at->second.front());
+      for (const uint32_t step : at->second) sets->Join(step, at->second.front());
+    }
+  }
+}
+
+// A number only for components that hold both a removal and an addition.
+void Number(Sets* sets, std::vector<Step>* steps) {
+  std::unordered_map<uint32_t, int> sides;
+  for (uint32_t i = 0; i < steps->size(); ++i) {
+    sides[sets->Find(i)] |= ((*steps)[i].removes ? 1 : 0) | ((*steps)[i].adds ? 2 : 0);
+  }
+  std::unordered_map<uint32_t, uint32_t> numbers;
+  for (uint32_t i = 0; i < steps->size(); ++i) {
+    const uint32_t root = sets->Find(i);
+    if (sides[root] != 3) continue;
+    const auto number = static_cast<uint32_t>(numbers.size() + 1);
+    (*steps)[i].component = numbers.try_emplace(root, number).first->second;
+  }
+}
+
 }  // namespace
+
+// Logins or entries whose access the step bears on, with the server they are at ("": a directory).
+std::vector<std::pair<std::string, std::string>> Planner::HoldersOf(const Step& step) const {
+  const object::Operation& row = step.operation;
+  const auto parts = object::SplitKey(row.key);
+  const auto one = [](std::string_view server, std::string_view account) {
+    return std::vector{std::pair(std::string(server), std::string(account))};
+  };
+  switch (row.kind) {
+    case Kind::kUser:
+      return one("", row.key);
+    case Kind::kMembership:
+      return one("", parts[1]);
+    case Kind::kAccount:
+    case Kind::kSshKey:
+    case Kind::kSession:
+      return one(parts[0], parts[1]);
+    case Kind::kServerMembership:
+      return one(parts[0], parts[2]);
+    case Kind::kGrant:
+      break;
+    default:
+      return {};
+  }
+  std::vector<std::pair<std::string, std::string>> out;
+  const auto subject = access::ParseSubject(parts[3]);
+  if (!subject || GivesNobodyAnything(row.kind, row.before, row.after)) return out;
+  const access::Place place{plan_.targets[plan_.changes[step.change].target].name,
+                            std::string(parts[0])};
+  for (const access::World* world : {&before_, &after()}) {
+    const auto server = world->servers.find(place);
+    if (server == world->servers.end()) continue;
+    for (const std::string& login : server->second.LoginsOf(*subject)) {
+      out.emplace_back(parts[0], login);
+    }
+  }
+  return out;
+}
 
 void Planner::FindComponents() {
   // Nothing waits where nothing is taken away: a first plan only adds.
@@ -35,87 +121,23 @@ void Planner::FindComponents() {
                    [](const Step& step) { return step.removes; })) {
     return;
   }
-  Sets sets(plan_.steps.size());
-  // Who and where each access-bearing step is about. Places are prefixed by the target.
-  std::unordered_map<std::string, std::vector<uint32_t>> removals, additions;   // by identity
-  std::unordered_map<std::string, std::vector<uint32_t>> removed_at, added_at;  // by folder
+  Sides people, places;
   for (uint32_t i = 0; i < plan_.steps.size(); ++i) {
     const Step& step = plan_.steps[i];
     if (!step.removes && !step.adds) continue;
-    auto& by_identity = step.removes ? removals : additions;
-    auto& by_path = step.removes ? removed_at : added_at;
     const std::string& target = plan_.targets[plan_.changes[step.change].target].name;
+    for (const auto& [server, account] : HoldersOf(step)) {
+      people.Note(step.removes, IdentityAt({target, server}, account), i);
+    }
+    if (step.operation.kind != Kind::kGrant) continue;
     const auto parts = object::SplitKey(step.operation.key);
-    const auto holder = [&](std::string_view server, std::string_view account) {
-      by_identity[IdentityAt({target, std::string(server)}, account)].push_back(i);
-    };
-    switch (step.operation.kind) {
-      case Kind::kUser:
-        holder("", step.operation.key);
-        break;
-      case Kind::kMembership:
-        holder("", parts[1]);
-        break;
-      case Kind::kAccount:
-      case Kind::kSshKey:
-      case Kind::kSession:
-        holder(parts[0], parts[1]);
-        break;
-      case Kind::kServerMembership:
-        holder(parts[0], parts[2]);
-        break;
-      case Kind::kGrant: {
-        by_path[target + ":" + std::string(parts[1])].push_back(i);
-        const auto subject = access::ParseSubject(parts[3]);
-        const object::Operation& row = step.operation;
-        if (!subject || GivesNobodyAnything(row.kind, row.before, row.after)) break;
-        const access::Place place{target, std::string(parts[0])};
-        for (const access::World* world : {&std::as_const(before_), &after()}) {
-          const auto server = world->servers.find(place);
-          if (server == world->servers.end()) continue;
-          for (const std::string& login : server->second.LoginsOf(*subject)) {
-            holder(parts[0], login);
-          }
-        }
-        break;
-      }
-      default:
-        break;
-    }
+    places.Note(step.removes, target + ":" + std::string(parts[1]), i);
   }
-  for (const auto& [identity, adding] : additions) {
-    const auto removing = removals.find(identity);
-    if (removing == removals.end()) continue;
-    for (uint32_t step : adding) sets.Join(step, removing->second.front());
-    for (uint32_t step : removing->second) sets.Join(step, removing->second.front());
-  }
-  // Overlap: one path holds the other, so it is enough to walk up from each side.
-  const auto join_up = [&](const auto& from, const auto& above) {
-    for (const auto& [place, steps] : from) {
-      const size_t colon = place.find(":/");
-      std::string_view path = std::string_view(place).substr(colon + 1);
-      for (; !path.empty(); path = access::ParentOf(path)) {
-        const auto at = above.find(place.substr(0, colon + 1) + std::string(path));
-        if (at == above.end()) continue;
-        for (uint32_t step : steps) sets.Join(step, at->second.front());
-        for (uint32_t step : at->second) sets.Join(step, at->second.front());
-      }
-    }
-  };
-  join_up(added_at, removed_at);
-  join_up(removed_at, added_at);
-  // A number only for components that hold both a removal and an addition.
-  std::unordered_map<uint32_t, int> sides;
-  for (uint32_t i = 0; i < plan_.steps.size(); ++i) {
-    sides[sets.Find(i)] |= (plan_.steps[i].removes ? 1 : 0) | (plan_.steps[i].adds ? 2 : 0);
-  }
-  std::unordered_map<uint32_t, uint32_t> numbers;
-  for (uint32_t i = 0; i < plan_.steps.size(); ++i) {
-    const uint32_t root = sets.Find(i);
-    if (sides[root] != 3) continue;
-    const auto number = static_cast<uint32_t>(numbers.size() + 1);
-    plan_.steps[i].component = numbers.try_emplace(root, number).first->second;
-  }
+  Sets sets(plan_.steps.size());
+  JoinSame(people, &sets);
+  JoinUp(places.adding, places.removing, &sets);
+  JoinUp(places.removing, places.adding, &sets);
+  Number(&sets, &plan_.steps);
 }
 
 }  // namespace postern::plan

@@ -89,6 +89,7 @@ class Planner {
   bool CanDisable(const Change& change) const;
   // components.cc
   void FindComponents();
+  std::vector<std::pair<std::string, std::string>> HoldersOf(const Step& step) const;
   // limits.cc
   void CheckLimits();
   struct Touched {
