@@ -23,25 +23,22 @@ using object::Status;
 // Prints lines: "B BOOT HZ"; "P PID PARENT REAL-UID EFFECTIVE-UID" of every process; "S PID START"
 // likewise; of sshd's own processes that run as root "T PID TITLE" and "F PID SOCKET"; "N INODE
 // REMOTE" of every open TCP connection. The kernel escapes newlines in a Name: line; a command name
-// in stat ends at the last parenthesis.
+// in stat ends at the last parenthesis. grep passes over a process that ended meanwhile, where awk
+// would end.
 constexpr std::string_view kListScript = R"sh(
 [ "$(id -u)" = 0 ] || { echo 'only root sees which login a session belongs to' >&2; exit 1; }
 echo "B $(sed -n 's/^btime //p' /proc/stat) $(getconf CLK_TCK)"
-all=$(awk '
-  FNR == 1 { name = $2 }
-  $1 == "Pid:" { pid = $2 }
-  $1 == "PPid:" { parent = $2 }
-  $1 == "Uid:" { print "P", pid, parent, $2, $3, name }
-' /proc/[0-9]*/status 2>/dev/null)
+all=$(grep -sHE '^(Name|PPid|Uid):' /proc/[0-9]*/status | awk '
+  { split($1, part, "/") }
+  /^[^:]*:Name:/ { name = $2 }
+  /^[^:]*:PPid:/ { parent = $2 }
+  /^[^:]*:Uid:/ { print "P", part[3], parent, $2, $3, name }')
 printf '%s\n' "$all" | cut -d' ' -f1-5
-awk '
-  { text[FILENAME] = text[FILENAME] "\n" $0 }
+grep -sH '' /proc/[0-9]*/stat | awk '
+  { split($0, part, "/"); sub(/^[^:]*:/, ""); text[part[3]] = text[part[3]] "\n" $0 }
   END {
-    for (file in text) {
-      split(file, part, "/"); sub(/.*\) /, "", text[file]); split(text[file], field, " ")
-      print "S", part[3], field[20]
-    }
-  }' /proc/[0-9]*/stat 2>/dev/null
+    for (pid in text) { sub(/.*\) /, "", text[pid]); split(text[pid], field, " "); print "S", pid, field[20] }
+  }'
 printf '%s\n' "$all" | while read -r p pid parent real effective name; do
   case $real.$effective.$name in
     0.0.sshd | 0.0.sshd-session)
@@ -175,12 +172,12 @@ bool IsBelow(const Processes& processes, int pid, int ancestor) {
   return false;
 }
 
-std::string SessionKey(const std::string& server, const SshSession& session) {
+std::string SessionKey(const std::string& server, const SshdSession& session) {
   return object::MakeKey(Kind::kSession, {server, session.login, session.id});
 }
 
 // An operation names one session, or with "*" every session of its login.
-bool Names(const Operation& operation, const std::string& server, const SshSession& session) {
+bool Names(const Operation& operation, const std::string& server, const SshdSession& session) {
   const auto parts = object::SplitKey(operation.key);
   if (parts.size() == 3 && parts[2] == "*") return session.login == parts[1];
   return SessionKey(server, session) == operation.key;
@@ -188,20 +185,20 @@ bool Names(const Operation& operation, const std::string& server, const SshSessi
 
 }  // namespace
 
-Result<std::vector<SshSession>> ListSshSessions(Transport& transport,
-                                                const posix::HostAccounts& host, int daemon_pid) {
+Result<std::vector<SshdSession>> ListSshSessions(Transport& transport,
+                                                 const posix::HostAccounts& host, int daemon_pid) {
   auto processes = ReadProcesses(transport);
   if (!processes) return tl::unexpected(processes.error());
   // Logins in: monitor -> uids of its children.
   std::map<int, std::set<uint32_t>> children;
   for (const auto& [pid, process] : processes->all) children[process.parent].insert(process.real);
-  std::vector<SshSession> out;
+  std::vector<SshdSession> out;
   for (const auto& [pid, process] : processes->all) {
     const std::string login = LoginOfTitle(process.title);
     const posix::User* user = login.empty() ? nullptr : host.FindUser(login);
     if (user == nullptr || process.start == 0 || !children[pid].contains(user->uid)) continue;
     if (daemon_pid != 0 && !IsBelow(*processes, pid, daemon_pid)) continue;
-    SshSession session;
+    SshdSession session;
     session.login = login;
     session.pid = pid;
     session.start = process.start;
@@ -216,7 +213,7 @@ Result<std::vector<SshSession>> ListSshSessions(Transport& transport,
   return out;
 }
 
-Result<void> EndSshSessions(Transport& transport, const std::vector<SshSession>& sessions) {
+Result<void> EndSshSessions(Transport& transport, const std::vector<SshdSession>& sessions) {
   auto processes = ReadProcesses(transport);
   if (!processes) return tl::unexpected(processes.error());
   std::string input;
@@ -234,7 +231,7 @@ Result<void> EndSshSessions(Transport& transport, const std::vector<SshSession>&
   return {};
 }
 
-Object SessionObject(const std::string& server, const SshSession& session) {
+Object SessionObject(const std::string& server, const SshdSession& session) {
   kinds::Session message;
   message.set_server(server);
   message.set_login(session.login);
@@ -249,7 +246,7 @@ std::vector<Outcome> ApplySshSessions(Transport& transport, const std::string& s
                                       const posix::HostAccounts& host,
                                       std::span<const Operation> operations, int daemon_pid) {
   std::vector<Outcome> out;
-  std::vector<SshSession> ending;
+  std::vector<SshdSession> ending;
   auto sessions = ListSshSessions(transport, host, daemon_pid);
   for (const Operation& operation : operations) {
     Outcome outcome{.id = operation.id, .status = Status::kApplied, .live = {}, .message = ""};

@@ -17,7 +17,7 @@
 
 namespace postern::filetransfer {
 
-struct SshSession {
+struct SshdSession {
   std::string login, id, address, protocol = "ssh";
   base::Instant since = 0;
   int pid = 0;         // of the monitor
@@ -27,15 +27,15 @@ struct SshSession {
 // Sessions of every sshd of the host that have logged in, of accounts of `host`; `daemon_pid`: only
 // those below that listener (0: all). Errors: what went wrong; never an empty list for an unread
 // one.
-Result<std::vector<SshSession>> ListSshSessions(Transport& transport,
-                                                const posix::HostAccounts& host,
-                                                int daemon_pid = 0);
+Result<std::vector<SshdSession>> ListSshSessions(Transport& transport,
+                                                 const posix::HostAccounts& host,
+                                                 int daemon_pid = 0);
 
 // Asks the monitors and everything below them to end and waits up to 5 s, then kills what stayed.
 // What really ended is for the caller to list again.
-Result<void> EndSshSessions(Transport& transport, const std::vector<SshSession>& sessions);
+Result<void> EndSshSessions(Transport& transport, const std::vector<SshdSession>& sessions);
 
-object::Object SessionObject(const std::string& server, const SshSession& session);
+object::Object SessionObject(const std::string& server, const SshdSession& session);
 // One outcome for each operation, in order, read back. An operation ends one session, or with the
 // id "*" all of its login.
 std::vector<object::Outcome> ApplySshSessions(Transport& transport, const std::string& server,
