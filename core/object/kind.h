@@ -30,6 +30,7 @@ enum class Kind : uint16_t {
   kGrant = 15,
   kNativeRule = 16,
   kSession = 17,
+  kServerConfig = 18,
 };
 
 enum class Comparator : uint8_t { kExact, kCaseIgnore, kDn, kPath, kInteger, kPrincipal };

@@ -208,6 +208,8 @@ std::string Describe(Kind kind, std::string_view key) {
       return name + " " + JoinKey(key, 1, "") + " on " + std::string(parts[0]);
     case Kind::kNativeRule:
       return "rule at " + JoinKey(key, 1, ":") + " (" + std::string(parts[0]) + ")";
+    case Kind::kServerConfig:
+      return "file " + JoinKey(key, 1, "") + " of " + std::string(parts[0]);
     default:
       return name + " " + JoinKey(key, 0, " ");
   }

@@ -89,7 +89,7 @@ Doubts FindDoubts(const std::vector<KnownObject>& known, ObservedTarget* target)
       if (ShowsOtherwise(one, *at)) doubts.changed.push_back({one.kind, std::string(one.key)});
       continue;
     }
-    if (one.kind == Kind::kSession || one.kind == Kind::kNativeRule) continue;
+    if (one.kind == Kind::kSession || object::TableOf(one.kind).observed_only) continue;
     const object::ScopeStatus* scope = ScopeHolding(*target, one.kind, one.key);
     if (scope != nullptr && scope->complete) {
       doubts.missing.push_back({one.kind, std::string(one.key)});

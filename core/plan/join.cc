@@ -70,6 +70,7 @@ void Planner::Summarise(const observe::ObservedTarget& target) {
     summary.concurrency[std::string(object::NameOf(kind))] = concurrency;
   }
   for (const object::KindTable& table : object::AllKinds()) {
+    if (table.kind == Kind::kServerConfig) continue;  // what access is read from, not access
     const size_t count = target.objects.OfKind(table.kind).size();
     if (count > 0) summary.counts[table.name] = count;
   }
@@ -91,7 +92,7 @@ void Planner::JudgeScopes(const observe::ObservedTarget& target) {
           return census.target == target.name && census.kind == scope.kind &&
                  census.scope == scope.scope;
         });
-    const bool bounded = scope.kind != Kind::kSession && scope.kind != Kind::kNativeRule;
+    const bool bounded = scope.kind != Kind::kSession && !object::TableOf(scope.kind).observed_only;
     if (state.complete && !scope.sentinel_seen) {
       state = {false, "its sentinel was not in the answer"};
     }
@@ -163,7 +164,7 @@ void Planner::JoinTarget(uint32_t index, const observe::ObservedTarget& target) 
 }
 
 void Planner::Decide(const Row& row) {
-  if (row.kind == Kind::kSession || row.kind == Kind::kNativeRule) return;
+  if (row.kind == Kind::kSession || object::TableOf(row.kind).observed_only) return;
   NoteDrift(row);
   if (row.desired != nullptr) {
     row.observed != nullptr ? DecideBoth(row) : DecideMissing(row);

@@ -81,7 +81,8 @@ class HostTarget final : public object::Target {
     std::vector<ScopeStatus> out;
     std::vector<FolderEntry> access_files;
     bool searched = false;
-    if (Wants(kinds, Kind::kFolder) || Wants(kinds, Kind::kNativeRule)) {
+    if (Wants(kinds, Kind::kFolder) || Wants(kinds, Kind::kNativeRule) ||
+        Wants(kinds, Kind::kServerConfig)) {
       const bool wanted = Wants(kinds, Kind::kFolder);
       auto status = folders_.Enumerate(wanted ? &sink : nullptr, &access_files);
       if (!status) return tl::unexpected(status.error());
@@ -108,7 +109,7 @@ class HostTarget final : public object::Target {
       auto& [some, places] = parts[owner];
       some.push_back(keys[i]);
       places.push_back(i);
-      rules = rules || keys[i].kind == Kind::kNativeRule;
+      rules = rules || object::TableOf(keys[i].kind).observed_only;
     }
     std::vector<FolderEntry> access_files;
     bool searched = false;

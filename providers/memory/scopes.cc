@@ -10,9 +10,9 @@ namespace {
 
 using object::Kind;
 
-constexpr Kind kServerKinds[] = {Kind::kAccount,          Kind::kSshKey, Kind::kServerGroup,
-                                 Kind::kServerMembership, Kind::kGrant,  Kind::kNativeRule,
-                                 Kind::kSession};
+constexpr Kind kServerKinds[] = {Kind::kAccount,          Kind::kSshKey,      Kind::kServerGroup,
+                                 Kind::kServerMembership, Kind::kGrant,       Kind::kNativeRule,
+                                 Kind::kSession,          Kind::kServerConfig};
 constexpr Kind kDirectoryKinds[] = {Kind::kOu, Kind::kUser, Kind::kDirectoryGroup,
                                     Kind::kMembership};
 

@@ -157,7 +157,7 @@ TEST_F(MemoryDetails, OnlyWhatIsManagedIsSeenOrWritten) {
   ASSERT_TRUE(scopes.has_value());
   EXPECT_THAT(seen.keys, testing::UnorderedElementsAre("account:edge-ftp/ours",
                                                        HasSubstr("/srv/exchange/in")));
-  EXPECT_EQ(scopes->size(), 8u) << "seven kinds of the server, and the host's folders";
+  EXPECT_EQ(scopes->size(), 9u) << "eight kinds of the server, and the host's folders";
   const object::Object theirs = object::Encode(Account("new", "other-ftp"));
   EXPECT_EQ(Apply(*target, Change(theirs, "", theirs.body)).status, Status::kDenied);
 }

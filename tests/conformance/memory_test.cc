@@ -142,7 +142,7 @@ template <class W>
 std::vector<Param> AllKinds(const std::string& name) {
   std::vector<Param> params;
   for (const object::KindTable& table : object::AllKinds()) {
-    if (table.kind == Kind::kNativeRule || table.kind == Kind::kSession) continue;
+    if (table.observed_only || table.kind == Kind::kSession) continue;
     const bool directory = IsDirectoryKind(table.kind);
     for (Param& param : Params(name, {table.kind}, [directory]() -> std::unique_ptr<World> {
            return std::make_unique<W>(directory);

@@ -131,6 +131,7 @@ std::unique_ptr<Message> SampleOf(const Names& names, Kind kind, int n, int vers
     case Kind::kGrant:
       return Grant(names, n, version);
     case Kind::kNativeRule:
+    case Kind::kServerConfig:
     case Kind::kSession:
       break;
   }

@@ -7,10 +7,13 @@
 #include <set>
 
 #include "providers/filetransfer/proftpd/names.h"
+#include "providers/filetransfer/proftpd/redact.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::filetransfer {
 namespace {
+
+constexpr size_t kMostInFile = size_t{1} << 20, kMostTogether = size_t{4} << 20;
 
 // The files that were read for a snapshot, as the product library asks for them.
 class SnapshotFiles final : public proftpd::FileSource {
@@ -73,6 +76,32 @@ std::string FolderAt(const std::vector<proftpd::Statement>& statements, uint32_t
   return out;
 }
 
+// The line as people may see it: other directives' arguments can be secrets.
+std::string Shown(const std::string& text) {
+  const auto statements = proftpd::ParseStatements(text);
+  return statements.empty() ? "" : proftpd::Redact(statements.front());
+}
+
+// When the file was last written; 0: it wasn't read for this snapshot.
+int64_t ModifiedAt(const Snapshot& snapshot, const std::string& file) {
+  const auto of_chain = snapshot.chain.files().find(file);
+  if (of_chain != snapshot.chain.files().end()) return of_chain->second.modified;
+  return snapshot.File(file).modified;
+}
+
+// Every file that the daemon may read at start, the main one first; not our own.
+std::vector<std::string> FilesOf(const ConfigChain& chain, const std::string& generated) {
+  std::vector<std::string> out = {chain.main()};
+  for (const Inclusion& inclusion : chain.inclusions()) {
+    for (const std::string& file : inclusion.files) {
+      if (file != generated && std::find(out.begin(), out.end(), file) == out.end()) {
+        out.push_back(file);
+      }
+    }
+  }
+  return out;
+}
+
 // An edit whose effect the parsed rows can't show: a directive that Postern doesn't write, or a
 // denial that was taken out. Names added to or taken from a list show as rows.
 bool IsBesideRows(const proftpd::Edit& edit) {
@@ -113,10 +142,12 @@ std::vector<object::Object> ForeignRules(const Snapshot& snapshot, const ServerS
     rule.set_server(settings.name);
     rule.set_file(file);
     rule.set_line(line);
-    rule.set_text(text);
+    rule.set_text(Shown(text));
     rule.set_path(path.empty() ? all : path);
     rule.set_effect(effect);
     object::Object object = object::Encode(rule);
+    object.changed_at = ModifiedAt(snapshot, file);
+    if (object.changed_at != 0) object.how_known = "window";
     if (seen.insert(object.key).second) out.push_back(std::move(object));
   };
   for (const proftpd::Finding& finding : config.foreign) {
@@ -128,6 +159,48 @@ std::vector<object::Object> ForeignRules(const Snapshot& snapshot, const ServerS
     add(settings.include, edit.line, edit.text, FolderAt(statements, edit.line, all),
         fmt::format("edited by hand ({}); writing any grant of this server restores the file",
                     edit.why));
+  }
+  return out;
+}
+
+Result<std::vector<object::Object>> ConfigObjects(const Snapshot& snapshot,
+                                                  const ServerSettings& settings,
+                                                  const std::vector<FolderEntry>& access_files) {
+  std::vector<object::Object> out;
+  size_t together = 0;
+  const auto add = [&](const std::string& file, std::string_view role, const std::string* text) {
+    kinds::ServerConfig object;
+    object.set_server(settings.name);
+    object.set_file(file);
+    object.set_role(role.data(), role.size());
+    if (text != nullptr) object.set_text(proftpd::Redact(*text));
+    if (role == "main") {
+      for (std::string& define : DefinesOf(settings.control.start)) {
+        object.mutable_defines()->add_values(std::move(define));
+      }
+    }
+    together += object.text().size();
+    if (object.text().size() > kMostInFile || together > kMostTogether) {
+      return Result<void>(
+          Fail(ErrorCode::kUnsupported,
+               fmt::format("{} makes the configuration too large to compute access from", file)));
+    }
+    out.push_back(object::Encode(object));
+    return Result<void>();
+  };
+  for (const std::string& file : FilesOf(snapshot.chain, settings.include)) {
+    const auto found = snapshot.chain.files().find(file);
+    if (found == snapshot.chain.files().end() || !found->second.regular) continue;
+    const bool main = file == snapshot.chain.main();
+    auto added = add(file, main ? "main" : "included", &found->second.content);
+    if (!added) return tl::unexpected(added.error());
+  }
+  const bool edited = !snapshot.grants.edits.empty();
+  auto added = add(settings.include, "generated",
+                   edited ? &snapshot.File(settings.include).content : nullptr);
+  if (!added) return tl::unexpected(added.error());
+  for (const FolderEntry& entry : access_files) {
+    if (added = add(entry.path, "access", nullptr); !added) return tl::unexpected(added.error());
   }
   return out;
 }

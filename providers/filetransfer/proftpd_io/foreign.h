@@ -20,4 +20,10 @@ Result<proftpd::LiveConfig> Understand(const Snapshot& snapshot, const ServerSet
 std::vector<object::Object> ForeignRules(const Snapshot& snapshot, const ServerSettings& settings,
                                          const proftpd::LiveConfig& config);
 
+// The configuration's files as server_config objects, redacted (proftpd/redact.h). `access_files`:
+// paths of .ftpaccess files. Errors: kUnsupported over 1 MiB a file or 4 MiB together.
+Result<std::vector<object::Object>> ConfigObjects(const Snapshot& snapshot,
+                                                  const ServerSettings& settings,
+                                                  const std::vector<FolderEntry>& access_files);
+
 }  // namespace postern::filetransfer

@@ -27,7 +27,7 @@ using object::Status;
 
 constexpr Kind kAllKinds[] = {Kind::kAccount,          Kind::kSshKey, Kind::kServerGroup,
                               Kind::kServerMembership, Kind::kGrant,  Kind::kNativeRule,
-                              Kind::kSession};
+                              Kind::kServerConfig,     Kind::kSession};
 
 Object SessionObject(const std::string& server, const OpenSession& session) {
   kinds::Session message;
@@ -69,6 +69,16 @@ Result<std::vector<Object>> ProftpdServer::NativeRules(
   return ForeignRules(snapshot, settings_, *config);
 }
 
+Result<std::vector<Object>> ProftpdServer::ObservedOnly(
+    const Snapshot& snapshot, Kind kind, const std::vector<FolderEntry>* access_files) {
+  if (access_files == nullptr) {
+    return Fail(ErrorCode::kIncomplete,
+                "the managed roots could not be searched for .ftpaccess files");
+  }
+  if (kind == Kind::kNativeRule) return NativeRules(snapshot, *access_files);
+  return ConfigObjects(snapshot, settings_, *access_files);
+}
+
 Result<std::vector<ScopeStatus>> ProftpdServer::Enumerate(
     std::span<const Kind> kinds, const std::vector<FolderEntry>* access_files,
     object::ObjectSink& sink) {
@@ -90,16 +100,12 @@ Result<std::vector<ScopeStatus>> ProftpdServer::Enumerate(
         for (const auto& session : *sessions)
           objects.push_back(SessionObject(settings_.name, session));
       }
-    } else if (kind == Kind::kNativeRule) {
-      if (access_files == nullptr) {
-        status.reason = "the managed roots could not be searched for .ftpaccess files";
-      } else {
-        auto rules = NativeRules(*snapshot, *access_files);
-        if (rules) {
-          objects = std::move(*rules);
-        } else {
-          status.reason = rules.error().message;
-        }
+    } else if (object::TableOf(kind).observed_only) {
+      auto seen = ObservedOnly(*snapshot, kind, access_files);
+      if (seen) {
+        objects = std::move(*seen);
+      } else if (status.reason.empty()) {
+        status.reason = seen.error().message;
       }
     } else {
       objects = ObjectsOf(*snapshot, settings_, kind);
@@ -139,16 +145,12 @@ Result<std::vector<ReadAnswer>> ProftpdServer::Read(std::span<const ObjectKey> k
       for (const auto& session : *sessions) {
         part.objects.push_back(SessionObject(settings_.name, session));
       }
-    } else if (key.kind == Kind::kNativeRule) {
-      if (access_files == nullptr) {
-        part.problem = "the managed roots could not be searched";
-      } else {
-        auto rules = NativeRules(*snapshot, *access_files);
-        if (rules) {
-          part.objects = std::move(*rules);
-        } else {
-          part.problem = rules.error().message;
-        }
+    } else if (object::TableOf(key.kind).observed_only) {
+      auto seen = ObservedOnly(*snapshot, key.kind, access_files);
+      if (seen) {
+        part.objects = std::move(*seen);
+      } else if (part.problem.empty()) {
+        part.problem = seen.error().message;
       }
     } else {
       part.objects = ObjectsOf(*snapshot, settings_, key.kind);
@@ -322,6 +324,7 @@ std::vector<Outcome> ProftpdServer::Apply(std::span<const Operation> operations,
         sessions.push_back(operation);
         break;
       case Kind::kNativeRule:
+      case Kind::kServerConfig:
         out.push_back({.id = operation.id,
                        .status = Status::kDenied,
                        .live = {},

@@ -1,7 +1,7 @@
 // providers/filetransfer/proftpd_io/server.h: one ProFTPD server as objects.
 //
-// Kinds: account, ssh_key, server_group, server_membership, grant, session, native_rule. Not
-// thread-safe. No state between calls: every call reads anew.
+// Kinds: account, ssh_key, server_group, server_membership, grant, session, native_rule,
+// server_config. Not thread-safe. No state between calls: every call reads anew.
 #pragma once
 #include <optional>
 #include <span>
@@ -43,6 +43,10 @@ class ProftpdServer {
                 std::vector<object::Outcome>& outcomes);
   Result<std::vector<object::Object>> NativeRules(const Snapshot& snapshot,
                                                   const std::vector<FolderEntry>& access_files);
+
+  // native_rule or server_config.
+  Result<std::vector<object::Object>> ObservedOnly(const Snapshot& snapshot, object::Kind kind,
+                                                   const std::vector<FolderEntry>* access_files);
 
   Transport& transport_;
   ServerSettings settings_;

@@ -110,6 +110,7 @@ TEST_P(ProftpdTest, EveryKindRoundTrips) {
   std::vector<Operation> removals;
   for (const auto& [object_key, object] : w.Enumerate().objects) {
     if (object.kind == Kind::kFolder || object.kind == Kind::kSession) continue;
+    if (object::TableOf(object.kind).observed_only) continue;
     if (object.key != w.Baseline().key) removals.push_back(w.Remove(object));
   }
   ASSERT_EQ(removals.size(), 6u);
