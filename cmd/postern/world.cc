@@ -176,6 +176,7 @@ plan::Inputs World::InputsOf() const {
   inputs.declarations = &loaded.declarations;
   inputs.sources = &loaded.sources;
   inputs.desired = &desired;
+  inputs.products = &AllProducts();
   inputs.observed = &observed;
   inputs.recorded = &recorded;
   inputs.last_census = census_;

@@ -19,15 +19,6 @@ const DirectoryWorld& DirectoryAt(const World& world, const std::string& target)
   return at == world.directories.end() ? kNoDirectory : at->second;
 }
 
-// The parts of a named path: the folder itself, its direct entries, all below those. The last two
-// are not under a longer named path; that one has cells of its own.
-enum class Part : uint8_t { kNode, kEntries, kDeeper };
-
-struct Cell {
-  std::string path;
-  Part part = Part::kNode;
-};
-
 bool Covers(const std::string& path, Depth depth, const Cell& cell) {
   if (depth == Depth::kSubtree) return IsWithin(cell.path, path);
   if (cell.path == path) return cell.part != Part::kDeeper;
@@ -43,12 +34,26 @@ Rights RightsIn(const std::vector<GrantRow>& rows, const Cell& cell) {
   return rights;
 }
 
-// Every path that the account's rows name, in path order.
-std::set<std::string> PathsOf(const std::vector<GrantRow>& before,
-                              const std::vector<GrantRow>& after) {
+// What the account may do there: what its rows say, and what other hands' rules make of it.
+Rights RightsAt(const ServerWorld& server, const std::string& login,
+                const std::vector<GrantRow>& rows, const Cell& cell) {
+  const Rights rights = RightsIn(rows, cell);
+  if (server.overlay() == nullptr) return rights;
+  const CellEffect effect = server.overlay()->At(login, cell);
+  return (rights | effect.more) - effect.less;
+}
+
+// Every path that the account's rows or other hands' rules name, in path order.
+std::set<std::string> PathsOf(const ServerWorld& before, const ServerWorld& after,
+                              const std::vector<GrantRow>& rows_before,
+                              const std::vector<GrantRow>& rows_after) {
   std::set<std::string> paths;
-  for (const std::vector<GrantRow>* rows : {&before, &after}) {
+  for (const std::vector<GrantRow>* rows : {&rows_before, &rows_after}) {
     for (const GrantRow& row : *rows) paths.insert(row.path);
+  }
+  for (const ServerWorld* server : {&before, &after}) {
+    if (server->overlay() == nullptr) continue;
+    paths.insert(server->overlay()->paths().begin(), server->overlay()->paths().end());
   }
   return paths;
 }
@@ -72,8 +77,7 @@ Rights KeptElsewhere(const World& world, const Place& place, const std::string& 
   for (const auto& [other_place, other] : accounts->second) {
     if (other_place.target != place.target || (other_place == place && other == login)) continue;
     const ServerWorld& server = ServerAt(world, other_place);
-    const AccountState* state = server.FindAccount(other);
-    if (state != nullptr && state->open()) rights |= RightsIn(server.RowsOf(other), cell);
+    if (server.IsOpen(other)) rights |= RightsAt(server, other, server.RowsOf(other), cell);
   }
   return rights;
 }
@@ -130,18 +134,16 @@ class DeltaMaker {
     const ServerWorld& before = ServerAt(before_, place);
     const ServerWorld& after = ServerAt(after_, place);
     const std::string identity = identity_of_(place, login);
-    const AccountState* was = before.FindAccount(login);
-    const AccountState* is = after.FindAccount(login);
     const auto rows_before = before.RowsOf(login), rows_after = after.RowsOf(login);
-    const bool was_open = was != nullptr && was->open(), is_open = is != nullptr && is->open();
+    const bool was_open = before.IsOpen(login), is_open = after.IsOpen(login);
     Side lost{&delta_.lost, was_open && !is_open, rows_before, {}};
     Side gained{&delta_.gained, is_open && !was_open, rows_after, {}};
-    for (const std::string& path : PathsOf(rows_before, rows_after)) {
+    for (const std::string& path : PathsOf(before, after, rows_before, rows_after)) {
       Rights lose[3], gain[3];
       for (const Part part : {Part::kNode, Part::kEntries, Part::kDeeper}) {
         const Cell cell{path, part};
-        const Rights had = was_open ? RightsIn(rows_before, cell) : Rights();
-        const Rights has = is_open ? RightsIn(rows_after, cell) : Rights();
+        const Rights had = was_open ? RightsAt(before, login, rows_before, cell) : Rights();
+        const Rights has = is_open ? RightsAt(after, login, rows_after, cell) : Rights();
         if (had == has) continue;
         const auto at = static_cast<size_t>(part);
         lose[at] = (had - has) - KeptElsewhere(after_, place, login, cell, identity, accounts_);

@@ -134,6 +134,12 @@ const AccountState* ServerWorld::FindAccount(std::string_view login) const {
   return at == accounts_.end() ? nullptr : &at->second;
 }
 
+bool ServerWorld::IsOpen(std::string_view login) const {
+  const AccountState* state = FindAccount(login);
+  if (state != nullptr && state->open()) return true;
+  return state != nullptr && overlay_ != nullptr && overlay_->OpenToAnybody(login);
+}
+
 std::vector<std::string> ServerWorld::Members(std::string_view group) const {
   const auto& members = SetIn(members_, group);
   return {members.begin(), members.end()};

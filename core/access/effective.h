@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/access/overlay.h"
 #include "core/access/rights.h"
 #include "core/base/time.h"
 #include "core/object/object.h"
@@ -64,6 +65,13 @@ class ServerWorld {
   std::vector<std::string> LoginsOf(const Subject& subject) const;
   const std::map<RowPlace, std::map<Subject, Rights>>& rows() const { return rows_; }
 
+  // What rules by other hands change of these rows; null: nothing is known to. It stands for the
+  // rows that it was computed from: whoever changes rows sets it anew.
+  const Overlay* overlay() const { return overlay_.get(); }
+  void SetOverlay(std::shared_ptr<const Overlay> overlay) { overlay_ = std::move(overlay); }
+  // Someone can come in as this account.
+  bool IsOpen(std::string_view login) const;
+
  private:
   void PutGrant(const object::KeyParts& parts, std::string_view body, bool present);
 
@@ -71,6 +79,7 @@ class ServerWorld {
   Accounts accounts_;
   std::map<std::string_view, Names> members_, groups_of_, keys_of_;
   std::map<RowPlace, std::map<Subject, Rights>> rows_;
+  std::shared_ptr<const Overlay> overlay_;
   struct SubjectHash {
     size_t operator()(const Subject& subject) const {
       return std::hash<std::string_view>()(subject.name) * 3 + static_cast<size_t>(subject.type);

@@ -9,7 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/access/enforced.h"
 #include "core/access/rights.h"
+#include "core/base/result.h"
 
 namespace postern::access {
 
@@ -61,6 +63,13 @@ class Product {
   // Fit(rows).rows is Fit(rows).rows, and Fit is idempotent. `roots` are the managed roots; rows
   // lie within them.
   virtual Fit FitRows(std::span<const GrantRow> rows, std::span<const std::string> roots) const = 0;
+
+  // What the server enforces with that configuration. Null: this product has no rules but rows.
+  // Errors: kInvalid, kIncomplete, saying what of the configuration can't be read.
+  virtual Result<std::unique_ptr<Enforced>> Raise(const RaiseInput& input) const {
+    static_cast<void>(input);
+    return std::unique_ptr<Enforced>();
+  }
 };
 
 }  // namespace postern::access

@@ -12,6 +12,8 @@ namespace {
 
 using object::Kind;
 
+}  // namespace
+
 bool WritesTarget(Action action) {
   return action != Action::kAdopt && action != Action::kRelease && action != Action::kForget;
 }
@@ -45,7 +47,27 @@ void PutChange(const Change& change, const std::string& target, access::World* w
   }
 }
 
-}  // namespace
+// The password that decides whether an account is open is stripped from a change's `before`; what
+// the observed body says of it is put back here.
+Change Planner::WithLiveBody(const Change& change) const {
+  Change full = change;
+  if (const object::ObjectView* live = observed_[change.target]->objects.Find(
+          change.kind, change.old_key.empty() ? change.key : change.old_key)) {
+    full.before = live->body;
+  }
+  return full;
+}
+
+// Rules by other hands stand on both sides alike.
+void Planner::SetOverlays(std::optional<access::World>* held) {
+  for (const auto& [at, foreign] : foreign_) {
+    const access::Place place{plan_.targets[at.first].name, at.second};
+    before_.servers[place].SetOverlay(foreign.before);
+    if (after_) after_->servers[place].SetOverlay(foreign.after);
+    if (!*held) continue;
+    (*held)->servers[place].SetOverlay(foreign.prospective ? foreign.prospective : foreign.before);
+  }
+}
 
 void Planner::RaiseWorlds() {
   for (size_t i = 0; i < plan_.targets.size(); ++i) {
@@ -63,14 +85,7 @@ void Planner::RaiseWorlds() {
   };
   for (const Change& change : plan_.changes) {
     if (!WritesTarget(change.action)) continue;
-    // The password that decides whether an account is open is stripped from a change's `before`;
-    // what the observed body says of it is put back here.
-    Change full = change;
-    if (const object::ObjectView* live = observed_[change.target]->objects.Find(
-            change.kind, change.old_key.empty() ? change.key : change.old_key)) {
-      full.before = live->body;
-    }
-    PutChange(full, plan_.targets[change.target].name,
+    PutChange(WithLiveBody(change), plan_.targets[change.target].name,
               world_for(change.held.empty() ? after_ : held));
   }
   for (const Change& change : plan_.changes) {
@@ -85,12 +100,14 @@ void Planner::RaiseWorlds() {
                     is_held ? &touched_held : &touched);
     }
   }
+  SetOverlays(&held);
   const access::IdentityOf identity_of = [this](const access::Place& place,
                                                 std::string_view account) {
     return IdentityAt(place, account);
   };
   if (after_) plan_.delta = access::Delta(before_, *after_, touched, identity_of);
   if (held) plan_.held_delta = access::Delta(before_, *held, touched_held, identity_of);
+  WarnUndone(touched);
   ExplainDelta();
 }
 
@@ -141,7 +158,7 @@ void Planner::CountPeople() {
   std::map<std::string, std::unordered_set<std::string>> people;
   for (const auto& [place, server] : before_.servers) {
     for (const auto& [login, state] : server.accounts()) {
-      if (state.open()) people[place.target].insert(IdentityAt(place, login));
+      if (server.IsOpen(login)) people[place.target].insert(IdentityAt(place, login));
     }
   }
   for (const auto& [target, directory] : before_.directories) {

@@ -68,6 +68,14 @@ Look LookAt(const Plan& plan, const Change& change) {
   return look;
 }
 
+// A rule by other hands, as what it does; one without effect is nothing to look at.
+Look LookAtRule(const Drift& drift) {
+  if (drift.effect == Drift::Effect::kEqual) return {};
+  const bool verb = drift.what.starts_with("also ") || drift.what.starts_with("no longer ");
+  const std::string who = verb ? drift.who.substr(drift.who.find(':') + 1) + " " : "";
+  return {who + drift.what, AfterWho(ByWhom(drift.changed_by, drift.changed_at), drift.note), ""};
+}
+
 }  // namespace
 
 void CancelRenames(Plan* plan) {
@@ -109,6 +117,10 @@ void AddLooks(Plan* plan, const compile::Desired& desired, const diag::Sources& 
     if (drift.type == Drift::Type::kNotComputable) {
       plan->looks.push_back(
           {drift.what, AfterWho(ByWhom(drift.changed_by, drift.changed_at), drift.note), ""});
+      continue;
+    }
+    if (drift.kind == Kind::kNativeRule) {
+      if (Look look = LookAtRule(drift); !look.what.empty()) plan->looks.push_back(std::move(look));
       continue;
     }
     if (drift.type != Drift::Type::kForeign ||

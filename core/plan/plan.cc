@@ -8,6 +8,7 @@
 #include "core/base/check.h"
 #include "core/diag/codes.h"
 #include "core/plan/planner.h"
+#include "schemas/kinds.pb.h"
 
 namespace postern::plan {
 namespace {
@@ -264,6 +265,17 @@ void Planner::CollectReadSet() {
                              {line.place.server, line.through.substr(6), line.account}));
     }
   };
+  // What other hands' rules give was computed from the configuration.
+  for (const auto& [at, foreign] : foreign_) {
+    if (foreign.raised_after == nullptr) continue;
+    for (const object::ObjectView& file :
+         observed_[at.first]->objects.OfKind(Kind::kServerConfig)) {
+      const auto config = object::DecodeAs<kinds::ServerConfig>(file.body);
+      if (config.server() == at.second && config.role() != "generated") {
+        expect(at.first, file.kind, std::string(file.key));
+      }
+    }
+  }
   for (const access::AccessChange& line : plan_.delta.lost) context(line);
   for (const access::AccessChange& line : plan_.delta.gained) context(line);
 }

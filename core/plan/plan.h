@@ -100,6 +100,8 @@ struct Drift {
   base::Instant changed_at = 0;
   std::string how_known;
   std::string note;  // file and line, way out
+  // Of a rule by other hands: who has more (gained) and less (lost) by it than declared.
+  access::AccessDelta access;
 };
 
 // A target as the plan's reader sees it.
@@ -187,6 +189,7 @@ struct Inputs {
   const config::Declarations* declarations = nullptr;
   const diag::Sources* sources = nullptr;
   const compile::Desired* desired = nullptr;
+  const compile::Products* products = nullptr;  // null: no rules by other hands are computed
   const observe::Observed* observed = nullptr;
   // By target, sorted by (kind, key).
   const std::map<std::string, std::vector<ledger::Recorded>>* recorded = nullptr;

@@ -115,20 +115,6 @@ void Put(const LimitUse& from, planfile::LimitUse* to) {
   to->set_place(from.place);
 }
 
-void Put(const Drift& from, planfile::Drift* to) {
-  to->set_target(from.target);
-  to->set_kind(static_cast<uint32_t>(from.kind));
-  to->set_key(from.key);
-  to->set_effect(static_cast<uint32_t>(from.effect));
-  to->set_type(static_cast<uint32_t>(from.type));
-  to->set_what(from.what);
-  to->set_who(from.who);
-  to->set_changed_by(from.changed_by);
-  to->set_changed_at(from.changed_at);
-  to->set_how_known(from.how_known);
-  to->set_note(from.note);
-}
-
 LimitUse Take(const planfile::LimitUse& from) {
   LimitUse to;
   to.target = from.target();
@@ -140,22 +126,6 @@ LimitUse Take(const planfile::LimitUse& from) {
   to.rule = from.rule();
   to.given = from.given();
   to.place = from.place();
-  return to;
-}
-
-Drift Take(const planfile::Drift& from) {
-  Drift to;
-  to.target = from.target();
-  to.kind = static_cast<object::Kind>(from.kind());
-  to.key = from.key();
-  to.effect = static_cast<Drift::Effect>(from.effect());
-  to.type = static_cast<Drift::Type>(from.type());
-  to.what = from.what();
-  to.who = from.who();
-  to.changed_by = from.changed_by();
-  to.changed_at = from.changed_at();
-  to.how_known = from.how_known();
-  to.note = from.note();
   return to;
 }
 
@@ -235,6 +205,40 @@ void Take(const Lines& from, std::vector<access::AccessChange>* to, Causes* caus
     provenance.closer = line.closer();
     (*causes)[{line.identity(), line.path()}] = provenance;
   }
+}
+
+void Put(const Drift& from, planfile::Drift* to) {
+  to->set_target(from.target);
+  to->set_kind(static_cast<uint32_t>(from.kind));
+  to->set_key(from.key);
+  to->set_effect(static_cast<uint32_t>(from.effect));
+  to->set_type(static_cast<uint32_t>(from.type));
+  to->set_what(from.what);
+  to->set_who(from.who);
+  to->set_changed_by(from.changed_by);
+  to->set_changed_at(from.changed_at);
+  to->set_how_known(from.how_known);
+  to->set_note(from.note);
+  Put(from.access.gained, {}, to->mutable_more());
+  Put(from.access.lost, {}, to->mutable_less());
+}
+
+Drift Take(const planfile::Drift& from) {
+  Drift to;
+  to.target = from.target();
+  to.kind = static_cast<object::Kind>(from.kind());
+  to.key = from.key();
+  to.effect = static_cast<Drift::Effect>(from.effect());
+  to.type = static_cast<Drift::Type>(from.type());
+  to.what = from.what();
+  to.who = from.who();
+  to.changed_by = from.changed_by();
+  to.changed_at = from.changed_at();
+  to.how_known = from.how_known();
+  to.note = from.note();
+  Take(from.more(), &to.access.gained, nullptr);
+  Take(from.less(), &to.access.lost, nullptr);
+  return to;
 }
 
 bool Consistent(const planfile::PlanFile& file) {

@@ -12,6 +12,7 @@
 
 #include "core/object/fields.h"
 #include "core/plan/plan.h"
+#include "core/plan/server_rules.h"
 
 namespace postern::plan {
 
@@ -68,10 +69,47 @@ class Planner {
   static bool AsRecorded(const Row& row);
   static bool SecretMoved(const Row& row);
   void NoteForeign(const Row& row);
+  // foreign.cc
+  struct ForeignServer {
+    ServerRules rules;
+    std::vector<RuleUnit> units;
+    access::ServerWorld live;
+    bool computed = false;
+    std::string why;  // not computed
+    // What the rules change: now; after the plan; after it if nothing were held.
+    std::shared_ptr<const access::Overlay> before, after, prospective;
+    std::shared_ptr<const RaisedServer> raised_after;  // null: the plan doesn't touch the server
+  };
   void NoteNativeRules(uint32_t index, const observe::ObservedTarget& target);
+  void NoteForeignRules(uint32_t target, const std::string& server, const access::World& world,
+                        ForeignServer* foreign);
+  void NoteForeignRule(uint32_t target, const access::World& world, const access::Place& place,
+                       const ForeignServer& foreign, const RuleUnit& unit,
+                       const access::Overlay& effect,
+                       std::shared_ptr<const access::Overlay> without);
+  void NoteNotComputable(uint32_t target, const ForeignServer& foreign, size_t index);
+  static Drift DriftOf(uint32_t target, const object::ObjectView& object);
+  const access::Product* ProductOf(const std::string& server) const;
+  ServerState StateOf(uint32_t target, const std::string& server,
+                      const access::ServerWorld& world) const;
+  access::ServerWorld ServerAfter(uint32_t target, const std::string& server,
+                                  const access::ServerWorld& live, bool* rewritten) const;
+  std::optional<RaisedServer> RaiseAfter(uint32_t target, const std::string& server,
+                                         const ForeignServer& foreign,
+                                         access::ServerWorld* world) const;
   void HoldConflicts();
+  void HoldIfNear(const ForeignServer& foreign, Change* change);
+  void HoldIfInexact(const ForeignServer& foreign, const RaisedServer& raised,
+                     const access::ServerWorld& world, Change* change);
+  void Hold(const ForeignRule& rule, const std::string& why, Change* change);
+  static const ForeignRule* Blame(const ForeignServer& foreign, const RaisedServer& raised,
+                                  const std::string& login, const access::Cell& cell);
+  void WarnUndone(const access::Touched& touched);
+  void WarnKept(const ForeignServer& foreign, const access::AccessChange& line);
   // access.cc
   void RaiseWorlds();
+  void SetOverlays(std::optional<access::World>* held);
+  Change WithLiveBody(const Change& change) const;
   void ExplainDelta();
   void CountPeople();
   std::string IdentityAt(const access::Place& place, std::string_view account) const;
@@ -122,8 +160,8 @@ class Planner {
   const Identities& Former() const;
   mutable std::optional<Identities> former_;
   std::set<std::tuple<uint32_t, object::Kind, std::string_view>> expired_;
-  std::map<std::pair<uint32_t, std::string>, std::vector<const object::ObjectView*>>
-      rules_;  // (target, server)
+  // By target and server, those with rules by other hands.
+  std::map<std::pair<uint32_t, std::string>, ForeignServer> foreign_;
   // The world as it would be; `before_` itself while no change is made to it.
   const access::World& after() const { return after_ ? *after_ : before_; }
 
@@ -131,6 +169,9 @@ class Planner {
   std::optional<access::World> after_;  // set by the first change
 };
 
+// Whether the target itself changes by it; false where only the ledger does.
+bool WritesTarget(Action action);
+void PutChange(const Change& change, const std::string& target, access::World* world);
 // The deny-all row of a managed root (schemas/kinds.proto, Grant).
 bool IsBaseline(object::Kind kind, std::string_view key);
 // A grant row without rights on either side: it matters where it stands, not to whom.

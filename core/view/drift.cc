@@ -43,7 +43,7 @@ int Rank(const Drift& drift) {
 
 // A key, a member or a grant that nobody declared is access added to something of ours.
 bool IsStranger(const Drift& drift) {
-  return drift.type == Drift::Type::kForeign &&
+  return drift.type == Drift::Type::kForeign && drift.kind != object::Kind::kNativeRule &&
          (drift.effect != Drift::Effect::kMore || drift.kind == object::Kind::kAccount ||
           drift.kind == object::Kind::kUser);
 }
@@ -180,9 +180,9 @@ std::string RenderDrift(const Plan& plan, bool detail, int exit_code, const Styl
     out += plan.observed_all() ? "No drift: what is live is what was applied last.\n"
                                : "No drift on what was observed; the rest could not be judged.\n";
   } else {
-    // What can't be computed is for a person to look at.
+    // Rules by other hands are never written: they are for a person to take out.
     const bool heals = std::any_of(plan.drift.begin(), plan.drift.end(), [](const Drift& drift) {
-      return drift.type != Drift::Type::kNotComputable;
+      return drift.kind != object::Kind::kNativeRule;
     });
     if (heals) out += "postern plan shows how it would be healed.\n";
   }

@@ -164,7 +164,9 @@ void WriteDrift(JsonWriter& json, const Plan& plan, const plan::Drift& drift) {
   json.Field("what", drift.what).Optional("who", drift.who);
   json.Optional("changed_by", drift.changed_by).Optional("how_known", drift.how_known);
   if (drift.changed_at != 0) json.TimeField("changed_at", drift.changed_at);
-  json.Optional("note", drift.note).End();
+  json.Optional("note", drift.note);
+  if (!drift.access.empty()) WriteDelta(json, "access", drift.access, nullptr);
+  json.End();
 }
 
 void WriteTarget(JsonWriter& json, const plan::TargetSummary& target) {

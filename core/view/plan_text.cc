@@ -15,7 +15,9 @@ Section NoAccessChanges(const Plan& plan, const Section& lost, const Section& ga
   Section section;
   if (plan.empty() || !lost.blocks.empty() || !gained.blocks.empty()) return section;
   const bool ways = std::any_of(plan.steps.begin(), plan.steps.end(), [](const plan::Step& step) {
-    return step.operation.kind != object::Kind::kSession && (step.removes || step.adds);
+    const bool is_way = step.operation.kind != object::Kind::kSession &&
+                        step.operation.kind != object::Kind::kGrant;
+    return is_way && (step.removes || step.adds);
   });
   section.heading =
       ways ? "Nobody's rights change; ways into accounts do." : "Nobody loses or gains access.";

@@ -6,11 +6,13 @@
 #include <string_view>
 #include <vector>
 
-#include "providers/filetransfer/proftpd/account_set.h"
+#include "core/access/account_set.h"
 #include "providers/filetransfer/proftpd/command_checks.h"
 #include "providers/filetransfer/proftpd/config_tree.h"
 
 namespace postern::proftpd {
+
+using access::AccountSet, access::Answer, access::ReasonId;
 
 // The accounts that rules name: numbers by name, members by group.
 struct AccountNames {

@@ -53,6 +53,12 @@ class Raiser::Impl {
     return paths;
   }
 
+  AccountSet Anonymous() const {
+    AccountSet who;
+    for (const ServerModel& server : servers_) who |= server.Anonymous();
+    return who;
+  }
+
   const RaiseQuestion& question() const { return question_; }
   const Reason& reason(ReasonId id) const { return reasons_[id]; }
 
@@ -134,6 +140,9 @@ CellAnswers Raiser::AnswersFor(const Cell& cell, Way way) const {
 }
 std::vector<std::string> Raiser::NamedPaths() const {
   return impl_->NamedPaths();
+}
+AccountSet Raiser::Anonymous() const {
+  return impl_->Anonymous();
 }
 const std::vector<RaiseAccount>& Raiser::accounts() const {
   return impl_->question().accounts;

@@ -18,9 +18,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/access/enforced.h"
 #include "core/access/rights.h"
 #include "core/base/result.h"
-#include "providers/filetransfer/proftpd/account_set.h"
 #include "providers/filetransfer/proftpd/block_pattern.h"
 #include "providers/filetransfer/proftpd/command_checks.h"
 #include "providers/filetransfer/proftpd/config.h"
@@ -28,12 +28,8 @@
 
 namespace postern::proftpd {
 
-// A login of the AuthUserFile.
-struct RaiseAccount {
-  std::string name;
-  std::vector<std::string> groups;  // the primary one first
-  std::string home;
-};
+using access::AccountSet, access::Answer, access::ReasonId;
+using access::CellAnswers, access::RaiseAccount, access::Reason;
 
 struct RaiseQuestion {
   std::string main_file;
@@ -47,23 +43,12 @@ struct RaiseQuestion {
 // which no rule has a name. `list` of an object is seeing the names of its entries.
 using Cell = ObjectPath;
 
-// Why something can't be computed.
-struct Reason {
-  std::string file;
-  uint32_t line = 0;
-  std::string text;  // the line
-  std::string why;
-};
-
 enum class Verdict : uint8_t { kDenied, kAllowed, kNotComputable };
 
 struct Ruling {
   Verdict verdict = Verdict::kDenied;
   const Reason* reason = nullptr;  // of kNotComputable; lives as long as the Raiser
 };
-
-// Answers for all accounts, by right; an account is its place in RaiseQuestion::accounts.
-using CellAnswers = std::array<Answer, access::kRightCount>;
 
 class Raiser {
  public:
@@ -81,6 +66,8 @@ class Raiser {
   // Every plain path that a rule names, sorted: below none of them, nor beside, do answers change.
   std::vector<std::string> NamedPaths() const;
   const std::vector<RaiseAccount>& accounts() const;
+  // Accounts of <Anonymous> sections: their own name and every alias gets in without a password.
+  AccountSet Anonymous() const;
   const Reason& reason(ReasonId id) const;
 
  private:

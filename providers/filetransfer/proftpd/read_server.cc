@@ -330,6 +330,7 @@ void ServerModel::MakeAnonymousSession(const ConfigNode& node, uint32_t account,
   for (const Limit& limit : section.limits) {
     if ((limit.words & MaskOf(Word::kLogin)) != 0) invited |= limit.allow;
   }
+  if (section.unknown.all == 0) anonymous_ |= who;
   const Answer outside = server == nullptr ? Answer::Everybody() : LoginOf({server});
   session.login = inside & (outside | Answer{invited, {}, 0});
   if (server != nullptr && context_.rules.anonymous_server_limits) session.base.push_back(server);
@@ -361,7 +362,7 @@ Answer ServerModel::LoginOf(const Chain& base) const {
 void ServerModel::ReadFtpaccess() {
   if (override_ == std::optional(false)) return;
   for (const std::string& file : *context_.ftpaccess_files) {
-    ConfigNode line{.text = file};
+    ConfigNode line{.text = file, .file = UINT32_MAX};
     ftpaccess_.emplace_back(
         std::string(access::ParentOf(file)),
         context_.note(line, "rules in the folder itself, unless AllowOverride is off"));

@@ -43,6 +43,7 @@ class ServerModel {
   bool AccountOf(std::string_view login, uint32_t* account) const;
   // Logins by real name are let in.
   AccountSet RealNames() const;
+  AccountSet Anonymous() const { return anonymous_; }
   void AddNamedPaths(std::vector<std::string>* paths) const;
 
  private:
@@ -97,6 +98,7 @@ class ServerModel {
   std::map<std::string, uint32_t, std::less<>> aliases_;
   std::map<std::string, AccountSet> roots_;
   AccountSet rooted_;
+  AccountSet anonymous_;                                     // let in without a credential
   std::vector<std::pair<std::string, ReasonId>> ftpaccess_;  // folder, why
   bool listens_ = true, sftp_ = false, alias_only_ = false, has_port_ = false;
   std::optional<bool> override_;

@@ -81,6 +81,7 @@ struct Bench {
     in.declarations = &declarations;
     in.sources = &sources;
     in.desired = &desired;
+    in.products = &products;
     in.observed = &observed;
     in.recorded = &recorded;
     in.last_census = census;
@@ -114,6 +115,7 @@ struct Bench {
   config::Declarations declarations;
   diag::Sources sources;
   compile::Desired desired;
+  compile::Products products;
   observe::Observed observed;
   std::map<std::string, std::vector<compile::DesiredObject>> wanted;
   std::map<std::string, std::map<std::pair<object::Kind, std::string>, compile::Authority>>

@@ -1,5 +1,4 @@
-// providers/filetransfer/proftpd/account_set.h: sets of accounts, and answers that differ by
-// account. Pure values.
+// core/access/account_set.h: sets of accounts, and answers that differ by account. Pure values.
 //
 // A set is a list of numbers or "all but" a list, so what a rule says costs what the rule names,
 // however many accounts there are.
@@ -8,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace postern::proftpd {
+namespace postern::access {
 
 class AccountSet {
  public:
@@ -42,7 +41,7 @@ class AccountSet {
   std::vector<uint32_t> ids_;  // sorted, unique
 };
 
-// Why an answer can't be computed; index into Raiser::reasons(). 0: no reason.
+// Why an answer can't be computed: a number that whoever answered explains. 0: no reason.
 using ReasonId = uint32_t;
 
 // Whom the daemon allows something: for sure, or maybe. Everybody else is denied for sure.
@@ -62,4 +61,4 @@ struct Answer {
   bool operator==(const Answer& other) const = default;
 };
 
-}  // namespace postern::proftpd
+}  // namespace postern::access

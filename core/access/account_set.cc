@@ -1,9 +1,9 @@
-#include "providers/filetransfer/proftpd/account_set.h"
+#include "core/access/account_set.h"
 
 #include <algorithm>
 #include <iterator>
 
-namespace postern::proftpd {
+namespace postern::access {
 namespace {
 
 using Ids = std::vector<uint32_t>;
@@ -83,4 +83,4 @@ Answer Answer::operator|(const Answer& other) const {
   return {std::move(sure), std::move(unsure), Either(reason, other.reason)};
 }
 
-}  // namespace postern::proftpd
+}  // namespace postern::access

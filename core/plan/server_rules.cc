@@ -1,0 +1,118 @@
+#include "core/plan/server_rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace postern::plan {
+namespace {
+
+// Attribution costs a raise a unit.
+constexpr size_t kMostUnits = 8;
+
+access::ConfigFile::Role RoleOf(const std::string& role) {
+  using Role = access::ConfigFile::Role;
+  if (role == "main") return Role::kMain;
+  if (role == "generated") return Role::kGenerated;
+  return role == "access" ? Role::kAccess : Role::kIncluded;
+}
+
+}  // namespace
+
+std::string ForeignRule::Place() const {
+  return rule.line() == 0 ? rule.file() : fmt::format("{}:{}", rule.file(), rule.line());
+}
+
+void ServerRules::AddFile(const kinds::ServerConfig& file) {
+  files_.push_back({.role = RoleOf(file.role()),
+                    .path = file.file(),
+                    .text = file.text(),
+                    .has_text = file.has_text()});
+  defines_.insert(defines_.end(), file.defines().values().begin(), file.defines().values().end());
+}
+
+void ServerRules::AddRule(const object::ObjectView& object) {
+  rules_.push_back({&object, object::DecodeAs<kinds::NativeRule>(object.body)});
+}
+
+RuleUnit ServerRules::Whole() const {
+  RuleUnit all(rules_.size());
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+std::vector<RuleUnit> ServerRules::Units() const {
+  std::vector<RuleUnit> units;
+  std::map<std::string, RuleUnit> by_file;
+  for (size_t i = 0; i < rules_.size(); ++i) by_file[rules_[i].rule.file()].push_back(i);
+  if (rules_.size() <= kMostUnits) {
+    for (size_t i = 0; i < rules_.size(); ++i) units.push_back({i});
+  } else if (by_file.size() <= kMostUnits) {
+    for (auto& [file, unit] : by_file) units.push_back(std::move(unit));
+  } else {
+    units.push_back(Whole());
+  }
+  return units;
+}
+
+Result<std::shared_ptr<const access::Enforced>> ServerRules::RaiseWithout(
+    access::RaiseInput input, const RuleUnit& unit) const {
+  for (const size_t i : unit) input.without.emplace(rules_[i].rule.file(), rules_[i].rule.line());
+  auto raised = product_->Raise(input);
+  if (!raised) return tl::unexpected(raised.error());
+  if (*raised == nullptr) return Fail(ErrorCode::kNotFound, "this product has no rules to raise");
+  return std::shared_ptr<const access::Enforced>(*std::move(raised));
+}
+
+Result<RaisedServer> ServerRules::Raise(const ServerState& state) const {
+  const bool observed = std::any_of(files_.begin(), files_.end(), [](const auto& file) {
+    return file.role == access::ConfigFile::Role::kMain;
+  });
+  if (product_ == nullptr || !observed) {
+    return Fail(ErrorCode::kNotFound, "the server's configuration wasn't observed");
+  }
+  RaisedServer out;
+  out.rules_ = this;
+  out.input_ = {.files = files_,
+                .defines = defines_,
+                .rows = state.rows,
+                .roots = state.roots,
+                .generated_anew = state.rewritten,
+                .accounts = state.accounts,
+                .without = {}};
+  out.managed_ = state.managed;
+  out.paths_.insert(state.managed.begin(), state.managed.end());
+  for (const access::GrantRow& row : state.rows) out.paths_.insert(row.path);
+  access::Overlay::Logins logins;
+  for (uint32_t i = 0; i < state.accounts.size(); ++i) logins.emplace(state.accounts[i].name, i);
+  out.logins_ = std::make_shared<const access::Overlay::Logins>(std::move(logins));
+  auto live = RaiseWithout(out.input_, {});
+  if (!live) return tl::unexpected(live.error());
+  out.live_ = *std::move(live);
+  auto all = out.Of(Whole());
+  if (!all) return tl::unexpected(all.error());
+  out.all_ = *std::move(all);
+  return out;
+}
+
+Result<std::shared_ptr<const access::Overlay>> RaisedServer::Of(const RuleUnit& unit) const {
+  if (const auto known = known_.find(unit); known != known_.end()) return known->second;
+  auto without = rules_->RaiseWithout(input_, unit);
+  if (!without) return tl::unexpected(without.error());
+  auto overlay = std::make_shared<const access::Overlay>(
+      access::Overlay::Between(**without, live_, logins_, paths_, managed_));
+  known_.emplace(unit, overlay);
+  return overlay;
+}
+
+Result<std::shared_ptr<const access::Overlay>> RaisedServer::Without(const RuleUnit& unit) const {
+  auto others = rules_->RaiseWithout(input_, unit);
+  if (!others) return tl::unexpected(others.error());
+  auto clean = rules_->RaiseWithout(input_, rules_->Whole());
+  if (!clean) return tl::unexpected(clean.error());
+  return std::make_shared<const access::Overlay>(
+      access::Overlay::Between(**clean, *std::move(others), logins_, paths_, managed_));
+}
+
+}  // namespace postern::plan
