@@ -317,7 +317,7 @@ AccountPlan::Refusal AccountPlan::SetPassword(const Operation& operation,
     }
     field = made->second;
   } else if (Clears(operation, kPasswordField)) {
-    field = "*";
+    field.assign(1, '*');
   }
   if (field.empty()) return std::nullopt;
   if (locked) field = LockField(field);
