@@ -1,0 +1,363 @@
+// Hand-made changes of a real ProFTPD: what `postern drift` says they do to access, against what
+// clients can really do before and after. See README.md.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include "tests/support/process.h"
+#include "tests/support/proftpd.h"
+#include "tests/support/sshd.h"
+
+namespace postern::support {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+// (login, folder, right)
+using May = std::set<std::tuple<std::string, std::string, std::string>>;
+
+std::string Text(const May& may) {
+  std::string text;
+  for (const auto& [login, folder, right] : may) {
+    text += fmt::format("  {} {} {}\n", login, right, folder);
+  }
+  return text;
+}
+
+May Minus(const May& a, const May& b) {
+  May out;
+  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::inserter(out, out.end()));
+  return out;
+}
+
+class LiveDrift : public ::testing::Test {
+ protected:
+  LiveDrift() : server_(scratch_, Options()) {
+    scratch_.Write("conf.d/empty.conf", "# nothing\n");
+    for (const char* name : {"in", "in/urgent", "out"}) {
+      folders_.push_back(server_.data() + "/" + name);
+      scratch_.Folder(folders_.back().substr(scratch_.path().size() + 1), 0777);
+    }
+    folders_.push_back(server_.data());
+    OpenTree(server_.data());
+    server_.WriteAccounts({});
+    server_.WriteGroups({});
+    server_.WriteInclude("");
+    for (const std::string login : {"acme", "li"}) {
+      scratch_.Folder("clients", 0700);
+      MakeSshKey("ed25519", scratch_.File("clients/key-" + login));
+      scratch_.Write("clients/login-" + login, "pass of " + login, 0600);
+    }
+    const std::string key = ReadFile(server_.host_key_path() + ".pub");
+    const std::string ecdsa = ReadFile(server_.host_key_path() + "_ecdsa.pub");
+    scratch_.Write("known_hosts", fmt::format("[127.0.0.1]:{0} {1}[127.0.0.1]:{0} {2}",
+                                              server_.sftp_port(), key, ecdsa));
+    connection_ =
+        scratch_.Write("connection.json", json{{"ftp_port", server_.ftp_port()},
+                                               {"sftp_port", server_.sftp_port()},
+                                               {"clients", scratch_.File("clients")},
+                                               {"known_hosts", scratch_.File("known_hosts")},
+                                               {"passwd", server_.passwd_path()},
+                                               {"uid", geteuid() == 0 ? 30000 : geteuid()},
+                                               {"gid", Gid()}}
+                                              .dump());
+    Declare();
+  }
+  ~LiveDrift() override { EndAdopted("proftpd"); }
+
+  Proftpd::Options Options(const std::string& more = "") const {
+    return {.main = "Include " + scratch_.Folder("conf.d") + "/*.conf\n" + more,
+            .global = "Umask 007 007",
+            .modules = {"mod_ifsession.c"}};
+  }
+  static unsigned Gid() { return geteuid() == 0 ? 30000 : getegid(); }
+
+  void Declare() {
+    std::string start;
+    for (const std::string& word : server_.StartCommand()) {
+      if (word != "-n") start += fmt::format("{}\"{}\"", start.empty() ? "" : ", ", word);
+    }
+    scratch_.Write("world/operator/postern.toml",
+                   fmt::format("administrators = [\"person:li\"]\n\n"
+                               "[host.edge]\naddress = \"local:\"\n"
+                               "manage = {{ roots = [\"{}\"], accounts = \"all\" }}\n\n"
+                               "[server.files]\nhost = \"edge\"\nproduct = \"proftpd\"\n"
+                               "config = \"{}\"\ninclude = \"{}\"\n"
+                               "uids = {{ from = 30000, to = 39999, gid = {} }}\n"
+                               "control = {{ pidfile = \"{}\", start = [{}] }}\n\n"
+                               "[secret.\"login-*\"]\nfrom = \"file:{}/clients/login-*\"\n"
+                               "targets = [\"host:edge\"]\n",
+                               server_.data(), server_.config_path(), server_.include_path(), Gid(),
+                               server_.pid_path(), start, scratch_.path()));
+    std::string tree =
+        "[person.li]\ntitle = \"Li\"\n\n[partner.acme]\nsponsor = \"person:li\"\n"
+        "contract = { starts = 2020-01-01, ends = 2090-12-31 }\n\n";
+    for (const std::string login : {"acme", "li"}) {
+      tree += fmt::format(
+          "[account.{0}]\nfor = \"{1}:{0}\"\nserver = \"files\"\nhome = \"{2}\"\n"
+          "password = \"secret:login-{0}\"\nkeys = [\"{3}\"]\n\n",
+          login, login == "li" ? "person" : "partner", server_.data(),
+          PublicKeyOf(scratch_.File("clients/key-" + login + ".pub")));
+    }
+    tree += fmt::format(
+        "[folder.all]\nhost = \"edge\"\npath = \"{0}\"\n\n"
+        "[folder.in]\nhost = \"edge\"\npath = \"{0}/in\"\n\n"
+        "[[grant]]\nwho = [\"partner:acme\"]\nfolder = \"in\"\nrights = [\"list\", \"create\"]\n\n"
+        "[[grant]]\nwho = [\"person:li\"]\nfolder = \"all\"\nrights = [\"list\", \"read\"]\n",
+        server_.data());
+    scratch_.Write("world/access/all.toml", tree);
+  }
+
+  RunResult Postern(std::vector<std::string> words) {
+    words.insert(words.begin(), POSTERN);
+    return RunCommand(words, {.env = {{"NO_COLOR", "1"}}, .cwd = scratch_.File("world")});
+  }
+
+  void Begin() {
+    ASSERT_TRUE(server_.Start());
+    const RunResult apply = Postern({"apply", "--yes"});
+    ASSERT_EQ(apply.exit, 0) << apply.out << apply.err << server_.Logs();
+    const RunResult drift = Postern({"drift"});
+    ASSERT_EQ(drift.exit, 0) << drift.out << drift.err;
+    before_ = Tries();
+    ASSERT_EQ(Text(before_), Text(Declared())) << server_.Logs();
+  }
+
+  // What the TOML says, at the folders that are tried.
+  May Declared() const {
+    May may;
+    for (const std::string& folder : folders_) {
+      for (const char* right : {"list", "read"}) may.insert({"li", folder, right});
+      if (!folder.starts_with(server_.data() + "/in")) continue;
+      for (const char* right : {"list", "create"}) may.insert({"acme", folder, right});
+    }
+    return may;
+  }
+
+  May Tries() {
+    std::vector<std::string> words = {"python3", "-B", std::string(HERE) + "/tries.py", connection_,
+                                      "acme,li"};
+    words.insert(words.end(), folders_.begin(), folders_.end());
+    const RunResult run = RunCommand(words, {.limit = seconds(120)});
+    EXPECT_EQ(run.exit, 0) << run.err << server_.Logs();
+    May may;
+    const json answer = json::parse(run.out, nullptr, false);
+    for (const auto& [login, places] : answer.items()) {
+      for (const auto& [folder, rights] : places.items()) {
+        for (const auto& right : rights) may.insert({login, folder, right.get<std::string>()});
+      }
+    }
+    return may;
+  }
+
+  // The drifts that stem from rules by other hands.
+  std::vector<json> Rules() {
+    const RunResult drift = Postern({"drift", "--json"});
+    EXPECT_EQ(drift.exit, 2) << drift.out << drift.err;
+    std::vector<json> rules;
+    const json answer = json::parse(drift.out, nullptr, false);
+    for (const json& one : answer["drift"]) {
+      if (one["kind"] == "native_rule") rules.push_back(one);
+    }
+    return rules;
+  }
+
+  // Lines of access -> what they mean for the folders that are tried. To list is a right on the
+  // folder, all others are on what is in it.
+  May Meaning(const std::vector<json>& rules, const char* side) const {
+    May may;
+    for (const json& rule : rules) {
+      if (!rule.contains("access")) continue;
+      for (const json& line : rule["access"][side]) {
+        const std::string path = line["path"];
+        for (const std::string& folder : folders_) {
+          const bool deep = line["depth"] == "subtree";
+          if (folder != path && !(deep && folder.starts_with(path + "/"))) continue;
+          for (const auto& right : line["rights"]) {
+            may.insert({line["account"].get<std::string>(), folder, right.get<std::string>()});
+          }
+        }
+      }
+    }
+    return may;
+  }
+
+  // Writes the file, has the daemon read it, and holds drift against the clients.
+  void ByHand(const std::string& file, const std::string& text, const std::string& effect) {
+    scratch_.Write(file, text);
+    ASSERT_TRUE(server_.Reload()) << server_.Logs();
+    const May after = Tries();
+    const std::vector<json> rules = Rules();
+    ASSERT_FALSE(rules.empty());
+    EXPECT_EQ(rules[0]["effect"], effect) << rules[0].dump(1);
+    EXPECT_EQ(Text(Meaning(rules, "gained")), Text(Minus(after, before_))) << json(rules).dump(1);
+    EXPECT_EQ(Text(Meaning(rules, "lost")), Text(Minus(before_, after))) << json(rules).dump(1);
+    EXPECT_EQ(effect == "equal", after == before_);
+    EXPECT_THAT(rules[0].value("note", ""), HasSubstr(file));
+    EXPECT_EQ(rules[0].value("how_known", ""), "window") << "when the file was written";
+  }
+
+  std::string At(const std::string& folder) const { return server_.data() + "/" + folder; }
+
+  Scratch scratch_;
+  Proftpd server_;
+  std::vector<std::string> folders_;
+  std::string connection_;
+  May before_;
+};
+
+TEST_F(LiveDrift, ADirectoryElsewhereGivesAndTakes) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  ByHand(
+      "conf.d/hand.conf",
+      fmt::format("<Directory {}>\n  AllowOverwrite on\n  <Limit STOR RETR>\n    AllowUser acme\n"
+                  "    DenyAll\n  </Limit>\n</Directory>\n",
+                  At("in/urgent")),
+      "more");
+}
+
+TEST_F(LiveDrift, ALimitInAnIncludedFileWidens) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  ByHand("conf.d/hand.conf",
+         fmt::format("<Directory {}>\n  <Limit RETR DELE>\n    AllowUser acme\n"
+                     "    AllowUser li\n  </Limit>\n</Directory>\n",
+                     At("in/urgent")),
+         "more");
+}
+
+// The daemon tries our block for what is in the folder above first.
+TEST_F(LiveDrift, ABlockBehindOursDoesNothing) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  ByHand("conf.d/hand.conf",
+         fmt::format("<Directory {}>\n  <Limit RETR LIST NLST MLSD DELE>\n    AllowUser acme\n"
+                     "  </Limit>\n</Directory>\n",
+                     At("out")),
+         "equal");
+}
+
+// What one way in refuses and another gives isn't taken away.
+TEST_F(LiveDrift, ABlockForOneOfTwoWaysInTakesNothing) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  ByHand("conf.d/hand.conf",
+         fmt::format("<Directory {}>\n  <Limit STOR RETR>\n    DenyAll\n  </Limit>\n</Directory>\n",
+                     At("in/urgent")),
+         "equal");
+}
+
+TEST_F(LiveDrift, AMoreSpecificBlockTakesAwayEverywhere) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  ByHand("conf.d/hand.conf",
+         fmt::format("<Global>\n  <Directory {}>\n    <Limit STOR APPE RETR>\n      DenyAll\n"
+                     "    </Limit>\n  </Directory>\n</Global>\n",
+                     At("in/urgent")),
+         "less");
+}
+
+TEST_F(LiveDrift, AGroupWordBesideOurSingleCommandsDoesNothing) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  ByHand("conf.d/hand.conf",
+         fmt::format("<Directory {}/*>\n  <Limit ALL>\n    AllowAll\n  </Limit>\n</Directory>\n",
+                     At("out")),
+         "equal");
+}
+
+TEST_F(LiveDrift, AllowOverwriteAlone) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  ByHand("conf.d/hand.conf",
+         fmt::format("<Directory {}>\n  AllowOverwrite on\n</Directory>\n", At("in/urgent")),
+         "more");
+}
+
+TEST_F(LiveDrift, ALoginThatIsStopped) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  ByHand("conf.d/hand.conf", "<Global>\n  <Limit LOGIN>\n    DenyUser li\n  </Limit>\n</Global>\n",
+         "less");
+}
+
+TEST_F(LiveDrift, RulesForOneUserComeFirst) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  ByHand("conf.d/hand.conf",
+         fmt::format("<IfUser acme>\n  <Directory {}>\n    <Limit RETR STOR LIST NLST MLSD CWD>\n"
+                     "      AllowAll\n    </Limit>\n    AllowOverwrite on\n  </Directory>\n"
+                     "</IfUser>\n",
+                     At("out")),
+         "more");
+}
+
+// With .ftpaccess what is allowed depends on the session's way there: told, never computed.
+TEST_F(LiveDrift, AnAccessFileIsNotComputable) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  std::string config = ReadFile(server_.config_path());
+  for (size_t at = 0; (at = config.find("AllowOverride off", at)) != std::string::npos;) {
+    config.replace(at, 17, "AllowOverride on");
+  }
+  scratch_.Write(server_.config_path().substr(scratch_.path().size() + 1), config);
+  scratch_.Write("data/in/.ftpaccess", "<Limit DELE>\n  AllowAll\n</Limit>\n");
+  ASSERT_TRUE(server_.Reload()) << server_.Logs();
+  const std::vector<json> rules = Rules();
+  ASSERT_EQ(rules.size(), 1u);
+  EXPECT_EQ(rules[0]["type"], "not-computable");
+  EXPECT_EQ(rules[0]["effect"], "unknown");
+  EXPECT_THAT(rules[0].value("what", ""), HasSubstr(At("in")));
+  EXPECT_THAT(rules[0].value("note", ""), HasSubstr(At("in/.ftpaccess")));
+  EXPECT_NE(Tries(), before_) << "it does matter";
+}
+
+TEST_F(LiveDrift, AnybodyGetsInThroughAnAnonymousSection) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  const auto login = [&] {
+    return RunCommand({"curl", "-sS", "--max-time", "20", "-u", "acme:a guess",
+                       fmt::format("ftp://127.0.0.1:{}/", server_.ftp_port())})
+        .exit;
+  };
+  ASSERT_NE(login(), 0);
+  scratch_.Write("conf.d/hand.conf",
+                 fmt::format("<Anonymous {}>\n  User acme\n  RequireValidShell off\n</Anonymous>\n",
+                             At("in")));
+  ASSERT_TRUE(server_.Reload()) << server_.Logs();
+  EXPECT_EQ(login(), 0) << server_.Logs();
+  const std::vector<json> rules = Rules();
+  ASSERT_EQ(rules.size(), 1u);
+  EXPECT_EQ(rules[0]["effect"], "more") << rules[0].dump(1);
+  EXPECT_THAT(rules[0].value("what", ""), HasSubstr("anybody gets in as acme without a password"));
+}
+
+// A filter on names: reading stays computable, what a client names isn't.
+TEST_F(LiveDrift, AFilterOnNamesIsNotComputable) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  scratch_.Write("conf.d/hand.conf", "<Global>\n  PathDenyFilter \"new[.]txt$\"\n</Global>\n");
+  ASSERT_TRUE(server_.Reload()) << server_.Logs();
+  const std::vector<json> rules = Rules();
+  ASSERT_EQ(rules.size(), 1u);
+  EXPECT_EQ(rules[0]["effect"], "unknown") << rules[0].dump(1);
+  EXPECT_THAT(rules[0].value("what", ""), HasSubstr("conf.d/hand.conf:2: PathDenyFilter ..."));
+  EXPECT_NE(Tries(), before_) << "it does matter";
+}
+
+TEST_F(LiveDrift, AnIncludedFileThatAppears) {
+  server_.WriteConfig(Options("Include " + scratch_.File("late.conf")));
+  ASSERT_TRUE(server_.Start());
+  ASSERT_EQ(Postern({"apply", "--yes"}).exit, 0);
+  before_ = Tries();
+  // While it isn't there, that is told and does nothing.
+  const std::vector<json> missing = Rules();
+  ASSERT_EQ(missing.size(), 1u);
+  EXPECT_EQ(missing[0]["effect"], "equal") << missing[0].dump(1);
+  ByHand("late.conf",
+         fmt::format("<Directory {}>\n  <Limit DELE>\n    AllowUser acme\n  </Limit>\n"
+                     "</Directory>\n",
+                     At("in/urgent")),
+         "more");
+}
+
+}  // namespace
+}  // namespace postern::support
