@@ -20,7 +20,8 @@ using posix::Tree;
 // Arguments: "find" or "names", the roots. With "find": the trees of the roots and every folder
 // above them; with "names": the paths of standard input, each ended by NUL. Prints the roots
 // without links, each ended by NUL, NUL, the dump, NUL, what getfacl said, NUL, what find said,
-// NUL, types. find runs beside getfacl, which is the longer one.
+// NUL, types. find names the nodes and getfacl reads them meanwhile: in one run of find no node is
+// told by one of the two alone unless it goes in between, and it costs less than getfacl -R.
 constexpr std::string_view kReadScript = R"sh(
 command -v getfacl >/dev/null || exit 127
 what=$1; shift
@@ -35,13 +36,12 @@ if [ "$what" = names ]; then
   xargs -0 -r sh -c 'getfacl -n -p -E -P -- "$@"; :' sh <"$d/names" 2>"$d/getfacl"
 else
   printf '\0'
-  find -H "$@" -printf '%y %p\0' >"$d/types" 2>"$d/find" &
   { printf '%s\0' "$@"; realpath -zm -- "$@"; } | xargs -0 sh -c '
-    for at do while at=${at%/*}; [ -n "$at" ]; do printf "%s\0" "$at"; done; done; printf "/\0"
+    for at do printf "%s\0" "$at"; while at=${at%/*}; [ -n "$at" ]; do printf "%s\0" "$at"; done; done; printf "/\0"
   ' sh | sort -zu >"$d/above"
   xargs -0 getfacl -n -p -E -- <"$d/above" 2>"$d/getfacl"
-  getfacl -R -n -p -E -- "$@" 2>>"$d/getfacl"
-  wait
+  find -H "$@" -mindepth 1 -fprintf "$d/types" '%y %p\0' ! -type l -print0 2>"$d/find" |
+    xargs -0 -r -n 2000 -s 1000000 getfacl -n -p -E -P -- 2>>"$d/getfacl"
   xargs -0 sh -c 'find -H "$@" -maxdepth 0 -printf "%y %p\0"; :' sh <"$d/above" >>"$d/types" 2>>"$d/find"
 fi
 printf '\0'; head -c 60000 "$d/getfacl"; printf '\0'; head -c 60000 "$d/find"; printf '\0'; cat "$d/types"
@@ -147,7 +147,8 @@ Result<Listing> List(Transport& transport, std::string_view what,
 Result<void> LookAgain(Transport& transport, std::span<const std::string> roots, Listing* listing) {
   std::vector<std::string> again = std::move(listing->without_acl);
   for (const auto& [path, node] : listing->tree.nodes()) {
-    if (node.type == Node::Type::kUnknown) again.push_back(path);
+    const bool turned = node.type != Node::Type::kFolder && node.default_acl.has_value();
+    if (node.type == Node::Type::kUnknown || turned) again.push_back(path);
   }
   if (again.empty()) return {};
   std::string names;

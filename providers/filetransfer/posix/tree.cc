@@ -168,11 +168,13 @@ std::string EscapeName(std::string_view name) {
 }
 
 bool PathOrder::operator()(std::string_view a, std::string_view b) const {
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    const int left = x == '/' ? 0 : static_cast<unsigned char>(x);
-    const int right = y == '/' ? 0 : static_cast<unsigned char>(y);
-    return left < right;
-  });
+  const size_t common = std::min(a.size(), b.size());
+  const auto [x, y] =
+      std::mismatch(a.begin(), a.begin() + static_cast<ptrdiff_t>(common), b.begin());
+  if (x == a.begin() + static_cast<ptrdiff_t>(common)) return a.size() < b.size();
+  const int left = *x == '/' ? 0 : static_cast<unsigned char>(*x);
+  const int right = *y == '/' ? 0 : static_cast<unsigned char>(*y);
+  return left < right;
 }
 
 Result<Tree> Tree::Parse(std::string_view dump) {

@@ -179,23 +179,23 @@ TEST_F(TreeIo, ALinkSwappedInDuringTheWriteIsTold) {
   std::filesystem::remove_all("/srv/moved");
 }
 
-TEST_F(TreeIo, WhatComesAndGoesDuringTheReadIsLookedAtAgain) {
+TEST_F(TreeIo, WhatGoesOrTurnsDuringTheReadIsLookedAtAgain) {
   WriteTo(kRoot + "/gone", "x");
-  const std::string fresh = "'" + kRoot + "/fresh'";
+  WriteTo(kRoot + "/turned", "x");
+  const std::string turned = "'" + kRoot + "/turned'";
   const Shims shims;
-  // getfacl sees what goes and not what comes; find, which is held up, the other way round.
-  shims.Put("getfacl", "\"$real\" \"$@\"; case $* in *-R*) rm -f '" + kRoot + "/gone'; mkdir " +
-                           fresh + "; setfacl -m u:30001:rx " + fresh + ";; esac");
-  shims.Put("find", "case $* in *maxdepth*) ;; *) i=0; while [ ! -d " + fresh +
-                        " ] && [ $i -lt 1000 ]; do sleep 0.01; i=$((i + 1)); done;; esac; exec "
-                        "\"$real\" \"$@\"");
+  // After find has named them, before getfacl looks.
+  shims.Put("getfacl", "if [ -e " + kRoot + "/gone ]; then case \"$*\" in *" + kRoot +
+                           "/gone*) rm -f " + kRoot + "/gone " + turned + "; mkdir " + turned +
+                           "; setfacl -m d:u:30001:rx " + turned +
+                           ";; esac; fi; exec \"$real\" \"$@\"");
   const TreeRead read = Read();
   EXPECT_TRUE(read.complete) << read.why_not;
   EXPECT_EQ(read.tree.Find(kRoot + "/gone"), nullptr);
-  const Node* node = read.tree.Find(kRoot + "/fresh");
+  const Node* node = read.tree.Find(kRoot + "/turned");
   ASSERT_NE(node, nullptr);
   EXPECT_EQ(node->type, Node::Type::kFolder);
-  EXPECT_EQ(node->access.users.at(30001), 5);
+  EXPECT_EQ(node->default_acl->users.at(30001), 5);
 }
 
 TEST_F(TreeIo, WithoutTheToolsThePackageIsNamed) {
