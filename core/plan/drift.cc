@@ -51,11 +51,15 @@ std::string FieldsText(Kind kind, const std::vector<object::FieldDifference>& fi
                        std::string_view recorded, std::string_view live) {
   if (kind == Kind::kGrant) {
     const Rights was(object::DecodeAs<kinds::Grant>(recorded).rights());
-    const Rights is(object::DecodeAs<kinds::Grant>(live).rights());
+    const auto row = object::DecodeAs<kinds::Grant>(live);
+    const Rights is(row.rights());
+    const auto at = [&](Rights rights) {
+      return fmt::format("{} on {} ({})", access::Format(rights), row.path(), row.depth());
+    };
     std::string text;
-    if (!(is - was).empty()) text = access::Format(is - was) + " added";
+    if (!(is - was).empty()) text = at(is - was) + " added";
     if (!(was - is).empty()) {
-      text += (text.empty() ? "" : "; ") + access::Format(was - is) + " taken away";
+      text += (text.empty() ? "" : "; ") + at(was - is) + " taken away";
     }
     return text;
   }
