@@ -55,9 +55,9 @@ Result<OrphanIds> FindOrphans(Transport& transport, const AccountSettings& setti
                                      .input = {},
                                      .limit = std::chrono::seconds(300)});
   if (!answer) return base::Wrap("look for numbers without an account", answer.error());
-  const auto add = [&](bool group, uint32_t id, std::string path) {
+  const auto add = [&](bool group, uint32_t id, const std::string& path) {
     if (group ? !host.HasGid(id) : !host.HasUid(id)) {
-      (group ? out.gids : out.uids).try_emplace(id, std::move(path));
+      (group ? out.gids : out.uids).try_emplace(id, path);
     }
   };
   std::string_view rest = *answer;

@@ -269,7 +269,7 @@ AccountPlan::Refusal AccountPlan::Change(const Operation& operation, const kinds
         "files; do it by hand, or declare {} and {}",
         user.name, user.uid, user.gid);
   }
-  const std::string login = want.login();
+  const std::string& login = want.login();
   const bool was_locked = state_.Locked(user.name);
   const bool locked = want.has_enabled() ? !want.enabled() : was_locked;
   const posix::Group* mark = state_.accounts.FindGroup(scope_.mark());

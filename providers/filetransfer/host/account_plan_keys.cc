@@ -103,12 +103,13 @@ AccountPlan::Refusal AccountPlan::EditKey(const Operation& operation, size_t ind
 
 std::vector<AccountPlan::Planned> AccountPlan::Steps() const {
   std::vector<Planned> out = steps_;
-  for (const auto& [path, edit] : keys_) {
+  for (const auto& entry : keys_) {
+    const KeyEdit& edit = entry.second;
     if (deleted_.contains(edit.owner.name)) continue;
     const auto step = [&](Verb verb, std::string digest, const std::string& content) {
       out.push_back({{verb,
                       {std::to_string(edit.owner.uid), std::to_string(edit.owner.gid),
-                       edit.owner.home, path, std::move(digest)},
+                       edit.owner.home, entry.first, std::move(digest)},
                       content},
                      edit.operations});
     };

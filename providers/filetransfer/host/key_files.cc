@@ -14,19 +14,20 @@ namespace postern::filetransfer {
 namespace {
 
 // Input: names, each ended by NUL. Argument: the first size that isn't fetched. Each run of the
-// inner script answers for some thousand names: their states, NUL, what find said, NUL, a tar of
-// the files that are small enough. With -L find and tar see what a link leads to.
+// inner script answers for some thousand names: "NAME NUL LINE" for every line of the files that
+// are small enough, NUL, the states of all, NUL, what find said, NUL. With -L find sees what a link
+// leads to, as grep does; grep passes over a pipe that was put in a file's place.
 constexpr std::string_view kReadScript = R"sh(
+d=$(mktemp -d) || exit 1
+trap 'rm -rf -- "$d"' EXIT
 xargs -0 -r -n 4000 -s 1000000 sh -c '
-limit=$1; shift
-{ err=$(find -L "$@" -maxdepth 0 \( -xtype l -printf l -o -printf - \) -printf "%y %s %U %G %m %T@ %p\0" 2>&1 >&3); } 3>&1
-printf "\0%s\0" "$err"
-find -L "$@" -maxdepth 0 -type f -size -"$limit"c -print0 2>/dev/null |
-  tar -c -f - -h -P --null --no-recursion --hard-dereference --format=gnu -T -
-:' sh "$1"
+d=$1 limit=$2; shift 2
+find -L "$@" -maxdepth 0 \( -xtype l -fprintf "$d/states" l -o -fprintf "$d/states" - \) \
+  -fprintf "$d/states" "%y %s %U %G %m %T@ %p\0" -type f -size -"$limit"c -print0 2>"$d/said" |
+  xargs -0 -r grep -a -s -H -Z -D skip ""
+printf "\0"; cat "$d/states"; printf "\0"; cat "$d/said"; printf "\0"
+:' sh "$d" "$1"
 )sh";
-
-constexpr size_t kBlock = 512, kRecord = 20 * kBlock;
 
 template <class T>
 T Number(std::string_view text, int radix = 10) {
@@ -35,61 +36,8 @@ T Number(std::string_view text, int radix = 10) {
   return value;
 }
 
-// A field of a tar header, up to its NUL or blank.
-std::string_view Field(std::string_view header, size_t at, size_t size) {
-  const std::string_view field = header.substr(at, size);
-  return field.substr(0, field.find_first_of(std::string_view("\0 ", 2)));
-}
-
-// Members of a tar in GNU's format, as the script makes them: regular files and long names.
-class TarReader {
- public:
-  explicit TarReader(std::string_view bytes) : bytes_(bytes) {}
-
-  // False: at the archive's end, or at something that isn't a tar (then Whole() is false).
-  bool Next(std::string* name, std::string_view* content) {
-    name->clear();
-    for (;;) {
-      const std::string_view header = Take(kBlock);
-      if (header.empty() || header.front() == '\0') return false;
-      const auto size = Number<uint64_t>(Field(header, 124, 12), 8);
-      const std::string_view data = Take((size + kBlock - 1) / kBlock * kBlock);
-      if (data.size() < size || header.substr(257, 5) != "ustar") {
-        broken_ = true;
-        return false;
-      }
-      const char type = header[156];
-      if (type == 'L') {
-        *name = data.substr(0, std::min<size_t>(size, data.find('\0')));
-        continue;
-      }
-      if (name->empty()) *name = header.substr(0, std::min<size_t>(100, header.find('\0')));
-      *content = type == '0' ? data.substr(0, size) : std::string_view();
-      if (type == '0') return true;
-      name->clear();  // the file became something else meanwhile: it stays without content
-    }
-  }
-  bool Whole() const { return !broken_; }
-  // Bytes up to the next archive: tar fills its last record.
-  size_t Used() const { return std::min((at_ + kRecord - 1) / kRecord * kRecord, bytes_.size()); }
-
- private:
-  std::string_view Take(size_t count) {
-    if (count > bytes_.size() - at_) {
-      broken_ = true;
-      return {};
-    }
-    at_ += count;
-    return bytes_.substr(at_ - count, count);
-  }
-
-  std::string_view bytes_;
-  size_t at_ = 0;
-  bool broken_ = false;
-};
-
 // "LY SIZE UID GID MODE MTIME PATH": L is "l" for a link, Y the type of what is there in the end.
-bool ReadState(std::string_view text, KeyFileState* state) {
+bool ReadState(std::string_view text, KeyFileState* state, uint64_t* size) {
   std::string_view words[6];
   for (std::string_view& word : words) {
     const size_t blank = text.find(' ');
@@ -104,17 +52,17 @@ bool ReadState(std::string_view text, KeyFileState* state) {
   state->gid = Number<uint32_t>(words[3]);
   state->mode = Number<uint32_t>(words[4], 8);
   state->modified = Number<int64_t>(words[5]);
-  const auto size = Number<uint64_t>(words[1]);
+  *size = Number<uint64_t>(words[1]);
   if (words[0][1] == 'l') {  // it leads nowhere
     state->presence = Presence::kAbsent;
     state->digest = kAbsent;
   } else if (words[0][1] != 'f') {
     state->reason = "it isn't a file";
-  } else if (size >= kKeyFileLimit) {
-    state->reason = fmt::format("{} bytes: more than a file of keys may have here ({} MiB)", size,
+  } else if (*size >= kKeyFileLimit) {
+    state->reason = fmt::format("{} bytes: more than a file of keys may have here ({} MiB)", *size,
                                 kKeyFileLimit >> 20);
   } else {
-    state->reason = "it couldn't be read, or went away meanwhile";
+    state->reason = "it couldn't be read, or changed meanwhile";
   }
   return true;
 }
@@ -137,45 +85,62 @@ void Explain(std::string_view errors, KeyFileState* state) {
   }
 }
 
-// "tar: PATH: file changed as we read it": half of one and half of another.
-bool Torn(std::string_view errors, const std::string& path) {
-  return errors.find(fmt::format("tar: {}: file changed", path)) != std::string_view::npos ||
-         errors.find(fmt::format("tar: {}: File shrank", path)) != std::string_view::npos;
-}
-
-bool ReadChunk(std::string_view* rest, std::string_view errors,
-               std::map<std::string, KeyFileState>* out, std::string* said) {
-  for (;;) {
+// Takes what grep printed off the front: the files' bytes but for a last newline that isn't theirs.
+bool ReadLines(std::string_view* rest, std::map<std::string_view, std::string>* contents) {
+  while (rest->starts_with('/')) {
     const size_t end = rest->find('\0');
     if (end == std::string_view::npos) return false;
-    const std::string_view text = rest->substr(0, end);
-    rest->remove_prefix(end + 1);
-    if (text.empty()) break;
+    const std::string_view path = rest->substr(0, end);
+    const size_t newline = rest->find('\n', end);
+    if (newline == std::string_view::npos) return false;
+    (*contents)[path].append(rest->substr(end + 1, newline - end));
+    rest->remove_prefix(newline + 1);
+  }
+  return true;
+}
+
+// False for a text without its end.
+bool TakeToken(std::string_view* rest, std::string_view* token) {
+  const size_t end = rest->find('\0');
+  if (end == std::string_view::npos) return false;
+  *token = rest->substr(0, end);
+  rest->remove_prefix(end + 1);
+  return true;
+}
+
+// grep ends every line: a file of another size than find saw was changed meanwhile.
+void SetContent(std::string content, uint64_t size, KeyFileState* state) {
+  if (content.size() == size + 1) content.pop_back();
+  if (content.size() != size) return;
+  state->presence = Presence::kPresent;
+  state->reason.clear();
+  state->digest = base::Hex(base::Sha256(content));
+  state->content = std::move(content);
+}
+
+bool ReadChunk(std::string_view* rest, std::map<std::string, KeyFileState>* out,
+               std::string* said) {
+  std::map<std::string_view, std::string> contents;
+  std::string_view token;
+  if (!ReadLines(rest, &contents) || !TakeToken(rest, &token) || !token.empty()) return false;
+  while (TakeToken(rest, &token)) {
+    if (token.empty()) {
+      if (!TakeToken(rest, &token)) return false;
+      said->append(token).push_back('\n');
+      return true;
+    }
     KeyFileState state;
-    if (!ReadState(text, &state)) return false;
+    uint64_t size = 0;
+    if (!ReadState(token, &state, &size)) return false;
+    const bool fetched = !state.reason.empty() && size < kKeyFileLimit && token[1] == 'f';
+    const auto content = contents.find(state.path);
+    if (fetched && (content != contents.end() || size == 0)) {
+      SetContent(content == contents.end() ? "" : std::move(content->second), size, &state);
+    }
     std::string path = state.path;
     (*out)[std::move(path)] = std::move(state);
   }
-  const size_t end = rest->find('\0');
-  if (end == std::string_view::npos) return false;
-  said->append(rest->substr(0, end)).push_back('\n');
-  rest->remove_prefix(end + 1);
-  TarReader tar(*rest);
-  std::string name;
-  for (std::string_view content; tar.Next(&name, &content);) {
-    const auto found = out->find(name);
-    if (found == out->end() || content.size() >= kKeyFileLimit) continue;
-    if (Torn(errors, name)) {
-      found->second.reason = "it kept changing while it was read";
-      continue;
-    }
-    found->second.presence = Presence::kPresent;
-    found->second.reason.clear();
-    found->second.content = content;
-    found->second.digest = base::Hex(base::Sha256(content));
-  }
-  rest->remove_prefix(tar.Used());
-  return tar.Whole();
+  return false;
 }
 
 }  // namespace
@@ -194,7 +159,7 @@ Result<std::map<std::string, KeyFileState>> ReadKeyFiles(Transport& transport,
   if (!answer) return tl::unexpected(answer.error());
   std::string said;
   for (std::string_view rest = answer->out; !rest.empty();) {
-    if (!ReadChunk(&rest, answer->err, &out, &said)) {
+    if (!ReadChunk(&rest, &out, &said)) {
       const std::string why = answer->err.substr(0, answer->err.find('\n'));
       return Fail(ErrorCode::kIncomplete,
                   "the answer about the files of keys was cut" + (why.empty() ? "" : ": " + why));

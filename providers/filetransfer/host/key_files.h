@@ -1,8 +1,8 @@
 // providers/filetransfer/host/key_files.h: the authorized_keys files of system accounts, read and
 // written.
 //
-// Reads: two short programs and one tar a few thousand files, all in one batch; links are followed
-// as sshd follows them, and told. What isn't a regular file, or is larger than kKeyFileLimit, is
+// Reads: one find and one grep a few thousand files, all in one batch; links are followed as sshd
+// follows them, and told. What isn't a regular file, or is larger than kKeyFileLimit, is
 // kUnreadable and never fetched.
 // Writes: as the account itself where the folder is the account's, so that a link put there by the
 // account leads nowhere that the account couldn't go; as root only where every folder from "/" on

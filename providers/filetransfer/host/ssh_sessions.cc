@@ -217,13 +217,13 @@ Result<void> EndSshSessions(Transport& transport, const std::vector<SshdSession>
   auto processes = ReadProcesses(transport);
   if (!processes) return tl::unexpected(processes.error());
   std::string input;
-  for (const auto& [pid, process] : processes->all) {
+  for (const auto& one : processes->all) {
     const bool ends = std::any_of(sessions.begin(), sessions.end(), [&](const auto& session) {
       const auto monitor = processes->all.find(session.pid);
       if (monitor == processes->all.end() || monitor->second.start != session.start) return false;
-      return pid == session.pid || IsBelow(*processes, pid, session.pid);
+      return one.first == session.pid || IsBelow(*processes, one.first, session.pid);
     });
-    if (ends) input += fmt::format("{} {}\n", pid, process.start);
+    if (ends) input += fmt::format("{} {}\n", one.first, one.second.start);
   }
   if (input.empty()) return {};
   auto done = RunBatch(transport, {.script = kEndScript, .args = {}, .input = input});

@@ -18,7 +18,6 @@ using object::Operation;
 using object::Outcome;
 using object::Status;
 using ::testing::AnyOf;
-using ::testing::StartsWith;
 
 const std::string kCount = "/srv/kill-after";
 
