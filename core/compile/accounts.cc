@@ -59,27 +59,32 @@ void Compiler::IndexNames() {
   IndexByName(&persons_, declarations_.persons);
 }
 
-// Every number that somebody has or had at the server; collected when the first is to be given.
-std::set<uint32_t>& Compiler::TakenIds(const std::string& server) {
-  const auto [at, fresh] = taken_ids_.try_emplace(server);
+// Every number that somebody has or had at a server of the host: to its kernel a number is one
+// account, whichever server gave it. Collected when the first is to be given.
+std::set<uint32_t>& Compiler::TakenIds(const std::string& host) {
+  const auto [at, fresh] = taken_ids_.try_emplace(host);
   std::set<uint32_t>& taken = at->second;
   if (!fresh) return taken;
-  for (const auto& [where, id] : facts_.used_uids) {
-    if (where == server) taken.insert(id);
+  const auto here = [&](std::string_view server) {
+    const auto declared = servers_.find(server);
+    return declared != servers_.end() && declared->second->message.host() == host;
+  };
+  for (const auto& [server, id] : facts_.used_uids) {
+    if (here(server)) taken.insert(id);
   }
   for (const Facts::Numbers* numbers : {&facts_.uids, &facts_.gids}) {
-    const auto known = numbers->find(server);
-    if (known == numbers->end()) continue;
-    for (const auto& [name, id] : known->second) taken.insert(id);
+    for (const auto& [server, known] : *numbers) {
+      if (!here(server)) continue;
+      for (const auto& [name, id] : known) taken.insert(id);
+    }
   }
   for (const auto& account : declarations_.accounts) {
-    if (account.message.server() == server && account.message.has_uid()) {
+    if (account.message.has_uid() && here(account.message.server())) {
       taken.insert(account.message.uid());
     }
   }
-  const auto declared = servers_.find(server);
-  if (declared != servers_.end() && declared->second->message.has_uids()) {
-    taken.insert(declared->second->message.uids().gid());
+  for (const auto& [name, server] : servers_) {
+    if (here(name) && server->message.has_uids()) taken.insert(server->message.uids().gid());
   }
   return taken;
 }
@@ -211,8 +216,9 @@ uint32_t Compiler::UidFor(const std::string& server, const std::string& login, b
     const auto at = there->second.find(login);
     if (at != there->second.end()) return at->second;
   }
-  const decl::Uids& range = servers_.at(server)->message.uids();
-  std::set<uint32_t>& taken = TakenIds(server);
+  const decl::Server& declared = servers_.at(server)->message;
+  const decl::Uids& range = declared.uids();
+  std::set<uint32_t>& taken = TakenIds(declared.host());
   // The highest ever given plus one: linear, and a hole is an id that somebody once had.
   uint32_t id = range.from();
   const auto above = taken.upper_bound(range.to());

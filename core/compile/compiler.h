@@ -77,7 +77,7 @@ class Compiler {
   void EmitAccount(const AccountInfo& info, kinds::Account* account, kinds::SshKey* key);
   void EmitKeys(const AccountInfo& info, uint32_t source, kinds::SshKey* key);
   void CheckHome(const AccountInfo& info);
-  std::set<uint32_t>& TakenIds(const std::string& server);
+  std::set<uint32_t>& TakenIds(const std::string& host);
   uint32_t UidFor(const std::string& server, const std::string& login, bool group,
                   const diag::Span& place);
   Interval ContractOf(std::string_view identity) const;
@@ -156,7 +156,7 @@ class Compiler {
   std::unordered_map<std::string, std::vector<GroupLogins>> logins_of_;  // group
   std::unordered_map<std::string, std::vector<std::string>> dns_of_;     // identity|directory -> DN
   std::map<std::pair<std::string, std::string>, bool> projected_;        // (server, group)
-  std::map<std::string, std::set<uint32_t>> taken_ids_;                  // by server; TakenIds()
+  std::map<std::string, std::set<uint32_t>> taken_ids_;                  // by host; TakenIds()
   std::unordered_map<std::string, bool> confined_;                       // by server; Confines()
   std::map<std::string, std::vector<std::string>> roots_;                // by host
   std::map<std::string, Asks> asks_;                                     // by server

@@ -279,6 +279,22 @@ TEST_F(CompileTest, NeverGivesANumberTwice) {
   }
 }
 
+// One number is one account to the host's kernel, whichever of its servers gave it.
+TEST_F(CompileTest, NeverGivesANumberTwiceOnAHost) {
+  const std::string two = "[server.two]\nhost = \"edge\"\nproduct = \"proftpd\"\n";
+  operator_.insert(operator_.find(two) + two.size(),
+                   "uids = { from = 30000, to = 30009, gid = 30000 }\n");
+  facts_.used_uids = {{"two", 30001}};
+  const Desired desired = Read("");
+  std::set<uint32_t> ids = {30000, 30001};
+  for (const auto& object : desired.Find("host:edge")->objects) {
+    if (object.kind != Kind::kAccount) continue;
+    const auto account = object::DecodeAs<kinds::Account>(object.body);
+    EXPECT_TRUE(ids.insert(account.uid()).second) << account.login() << " " << account.uid();
+  }
+  EXPECT_EQ(ids.size(), 6u);
+}
+
 TEST_F(CompileTest, UsesTheWholeRangeAndNoMore) {
   operator_.replace(operator_.find("30009"), 5, "30003");
   facts_.used_uids = {{"ftp", 30003}};  // the top alone doesn't use the range up
