@@ -26,10 +26,10 @@ constexpr CodePage kPages[] = {
      "path = \"/etc\"      # manage = { roots = [\"/srv/exchange\"] }",
      "Use a folder or DN inside the scope, or ask the operator to widen `manage`."},
     {code::kForeignRule, "a rule by another hand on this path",
-     "The server's configuration has a hand-written rule for a path that a grant needs. Writing "
-     "ours\n"
-     "beside it would stop the daemon or give an access that nobody can predict; the grant is "
-     "held.",
+     "The server's configuration has a hand-written rule. With it a grant would give another "
+     "access than\n"
+     "is declared, or one that can't be computed: the grant is held. Or it goes on giving what a\n"
+     "revocation takes away. `postern drift` says what such rules do, and to whom.",
      "/etc/proftpd/conf.d/old.conf:12: <Directory /srv/exchange/acme/in>",
      "Remove that rule (file and line are in the message) and declare the access instead."},
     {code::kNotComputable, "access can't be computed here",

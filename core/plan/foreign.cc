@@ -360,10 +360,12 @@ std::optional<RaisedServer> Planner::RaiseAfter(uint32_t target, const std::stri
 // A grant that wouldn't give exactly what is declared is held; what removes access goes on.
 void Planner::HoldConflicts() {
   for (auto& [at, foreign] : foreign_) {
-    const auto& [target, server] = at;
-    const bool touched = std::any_of(
-        plan_.changes.begin(), plan_.changes.end(),
-        [&](const auto& c) { return c.held.empty() && IsOfServer(c, at.first, at.second); });
+    const uint32_t target = at.first;
+    const std::string& server = at.second;
+    const bool touched =
+        std::any_of(plan_.changes.begin(), plan_.changes.end(), [&](const Change& change) {
+          return change.held.empty() && IsOfServer(change, target, server);
+        });
     if (!touched) continue;
     access::ServerWorld world;
     std::optional<RaisedServer> raised;

@@ -329,9 +329,11 @@ void Planner::DecideRemoved(const Row& row) {
       break;
   }
   const uint32_t days = RetentionDays(row.target);
-  if (recorded.retired_at != 0 && in_.as_of >= recorded.retired_at + days * kDay) {
+  // Locked as foreign: nothing but `remove` ever deletes it.
+  const bool stays = recorded.owner.empty() && ForeignPolicy(row.target) != "remove";
+  if (!stays && recorded.retired_at != 0 && in_.as_of >= recorded.retired_at + days * kDay) {
     AddChange(row, Action::kDelete, Reason::kRetention).retired_at = recorded.retired_at;
-  } else if (days == 0) {
+  } else if (!stays && days == 0) {
     AddChange(row, Action::kDelete, Reason::kRemoved);
   } else if (recorded.retired_at == 0) {
     AddChange(row, Action::kDisable, Reason::kRemoved).retired_at = in_.as_of;
@@ -365,11 +367,18 @@ void Planner::DecideForeign(const Row& row) {
   // The entry that a managed base names is the scope itself, not something in it.
   if (row.kind == Kind::kOu && observed_[row.target]->Scope(row.kind, row.key) != nullptr) return;
   NoteForeign(row);
+  if (policy == "quarantine") return Quarantine(row);
   if (policy != "remove") return;
   const bool staged = object::TableOf(row.kind).on_removal == object::OnRemoval::kStaged;
   if (object::TableOf(row.kind).on_removal == object::OnRemoval::kRelease) return;
   Change& change = AddChange(row, staged ? Action::kDisable : Action::kDelete, Reason::kForeign);
   if (staged) change.retired_at = in_.as_of;
+}
+
+// Nobody gets in any more, and everything stays for whoever looks into it.
+void Planner::Quarantine(const Row& row) {
+  if (row.kind != Kind::kAccount || !FlagIn(row.observed->body, 3, true)) return;
+  AddChange(row, Action::kDisable, Reason::kForeign).retired_at = in_.as_of;
 }
 
 // How far a declared container's elements are ours; nothing for one that isn't declared.

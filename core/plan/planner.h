@@ -49,6 +49,7 @@ class Planner {
   void DecideRemoved(const Row& row);
   void DecideUndeclared(const Row& row);
   void DecideForeign(const Row& row);
+  void Quarantine(const Row& row);
   // renames.cc
   void MatchRenames(uint32_t target);
   void RenamesByOwner(uint32_t target, std::set<size_t>* dropped);

@@ -16,7 +16,6 @@ namespace {
 
 using access::CellAnswers;
 using access::ConfigFile;
-using access::Part;
 using access::RaiseInput;
 
 class ProftpdEnforced final : public access::Enforced {

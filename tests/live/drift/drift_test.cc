@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <filesystem>
+#include <algorithm>
+#include <chrono>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -357,6 +359,48 @@ TEST_F(LiveDrift, AnIncludedFileThatAppears) {
                      "</Directory>\n",
                      At("in/urgent")),
          "more");
+}
+
+// A foreign account is locked for password and key and its open session is gone; `remove` begins
+// alike. Without either it is told and stays.
+TEST_F(LiveDrift, AForeignAccountIsPutInQuarantine) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  const std::string passwd = server_.passwd_path().substr(scratch_.path().size() + 1);
+  const std::string users = ReadFile(server_.passwd_path());
+  const std::string line = users.substr(users.find("acme:"));
+  const std::string hash = line.substr(5, line.find(':', 5) - 5);
+  const std::string operators = ReadFile(scratch_.File("world/operator/postern.toml"));
+  unsigned uid = 30900;
+  for (const std::string policy : {"report", "quarantine", "remove"}) {
+    const std::string name = "tmp-" + policy;
+    scratch_.Write(passwd,
+                   ReadFile(server_.passwd_path()) +
+                       fmt::format("{}:{}:{}:{}::{}:/bin/false\n", name, hash,
+                                   geteuid() == 0 ? ++uid : geteuid(), Gid(), server_.data()),
+                   0600);
+    std::string text = operators;
+    text.replace(text.find("accounts = \"all\""), 16,
+                 fmt::format("accounts = \"all\", foreign = \"{}\"", policy));
+    scratch_.Write("world/operator/postern.toml", text);
+    // It logs in and waits until the server hangs up.
+    const std::string in = scratch_.File("in-" + policy);
+    const std::string script = fmt::format(
+        "import ftplib\nftp = ftplib.FTP()\nftp.connect('127.0.0.1', {})\n"
+        "ftp.login('{}', 'pass of acme')\nopen('{}', 'w').close()\nftp.sock.recv(1)\n",
+        server_.ftp_port(), name, in);
+    ServerProcess session(scratch_, {"python3", "-c", script}, {.name = "python3"});
+    ASSERT_TRUE(session.WaitForFile(in)) << session.LogTail() << server_.Logs();
+    const RunResult apply = Postern({"apply", "--yes"});
+    EXPECT_EQ(apply.exit, 0) << apply.out << apply.err;
+    const std::string after = ReadFile(server_.passwd_path());
+    const bool locked = after.find(name + ":!") != std::string::npos;
+    EXPECT_NE(after.find(name + ":"), std::string::npos) << "never deleted at once";
+    EXPECT_EQ(locked, policy != "report") << after;
+    const auto gone = [&] { return !session.Alive(); };
+    EXPECT_EQ(policy == "report" ? gone() : Eventually(std::chrono::seconds(10), gone),
+              policy != "report")
+        << policy;
+  }
 }
 
 }  // namespace

@@ -186,6 +186,7 @@ TEST(Authority, DecidesAboutElements) {
 TEST(Foreign, FollowsThePolicy) {
   for (const auto& [policy, said, drift] :
        {std::tuple{"ignore", "", 0u}, std::tuple{"report", "", 1u},
+        std::tuple{"quarantine", "disable account declared nowhere", 1u},
         std::tuple{"remove", "disable account declared nowhere", 1u}}) {
     Bench bench;
     bench.host().mutable_manage()->set_foreign(policy);
@@ -193,6 +194,48 @@ TEST(Foreign, FollowsThePolicy) {
     const Plan plan = bench.Make();
     EXPECT_EQ(Said(plan), said);
     EXPECT_EQ(plan.drift.size(), drift);
+  }
+}
+
+TEST(Foreign, QuarantineLocksAccountsAndDeletesNothing) {
+  Bench locked;
+  locked.host().mutable_manage()->set_foreign("quarantine");
+  locked.Live(Account("tmp", false));
+  EXPECT_EQ(Said(locked.Make()), "") << "it is locked already";
+  Bench entry;
+  entry.declarations.directories[0].message.mutable_manage()->set_foreign("quarantine");
+  entry.Live(User("uid=tmp,dc=x"), kCorp);
+  const Plan plan = entry.Make();
+  EXPECT_EQ(Said(plan), "") << "entries are reported";
+  EXPECT_EQ(plan.drift.size(), 1u);
+  // Long after it was locked: only `remove` deletes it.
+  for (const auto& [policy, said] : {std::pair{"quarantine", ""}, std::pair{"report", ""},
+                                     std::pair{"remove", "delete account retention is over"}}) {
+    Bench later;
+    later.host().mutable_manage()->set_foreign(policy);
+    later.Live(Account("tmp", false)).Record(Account("tmp", false));
+    later.recorded[kHost].back().owner.clear();
+    later.recorded[kHost].back().retired_at = kNow - 400 * 86400;
+    EXPECT_EQ(Said(later.Make()), said) << policy;
+  }
+  // Opened again by hand: locked again.
+  Bench opened;
+  opened.host().mutable_manage()->set_foreign("quarantine");
+  opened.Live(Account("tmp")).Record(Account("tmp", false));
+  opened.recorded[kHost].back().owner.clear();
+  opened.recorded[kHost].back().retired_at = kNow - 400 * 86400;
+  EXPECT_EQ(Said(opened.Make()), "disable account changed behind our back");
+}
+
+TEST(Foreign, QuarantineCountsAgainstTheLimits) {
+  for (const char* policy : {"quarantine", "remove"}) {
+    Bench bench;
+    bench.host().mutable_manage()->set_foreign(policy);
+    for (int i = 0; i < 4; ++i) bench.All(Account("a" + std::to_string(i)));
+    for (int i = 0; i < 6; ++i) bench.Live(Account("tmp" + std::to_string(i)));
+    const Plan plan = bench.Make();
+    ASSERT_FALSE(plan.refusals.empty()) << policy;
+    EXPECT_EQ(plan.refusals[0].limit, "remove_objects");
   }
 }
 
