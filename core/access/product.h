@@ -56,6 +56,8 @@ class Product {
   virtual ~Product() = default;
   virtual std::string_view name() const = 0;
   virtual std::vector<Capability> Capabilities() const = 0;
+  // False: a row may name accounts only; what a group is granted is asked for each member.
+  virtual bool TakesGroups() const { return true; }
 
   // Wanted rows of one server -> rows in the product's normal form: sorted by (path, depth,
   // subject), one row a key, nothing that a subtree row above for the same subject already gives,

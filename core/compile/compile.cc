@@ -146,6 +146,13 @@ bool Compiler::Confines(const std::string& server) {
   return at->second;
 }
 
+bool Compiler::TakesGroups(const std::string& server) const {
+  const auto at = servers_.find(server);
+  if (at == servers_.end()) return true;
+  const auto product = products_.find(at->second->message.product());
+  return product == products_.end() || product->second->TakesGroups();
+}
+
 // Who ends access on time: the server itself where the product knows expiry, else nobody.
 std::string Compiler::CloserOf(const std::string& server) const {
   const auto at = servers_.find(server);

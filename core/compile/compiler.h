@@ -128,6 +128,7 @@ class Compiler {
   const object::Capability* FindCapability(const std::string& server, std::string_view kind,
                                            std::string_view field) const;
   std::string CloserOf(const std::string& server) const;
+  bool TakesGroups(const std::string& server) const;
   bool Confines(const std::string& server);
 
   const config::Declarations& declarations_;

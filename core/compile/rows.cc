@@ -239,12 +239,16 @@ void Compiler::AskGroup(const config::Declared<decl::Grant>& grant, const std::s
       continue;
     }
     if (interval.until != base::kForever) desired_.provenance[source].closer = CloserOf(server);
-    // `via` that names some of the members' accounts can't be said of the group at the server.
-    if (narrowed[server]) {
+    // `via` that names some of the members' accounts can't be said of the group at the server, and
+    // some products know no groups in their rows.
+    const bool apart = !TakesGroups(server);
+    if (narrowed[server] || apart) {
       for (const GroupLogins& logins : LoginsOf(group)) {
         if (logins.server->message.name() != server) continue;
         for (size_t index : logins.accounts) {
           if (!ViaAllows(grant, accounts_[index])) continue;
+          // As with a row of the group: it opens for those who can get there.
+          if (apart && !Reachable(accounts_[index], folder, grant, false)) continue;
           AskAccount(grant, accounts_[index], folder, rights, source);
         }
       }

@@ -23,6 +23,7 @@ class OpenSshProduct final : public access::Product {
  public:
   std::string_view name() const override { return "openssh"; }
   std::vector<access::Capability> Capabilities() const override;
+  bool TakesGroups() const override { return false; }
   // Refused: chmod (the rest of its row stays), paths outside the roots, names that sshd's lists
   // read otherwise, and rows of groups or everyone: a user entry hides group entries and requests
   // hold for an account, so they are enforced as rows of their members (ExpandMembers before).

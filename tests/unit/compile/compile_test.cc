@@ -27,6 +27,8 @@ class Plain final : public access::Product {
  public:
   std::string_view name() const override { return "proftpd"; }
   std::vector<access::Capability> Capabilities() const override { return {}; }
+  bool TakesGroups() const override { return groups; }
+  bool groups = true;
   access::Fit FitRows(std::span<const access::GrantRow> rows,
                       std::span<const std::string>) const override {
     access::Fit fit;
@@ -168,6 +170,23 @@ TEST_F(CompileTest, OpensEveryAccountOfTheIdentityOnTheHost) {
               ElementsAre("two /srv/d subtree account:al-two list"));
   EXPECT_THAT(Rows(Read(Grant("person:al", "via = [\"account:al-in\"]\ndepth = \"this\""))),
               ElementsAre("ftp /srv/d this account:al-in list"));
+}
+
+// sshd's rows hold for accounts: a group's grant is one of each member, and no group is made there.
+TEST_F(CompileTest, AsksForEachMemberWhereRowsNameNoGroups) {
+  product_.groups = false;
+  const Desired desired = Read(Grant("group:ops") + Grant("group:ops", "", "\"read\"", "acme"));
+  EXPECT_THAT(Rows(desired), ElementsAre("ftp /srv/acme/in subtree account:al-in read",
+                                         "ftp /srv/acme/in subtree account:jo-in read",
+                                         "ftp /srv/d subtree account:al-in list",
+                                         "ftp /srv/d subtree account:jo-in list",
+                                         "two /srv/acme/in subtree account:al-two read",
+                                         "two /srv/d subtree account:al-two list"));
+  EXPECT_THAT(Codes(desired), IsEmpty());
+  for (const DesiredObject& object : desired.Find("host:edge")->objects) {
+    EXPECT_NE(object.kind, Kind::kServerGroup);
+    EXPECT_NE(object.kind, Kind::kServerMembership);
+  }
 }
 
 TEST_F(CompileTest, WritesDenyAllInEveryManagedRoot) {
