@@ -9,6 +9,7 @@
 #include "core/diag/codes.h"
 #include "core/diag/render.h"
 #include "core/diag/suggest.h"
+#include "providers/filetransfer/openssh/product.h"
 #include "providers/filetransfer/proftpd/product.h"
 
 namespace postern::cmd {
@@ -18,7 +19,8 @@ namespace fs = std::filesystem;
 
 // The products that plans can be made for: a new one is a line here.
 const compile::Products& AllProducts() {
-  static const compile::Products products{{"proftpd", &proftpd::Proftpd()}};
+  static const compile::Products products{{"openssh", &openssh::OpenSsh()},
+                                          {"proftpd", &proftpd::Proftpd()}};
   return products;
 }
 

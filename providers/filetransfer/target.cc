@@ -6,6 +6,7 @@
 #include <map>
 
 #include "providers/filetransfer/host/folders.h"
+#include "providers/filetransfer/openssh_io/server.h"
 #include "providers/filetransfer/proftpd_io/server.h"
 #include "providers/filetransfer/transport/ssh.h"
 #include "providers/filetransfer/transport/transport.h"
@@ -32,6 +33,13 @@ std::string OwnerOf(std::string_view key) {
   return std::string(object::SplitKey(key).front());
 }
 
+std::unique_ptr<Server> MakeServer(Transport& transport, ServerSettings settings) {
+  if (settings.control.program == "sshd") {
+    return std::make_unique<OpenSshServer>(transport, std::move(settings));
+  }
+  return std::make_unique<ProftpdServer>(transport, std::move(settings));
+}
+
 class HostTarget final : public object::Target {
  public:
   HostTarget(std::unique_ptr<Transport> transport, std::string host, std::vector<std::string> roots,
@@ -39,14 +47,14 @@ class HostTarget final : public object::Target {
       : transport_(std::move(transport)), folders_(*transport_, std::move(host), std::move(roots)) {
     for (ServerSettings& settings : servers) {
       std::string name = settings.name;
-      servers_.try_emplace(std::move(name), *transport_, std::move(settings));
+      servers_.emplace(std::move(name), MakeServer(*transport_, std::move(settings)));
     }
   }
 
   Result<object::Probe> ProbeTarget() override {
     object::Probe probe;
     for (auto& [name, server] : servers_) {
-      auto one = server.Probe();
+      auto one = server->Probe();
       if (!one) return base::Wrap(name, one.error());
       probe.product = one->product;
       probe.product_version = one->product_version;
@@ -90,7 +98,7 @@ class HostTarget final : public object::Target {
       if (wanted) out.push_back(std::move(*status));
     }
     for (auto& [name, server] : servers_) {
-      auto statuses = server.Enumerate(kinds, searched ? &access_files : nullptr, sink);
+      auto statuses = server->Enumerate(kinds, searched ? &access_files : nullptr, sink);
       if (!statuses) return base::Wrap(name, statuses.error());
       for (ScopeStatus& status : *statuses) {
         // A host-only question asks no server anything.
@@ -123,7 +131,7 @@ class HostTarget final : public object::Target {
       if (owner.empty()) {
         answers = folders_.Read(part.first);
       } else if (server != servers_.end()) {
-        answers = server->second.Read(part.first, searched ? &access_files : nullptr);
+        answers = server->second->Read(part.first, searched ? &access_files : nullptr);
       } else {
         for (size_t i = 0; i < part.first.size(); ++i) {
           (*answers)[i].object.kind = part.first[i].kind;
@@ -157,7 +165,7 @@ class HostTarget final : public object::Target {
                                  const object::Secrets& secrets) {
     if (owner.empty()) return folders_.Apply(operations);
     const auto server = servers_.find(owner);
-    if (server != servers_.end()) return server->second.Apply(operations, secrets);
+    if (server != servers_.end()) return server->second->Apply(operations, secrets);
     std::vector<Outcome> out;
     for (const Operation& operation : operations) {
       out.push_back({.id = operation.id,
@@ -170,7 +178,7 @@ class HostTarget final : public object::Target {
 
   std::unique_ptr<Transport> transport_;
   Folders folders_;
-  std::map<std::string, ProftpdServer> servers_;
+  std::map<std::string, std::unique_ptr<Server>> servers_;
 };
 
 Result<std::unique_ptr<Transport>> MakeTransport(const decl::Host& host) {
@@ -193,21 +201,28 @@ Result<std::unique_ptr<Transport>> MakeTransport(const decl::Host& host) {
 
 Result<ServerSettings> SettingsOf(const decl::Host& host, const decl::Server& server,
                                   const object::Secrets& secrets) {
-  if (server.product() != "proftpd") {
+  const bool sshd = server.product() == "openssh";
+  if (!sshd && server.product() != "proftpd") {
     return Fail(ErrorCode::kUnsupported,
                 fmt::format("server {}: product {} isn't known", server.name(), server.product()));
-  }
-  if (!server.config().starts_with('/')) {
-    return Fail(
-        ErrorCode::kInvalid,
-        fmt::format("server {}: config must be the absolute path of proftpd.conf", server.name()));
   }
   ServerSettings out;
   out.name = server.name();
   out.config = server.config();
-  out.include = server.has_include()
-                    ? server.include()
-                    : out.config.substr(0, out.config.rfind('/')) + "/postern.conf";
+  if (sshd && out.config.empty()) out.config = "/etc/ssh/sshd_config";
+  if (!out.config.starts_with('/')) {
+    return Fail(ErrorCode::kInvalid,
+                fmt::format("server {}: config must be the absolute path of {}", server.name(),
+                            sshd ? "sshd_config" : "proftpd.conf"));
+  }
+  const std::string folder = out.config.substr(0, out.config.rfind('/'));
+  out.include = server.has_include() ? server.include()
+                                     : folder + (sshd ? "/sshd_config.d" : "") + "/postern.conf";
+  if (sshd) out.control.program = "sshd";
+  out.chroot_home = server.chroot() == "home";
+  out.first_uid = server.uids().from();
+  out.last_uid = server.uids().to();
+  out.uid_group = server.uids().gid();
   out.control.unit = server.control().unit();
   out.control.pidfile = server.control().pidfile();
   const auto& start = server.control().start().values();

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "providers/filetransfer/proftpd_io/password.h"
-#include "providers/filetransfer/proftpd_io/row_check.h"
 #include "providers/filetransfer/proftpd_io/user_file.h"
+#include "providers/filetransfer/server/row_check.h"
 
 namespace postern::filetransfer {
 namespace {

@@ -2,11 +2,8 @@
 // force.
 //
 // The way of one write: rows as the daemon enforces them, each operation checked against its row,
-// all rendered, the daemon's own checker over a scratch copy of its whole configuration, swap by
-// compare, one reload, proof of life. A daemon that refuses gets its old include back, and is
-// started again when it died. The include before stays beside the new one until the daemon has
-// loaded that: so a run that was killed between the two is seen, and the next one finishes it. A
-// daemon that wasn't running before isn't started; it will load the include when somebody does.
+// all rendered, the daemon's own checker over a scratch copy of its whole configuration, then
+// server/include_installer.h.
 #pragma once
 #include <map>
 #include <span>
@@ -39,11 +36,6 @@ class GrantWriter {
   Result<void> Check(const Snapshot& snapshot, const std::string& text);
   // Swaps, reloads, and undoes both when the daemon doesn't come back.
   Result<void> Install(const Snapshot& snapshot, const std::string& text);
-  Result<void> SwapIn(const Snapshot& snapshot, const std::string& text);
-  // Always an error: `why`, and how far things are as before. kDenied: entirely.
-  Result<void> PutBack(const Snapshot& snapshot, const std::string& written, const Error& why);
-  std::chrono::seconds LimitFor(size_t blocks) const;
-  void DropPending(const Snapshot& snapshot);
 
   Transport& transport_;
   const ServerSettings& settings_;

@@ -5,6 +5,7 @@
 
 #include "providers/filetransfer/proftpd_io/password.h"
 #include "providers/filetransfer/proftpd_io/snapshot.h"
+#include "providers/filetransfer/server/grant_rows.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::filetransfer {
@@ -15,11 +16,7 @@ using object::Object;
 
 void Append(const google::protobuf::Message& message, const FileState& file, std::string id,
             std::vector<Object>& out) {
-  Object object = object::Encode(message);
-  object.id = std::move(id);
-  object.changed_at = file.modified;
-  if (file.modified != 0) object.how_known = "window";
-  out.push_back(std::move(object));
+  out.push_back(ObjectFrom(message, file, std::move(id)));
 }
 
 void AppendAccounts(const Snapshot& snapshot, const ServerSettings& settings,
@@ -96,12 +93,7 @@ void AppendGroups(const Snapshot& snapshot, const ServerSettings& settings, bool
 void AppendGrants(const Snapshot& snapshot, const ServerSettings& settings,
                   std::vector<Object>& out) {
   for (const access::GrantRow& row : snapshot.grants.rows) {
-    kinds::Grant object;
-    object.set_server(settings.name);
-    object.set_path(row.path);
-    object.set_depth(std::string(access::NameOf(row.depth)));
-    object.set_subject(access::Format(row.subject));
-    object.set_rights(row.rights.bits());
+    const kinds::Grant object = GrantOf(settings.name, row);
     Append(object, snapshot.File(settings.include), "", out);
   }
   // The deny-all of each root: a row for everyone without rights (schemas/kinds.proto).
@@ -112,12 +104,8 @@ void AppendGrants(const Snapshot& snapshot, const ServerSettings& settings,
                  row.subject.type == access::Subject::Type::kEveryone;
         });
     if (opened) continue;  // by hand: that row stands in its place
-    kinds::Grant baseline;
-    baseline.set_server(settings.name);
-    baseline.set_path(root);
-    baseline.set_depth("subtree");
-    baseline.set_subject("everyone");
-    baseline.set_rights(0);
+    const kinds::Grant baseline = GrantOf(
+        settings.name, {root, access::Depth::kSubtree, {access::Subject::Type::kEveryone, ""}, {}});
     Append(baseline, snapshot.File(settings.include), "", out);
   }
 }

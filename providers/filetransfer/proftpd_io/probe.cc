@@ -9,6 +9,7 @@
 #include "providers/filetransfer/proftpd/product.h"
 #include "providers/filetransfer/proftpd_io/foreign.h"
 #include "providers/filetransfer/proftpd_io/server.h"
+#include "providers/filetransfer/server/probe_parts.h"
 
 namespace postern::filetransfer {
 namespace {
@@ -33,14 +34,6 @@ for d do
   if [ ! -d "$d" ]; then echo "find the folder $d"; elif [ ! -w "$d" ]; then echo "write into $d"; fi
 done
 )sh";
-
-Check MakeCheck(std::string name, const std::string& problem, const std::string& good) {
-  return {.name = std::move(name),
-          .ok = problem.empty(),
-          .found = problem.empty() ? good : problem,
-          .lines_to_add = {},
-          .where = ""};
-}
 
 // A scope by a group needs that group.
 void AddScopeCheck(const Snapshot& snapshot, const ServerSettings& settings,
@@ -149,34 +142,6 @@ void AddLibraryChecks(const Result<proftpd::LiveConfig>& config, const ServerSet
       "none"));
 }
 
-std::string SupportWord(access::Support support) {
-  switch (support) {
-    case access::Support::kNative:
-      return "native";
-    case access::Support::kWidens:
-      return "widens";
-    case access::Support::kCoarser:
-      return "coarser";
-    default:
-      return "unsupported";
-  }
-}
-
-object::Capability FromProduct(const access::Capability& capability, const std::string& server) {
-  object::Capability out;
-  out.kind = capability.kind;
-  out.field = capability.field;
-  out.server = server;
-  out.support = SupportWord(capability.support);
-  for (int i = 0; i < access::kRightCount; ++i) {
-    const auto right = static_cast<access::Right>(i);
-    if (capability.widens_to.Has(right)) out.widens_to.emplace_back(access::NameOf(right));
-  }
-  out.why = capability.why;
-  out.alternatives = capability.alternatives;
-  return out;
-}
-
 std::string FolderOf(const std::string& path) {
   return path.substr(0, path.rfind('/'));
 }
@@ -251,9 +216,7 @@ Result<object::Probe> ProftpdServer::Probe() {
   probe.product = "proftpd";
   const size_t at = version.find("Version ");
   probe.product_version = at == std::string::npos ? "" : version.substr(at + 8);
-  const auto middle = (began.time_since_epoch() + (ended - began) / 2);
-  probe.clock_skew_ms = std::strtoll(clock.c_str(), nullptr, 10) -
-                        std::chrono::duration_cast<std::chrono::milliseconds>(middle).count();
+  probe.clock_skew_ms = ClockSkew(clock, began, ended);
   for (const access::Capability& capability : proftpd::Proftpd().Capabilities()) {
     probe.capabilities.push_back(FromProduct(capability, settings_.name));
   }

@@ -10,6 +10,7 @@
 #include "providers/filetransfer/proftpd_io/foreign.h"
 #include "providers/filetransfer/proftpd_io/grant_writer.h"
 #include "providers/filetransfer/proftpd_io/sessions.h"
+#include "providers/filetransfer/server/session_operations.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::filetransfer {
@@ -28,17 +29,6 @@ using object::Status;
 constexpr Kind kAllKinds[] = {Kind::kAccount,          Kind::kSshKey, Kind::kServerGroup,
                               Kind::kServerMembership, Kind::kGrant,  Kind::kNativeRule,
                               Kind::kServerConfig,     Kind::kSession};
-
-Object SessionObject(const std::string& server, const OpenSession& session) {
-  kinds::Session message;
-  message.set_server(server);
-  message.set_login(session.login);
-  message.set_session(session.id);
-  message.set_address(session.address);
-  message.set_since(session.since);
-  message.set_protocol(session.protocol);
-  return object::Encode(message);
-}
 
 // Objects of one kind, or why they can't be told.
 struct Part {
@@ -228,87 +218,20 @@ std::vector<Outcome> ProftpdServer::ApplyFiles(std::span<const Operation> operat
 }
 
 std::vector<Outcome> ProftpdServer::ApplySessions(std::span<const Operation> operations) {
-  std::vector<Outcome> out;
-  for (const Operation& operation : operations) {
-    out.push_back({.id = operation.id, .status = Status::kApplied, .live = {}, .message = ""});
-  }
-  const auto fail = [&](const std::string& why) {
-    for (Outcome& outcome : out) {
-      outcome.status = Status::kTransient;
-      outcome.message = why;
-    }
-    return out;
-  };
   auto snapshot = TakeSnapshot(transport_, settings_);
-  if (!snapshot) return fail(snapshot.error().message);
-  auto sessions = Sessions(*snapshot);
-  if (!sessions) return fail(sessions.error().message);
-  std::vector<OpenSession> ending;
-  for (size_t i = 0; i < operations.size(); ++i) {
-    if (!operations[i].after.empty()) {
-      out[i].status = Status::kDenied;
-      out[i].message = "a session can only be ended";
-      continue;
-    }
-    const size_t before = ending.size();
-    for (const OpenSession& session : *sessions) {
-      if (Names(operations[i], session)) ending.push_back(session);
-    }
-    if (ending.size() == before) out[i].status = Status::kAlreadySo;
-  }
-  if (ending.empty()) return out;
-  // A session is one by its parent.
-  if (!snapshot->daemon_problem.empty()) return fail(snapshot->daemon_problem);
-  auto ended = EndSessions(transport_, ending, snapshot->daemon.pid);
-  auto after = Sessions(*snapshot);
-  for (size_t i = 0; i < operations.size(); ++i) {
-    if (out[i].status != Status::kApplied) continue;
-    const bool open = !after || std::any_of(after->begin(), after->end(), [&](const auto& session) {
-      return Names(operations[i], session);
-    });
-    if (!open) continue;
-    out[i].status = after ? Status::kDenied : Status::kUnknown;
-    out[i].message = !after  ? after.error().message
-                     : ended ? "the session didn't end"
-                             : ended.error().message;
-  }
-  return out;
-}
-
-// An operation names one session, or with "*" every session of its login.
-bool ProftpdServer::Names(const Operation& operation, const OpenSession& session) const {
-  const auto parts = object::SplitKey(operation.key);
-  if (parts[2] == "*") return session.login == parts[1];
-  return SessionObject(settings_.name, session).key == operation.key;
-}
-
-void ProftpdServer::ReadBack(std::span<const Operation> operations,
-                             std::vector<Outcome>& outcomes) {
-  std::vector<ObjectKey> keys;
-  for (const Operation& operation : operations) {
-    keys.push_back({operation.kind, operation.new_key.empty() ? operation.key : operation.new_key});
-  }
-  const std::vector<FolderEntry> none;
-  auto live = Read(keys, &none);
-  for (size_t i = 0; i < operations.size(); ++i) {
-    Outcome& outcome = outcomes[i];
-    outcome.live.object.kind = operations[i].kind;
-    outcome.live.object.key = keys[i].key;
-    if (!live) {
-      outcome.live.reason = live.error().message;
-      if (outcome.status == Status::kApplied) {
-        outcome.status = Status::kUnknown;
-        outcome.message = "written; reading it back failed: " + live.error().message;
-      }
-      continue;
-    }
-    outcome.live = std::move((*live)[i]);
-    const bool there = outcome.live.answer == Answer::kValue;
-    if (outcome.status == Status::kApplied && operations[i].after.empty() && there) {
-      outcome.status = Status::kUnknown;
-      outcome.message = "written, and it is still there";
-    }
-  }
+  return EndNamedSessions<OpenSession>(
+      operations, settings_.name,
+      [&]() -> Result<std::vector<OpenSession>> {
+        if (!snapshot) return tl::unexpected(snapshot.error());
+        return Sessions(*snapshot);
+      },
+      [&](const std::vector<OpenSession>& ending) -> Result<void> {
+        // A session is one by its parent.
+        if (!snapshot->daemon_problem.empty()) {
+          return Fail(ErrorCode::kUnavailable, snapshot->daemon_problem);
+        }
+        return EndSessions(transport_, ending, snapshot->daemon.pid);
+      });
 }
 
 std::vector<Outcome> ProftpdServer::Apply(std::span<const Operation> operations,

@@ -6,22 +6,14 @@
 #include <charconv>
 
 #include "providers/filetransfer/proftpd_io/password.h"
+#include "providers/filetransfer/server/include_installer.h"
 
 namespace postern::filetransfer {
 namespace {
 
-constexpr std::string_view kPendingMark = "# postern-pending ";
 constexpr std::string_view kAsidePrefix = ".postern-locked-";
 constexpr std::string_view kOwnPrefix = ".postern-";
 constexpr std::string_view kDefaultPidfile = "/run/proftpd.pid";
-
-std::string FolderOf(const std::string& path) {
-  return path.substr(0, path.rfind('/'));
-}
-
-std::string BaseOf(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
 
 // The one value of a directive that may be said for each server. More than one: `problem`.
 std::string OneValue(const ConfigChain& chain, std::string_view directive, std::string* problem) {
@@ -73,8 +65,7 @@ void FindPaths(const ServerSettings& settings, Snapshot& out) {
   FindPorts(chain, out.control);
   out.scoreboard =
       settings.sessions.empty() ? OneValue(chain, "ScoreboardFile", &ignored) : settings.sessions;
-  out.pending_path =
-      fmt::format("{}/.postern-pending-{}", FolderOf(settings.include), BaseOf(settings.include));
+  out.pending_path = PendingPathOf(settings.include);
 }
 
 void ReadColonFile(const Snapshot& out, const std::string& path, ColonFile& into, size_t fields,
@@ -125,13 +116,6 @@ void ReadKeys(Snapshot& out) {
   }
 }
 
-// True when the daemon is still the generation that ran when the include was swapped. Without a
-// control socket a reload can't be seen: then the old rows are told once more, and written once
-// more.
-bool IsStillLoaded(const FileState& pending, const DaemonState& daemon) {
-  return daemon.alive() && pending.content.starts_with(PendingHeader(daemon));
-}
-
 void ReadGrants(const ServerSettings& settings, Snapshot& out) {
   out.grant_problem = out.config_problem;
   const FileState& include = out.File(settings.include);
@@ -161,8 +145,7 @@ void ReadGrants(const ServerSettings& settings, Snapshot& out) {
     if (!out.grant_problem.empty()) return;
     out.reload_due = true;
     if (IsStillLoaded(pending, out.daemon)) {
-      text =
-          pending.content.substr(std::min(pending.content.find('\n') + 1, pending.content.size()));
+      text = PendingText(pending);
       if (text.empty()) return;  // there was no include before
     }
   }
@@ -203,13 +186,6 @@ bool Snapshot::Locked(const std::string& login) const {
 std::string Snapshot::IdOf(const UserLine& user) const {
   const auto found = uid_uses.find(user.uid);
   return found != uid_uses.end() && found->second == 1 ? std::to_string(user.uid) : "";
-}
-
-std::string PendingHeader(const DaemonState& daemon) {
-  std::string out =
-      fmt::format("{}pid={} start={} sockets=", kPendingMark, daemon.pid, daemon.start);
-  for (const uint64_t socket : daemon.sockets) out += fmt::format("{},", socket);
-  return out + "\n";
 }
 
 Result<Snapshot> TakeSnapshot(Transport& transport, const ServerSettings& settings) {

@@ -12,20 +12,12 @@
 #include "core/object/target.h"
 #include "providers/filetransfer/proftpd/include_file.h"
 #include "providers/filetransfer/proftpd_io/config_chain.h"
-#include "providers/filetransfer/proftpd_io/daemon.h"
 #include "providers/filetransfer/proftpd_io/key_file.h"
 #include "providers/filetransfer/proftpd_io/user_file.h"
+#include "providers/filetransfer/server/daemon.h"
+#include "providers/filetransfer/server/server.h"
 
 namespace postern::filetransfer {
-
-struct ServerSettings {
-  std::string name, config, include;
-  DaemonSettings control;
-  std::string sessions;            // scoreboard, when it isn't the configuration's
-  std::vector<std::string> roots;  // managed
-  std::string accounts;            // "all", "group:NAME" or empty: none
-  std::string ledger_key;          // for password digests
-};
 
 // The keys of one login: those that open it, and those that a lock has put aside.
 struct LoginKeys {
@@ -62,9 +54,6 @@ struct Snapshot {
 
 // Reads everything anew. Errors are the transport's.
 Result<Snapshot> TakeSnapshot(Transport& transport, const ServerSettings& settings);
-
-// First line of the file that keeps the include before, until the daemon has loaded the new one.
-std::string PendingHeader(const DaemonState& daemon);
 
 // Objects of one kind, without a filter by scope; keys in no order. Grants, groups, memberships,
 // accounts and keys only.

@@ -10,7 +10,7 @@
 #include <fstream>
 
 #include "core/access/rights.h"
-#include "providers/filetransfer/proftpd_io/daemon.h"
+#include "providers/filetransfer/server/daemon.h"
 #include "tests/live/filetransfer/world.h"
 
 namespace postern::filetransfer {

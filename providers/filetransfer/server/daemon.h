@@ -1,11 +1,11 @@
-// providers/filetransfer/proftpd_io/daemon.h: is the daemon there, and making it read its files
+// providers/filetransfer/server/daemon.h: is the daemon there, and making it read its files
 // again.
 //
 // Source of the caution: ProFTPD 1.3.8 exits one or two seconds after a SIGHUP with a bad file, and
-// crashes on the first one with some module orders; a dead daemon may stay as a zombie. While it
-// reads its files the kernel takes connections for it, but nobody greets. So a reload is believed
-// only when two seconds have passed, the process is alive, and every port that listened before says
-// its greeting.
+// crashes on the first one with some module orders; sshd with a bad file ends at once; a dead
+// daemon may stay as a zombie. While it reads its files the kernel takes connections for it, but
+// nobody greets. So a reload is believed only when two seconds have passed, the process is alive,
+// and every port that listened before says its greeting.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -16,9 +16,10 @@
 namespace postern::filetransfer {
 
 struct DaemonSettings {
-  std::string unit;                // systemd unit; else
-  std::string pidfile;             // of the configuration, or what the operator says
-  std::vector<std::string> start;  // command line; empty: the unit, or nobody can
+  std::string program = "proftpd";  // name of its process: proftpd or sshd
+  std::string unit;                 // systemd unit; else
+  std::string pidfile;              // of the configuration, or what the operator says
+  std::vector<std::string> start;   // command line; empty: the unit, or nobody can
   // Of the configuration: how its sockets are found when its descriptors may not be looked at.
   std::vector<uint16_t> ports;
   std::string control;  // path of the control socket; empty: none

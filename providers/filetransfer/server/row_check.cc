@@ -1,4 +1,4 @@
-#include "providers/filetransfer/proftpd_io/row_check.h"
+#include "providers/filetransfer/server/row_check.h"
 
 namespace postern::filetransfer {
 

@@ -1,4 +1,4 @@
-#include "providers/filetransfer/proftpd_io/daemon.h"
+#include "providers/filetransfer/server/daemon.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -25,12 +25,13 @@ constexpr milliseconds kSettle{2000};
 // From the end of a process that goes to the background to its child's pid file.
 constexpr milliseconds kHandover{3000};
 
-// Arguments: unit or "-", pidfile, the configuration's ports (",0015,A489,"), its control socket.
+// Arguments: unit or "-", pidfile, the configuration's ports (",0015,A489,"), its control socket,
+// the program's name.
 // Prints "PID STATE START", then "LOCAL-ADDRESS INODE" of each socket that the process listens on
 // (hexadecimal, as /proc/net/tcp has them). The daemon forbids dumps, so without root nobody sees
 // its descriptors, not even its own user: then what listens where the configuration says is its.
 constexpr std::string_view kStateScript = R"sh(
-ports=$3 control=$4
+ports=$3 control=$4 program=$5
 export ports control
 if [ "$1" != - ]; then
   command -v systemctl >/dev/null || { echo "systemctl isn't there, and control names a unit" >&2; exit 9; }
@@ -41,7 +42,7 @@ fi
 pid=${pid%%[!0-9]*}
 [ -n "$pid" ] && [ "$pid" != 0 ] || exit 0
 s=$(cat "/proc/$pid/stat" 2>/dev/null) || exit 0
-case $s in *'(proftpd)'*) ;; *) exit 0 ;; esac
+case $s in *"($program)"*) ;; *) exit 0 ;; esac
 s=${s##*) }
 set -- $s
 echo "$pid $1 ${20}"
@@ -141,8 +142,10 @@ bool ListensWhere(const DaemonState& now, const DaemonState& before) {
 Result<DaemonState> Daemon::State() {
   std::string ports = ",";
   for (const uint16_t port : settings_.ports) ports += fmt::format("{:04X},", port);
-  auto out = RunBatch(transport_, {.script = kStateScript,
-                                   .args = {Unit(), settings_.pidfile, ports, settings_.control}});
+  auto out =
+      RunBatch(transport_,
+               {.script = kStateScript,
+                .args = {Unit(), settings_.pidfile, ports, settings_.control, settings_.program}});
   if (!out) return tl::unexpected(out.error());
   DaemonState state;
   std::istringstream lines(*out);
@@ -190,10 +193,11 @@ bool Daemon::IsGone(int pid) {
 }
 
 std::string Daemon::CheckerSays() {
-  if (settings_.start.empty() || !settings_.start[0].ends_with("proftpd")) return "";
+  if (settings_.start.empty() || !settings_.start[0].ends_with(settings_.program)) return "";
   auto answer = transport_.Exec({.script = R"(exec "$@" -t </dev/null)", .args = settings_.start});
   if (!answer || answer->status == 0) return "";
-  const size_t at = answer->err.find("fatal: ");
+  // sshd's checker has nothing else on its lines.
+  const size_t at = settings_.program == "sshd" ? 0 : answer->err.find("fatal: ");
   if (at == std::string::npos) return "";
   return ": " + answer->err.substr(at, answer->err.find('\n', at) - at);
 }
@@ -206,16 +210,21 @@ Result<void> Daemon::AwaitNew(const DaemonState& before, int starter, std::chron
   while (Clock::now() - began < limit) {
     auto now = State();
     if (!now) return tl::unexpected(now.error());
-    const bool waited = started || Clock::now() - began >= kSettle;
-    if (!now->alive() && !started && waited) {
+    // sshd runs itself anew at a reload and makes its sockets anew; the process stays the same.
+    const bool renews = settings_.program == "sshd" && !before.sockets.empty();
+    const bool waited = started || (renews ? now->alive() && now->sockets != before.sockets
+                                           : Clock::now() - began >= kSettle);
+    const bool settled = started || Clock::now() - began >= kSettle;
+    if (!now->alive() && !started && settled) {
       return Fail(ErrorCode::kUnavailable,
-                  "proftpd ended after it was told to read its files again");
+                  settings_.program + " ended after it was told to read its files again");
     }
     if (!now->alive() && starter != 0 && gone == Clock::time_point::max() && IsGone(starter)) {
       gone = Clock::now();
     }
     if (!now->alive() && gone != Clock::time_point::max() && Clock::now() - gone > kHandover) {
-      return Fail(ErrorCode::kUnavailable, "proftpd ended at its start" + CheckerSays());
+      return Fail(ErrorCode::kUnavailable,
+                  settings_.program + " ended at its start" + CheckerSays());
     }
     // While it reads its files it takes connections and doesn't greet.
     const bool listens = now->alive() && !now->listeners.empty() && ListensWhere(*now, before);
@@ -227,8 +236,8 @@ Result<void> Daemon::AwaitNew(const DaemonState& before, int starter, std::chron
     }
     std::this_thread::sleep_for(milliseconds(100));
   }
-  return Fail(ErrorCode::kUnavailable,
-              fmt::format("proftpd isn't back after {} s: {}", limit.count(), missing));
+  return Fail(ErrorCode::kUnavailable, fmt::format("{} isn't back after {} s: {}",
+                                                   settings_.program, limit.count(), missing));
 }
 
 Result<void> Daemon::Signal(const DaemonState& state, bool restart) {
@@ -239,8 +248,8 @@ Result<void> Daemon::Signal(const DaemonState& state, bool restart) {
   if (done) return {};
   const Error& error = done.error();
   if (error.retryable()) return tl::unexpected(error);
-  return Fail(ErrorCode::kDenied,
-              fmt::format("proftpd could not be told to {}: {}", action, error.message));
+  return Fail(ErrorCode::kDenied, fmt::format("{} could not be told to {}: {}", settings_.program,
+                                              action, error.message));
 }
 
 Result<void> Daemon::Stop(const DaemonState& state) {
@@ -251,7 +260,7 @@ Result<void> Daemon::Stop(const DaemonState& state) {
     if (!now->alive()) return {};
     std::this_thread::sleep_for(milliseconds(100));
   }
-  return Fail(ErrorCode::kTimeout, "proftpd didn't stop within 10 s");
+  return Fail(ErrorCode::kTimeout, settings_.program + " didn't stop within 10 s");
 }
 
 Result<void> Daemon::Reload(bool restart, std::chrono::seconds limit) {
@@ -270,8 +279,9 @@ Result<void> Daemon::Reload(bool restart, std::chrono::seconds limit) {
 Result<void> Daemon::StartAs(const DaemonState& before, std::chrono::seconds limit) {
   if (!can_start()) {
     return Fail(ErrorCode::kUnsupported,
-                "proftpd isn't running and nothing says how to start it: set control.unit or "
-                "control.start");
+                settings_.program +
+                    " isn't running and nothing says how to start it: set control.unit or "
+                    "control.start");
   }
   std::vector<std::string> args = {Unit()};
   args.insert(args.end(), settings_.start.begin(), settings_.start.end());
@@ -279,7 +289,7 @@ Result<void> Daemon::StartAs(const DaemonState& before, std::chrono::seconds lim
   if (!done) {
     const bool lost = done.error().retryable();
     return Fail(lost ? done.error().code : ErrorCode::kUnavailable,
-                "proftpd could not be started: " + done.error().message);
+                settings_.program + " could not be started: " + done.error().message);
   }
   DaemonState wanted;
   wanted.listeners = before.listeners;

@@ -1,4 +1,4 @@
-// providers/filetransfer/proftpd_io/row_check.h: may an operation go on, given what is live? Pure.
+// providers/filetransfer/server/row_check.h: may an operation go on, given what is live? Pure.
 #pragma once
 #include <string>
 

@@ -1,0 +1,259 @@
+#include "providers/filetransfer/openssh_io/server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "providers/filetransfer/host/account_editor.h"
+#include "providers/filetransfer/openssh_io/grant_writer.h"
+#include "providers/filetransfer/server/session_operations.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::filetransfer {
+namespace {
+
+using object::Answer;
+using object::Kind;
+using object::Object;
+using object::ObjectKey;
+using object::Operation;
+using object::Outcome;
+using object::ReadAnswer;
+using object::ScopeStatus;
+using object::Status;
+
+constexpr Kind kHostKinds[] = {Kind::kAccount, Kind::kSshKey, Kind::kServerGroup,
+                               Kind::kServerMembership};
+constexpr Kind kOwnKinds[] = {Kind::kGrant, Kind::kNativeRule, Kind::kSession};
+
+bool IsHostKind(Kind kind) {
+  return std::find(std::begin(kHostKinds), std::end(kHostKinds), kind) != std::end(kHostKinds);
+}
+
+bool Wants(std::span<const Kind> kinds, Kind kind) {
+  return kinds.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+// Objects of one kind, or why they can't be told.
+struct Part {
+  std::vector<Object> objects;
+  std::string problem;
+};
+
+// Grants and rules; sessions are asked for by themselves.
+Part PartOf(const SshdSnapshot& snapshot, const ServerSettings& settings, Kind kind) {
+  if (kind == Kind::kGrant) return {GrantObjects(snapshot, settings), snapshot.grant_problem};
+  if (!snapshot.config_problem.empty()) return {{}, snapshot.config_problem};
+  return {RuleObjects(snapshot, settings), snapshot.account_problem};
+}
+
+// Opens what was shut, or may: such an operation waits for the account's block in the include.
+bool Opens(const Operation& operation) {
+  if (operation.kind != Kind::kAccount || operation.after.empty()) return false;
+  const auto after = object::DecodeAs<kinds::Account>(operation.after);
+  if (operation.before.empty()) return true;
+  const auto before = object::DecodeAs<kinds::Account>(operation.before);
+  const bool locks = after.has_enabled() && !after.enabled();
+  return !locks || (after.has_home() && after.home() != before.home());
+}
+
+}  // namespace
+
+Result<std::vector<SshdSession>> OpenSshServer::Sessions(const SshdSnapshot& snapshot) {
+  if (!snapshot.account_problem.empty()) {
+    return Fail(ErrorCode::kUnavailable, snapshot.account_problem);
+  }
+  // Sessions outlive the daemon that took them: all of the host's are asked about.
+  auto sessions = ListSshSessions(transport_, snapshot.host.accounts);
+  if (!sessions) return sessions;
+  const HostScope scope(snapshot.host.accounts, snapshot.accounts);
+  std::erase_if(*sessions, [&](const SshdSession& session) { return !scope.Tells(session.login); });
+  return sessions;
+}
+
+Result<std::vector<ScopeStatus>> OpenSshServer::Enumerate(std::span<const Kind> kinds,
+                                                          const std::vector<FolderEntry>*,
+                                                          object::ObjectSink& sink) {
+  auto snapshot = TakeSshdSnapshot(transport_, settings_, PartsFor(kinds));
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  std::vector<Kind> of_host;
+  for (const Kind kind : kHostKinds) {
+    if (Wants(kinds, kind)) of_host.push_back(kind);
+  }
+  std::vector<ScopeStatus> out;
+  if (!of_host.empty()) {
+    auto statuses = EnumerateAccounts(snapshot->host, snapshot->accounts, of_host, sink);
+    if (!statuses) return tl::unexpected(statuses.error());
+    for (ScopeStatus& status : *statuses) {
+      // Where the keys stand only sshd can say.
+      if (status.kind == Kind::kSshKey && !snapshot->config_problem.empty()) {
+        status.complete = status.sentinel_seen = false;
+        status.reason = snapshot->config_problem;
+      }
+      out.push_back(std::move(status));
+    }
+  }
+  for (const Kind kind : kOwnKinds) {
+    if (!Wants(kinds, kind)) continue;
+    Part part;
+    if (kind == Kind::kSession) {
+      auto sessions = Sessions(*snapshot);
+      if (!sessions) part.problem = sessions.error().message;
+      for (const SshdSession& session : sessions ? *sessions : std::vector<SshdSession>()) {
+        part.objects.push_back(SessionObject(settings_.name, session));
+      }
+    } else {
+      part = PartOf(*snapshot, settings_, kind);
+    }
+    ScopeStatus status{.kind = kind, .scope = settings_.name, .reason = part.problem};
+    status.complete = status.sentinel_seen = part.problem.empty();
+    status.count = part.objects.size();
+    for (const Object& object : part.objects) {
+      if (!sink.Add(object.view())) return Fail(ErrorCode::kCancelled, "the core went away");
+    }
+    out.push_back(std::move(status));
+  }
+  return out;
+}
+
+Result<std::vector<ReadAnswer>> OpenSshServer::Read(std::span<const ObjectKey> keys,
+                                                    const std::vector<FolderEntry>*) {
+  std::vector<Kind> kinds;
+  for (const ObjectKey& key : keys) kinds.push_back(key.kind);
+  if (kinds.empty()) return std::vector<ReadAnswer>();
+  auto snapshot = TakeSshdSnapshot(transport_, settings_, PartsFor(kinds));
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  std::vector<ReadAnswer> out = AnswerAccounts(snapshot->host, snapshot->accounts, keys);
+  std::map<Kind, Part> parts;
+  std::map<ObjectKey, Object> index;
+  for (const Kind kind : kOwnKinds) {
+    if (!Wants(kinds, kind)) continue;
+    Part& part = parts[kind];
+    if (kind == Kind::kSession) {
+      auto sessions = Sessions(*snapshot);
+      if (!sessions) part.problem = sessions.error().message;
+      for (const SshdSession& session : sessions ? *sessions : std::vector<SshdSession>()) {
+        part.objects.push_back(SessionObject(settings_.name, session));
+      }
+    } else {
+      part = PartOf(*snapshot, settings_, kind);
+    }
+    for (Object& object : part.objects) {
+      ObjectKey key{kind, object.key};
+      index.emplace(std::move(key), std::move(object));
+    }
+  }
+  for (size_t i = 0; i < keys.size(); ++i) {
+    ReadAnswer& answer = out[i];
+    if (IsHostKind(keys[i].kind)) {
+      if (keys[i].kind == Kind::kSshKey && !snapshot->config_problem.empty()) {
+        answer = {};
+        answer.object.kind = keys[i].kind;
+        answer.object.key = keys[i].key;
+        answer.reason = snapshot->config_problem;
+      }
+      continue;
+    }
+    answer = {};
+    answer.object.kind = keys[i].kind;
+    answer.object.key = keys[i].key;
+    const std::string& problem = parts[keys[i].kind].problem;
+    const auto found = index.find(keys[i]);
+    if (!problem.empty()) {
+      answer.reason = problem;
+    } else if (found == index.end()) {
+      answer.answer = Answer::kAbsent;
+    } else {
+      answer.answer = Answer::kValue;
+      answer.object = found->second;
+    }
+  }
+  return out;
+}
+
+std::vector<Outcome> OpenSshServer::ApplyToAccounts(std::span<const Operation> operations,
+                                                    const object::Secrets& secrets) {
+  auto snapshot = TakeSshdSnapshot(transport_, settings_, {});
+  const auto fail = [&](const Operation& operation, Status status, const std::string& why) {
+    return Outcome{.id = operation.id, .status = status, .live = {}, .message = why};
+  };
+  std::vector<Outcome> out;
+  if (!snapshot) {
+    for (const Operation& operation : operations) {
+      out.push_back(fail(operation, Status::kTransient, snapshot.error().message));
+    }
+    ReadBack(operations, out);
+    return out;
+  }
+  const bool opens = std::any_of(operations.begin(), operations.end(), Opens);
+  Result<void> blocks = {};
+  if (opens) blocks = SshdGrantWriter(transport_, settings_).EnsureBlocks(operations);
+  std::vector<Operation> going, held;
+  const std::string no_keys = WhyNoKeys(*snapshot, settings_);
+  for (const Operation& operation : operations) {
+    const bool keys =
+        operation.kind == Kind::kSshKey && !operation.after.empty() && !no_keys.empty();
+    (keys || (!blocks && Opens(operation)) ? held : going).push_back(operation);
+  }
+  for (const Operation& operation : held) {
+    const bool of_blocks = !blocks && operation.kind == Kind::kAccount;
+    out.push_back(fail(
+        operation, of_blocks && blocks.error().retryable() ? Status::kTransient : Status::kDenied,
+        of_blocks ? "the account isn't confined: " + blocks.error().message : no_keys));
+  }
+  if (!held.empty()) ReadBack(held, out);
+  if (going.empty()) return out;
+  for (Outcome& outcome : ApplyAccounts(transport_, snapshot->accounts, going, secrets)) {
+    out.push_back(std::move(outcome));
+  }
+  return out;
+}
+
+std::vector<Outcome> OpenSshServer::ApplySessions(std::span<const Operation> operations) {
+  return EndNamedSessions<SshdSession>(
+      operations, settings_.name,
+      [&]() -> Result<std::vector<SshdSession>> {
+        auto snapshot = TakeSshdSnapshot(transport_, settings_, {});
+        if (!snapshot) return tl::unexpected(snapshot.error());
+        return Sessions(*snapshot);
+      },
+      [&](const std::vector<SshdSession>& ending) { return EndSshSessions(transport_, ending); });
+}
+
+std::vector<Outcome> OpenSshServer::Apply(std::span<const Operation> operations,
+                                          const object::Secrets& secrets) {
+  std::vector<Operation> accounts, grants, sessions;
+  std::vector<Outcome> out;
+  for (const Operation& operation : operations) {
+    if (IsHostKind(operation.kind)) {
+      accounts.push_back(operation);
+    } else if (operation.kind == Kind::kGrant) {
+      grants.push_back(operation);
+    } else if (operation.kind == Kind::kSession) {
+      sessions.push_back(operation);
+    } else {
+      out.push_back({.id = operation.id,
+                     .status = Status::kDenied,
+                     .live = {},
+                     .message = "rules by other hands are never written"});
+    }
+  }
+  const auto add = [&](std::vector<Outcome> outcomes) {
+    for (Outcome& outcome : outcomes) out.push_back(std::move(outcome));
+  };
+  // A client may log in again at once: locks come before ends.
+  if (!accounts.empty()) add(ApplyToAccounts(accounts, secrets));
+  if (!grants.empty()) {
+    auto outcomes = SshdGrantWriter(transport_, settings_).Apply(grants);
+    ReadBack(grants, outcomes);
+    add(std::move(outcomes));
+  }
+  if (!sessions.empty()) {
+    auto outcomes = ApplySessions(sessions);
+    ReadBack(sessions, outcomes);
+    add(std::move(outcomes));
+  }
+  return out;
+}
+
+}  // namespace postern::filetransfer

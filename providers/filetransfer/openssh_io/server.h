@@ -1,0 +1,44 @@
+// providers/filetransfer/openssh_io/server.h: one sshd with internal-sftp as objects.
+//
+// Kinds: account, ssh_key, server_group, server_membership (the host's own, in scope), grant,
+// session, native_rule.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "providers/filetransfer/host/ssh_sessions.h"
+#include "providers/filetransfer/openssh_io/snapshot.h"
+#include "providers/filetransfer/server/server.h"
+
+namespace postern::filetransfer {
+
+class OpenSshServer final : public Server {
+ public:
+  OpenSshServer(Transport& transport, ServerSettings settings)
+      : transport_(transport), settings_(std::move(settings)) {}
+
+  Result<std::vector<object::ScopeStatus>> Enumerate(std::span<const object::Kind> kinds,
+                                                     const std::vector<FolderEntry>* access_files,
+                                                     object::ObjectSink& sink) override;
+  Result<std::vector<object::ReadAnswer>> Read(
+      std::span<const object::ObjectKey> keys,
+      const std::vector<FolderEntry>* access_files) override;
+  std::vector<object::Outcome> Apply(std::span<const object::Operation> operations,
+                                     const object::Secrets& secrets) override;
+  Result<object::Probe> Probe() override;
+
+ private:
+  std::vector<object::Outcome> ApplyToAccounts(std::span<const object::Operation> operations,
+                                               const object::Secrets& secrets);
+  std::vector<object::Outcome> ApplySessions(std::span<const object::Operation> operations);
+  // Of accounts in scope.
+  Result<std::vector<SshdSession>> Sessions(const SshdSnapshot& snapshot);
+
+  Transport& transport_;
+  ServerSettings settings_;
+};
+
+// What `providers doctor` prints for this server; pure.
+std::vector<object::Check> SshdChecks(const SshdSnapshot& snapshot, const ServerSettings& settings);
+
+}  // namespace postern::filetransfer

@@ -1,0 +1,25 @@
+// providers/filetransfer/server/grant_rows.h: rows of access <-> grant objects. Pure.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/access/rights.h"
+#include "core/base/result.h"
+#include "core/object/target.h"
+#include "providers/filetransfer/transport/files.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::filetransfer {
+
+Result<access::GrantRow> RowOf(const kinds::Grant& grant);
+kinds::Grant GrantOf(const std::string& server, const access::GrantRow& row);
+// What a file says, as an object; when the file was written is the window in which it changed.
+object::Object ObjectFrom(const google::protobuf::Message& message, const FileState& file,
+                          std::string id = {});
+
+// Deny-alls stand on managed roots and nowhere else. Why the operation would have one otherwise;
+// empty: it wouldn't.
+std::string WhyNoBaseline(const object::Operation& operation,
+                          const std::vector<std::string>& roots);
+
+}  // namespace postern::filetransfer

@@ -1,0 +1,234 @@
+// Postern's whole way over a real sshd: plan, apply, clients, drift, apply again.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/live/openssh/world.h"
+#include "tests/support/scratch.h"
+
+namespace postern::live {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+const std::string kIn = kExchange + "/in", kOut = kExchange + "/out";
+
+class OpenSshStory : public testing::TestWithParam<bool> {
+ protected:
+  void Begin(SshdWorld::Options options = {}) {
+    options.pam = GetParam();
+    world_ = std::make_unique<SshdWorld>(options);
+    SshdWorld::MakeFolder(kIn);
+    SshdWorld::MakeFolder(kOut);
+    ASSERT_TRUE(world_->Start());
+    Declare();
+    world_->ApplyAll();
+  }
+  // bea reads in `in` and changes `out`; ana lists `out`.
+  void Declare(const std::string& bea_more = "", const std::string& more = "") {
+    world_->Declare(SshdWorld::Person("bea", world_->KeysLine({"one"}) + "\n" + bea_more) +
+                    SshdWorld::Person("ana", world_->KeysLine({"two"})) +
+                    SshdWorld::Folder("in", kIn) + SshdWorld::Folder("out", kOut) +
+                    SshdWorld::Grant("person:bea", "in", R"("list", "read")") +
+                    SshdWorld::Grant("person:bea", "out",
+                                     R"("list", "create", "delete", "rename", "mkdir", "rmdir")") +
+                    SshdWorld::Grant("person:ana", "out", R"("list")") + more);
+  }
+  bool May(const std::string& login, const std::string& batch) const {
+    return world_->Sftp(login, login == "ana-in" ? "two" : "one", batch).exit == 0;
+  }
+  std::string Drift() const {
+    const auto run = world_->Postern({"drift"});
+    return run.out + run.err;
+  }
+  // A change by hand is drift with these words, and the next apply heals it.
+  void ExpectDriftThatHeals(const testing::Matcher<std::string>& words) const {
+    EXPECT_THAT(Drift(), words);
+    EXPECT_FALSE(world_->PlanIsEmpty());
+    world_->ApplyAll();
+  }
+
+  std::unique_ptr<SshdWorld> world_;
+};
+INSTANTIATE_TEST_SUITE_P(Pam, OpenSshStory, testing::Bool(),
+                         [](const auto& info) { return info.param ? "Pam" : "NoPam"; });
+
+TEST_P(OpenSshStory, WhatIsDeclaredIsWhatClientsMay) {
+  Begin();
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
+  EXPECT_FALSE(world_->LetsIn("bea-in", "two"));
+  EXPECT_TRUE(May("bea-in", "ls " + kIn + "\nget " + kIn + "/old /dev/null\n"));
+  EXPECT_FALSE(May("bea-in", "put /srv/clients/known_hosts " + kIn + "/new\n"));
+  EXPECT_FALSE(May("bea-in", "rm " + kIn + "/old\n"));
+  EXPECT_TRUE(May("bea-in", "put /srv/clients/known_hosts " + kOut + "/new\n"));
+  EXPECT_TRUE(world_->PlanIsEmpty()) << "what she made is her own";
+  EXPECT_TRUE(May("bea-in", "rm " + kOut + "/new\n"));
+  EXPECT_FALSE(May("bea-in", "get " + kOut + "/old /dev/null\n"));
+  EXPECT_TRUE(world_->LetsIn("ana-in", "two"));
+  EXPECT_TRUE(May("ana-in", "ls " + kOut + "\n"));
+  EXPECT_FALSE(May("ana-in", "ls " + kIn + "\n"));
+}
+
+TEST_P(OpenSshStory, APasswordOpensAndALockShutsEveryWay) {
+  Begin();
+  EXPECT_FALSE(world_->LetsInByPassword("bea-in", "correct horse"));
+  Declare("password = \"secret:pw\"");
+  world_->ApplyAll();
+  EXPECT_TRUE(world_->LetsInByPassword("bea-in", "correct horse"));
+  EXPECT_FALSE(world_->LetsInByPassword("bea-in", "battery"));
+  const auto session = world_->OpenSession("bea-in", "one");
+  ASSERT_TRUE(session->Alive());
+  Declare("password = \"secret:pw\"\nenabled = false");
+  world_->ApplyAll();
+  EXPECT_FALSE(session->Alive()) << "the open session is ended";
+  EXPECT_FALSE(world_->LetsIn("bea-in", "one"));
+  EXPECT_FALSE(world_->LetsInByPassword("bea-in", "correct horse"));
+  EXPECT_TRUE(world_->LetsIn("ana-in", "two"));
+  Declare("password = \"secret:pw\"");
+  world_->ApplyAll();
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
+  EXPECT_TRUE(world_->LetsInByPassword("bea-in", "correct horse"));
+}
+
+TEST_P(OpenSshStory, AChmodThatCutsTheMaskIsLess) {
+  Begin();
+  SshdWorld::Run({"chmod", "g=", kIn + "/old"});
+  EXPECT_FALSE(May("bea-in", "get " + kIn + "/old /dev/null\n"));
+  ExpectDriftThatHeals(HasSubstr("read taken away"));
+  EXPECT_TRUE(May("bea-in", "get " + kIn + "/old /dev/null\n"));
+}
+
+TEST_P(OpenSshStory, AnEntryByHandIsMore) {
+  Begin();
+  for (const std::string& folder : {kExchange, kIn}) {
+    SshdWorld::Run({"setfacl", "-m", "u:ana-in:rx", folder});
+  }
+  EXPECT_TRUE(May("ana-in", "ls " + kIn + "\n"));
+  ExpectDriftThatHeals(AllOf(HasSubstr("more access  ana"), HasSubstr(kIn)));
+  EXPECT_FALSE(May("ana-in", "ls " + kIn + "\n"));
+}
+
+TEST_P(OpenSshStory, AnExtraKeyIsMore) {
+  Begin();
+  const std::string two = support::ReadFile("/srv/clients/two.pub");
+  std::ofstream("/srv/ssh/keys/bea-in", std::ios::app) << two;
+  EXPECT_TRUE(world_->LetsIn("bea-in", "two"));
+  ExpectDriftThatHeals(HasSubstr("bea"));
+  EXPECT_FALSE(world_->LetsIn("bea-in", "two"));
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
+}
+
+TEST_P(OpenSshStory, AMovedInFileAndAGivenAwayFolderAreTold) {
+  Begin();
+  std::ofstream("/srv/loose") << "open to all\n";
+  SshdWorld::Run({"chmod", "0666", "/srv/loose"});
+  SshdWorld::Run({"mv", "/srv/loose", kIn + "/loose"});
+  ExpectDriftThatHeals(HasSubstr("overwrite added"));
+  SshdWorld::Run({"chown", "bea-in", kIn});
+  SshdWorld::Run({"chmod", "u=rwx", kIn});
+  EXPECT_TRUE(May("bea-in", "put /srv/clients/known_hosts " + kIn + "/new\n"));
+  ExpectDriftThatHeals(AllOf(HasSubstr("more access  bea"), HasSubstr("create")));
+  EXPECT_FALSE(May("bea-in", "put /srv/clients/known_hosts " + kIn + "/newer\n"));
+}
+
+TEST_P(OpenSshStory, EditsOfTheIncludeAreUndone) {
+  Begin();
+  // What she may do in `out` isn't what she may do in `in`: only POSIX stops her now.
+  SshdWorld::Run({"sed", "-i",
+                  "s/^    ForceCommand internal-sftp.*/    ForceCommand internal-sftp -R/",
+                  world_->include()});
+  ExpectDriftThatHeals(AllOf(HasSubstr("less access  bea"), HasSubstr("create")));
+  SshdWorld::Run({"rm", world_->include()});
+  ExpectDriftThatHeals(HasSubstr("the deny-all is gone"));
+  EXPECT_TRUE(May("bea-in", "put /srv/clients/known_hosts " + kOut + "/new\n"));
+}
+
+TEST_P(OpenSshStory, AnEarlierMatchIsSeenAndHoldsWhatItTouches) {
+  Begin();
+  world_->WriteConfig("Match User bea-in\n    ForceCommand internal-sftp -R\nMatch all\n", "");
+  const std::string drift = Drift();
+  EXPECT_THAT(drift, HasSubstr(world_->config() + ":"));
+  EXPECT_THAT(drift, HasSubstr("less access  bea"));
+  EXPECT_FALSE(world_->PlanIsEmpty());
+  EXPECT_THAT(world_->Postern({"plan"}).out,
+              HasSubstr("a rule by other hands stands in the way: " + world_->config() + ":"));
+  world_->WriteConfig("", "");
+  EXPECT_TRUE(world_->PlanIsEmpty());
+}
+
+// What the tree let her do goes at once; what her session may ask for, with the session.
+TEST_P(OpenSshStory, ARevocationEndsTheOpenSession) {
+  Begin();
+  const auto session = world_->OpenSession("bea-in", "one");
+  ASSERT_TRUE(session->Alive());
+  world_->Declare(SshdWorld::Person("bea", world_->KeysLine({"one"})) +
+                  SshdWorld::Person("ana", world_->KeysLine({"two"})) +
+                  SshdWorld::Folder("in", kIn) + SshdWorld::Grant("person:bea", "in", R"("list")"));
+  world_->ApplyAll();
+  EXPECT_FALSE(session->Alive());
+  EXPECT_TRUE(May("bea-in", "ls " + kIn + "\n"));
+  EXPECT_FALSE(May("bea-in", "get " + kIn + "/old /dev/null\n"));
+  EXPECT_FALSE(May("bea-in", "put /srv/clients/known_hosts " + kOut + "/new\n"));
+  EXPECT_FALSE(May("ana-in", "ls " + kOut + "\n"));
+}
+
+TEST_P(OpenSshStory, AGroupsGrantIsOneOfEachMember) {
+  Begin();
+  Declare("", "[group.ops]\nmembers = [\"person:ana\", \"person:bea\"]\n" +
+                  SshdWorld::Folder("ops", kExchange + "/ops") +
+                  SshdWorld::Grant("group:ops", "ops", R"("list", "read")"));
+  SshdWorld::MakeFolder(kExchange + "/ops");
+  world_->ApplyAll();
+  for (const char* login : {"ana-in", "bea-in"}) {
+    EXPECT_TRUE(May(login, "get " + kExchange + "/ops/old /dev/null\n")) << login;
+  }
+  EXPECT_FALSE(May("ana-in", "ls " + kIn + "\n"));
+}
+
+TEST_P(OpenSshStory, InAChrootTheLoginFolderIsAll) {
+  Begin({.chroot = true});
+  EXPECT_TRUE(May("bea-in", "ls /in\nget /in/old /dev/null\n"));
+  EXPECT_FALSE(May("bea-in", "ls /etc\n"));
+  EXPECT_FALSE(May("ana-in", "ls /in\n"));
+  // A folder above it that somebody else may change: sshd ends the session, and the doctor says so.
+  SshdWorld::Run({"chmod", "o+w", "/srv"});
+  EXPECT_FALSE(world_->LetsIn("bea-in", "one"));
+  const auto doctor = world_->Postern({"providers", "doctor"});
+  EXPECT_THAT(doctor.out + doctor.err, HasSubstr("/srv"));
+  SshdWorld::Run({"chmod", "o-w", "/srv"});
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
+}
+
+// sshd that reads a file which it refuses ends: so it is never told to.
+TEST_P(OpenSshStory, AConfigurationThatSshdRefusesIsLeftAlone) {
+  Begin();
+  const std::string include = support::ReadFile(world_->include());
+  SshdWorld::Run({"sed", "-i", "1i NoSuchOption yes", world_->config()});
+  Declare("", SshdWorld::Grant("person:ana", "in", R"("list")"));
+  const auto run = world_->Postern({"apply", "--yes"});
+  EXPECT_NE(run.exit, 0);
+  EXPECT_THAT(run.out + run.err, HasSubstr("NoSuchOption"));
+  EXPECT_EQ(support::ReadFile(world_->include()), include);
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one")) << "it goes on with what it has";
+  SshdWorld::Run({"sed", "-i", "1d", world_->config()});
+  world_->ApplyAll();
+  EXPECT_TRUE(May("ana-in", "ls " + kIn + "\n"));
+}
+
+TEST_P(OpenSshStory, WithoutTheIncludeLineNothingIsOpenedAndTheDoctorSaysTheLine) {
+  Begin();
+  EXPECT_EQ(world_->Postern({"providers", "doctor"}).exit, 0)
+      << world_->Postern({"providers", "doctor"}).out;
+  SshdWorld::Run({"sed", "-i", "/^Include/d", world_->config()});
+  const auto doctor = world_->Postern({"providers", "doctor"});
+  EXPECT_NE(doctor.exit, 0);
+  EXPECT_THAT(doctor.out + doctor.err, HasSubstr("Include " + world_->include()));
+  world_->Declare(SshdWorld::Person("new", world_->KeysLine({"two"})));
+  EXPECT_NE(world_->Postern({"apply", "--yes"}).exit, 0);
+  EXPECT_FALSE(world_->LetsIn("new-in", "two"));
+}
+
+}  // namespace
+}  // namespace postern::live

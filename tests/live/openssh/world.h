@@ -1,0 +1,80 @@
+// tests/live/openssh/world.h: an sshd that Postern manages, on a machine of its own (machine.h),
+// the declarations over it, and ordinary clients as witnesses.
+//
+// /srv/ssh holds the daemon's files, /srv/exchange is the managed root, /srv/clients has the keys
+// of the clients, /srv/postern the declarations and the ledger. One at a time, from the main
+// thread.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/process.h"
+
+namespace postern::live {
+
+class SshdWorld {
+ public:
+  struct Options {
+    bool pam = false;
+    bool chroot = false;  // "chroot = home"
+    std::string before;   // lines of sshd_config before the Include
+    std::string after;    // and behind it
+  };
+  explicit SshdWorld(const Options& options);
+  ~SshdWorld();
+  SshdWorld(const SshdWorld&) = delete;
+  SshdWorld& operator=(const SshdWorld&) = delete;
+
+  bool Start();
+  void WriteConfig(const std::string& before, const std::string& after);
+  // `access`: the reviewed tree's one file.
+  void Declare(const std::string& access);
+  // An account of a person with that key, or none; `more`: further lines of it.
+  static std::string Person(const std::string& name, const std::string& more = "");
+  // "keys = [...]" with the client's key of that name.
+  std::string KeysLine(const std::vector<std::string>& names) const;
+  static std::string Folder(const std::string& name, const std::string& path);
+  static std::string Grant(const std::string& who, const std::string& folder,
+                           const std::string& rights);
+
+  // Runs `postern WORDS`.
+  support::RunResult Postern(const std::vector<std::string>& words) const;
+  // Applies what is declared and expects that the plan after it is empty.
+  void ApplyAll() const;
+  bool PlanIsEmpty() const;
+
+  // Runs a program as root; fails the test when it fails.
+  static std::string Run(const std::vector<std::string>& words, const std::string& input = "");
+  // A batch of OpenSSH's sftp with the key of that name.
+  support::RunResult Sftp(const std::string& login, const std::string& key,
+                          const std::string& batch) const;
+  bool LetsIn(const std::string& login, const std::string& key) const;
+  // With that password and nothing else.
+  bool LetsInByPassword(const std::string& login, const std::string& password) const;
+  // A session that stays open until its object goes.
+  std::unique_ptr<support::ServerProcess> OpenSession(const std::string& login,
+                                                      const std::string& key);
+  // A folder below /srv/exchange, of root, with one file "old" in it.
+  static void MakeFolder(const std::string& path, const std::string& mode = "0755");
+
+  const std::string& include() const { return include_; }
+  const std::string& config() const { return config_; }
+  uint16_t port() const { return port_; }
+  int SshdPid() const;
+
+ private:
+  void WriteOperatorFile() const;
+  std::vector<std::string> ClientOptions(const std::string& key) const;
+
+  support::Scratch scratch_;
+  Options options_;
+  std::string config_ = "/srv/ssh/sshd_config", include_ = "/srv/ssh/sshd_config.d/postern.conf";
+  uint16_t port_ = 0;
+  std::unique_ptr<support::ServerProcess> sshd_;
+  int sessions_ = 0;
+};
+
+inline const std::string kExchange = "/srv/exchange";
+
+}  // namespace postern::live
