@@ -96,7 +96,7 @@ TEST_P(OpenSshStory, AChmodThatCutsTheMaskIsLess) {
   Begin();
   SshdWorld::Run({"chmod", "g=", kIn + "/old"});
   EXPECT_FALSE(May("bea-in", "get " + kIn + "/old /dev/null\n"));
-  ExpectDriftThatHeals(HasSubstr("read taken away"));
+  ExpectDriftThatHeals(HasSubstr("less access  bea  read on " + kIn));
   EXPECT_TRUE(May("bea-in", "get " + kIn + "/old /dev/null\n"));
 }
 
@@ -125,7 +125,7 @@ TEST_P(OpenSshStory, AMovedInFileAndAGivenAwayFolderAreTold) {
   std::ofstream("/srv/loose") << "open to all\n";
   SshdWorld::Run({"chmod", "0666", "/srv/loose"});
   SshdWorld::Run({"mv", "/srv/loose", kIn + "/loose"});
-  ExpectDriftThatHeals(HasSubstr("overwrite added"));
+  ExpectDriftThatHeals(HasSubstr("more access  bea  overwrite on " + kIn));
   SshdWorld::Run({"chown", "bea-in", kIn});
   SshdWorld::Run({"chmod", "u=rwx", kIn});
   EXPECT_TRUE(May("bea-in", "put /srv/clients/known_hosts " + kIn + "/new\n"));
