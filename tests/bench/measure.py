@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """measure.py BIN [NAME...]: the benches behind run.sh; BIN is the folder with the programs.
 
-Names: plan-noop, apply, ldap-read; NAME:N for one size, as plan-noop:10000. One JSON object a line.
+Names: plan-noop, apply, ldap-read, acl-read, host-read; NAME:N for one size, as plan-noop:10000. One JSON object a line.
 Times are medians (see REPEATS); cpu_s is user and system time of the core and the providers it has
 reaped; rss_mib is the core's peak alone. A run that doesn't do what it should ends the bench.
 """
@@ -19,7 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SIZES = {"plan-noop": [1_000, 10_000, 100_000, 1_000_000], "apply": [1_000, 10_000, 100_000],
-         "ldap-read": [100_000]}
+         "ldap-read": [100_000], "acl-read": [100_000], "host-read": [20_000]}
 # Exponents are taken over these sizes, as the bounds are.
 SPAN = {"plan-noop": (10_000, 1_000_000), "apply": (1_000, 100_000)}
 
@@ -147,10 +147,20 @@ class Bench:
         return sum(int(row[3]) for row in rows if row and row[-1] in ("fsync", "fdatasync", "msync",
                                                                      "sync", "syncfs"))
 
-    def ldap_read(self, count):
-        result = subprocess.run([self.programs + "/bench_ldap_read", str(count)],
+    def program(self, *command):
+        """A bench that is a program of its own and prints its line itself."""
+        result = subprocess.run([f"{self.programs}/{command[0]}", *command[1:]],
                                 stdout=subprocess.PIPE, check=True, text=True)
         print(result.stdout, end="", flush=True)
+
+    def ldap_read(self, count):
+        self.program("bench_ldap_read", str(count))
+
+    def acl_read(self, count):
+        self.program("bench_host_read", "acl", str(count))
+
+    def host_read(self, count):
+        self.program("bench_host_read", "keys", str(count))
 
     def report(self, bench, count, runs, peers, ratios, **more):
         cpu = statistics.median(run.cpu for run in runs)
@@ -166,7 +176,8 @@ def main():
     programs = os.path.abspath(sys.argv[1])
     folder = tempfile.mkdtemp(prefix="postern-bench-")
     bench = Bench(programs, folder)
-    run = {"plan-noop": bench.plan_noop, "apply": bench.apply_creates, "ldap-read": bench.ldap_read}
+    run = {"plan-noop": bench.plan_noop, "apply": bench.apply_creates, "ldap-read": bench.ldap_read,
+           "acl-read": bench.acl_read, "host-read": bench.host_read}
     try:
         for word in sys.argv[2:] or list(SIZES):
             name, _, size = word.partition(":")
