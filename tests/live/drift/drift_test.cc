@@ -217,82 +217,60 @@ class LiveDrift : public ::testing::Test {
   May before_;
 };
 
-TEST_F(LiveDrift, ADirectoryElsewhereGivesAndTakes) {
+// Each on the same daemon, one after another; the next begins from the declared state.
+TEST_F(LiveDrift, WhatARuleGivesAndTakesIsWhatClientsFind) {
   ASSERT_NO_FATAL_FAILURE(Begin());
-  ByHand(
-      "conf.d/hand.conf",
-      fmt::format("<Directory {}>\n  AllowOverwrite on\n  <Limit STOR RETR>\n    AllowUser acme\n"
-                  "    DenyAll\n  </Limit>\n</Directory>\n",
-                  At("in/urgent")),
-      "more");
-}
-
-TEST_F(LiveDrift, ALimitInAnIncludedFileWidens) {
-  ASSERT_NO_FATAL_FAILURE(Begin());
-  ByHand("conf.d/hand.conf",
-         fmt::format("<Directory {}>\n  <Limit RETR DELE>\n    AllowUser acme\n"
-                     "    AllowUser li\n  </Limit>\n</Directory>\n",
-                     At("in/urgent")),
-         "more");
-}
-
-// The daemon tries our block for what is in the folder above first.
-TEST_F(LiveDrift, ABlockBehindOursDoesNothing) {
-  ASSERT_NO_FATAL_FAILURE(Begin());
-  ByHand("conf.d/hand.conf",
-         fmt::format("<Directory {}>\n  <Limit RETR LIST NLST MLSD DELE>\n    AllowUser acme\n"
-                     "  </Limit>\n</Directory>\n",
-                     At("out")),
-         "equal");
-}
-
-// What one way in refuses and another gives isn't taken away.
-TEST_F(LiveDrift, ABlockForOneOfTwoWaysInTakesNothing) {
-  ASSERT_NO_FATAL_FAILURE(Begin());
-  ByHand("conf.d/hand.conf",
-         fmt::format("<Directory {}>\n  <Limit STOR RETR>\n    DenyAll\n  </Limit>\n</Directory>\n",
-                     At("in/urgent")),
-         "equal");
-}
-
-TEST_F(LiveDrift, AMoreSpecificBlockTakesAwayEverywhere) {
-  ASSERT_NO_FATAL_FAILURE(Begin());
-  ByHand("conf.d/hand.conf",
-         fmt::format("<Global>\n  <Directory {}>\n    <Limit STOR APPE RETR>\n      DenyAll\n"
-                     "    </Limit>\n  </Directory>\n</Global>\n",
-                     At("in/urgent")),
-         "less");
-}
-
-TEST_F(LiveDrift, AGroupWordBesideOurSingleCommandsDoesNothing) {
-  ASSERT_NO_FATAL_FAILURE(Begin());
-  ByHand("conf.d/hand.conf",
-         fmt::format("<Directory {}/*>\n  <Limit ALL>\n    AllowAll\n  </Limit>\n</Directory>\n",
-                     At("out")),
-         "equal");
-}
-
-TEST_F(LiveDrift, AllowOverwriteAlone) {
-  ASSERT_NO_FATAL_FAILURE(Begin());
-  ByHand("conf.d/hand.conf",
-         fmt::format("<Directory {}>\n  AllowOverwrite on\n</Directory>\n", At("in/urgent")),
-         "more");
-}
-
-TEST_F(LiveDrift, ALoginThatIsStopped) {
-  ASSERT_NO_FATAL_FAILURE(Begin());
-  ByHand("conf.d/hand.conf", "<Global>\n  <Limit LOGIN>\n    DenyUser li\n  </Limit>\n</Global>\n",
-         "less");
-}
-
-TEST_F(LiveDrift, RulesForOneUserComeFirst) {
-  ASSERT_NO_FATAL_FAILURE(Begin());
-  ByHand("conf.d/hand.conf",
-         fmt::format("<IfUser acme>\n  <Directory {}>\n    <Limit RETR STOR LIST NLST MLSD CWD>\n"
-                     "      AllowAll\n    </Limit>\n    AllowOverwrite on\n  </Directory>\n"
-                     "</IfUser>\n",
-                     At("out")),
-         "more");
+  struct Case {
+    const char* name;
+    std::string text;
+    const char* effect;
+  };
+  const Case cases[] = {
+      {"A directory elsewhere gives and takes",
+       fmt::format("<Directory {}>\n  AllowOverwrite on\n  <Limit STOR RETR>\n    AllowUser acme\n"
+                   "    DenyAll\n  </Limit>\n</Directory>\n",
+                   At("in/urgent")),
+       "more"},
+      {"A limit in an included file widens",
+       fmt::format("<Directory {}>\n  <Limit RETR DELE>\n    AllowUser acme\n"
+                   "    AllowUser li\n  </Limit>\n</Directory>\n",
+                   At("in/urgent")),
+       "more"},
+      // The daemon tries our block for what is in the folder above first.
+      {"A block behind ours does nothing",
+       fmt::format("<Directory {}>\n  <Limit RETR LIST NLST MLSD DELE>\n    AllowUser acme\n"
+                   "  </Limit>\n</Directory>\n",
+                   At("out")),
+       "equal"},
+      // What one way in refuses and another gives isn't taken away.
+      {"A block for one of two ways in takes nothing",
+       fmt::format("<Directory {}>\n  <Limit STOR RETR>\n    DenyAll\n  </Limit>\n</Directory>\n",
+                   At("in/urgent")),
+       "equal"},
+      {"A more specific block takes away everywhere",
+       fmt::format("<Global>\n  <Directory {}>\n    <Limit STOR APPE RETR>\n      DenyAll\n"
+                   "    </Limit>\n  </Directory>\n</Global>\n",
+                   At("in/urgent")),
+       "less"},
+      {"A group word beside our single commands does nothing",
+       fmt::format("<Directory {}/*>\n  <Limit ALL>\n    AllowAll\n  </Limit>\n</Directory>\n",
+                   At("out")),
+       "equal"},
+      {"Allow overwrite alone",
+       fmt::format("<Directory {}>\n  AllowOverwrite on\n</Directory>\n", At("in/urgent")), "more"},
+      {"A login that is stopped",
+       "<Global>\n  <Limit LOGIN>\n    DenyUser li\n  </Limit>\n</Global>\n", "less"},
+      {"Rules for one user come first",
+       fmt::format("<IfUser acme>\n  <Directory {}>\n    <Limit RETR STOR LIST NLST MLSD CWD>\n"
+                   "      AllowAll\n    </Limit>\n    AllowOverwrite on\n  </Directory>\n"
+                   "</IfUser>\n",
+                   At("out")),
+       "more"},
+  };
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.name);
+    ByHand("conf.d/hand.conf", one.text, one.effect);
+  }
 }
 
 // With .ftpaccess what is allowed depends on the session's way there: told, never computed.

@@ -249,6 +249,52 @@ TEST_P(ProftpdTest, AccessFilesAndLostFilesAreNeverSilence) {
   EXPECT_THAT(seen.Scope(Kind::kAccount).reason, HasSubstr("doesn't exist"));
 }
 
+TEST_P(ProftpdTest, TheConfigurationIsSeenAndItsSecretsAreNot) {
+  World& w = *world_;
+  ExpectAll(w.Apply({w.Create(w.Grant(w.proftpd.data(), "account:bea", kRead))}), Status::kApplied);
+  support::Proftpd::Options options;
+  const std::string folder = w.scratch.Folder("conf.d");
+  options.main = "Include " + folder + "/*.conf";
+  w.scratch.Write(
+      "conf.d/db.conf",
+      "# hunter2\nDefine DB_PASSWORD hunter2\n<IfModule mod_sql.c>\n"
+      "  SQLConnectInfo db@127.0.0.1 reader hunter2\n</IfModule>\n"
+      "LDAPBindDN \"cn=reader\" \"hunter2\"\n<Limit LOGIN>\n  DenyUser eve\n</Limit>\n");
+  w.proftpd.WriteConfig(options);
+  Seen seen = w.Enumerate();
+  EXPECT_TRUE(seen.Scope(Kind::kServerConfig).complete);
+  for (const auto& [key, object] : seen.objects) {
+    EXPECT_EQ(object.body.find("hunter2"), std::string::npos)
+        << object::Describe(object.kind, object.key);
+  }
+  const Object* file = seen.Find(Kind::kServerConfig, {"ftp", folder + "/db.conf"});
+  ASSERT_NE(file, nullptr);
+  EXPECT_THAT(object::DecodeAs<kinds::ServerConfig>(file->body).text(), HasSubstr("DenyUser eve"));
+  const Object* own = seen.Find(Kind::kServerConfig, {"ftp", w.proftpd.include_path()});
+  ASSERT_NE(own, nullptr);
+  EXPECT_FALSE(object::DecodeAs<kinds::ServerConfig>(own->body).has_text()) << "not edited";
+  // A rule of somebody else's names its line; its arguments stay where they are.
+  EXPECT_TRUE(std::any_of(seen.objects.begin(), seen.objects.end(), [](const auto& entry) {
+    return entry.first.kind == Kind::kNativeRule &&
+           object::DecodeAs<kinds::NativeRule>(entry.second.body).text() == "LDAPBindDN ... ...";
+  }));
+  const object::ObjectKey keys[] = {{Kind::kServerConfig, file->key}};
+  const auto read = w.target->Read(keys);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->front().object.body, file->body);
+
+  // Too large to be looked through: said so, never cut.
+  std::string large;
+  for (int i = 0; i < 40000; ++i)
+    large += "<Directory /srv/" + std::to_string(i) + ">\n</Directory>\n";
+  w.scratch.Write("conf.d/large.conf", large);
+  seen = w.Enumerate({Kind::kServerConfig});
+  EXPECT_FALSE(seen.Scope(Kind::kServerConfig).complete);
+  EXPECT_THAT(seen.Scope(Kind::kServerConfig).reason,
+              HasSubstr("large.conf makes the configuration"));
+  EXPECT_EQ(seen.Count(Kind::kServerConfig), 0u);
+}
+
 TEST_P(ProftpdTest, WhatTheDaemonRefusesIsNeverSwappedIn) {
   World& w = *world_;
   ExpectAll(w.Apply({w.Create(w.Grant(w.proftpd.data(), "account:bea", kRead))}), Status::kApplied);
