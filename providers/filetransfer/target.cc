@@ -49,6 +49,13 @@ class HostTarget final : public object::Target {
       std::string name = settings.name;
       servers_.emplace(std::move(name), MakeServer(*transport_, std::move(settings)));
     }
+    for (auto& [name, server] : servers_) {
+      std::vector<Server*> peers;
+      for (auto& [other, peer] : servers_) {
+        if (peer != server) peers.push_back(peer.get());
+      }
+      server->SetPeers(std::move(peers));
+    }
   }
 
   Result<object::Probe> ProbeTarget() override {

@@ -6,7 +6,6 @@
 
 #include "core/base/kill_point.h"
 #include "providers/filetransfer/openssh/product.h"
-#include "providers/filetransfer/openssh_io/stages.h"
 #include "providers/filetransfer/server/checker.h"
 #include "providers/filetransfer/server/grant_rows.h"
 #include "providers/filetransfer/server/include_installer.h"
@@ -169,7 +168,8 @@ Result<void> SshdGrantWriter::Try(std::span<const Operation> operations,
   for (size_t i = 0; i < operations.size(); ++i) {
     outcomes[i] = Outcome{.id = operations[i].id, .status = Status::kApplied};
   }
-  auto snapshot = TakeSshdSnapshot(transport_, settings_, {.keys = false, .grants = true});
+  auto snapshot =
+      TakeSshdSnapshot(transport_, settings_, {.keys = false, .grants = true, .peers = peers_});
   if (!snapshot) return tl::unexpected(snapshot.error());
   if (std::string why = WhyUnwritable(*snapshot, settings_); !why.empty()) {
     return Fail(ErrorCode::kDenied, std::move(why));
@@ -182,15 +182,39 @@ Result<void> SshdGrantWriter::Try(std::span<const Operation> operations,
   auto text = openssh::Lower(*content);
   if (!text) return tl::unexpected(text.error());
   if (auto checked = Check(*snapshot, *text); !checked) return checked;
-  const FitInput input =
-      FitInputOf(content->rows, snapshot->host.accounts, snapshot->Logins(), content->roots);
-  auto fit = posix::Fit(snapshot->tree.tree, input.wanted, input.question);
-  if (!fit) return tl::unexpected(fit.error());
-  const Stages stages = StagesOf(fit->changes);
-  if (auto done = WriteStage(stages.less); !done) return done;
+  const auto stages = StagesFor(*snapshot, *content);
+  if (!stages) return tl::unexpected(stages.error());
+  if (auto done = WriteStage(stages->less); !done) return done;
   base::KillPoint("filetransfer.tree-less");
   if (auto done = Install(*snapshot, *text); !done) return done;
-  return WriteStage(stages.more);
+  return WriteStage(stages->more);
+}
+
+Result<Stages> SshdGrantWriter::StagesFor(const SshdSnapshot& snapshot,
+                                          const openssh::IncludeContent& content) const {
+  const FitInput input = FitInputOf(content.rows, snapshot.host.accounts, snapshot.Logins(),
+                                    snapshot.peers, content.roots);
+  auto fit = posix::Fit(snapshot.tree.tree, input.wanted, input.question);
+  if (!fit) return tl::unexpected(fit.error());
+  return StagesOf(fit->changes);
+}
+
+Result<void> SshdGrantWriter::FitTree() {
+  Result<void> done = {};
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    auto snapshot =
+        TakeSshdSnapshot(transport_, settings_, {.keys = false, .grants = true, .peers = peers_});
+    if (!snapshot) return tl::unexpected(snapshot.error());
+    if (std::string why = WhyUnwritable(*snapshot, settings_); !why.empty()) {
+      return Fail(ErrorCode::kDenied, std::move(why));
+    }
+    const auto stages = StagesFor(*snapshot, snapshot->grants.content);
+    if (!stages) return tl::unexpected(stages.error());
+    done = WriteStage(stages->less);
+    if (done) done = WriteStage(stages->more);
+    if (done || done.error().code != ErrorCode::kConflict) break;
+  }
+  return done;
 }
 
 Result<void> SshdGrantWriter::EnsureBlocks(std::span<const Operation> operations) {

@@ -7,6 +7,7 @@
 // (stages.h). A row that is live and in no include (an ACL entry by hand) stays, written down,
 // until an operation removes it.
 #pragma once
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -14,13 +15,16 @@
 
 #include "core/object/target.h"
 #include "providers/filetransfer/openssh_io/snapshot.h"
+#include "providers/filetransfer/openssh_io/stages.h"
 
 namespace postern::filetransfer {
 
 class SshdGrantWriter {
  public:
-  SshdGrantWriter(Transport& transport, const ServerSettings& settings)
-      : transport_(transport), settings_(settings) {}
+  // `peers`: what other servers' accounts need of the folders.
+  SshdGrantWriter(Transport& transport, const ServerSettings& settings,
+                  std::function<Result<TreeNeeds>()> peers)
+      : transport_(transport), settings_(settings), peers_(std::move(peers)) {}
 
   // One outcome for each, without read-back, in order.
   std::vector<object::Outcome> Apply(std::span<const object::Operation> operations);
@@ -28,6 +32,8 @@ class SshdGrantWriter {
   // without one could do whatever its shell and the server's Subsystem let it. kDenied: nothing was
   // changed.
   Result<void> EnsureBlocks(std::span<const object::Operation> operations);
+  // Makes the tree what the rows in force, of all servers, want.
+  Result<void> FitTree();
 
  private:
   using Rows = std::map<std::string, access::GrantRow>;  // by object key
@@ -43,10 +49,14 @@ class SshdGrantWriter {
                                             std::vector<std::string> roots) const;
   Result<void> Check(const SshdSnapshot& snapshot, const std::string& text);
   Result<void> Install(const SshdSnapshot& snapshot, const std::string& text);
+  // What the tree must become for the rows.
+  Result<Stages> StagesFor(const SshdSnapshot& snapshot,
+                           const openssh::IncludeContent& content) const;
   Result<void> WriteStage(std::span<const posix::Change> changes);
 
   Transport& transport_;
   const ServerSettings& settings_;
+  std::function<Result<TreeNeeds>()> peers_;
 };
 
 }  // namespace postern::filetransfer

@@ -19,8 +19,6 @@ using posix::Perm;
 constexpr Perm kBits[] = {posix::kRead, posix::kWrite, posix::kExecute};
 const Rights kTakeAway = Rights(Right::kDelete) | Right::kRename | Right::kRmdir;
 
-using ByFolder = std::map<std::string, Rights, posix::PathOrder>;
-
 // What a node lets somebody do, a bit at a time: rights of one request ask for one bit of it.
 Perm BitsOf(const Node& node, const posix::Credentials& who) {
   Perm bits = 0;
@@ -49,7 +47,7 @@ struct Viewer {
   posix::Credentials who;
   SessionView session;
   std::map<std::string, bool, std::less<>> reach;  // folders that it may enter, from its chroot
-  ByFolder lost, gained;
+  RightsByFolder lost, gained;
 };
 
 class Measurer {
@@ -141,7 +139,7 @@ class GainRows {
     }
   }
 
-  void Add(const ByFolder& gained, const Subject& subject, Rows* rows) const {
+  void Add(const RightsByFolder& gained, const Subject& subject, Rows* rows) const {
     if (gained.empty()) return;
     // Deepest first: what a whole subtree gives.
     std::map<std::string, Rights, std::less<>> whole;
@@ -173,16 +171,6 @@ class GainRows {
   std::vector<std::string> folders_;  // within the roots, parents first
 };
 
-// The rights that are gone somewhere in what a row covers.
-Rights LostIn(const GrantRow& row, const ByFolder& lost) {
-  Rights gone;
-  for (auto at = lost.lower_bound(row.path); at != lost.end(); ++at) {
-    if (!access::IsWithin(at->first, row.path)) break;
-    if (row.depth == Depth::kSubtree || at->first == row.path) gone |= at->second;
-  }
-  return gone;
-}
-
 std::string RootOf(std::span<const std::string> roots, std::string_view path) {
   const auto at = std::find_if(roots.begin(), roots.end(), [&](const std::string& root) {
     return access::IsWithin(path, root);
@@ -193,8 +181,9 @@ std::string RootOf(std::span<const std::string> roots, std::string_view path) {
 }  // namespace
 
 FitInput FitInputOf(std::span<const GrantRow> rows, const posix::HostAccounts& host,
-                    std::span<const std::string> logins, std::span<const std::string> roots) {
-  FitInput out;
+                    std::span<const std::string> logins, const TreeNeeds& peers,
+                    std::span<const std::string> roots) {
+  FitInput out{.wanted = peers.wanted, .question = {.roots = {}, .managed = peers.accounts}};
   for (const GrantRow& row : rows) {
     const posix::User* user = host.FindUser(row.subject.name);
     if (row.subject.type != Subject::Type::kAccount || user == nullptr) continue;
@@ -209,7 +198,8 @@ FitInput FitInputOf(std::span<const GrantRow> rows, const posix::HostAccounts& h
 
 Result<std::vector<GrantRow>> LiveRows(const LiveQuestion& question) {
   const auto& content = question.content;
-  const FitInput input = FitInputOf(content.rows, question.host, question.logins, question.roots);
+  const FitInput input =
+      FitInputOf(content.rows, question.host, question.logins, question.peers, question.roots);
   const auto fit = posix::Fit(question.tree, input.wanted, input.question);
   if (!fit) return tl::unexpected(fit.error());
   const Measurer measurer(question, *fit);
@@ -247,6 +237,22 @@ Result<std::vector<GrantRow>> LiveRows(const LiveQuestion& question) {
   std::vector<GrantRow> out;
   for (const auto& [key, rights] : rows) {
     out.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), rights});
+  }
+  return out;
+}
+
+Result<Shortfall> PeersShortfall(const LiveQuestion& question) {
+  const FitInput input = FitInputOf(question.content.rows, question.host, question.logins,
+                                    question.peers, question.roots);
+  const auto fit = posix::Fit(question.tree, input.wanted, input.question);
+  if (!fit) return tl::unexpected(fit.error());
+  const Measurer measurer(question, *fit);
+  Shortfall out;
+  for (const posix::Credentials& who : question.peers.accounts) {
+    if (out.contains(who.uid)) continue;
+    Viewer viewer{.login = "", .who = who};
+    measurer.Measure(&viewer);
+    out.emplace(who.uid, std::move(viewer.lost));
   }
   return out;
 }

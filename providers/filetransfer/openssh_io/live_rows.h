@@ -25,6 +25,7 @@
 #include "providers/filetransfer/posix/accounts.h"
 #include "providers/filetransfer/posix/fit.h"
 #include "providers/filetransfer/posix/tree.h"
+#include "providers/filetransfer/server/server.h"
 
 namespace postern::filetransfer {
 
@@ -41,6 +42,7 @@ struct LiveQuestion {
   std::vector<std::string> logins;              // in scope, that the host has
   std::map<std::string, SessionView> sessions;  // by login
   std::vector<std::string> roots;               // managed
+  TreeNeeds peers = {};                         // accounts of the host's other servers
 };
 
 // Sorted; the deny-all of a root is a row of everyone. Errors: posix::Fit's.
@@ -52,6 +54,10 @@ struct FitInput {
   posix::FitQuestion question;
 };
 FitInput FitInputOf(std::span<const access::GrantRow> rows, const posix::HostAccounts& host,
-                    std::span<const std::string> logins, std::span<const std::string> roots);
+                    std::span<const std::string> logins, const TreeNeeds& peers,
+                    std::span<const std::string> roots);
+
+// Where peers' accounts have less than their rows say.
+Result<Shortfall> PeersShortfall(const LiveQuestion& question);
 
 }  // namespace postern::filetransfer

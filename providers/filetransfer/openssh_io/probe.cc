@@ -182,7 +182,7 @@ std::vector<Check> SshdChecks(const SshdSnapshot& snapshot, const ServerSettings
 }
 
 Result<object::Probe> OpenSshServer::Probe() {
-  auto snapshot = TakeSshdSnapshot(transport_, settings_, {.keys = true, .grants = true});
+  auto snapshot = Take({.keys = true, .grants = true});
   if (!snapshot) return tl::unexpected(snapshot.error());
   const auto& start = settings_.control.start;
   const std::string program = !start.empty() && start[0].ends_with("/sshd") ? start[0] : "sshd";

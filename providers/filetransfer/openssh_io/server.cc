@@ -59,6 +59,41 @@ bool Opens(const Operation& operation) {
 
 }  // namespace
 
+Result<SshdSnapshot> OpenSshServer::Take(Parts parts) {
+  parts.peers = [this] { return NeedsOfPeers(); };
+  return TakeSshdSnapshot(transport_, settings_, parts);
+}
+
+SshdGrantWriter OpenSshServer::Writer() {
+  return SshdGrantWriter(transport_, settings_, [this] { return NeedsOfPeers(); });
+}
+
+Result<void> OpenSshServer::FitTree() {
+  return Writer().FitTree();
+}
+
+Result<TreeNeeds> OpenSshServer::NeedsOfTree() {
+  auto snapshot = TakeSshdSnapshot(transport_, settings_, {});
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  for (const std::string* problem :
+       {&snapshot->config_problem, &snapshot->account_problem, &snapshot->include_problem}) {
+    if (!problem->empty()) return Fail(ErrorCode::kIncomplete, *problem);
+  }
+  FitInput input = FitInputOf(snapshot->grants.content.rows, snapshot->host.accounts,
+                              snapshot->Logins(), {}, settings_.roots);
+  return TreeNeeds{.accounts = std::move(input.question.managed),
+                   .wanted = std::move(input.wanted)};
+}
+
+Result<Shortfall> OpenSshServer::ShortfallOfPeers() {
+  auto snapshot = Take({.keys = false, .grants = true});
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  if (!snapshot->grant_problem.empty()) {
+    return Fail(ErrorCode::kIncomplete, snapshot->grant_problem);
+  }
+  return PeersShortfall(LiveQuestionOf(*snapshot, settings_));
+}
+
 Result<std::vector<SshdSession>> OpenSshServer::Sessions(const SshdSnapshot& snapshot) {
   if (!snapshot.account_problem.empty()) {
     return Fail(ErrorCode::kUnavailable, snapshot.account_problem);
@@ -74,7 +109,7 @@ Result<std::vector<SshdSession>> OpenSshServer::Sessions(const SshdSnapshot& sna
 Result<std::vector<ScopeStatus>> OpenSshServer::Enumerate(std::span<const Kind> kinds,
                                                           const std::vector<FolderEntry>*,
                                                           object::ObjectSink& sink) {
-  auto snapshot = TakeSshdSnapshot(transport_, settings_, PartsFor(kinds));
+  auto snapshot = Take(PartsFor(kinds));
   if (!snapshot) return tl::unexpected(snapshot.error());
   std::vector<Kind> of_host;
   for (const Kind kind : kHostKinds) {
@@ -121,7 +156,7 @@ Result<std::vector<ReadAnswer>> OpenSshServer::Read(std::span<const ObjectKey> k
   std::vector<Kind> kinds;
   for (const ObjectKey& key : keys) kinds.push_back(key.kind);
   if (kinds.empty()) return std::vector<ReadAnswer>();
-  auto snapshot = TakeSshdSnapshot(transport_, settings_, PartsFor(kinds));
+  auto snapshot = Take(PartsFor(kinds));
   if (!snapshot) return tl::unexpected(snapshot.error());
   std::vector<ReadAnswer> out = AnswerAccounts(snapshot->host, snapshot->accounts, keys);
   std::map<Kind, Part> parts;
@@ -187,7 +222,7 @@ std::vector<Outcome> OpenSshServer::ApplyToAccounts(std::span<const Operation> o
   }
   const bool opens = std::any_of(operations.begin(), operations.end(), Opens);
   Result<void> blocks = {};
-  if (opens) blocks = SshdGrantWriter(transport_, settings_).EnsureBlocks(operations);
+  if (opens) blocks = Writer().EnsureBlocks(operations);
   std::vector<Operation> going, held;
   const std::string no_keys = WhyNoKeys(*snapshot, settings_);
   for (const Operation& operation : operations) {
@@ -244,7 +279,7 @@ std::vector<Outcome> OpenSshServer::Apply(std::span<const Operation> operations,
   // A client may log in again at once: locks come before ends.
   if (!accounts.empty()) add(ApplyToAccounts(accounts, secrets));
   if (!grants.empty()) {
-    auto outcomes = SshdGrantWriter(transport_, settings_).Apply(grants);
+    auto outcomes = Writer().Apply(grants);
     ReadBack(grants, outcomes);
     add(std::move(outcomes));
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "providers/filetransfer/host/ssh_sessions.h"
+#include "providers/filetransfer/openssh_io/grant_writer.h"
 #include "providers/filetransfer/openssh_io/snapshot.h"
 #include "providers/filetransfer/server/server.h"
 
@@ -26,8 +27,14 @@ class OpenSshServer final : public Server {
   std::vector<object::Outcome> Apply(std::span<const object::Operation> operations,
                                      const object::Secrets& secrets) override;
   Result<object::Probe> Probe() override;
+  Result<TreeNeeds> NeedsOfTree() override;
+  bool fits_tree() const override { return true; }
+  Result<void> FitTree() override;
+  Result<Shortfall> ShortfallOfPeers() override;
 
  private:
+  Result<SshdSnapshot> Take(Parts parts);
+  SshdGrantWriter Writer();
   std::vector<object::Outcome> ApplyToAccounts(std::span<const object::Operation> operations,
                                                const object::Secrets& secrets);
   std::vector<object::Outcome> ApplySessions(std::span<const object::Operation> operations);

@@ -129,12 +129,23 @@ Result<void> ReadDaemon(Transport& transport, const ServerSettings& settings, Ss
   return {};
 }
 
-Result<void> ReadTreeOf(Transport& transport, const ServerSettings& settings, SshdSnapshot* out) {
+Result<void> ReadTreeOf(Transport& transport, const ServerSettings& settings, const Parts& parts,
+                        SshdSnapshot* out) {
   for (const std::string* problem :
        {&out->config_problem, &out->include_problem, &out->account_problem}) {
     if (out->grant_problem.empty()) out->grant_problem = *problem;
   }
   if (!out->grant_problem.empty() || settings.roots.empty()) return {};
+  if (parts.peers) {
+    auto peers = parts.peers();
+    if (!peers) {
+      if (peers.error().retryable()) return tl::unexpected(peers.error());
+      out->grant_problem =
+          "another server's accounts use these folders, too: " + peers.error().message;
+      return {};
+    }
+    out->peers = std::move(*peers);
+  }
   auto tree = ReadTree(transport, settings.roots);
   if (!tree) {
     if (tree.error().retryable()) return tl::unexpected(tree.error());
@@ -146,12 +157,7 @@ Result<void> ReadTreeOf(Transport& transport, const ServerSettings& settings, Ss
     out->grant_problem = out->tree.why_not;
     return {};
   }
-  auto rows = LiveRows({.content = out->grants.content,
-                        .host = out->host.accounts,
-                        .tree = out->tree.tree,
-                        .logins = out->Logins(),
-                        .sessions = out->Sessions(),
-                        .roots = settings.roots});
+  auto rows = LiveRows(LiveQuestionOf(*out, settings));
   if (rows) {
     out->rows = std::move(*rows);
   } else {
@@ -234,6 +240,16 @@ std::vector<openssh::ManagedAccount> AccountBlocks(const SshdSnapshot& snapshot,
   return out;
 }
 
+LiveQuestion LiveQuestionOf(const SshdSnapshot& snapshot, const ServerSettings& settings) {
+  return {.content = snapshot.grants.content,
+          .host = snapshot.host.accounts,
+          .tree = snapshot.tree.tree,
+          .logins = snapshot.Logins(),
+          .sessions = snapshot.Sessions(),
+          .roots = settings.roots,
+          .peers = snapshot.peers};
+}
+
 Result<SshdSnapshot> TakeSshdSnapshot(Transport& transport, const ServerSettings& settings,
                                       const Parts& parts) {
   SshdSnapshot out;
@@ -274,7 +290,7 @@ Result<SshdSnapshot> TakeSshdSnapshot(Transport& transport, const ServerSettings
     out.host = std::move(*again);
   }
   if (parts.grants) {
-    if (auto done = ReadTreeOf(transport, settings, &out); !done) {
+    if (auto done = ReadTreeOf(transport, settings, parts, &out); !done) {
       return tl::unexpected(done.error());
     }
   }

@@ -4,6 +4,7 @@
 // Cost: some ten round trips, whatever the number of accounts; the tree only where grants are asked
 // for.
 #pragma once
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,6 +24,8 @@ namespace postern::filetransfer {
 struct Parts {
   bool keys = false;
   bool grants = false;  // the tree
+  // Asked where the tree is read.
+  std::function<Result<TreeNeeds>()> peers = {};
 };
 Parts PartsFor(std::span<const object::Kind> kinds);
 
@@ -42,6 +45,7 @@ struct SshdSnapshot {
   bool reload_due = false;             // the include was swapped and not loaded
   std::vector<access::GrantRow> rows;  // live; with Parts::grants
   TreeRead tree;
+  TreeNeeds peers;  // with Parts::grants
   // Why the part can't be read; empty: it could.
   std::string config_problem, account_problem, daemon_problem, include_problem, grant_problem;
 
@@ -64,6 +68,9 @@ openssh::ManagedAccount AccountBlock(const std::string& login, const std::string
 // file of keys would have the rights of its folder's rows: whoever may create there lets himself
 // in.
 std::string WhyNoKeys(const SshdSnapshot& snapshot, const ServerSettings& settings);
+
+// Everything that `live_rows.h` asks for, of a snapshot with the tree. It refers to the snapshot.
+LiveQuestion LiveQuestionOf(const SshdSnapshot& snapshot, const ServerSettings& settings);
 
 // The live rows as objects.
 std::vector<object::Object> GrantObjects(const SshdSnapshot& snapshot,

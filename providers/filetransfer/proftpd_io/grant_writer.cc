@@ -80,7 +80,7 @@ Result<void> GrantWriter::Try(std::span<const Operation> operations,
   for (size_t i = 0; i < operations.size(); ++i) {
     outcomes[i] = Outcome{.id = operations[i].id, .status = Status::kApplied};
   }
-  auto snapshot = TakeSnapshot(transport_, settings_);
+  auto snapshot = take_();
   if (!snapshot) return tl::unexpected(snapshot.error());
   for (const std::string& problem : {snapshot->grant_problem, snapshot->daemon_problem}) {
     if (!problem.empty()) return Fail(ErrorCode::kDenied, problem);
@@ -90,11 +90,13 @@ Result<void> GrantWriter::Try(std::span<const Operation> operations,
                 fmt::format("{} doesn't include {}; add \"Include {}\" inside <Global>",
                             settings_.config, settings_.include, settings_.include));
   }
+  // What is written goes by the include; what is expected, by what is told.
   Rows rows;
+  for (const access::GrantRow& row : snapshot->grants.rows) {
+    rows[object::Encode(GrantOf(settings_.name, row)).key] = row;
+  }
   std::map<std::string, object::Object> live;
   for (object::Object& object : ObjectsOf(*snapshot, settings_, Kind::kGrant)) {
-    const auto row = RowOf(object::DecodeAs<kinds::Grant>(object.body));
-    if (row) rows[object.key] = *row;
     std::string key = object.key;
     live.emplace(std::move(key), std::move(object));
   }
@@ -126,6 +128,8 @@ Result<void> GrantWriter::Try(std::span<const Operation> operations,
   if (!work) return {};
   auto text = Render(*snapshot, rows);
   if (!text) return tl::unexpected(text.error());
+  // Where only the folders kept a row from holding there is nothing to say to the daemon.
+  if (*text == snapshot->File(settings_.include).content && !snapshot->reload_due) return {};
   if (auto checked = Check(*snapshot, *text); !checked) return checked;
   return Install(*snapshot, *text);
 }

@@ -5,6 +5,7 @@
 // all rendered, the daemon's own checker over a scratch copy of its whole configuration, then
 // server/include_installer.h.
 #pragma once
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -20,8 +21,10 @@ inline constexpr size_t kRestartAbove = 1000;
 
 class GrantWriter {
  public:
-  GrantWriter(Transport& transport, const ServerSettings& settings)
-      : transport_(transport), settings_(settings) {}
+  // `take`: the server's snapshot, with `given` as it is told.
+  GrantWriter(Transport& transport, const ServerSettings& settings,
+              std::function<Result<Snapshot>()> take)
+      : transport_(transport), settings_(settings), take_(std::move(take)) {}
 
   // One outcome for each, without read-back, in order.
   std::vector<object::Outcome> Apply(std::span<const object::Operation> operations);
@@ -39,6 +42,7 @@ class GrantWriter {
 
   Transport& transport_;
   const ServerSettings& settings_;
+  std::function<Result<Snapshot>()> take_;
 };
 
 }  // namespace postern::filetransfer

@@ -92,7 +92,7 @@ void AppendGroups(const Snapshot& snapshot, const ServerSettings& settings, bool
 
 void AppendGrants(const Snapshot& snapshot, const ServerSettings& settings,
                   std::vector<Object>& out) {
-  for (const access::GrantRow& row : snapshot.grants.rows) {
+  for (const access::GrantRow& row : snapshot.given) {
     const kinds::Grant object = GrantOf(settings.name, row);
     Append(object, snapshot.File(settings.include), "", out);
   }

@@ -10,6 +10,7 @@
 #include "providers/filetransfer/proftpd_io/foreign.h"
 #include "providers/filetransfer/proftpd_io/grant_writer.h"
 #include "providers/filetransfer/proftpd_io/sessions.h"
+#include "providers/filetransfer/proftpd_io/tree_needs.h"
 #include "providers/filetransfer/server/session_operations.h"
 #include "schemas/kinds.pb.h"
 
@@ -69,10 +70,44 @@ Result<std::vector<Object>> ProftpdServer::ObservedOnly(
   return ConfigObjects(snapshot, settings_, *access_files);
 }
 
+Result<Snapshot> ProftpdServer::Take() {
+  auto snapshot = TakeSnapshot(transport_, settings_);
+  Server* fitter = Fitter();
+  if (!snapshot || fitter == nullptr || !snapshot->grant_problem.empty()) return snapshot;
+  auto shortfall = fitter->ShortfallOfPeers();
+  if (shortfall) {
+    Narrow(*shortfall, &*snapshot);
+  } else if (shortfall.error().retryable()) {
+    return tl::unexpected(shortfall.error());
+  }
+  // What the peer can't tell about folders leaves our rows as the daemon has them: a revocation
+  // here never waits for another server's trouble.
+  return snapshot;
+}
+
+Result<TreeNeeds> ProftpdServer::NeedsOfTree() {
+  auto snapshot = TakeSnapshot(transport_, settings_);
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  return TreeNeedsOf(*snapshot);
+}
+
+void ProftpdServer::FitTreeFor(std::span<const Operation> grants, std::vector<Outcome>& outcomes) {
+  Server* fitter = Fitter();
+  if (fitter == nullptr) return;
+  const auto done = fitter->FitTree();
+  if (done) return;
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    // Whoever lost a row is shut out by the daemon, whatever the folders say.
+    if (outcomes[i].status != Status::kApplied || grants[i].after.empty()) continue;
+    outcomes[i].status = done.error().retryable() ? Status::kUnknown : Status::kDenied;
+    outcomes[i].message = "the folders could not be made to fit: " + done.error().message;
+  }
+}
+
 Result<std::vector<ScopeStatus>> ProftpdServer::Enumerate(
     std::span<const Kind> kinds, const std::vector<FolderEntry>* access_files,
     object::ObjectSink& sink) {
-  auto snapshot = TakeSnapshot(transport_, settings_);
+  auto snapshot = Take();
   if (!snapshot) return tl::unexpected(snapshot.error());
   const AccountScope scope(*snapshot, settings_);
   std::vector<ScopeStatus> out;
@@ -119,7 +154,7 @@ Result<std::vector<ScopeStatus>> ProftpdServer::Enumerate(
 
 Result<std::vector<ReadAnswer>> ProftpdServer::Read(std::span<const ObjectKey> keys,
                                                     const std::vector<FolderEntry>* access_files) {
-  auto snapshot = TakeSnapshot(transport_, settings_);
+  auto snapshot = Take();
   if (!snapshot) return tl::unexpected(snapshot.error());
   std::map<Kind, Part> parts;
   for (const ObjectKey& key : keys) {
@@ -264,7 +299,11 @@ std::vector<Outcome> ProftpdServer::Apply(std::span<const Operation> operations,
   };
   // A client may log in again at once: locks come before ends.
   if (!files.empty()) carry(files, ApplyFiles(files, secrets));
-  if (!grants.empty()) carry(grants, GrantWriter(transport_, settings_).Apply(grants));
+  if (!grants.empty()) {
+    auto outcomes = GrantWriter(transport_, settings_, [this] { return Take(); }).Apply(grants);
+    FitTreeFor(grants, outcomes);
+    carry(grants, std::move(outcomes));
+  }
   if (!sessions.empty()) carry(sessions, ApplySessions(sessions));
   return out;
 }

@@ -30,8 +30,14 @@ class ProftpdServer final : public Server {
   std::vector<object::Outcome> Apply(std::span<const object::Operation> operations,
                                      const object::Secrets& secrets) override;
   Result<object::Probe> Probe() override;
+  Result<TreeNeeds> NeedsOfTree() override;
 
  private:
+  // With rows as the folders let them be, where a peer fits those. Errors: the transport's.
+  Result<Snapshot> Take();
+  // The tree follows the rows, on a host where a peer fits it.
+  void FitTreeFor(std::span<const object::Operation> grants,
+                  std::vector<object::Outcome>& outcomes);
   std::vector<object::Outcome> ApplyFiles(std::span<const object::Operation> operations,
                                           const object::Secrets& secrets);
   std::vector<object::Outcome> ApplySessions(std::span<const object::Operation> operations);

@@ -219,6 +219,7 @@ Result<Snapshot> TakeSnapshot(Transport& transport, const ServerSettings& settin
   }
   ReadKeys(out);
   ReadGrants(settings, out);
+  out.given = out.grants.rows;
   return out;
 }
 

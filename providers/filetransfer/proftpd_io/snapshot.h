@@ -37,6 +37,8 @@ struct Snapshot {
   std::map<std::string, LoginKeys> keys;
   // What the daemon enforces: the include, or the one before while the daemon hasn't loaded it yet.
   proftpd::ParsedInclude grants;
+  // The same less what the folders keep from some account that a row is about (ProftpdServer).
+  std::vector<access::GrantRow> given;
   bool include_written = false;  // by Postern, ever
   bool reload_due = false;       // the include was swapped and not loaded
   DaemonState daemon;

@@ -27,9 +27,10 @@ constexpr milliseconds kHandover{3000};
 
 // Arguments: unit or "-", pidfile, the configuration's ports (",0015,A489,"), its control socket,
 // the program's name.
-// Prints "PID STATE START", then "LOCAL-ADDRESS INODE" of each socket that the process listens on
-// (hexadecimal, as /proc/net/tcp has them). The daemon forbids dumps, so without root nobody sees
-// its descriptors, not even its own user: then what listens where the configuration says is its.
+// Prints "PID STATE START UID GID", then "LOCAL-ADDRESS INODE" of each socket that the process
+// listens on (hexadecimal, as /proc/net/tcp has them). The daemon forbids dumps, so without root
+// nobody sees its descriptors, not even its own user: then what listens where the configuration
+// says is its.
 constexpr std::string_view kStateScript = R"sh(
 ports=$3 control=$4 program=$5
 export ports control
@@ -43,9 +44,10 @@ pid=${pid%%[!0-9]*}
 [ -n "$pid" ] && [ "$pid" != 0 ] || exit 0
 s=$(cat "/proc/$pid/stat" 2>/dev/null) || exit 0
 case $s in *"($program)"*) ;; *) exit 0 ;; esac
+u=$(awk '/^Uid:/ { uid = $2 } /^Gid:/ { print uid, $2 }' "/proc/$pid/status" 2>/dev/null)
 s=${s##*) }
 set -- $s
-echo "$pid $1 ${20}"
+echo "$pid $1 ${20} ${u:-0 0}"
 if ! ls "/proc/$pid/fd" >/dev/null 2>&1; then
   cat /proc/net/tcp /proc/net/tcp6 /proc/net/unix 2>/dev/null | awk '
     $4 == "0A" && index(ENVIRON["ports"], "," substr($2, index($2, ":") + 1) ",") { print $2, $10 }
@@ -150,7 +152,8 @@ Result<DaemonState> Daemon::State() {
   DaemonState state;
   std::istringstream lines(*out);
   std::string letter;
-  if (!(lines >> state.pid >> letter >> state.start)) return DaemonState{};
+  if (!(lines >> state.pid >> letter >> state.start >> state.uid >> state.gid))
+    return DaemonState{};
   if (letter == "Z" || letter == "X") return DaemonState{};
   std::string local;
   uint64_t inode = 0;

@@ -37,6 +37,7 @@ struct Listener {
 struct DaemonState {
   int pid = 0;                      // 0: no such process, or a zombie
   uint64_t start = 0;               // clock ticks since boot
+  uint32_t uid = 0, gid = 0;        // its real ones: not 0, then all of its sessions have them
   std::vector<Listener> listeners;  // sorted; empty also when we may not look
   // All it listens on, sorted. A reload makes the control socket anew and keeps the others.
   std::vector<uint64_t> sockets;

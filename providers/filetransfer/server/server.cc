@@ -1,5 +1,7 @@
 #include "providers/filetransfer/server/server.h"
 
+#include <algorithm>
+
 namespace postern::filetransfer {
 
 using object::ObjectKey;
@@ -33,6 +35,36 @@ void Server::ReadBack(std::span<const Operation> operations, std::vector<Outcome
       outcome.message = "written, and it is still there";
     }
   }
+}
+
+void TreeNeeds::Add(TreeNeeds other) {
+  for (auto& account : other.accounts) accounts.push_back(std::move(account));
+  for (auto& row : other.wanted) wanted.push_back(std::move(row));
+}
+
+Result<TreeNeeds> Server::NeedsOfPeers() const {
+  TreeNeeds out;
+  for (Server* peer : peers_) {
+    auto needs = peer->NeedsOfTree();
+    if (!needs) return needs;
+    out.Add(std::move(*needs));
+  }
+  return out;
+}
+
+Server* Server::Fitter() const {
+  const auto at = std::find_if(peers_.begin(), peers_.end(),
+                               [](const Server* peer) { return peer->fits_tree(); });
+  return at == peers_.end() ? nullptr : *at;
+}
+
+access::Rights LostIn(const access::GrantRow& row, const RightsByFolder& lost) {
+  access::Rights gone;
+  for (auto at = lost.lower_bound(row.path); at != lost.end(); ++at) {
+    if (!access::IsWithin(at->first, row.path)) break;
+    if (row.depth == access::Depth::kSubtree || at->first == row.path) gone |= at->second;
+  }
+  return gone;
 }
 
 }  // namespace postern::filetransfer

@@ -4,11 +4,13 @@
 // Not thread-safe. No state between calls: every call reads anew.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/object/target.h"
+#include "providers/filetransfer/posix/fit.h"
 #include "providers/filetransfer/server/daemon.h"
 #include "providers/filetransfer/transport/files.h"
 
@@ -26,9 +28,33 @@ struct ServerSettings {
   bool chroot_home = false;                             // sessions see the login folder as "/"
 };
 
+// What the accounts of one server must be let do by the folders: modes and ACLs hold for every
+// server of a host, so who fits them to one server's rows must know the others' as well.
+struct TreeNeeds {
+  std::vector<posix::Credentials> accounts;  // as their sessions have them
+  std::vector<posix::Wanted> wanted;
+
+  void Add(TreeNeeds other);
+};
+
+// Where the folders give accounts less than rows say: uid -> folder -> rights gone there.
+using RightsByFolder = std::map<std::string, access::Rights, posix::PathOrder>;
+using Shortfall = std::map<uint32_t, RightsByFolder>;
+// The rights that are gone somewhere in what a row covers.
+access::Rights LostIn(const access::GrantRow& row, const RightsByFolder& lost);
+
 class Server {
  public:
   virtual ~Server() = default;
+  // The other servers of the host; told once, before any other call. They outlive this one's use.
+  void SetPeers(std::vector<Server*> peers) { peers_ = std::move(peers); }
+  // Errors: what they are can't be read. Nobody else's tree may be fitted then.
+  virtual Result<TreeNeeds> NeedsOfTree() = 0;
+  // Writes owners' modes and ACLs so that all servers' rows hold; only where this server does that.
+  virtual bool fits_tree() const { return false; }
+  virtual Result<void> FitTree() { return {}; }
+  // Of the peers' accounts. Empty where this server fits no tree: nobody promised anything there.
+  virtual Result<Shortfall> ShortfallOfPeers() { return Shortfall(); }
   // `access_files`: the .ftpaccess files under the roots; null: they could not be looked for.
   virtual Result<std::vector<object::ScopeStatus>> Enumerate(
       std::span<const object::Kind> kinds, const std::vector<FolderEntry>* access_files,
@@ -44,6 +70,13 @@ class Server {
   // What is live after the operations; what was written and isn't so is unknown.
   void ReadBack(std::span<const object::Operation> operations,
                 std::vector<object::Outcome>& outcomes);
+  // Of all peers together.
+  Result<TreeNeeds> NeedsOfPeers() const;
+  // The one peer that fits the tree; null: none does.
+  Server* Fitter() const;
+
+ private:
+  std::vector<Server*> peers_;
 };
 
 }  // namespace postern::filetransfer

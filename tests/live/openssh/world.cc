@@ -80,8 +80,8 @@ limits = {{ lose_people = 100, lose_percent = 100, remove_objects = 100, remove_
 
 [secret.pw]
 from = "file:/srv/postern/secrets/pw"
-)",
-                        kExchange, config_, options_.chroot ? "home" : "none"));
+{})",
+                        kExchange, config_, options_.chroot ? "home" : "none", options_.servers));
 }
 
 bool SshdWorld::Start() {

@@ -20,6 +20,7 @@ class SshdWorld {
     bool chroot = false;  // "chroot = home"
     std::string before;   // lines of sshd_config before the Include
     std::string after;    // and behind it
+    std::string servers;  // further tables of the operator's file
   };
   explicit SshdWorld(const Options& options);
   ~SshdWorld();

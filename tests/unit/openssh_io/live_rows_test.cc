@@ -47,7 +47,7 @@ class LiveRowsTest : public testing::Test {
     return {path, depth, {Subject::Type::kAccount, login}, rights};
   }
   void FitTree() {
-    const FitInput input = FitInputOf(content_.rows, host_, kLogins, content_.roots);
+    const FitInput input = FitInputOf(content_.rows, host_, kLogins, {}, content_.roots);
     const auto fit = posix::Fit(tree_, input.wanted, input.question);
     ASSERT_TRUE(fit) << fit.error().message;
     for (const posix::Change& change : fit->changes) tree_.Put(change.path, change.after);
