@@ -77,6 +77,27 @@ void CheckUids(const CheckInput& input, diag::Diagnostics* diagnostics) {
   }
 }
 
+// Where a server says by ACL entries what each account may do, the group digit of a mode is the
+// ACL's mask and the others' digit would let everybody by: both belong to the grants.
+void CheckModes(const CheckInput& input, diag::Diagnostics* diagnostics) {
+  for (const auto& folder : input.declarations.folders) {
+    if (!folder.message.has_mode()) continue;
+    for (const auto& server : input.declarations.servers) {
+      const decl::Server& m = server.message;
+      if (m.product() != "openssh" || m.host() != folder.message.host()) continue;
+      auto& d = diagnostics->Add(
+          {.code = code::kModeBesideAcl,
+           .summary = fmt::format("the mode of folder \"{}\" can't be set beside server \"{}\"",
+                                  folder.message.name(), m.name()),
+           .span = folder.At(decl::Folder::kModeFieldNumber),
+           .label = "the ACL that grants make there decides",
+           .notes = {"leave it out: who isn't granted anything has nothing"}});
+      d.also.push_back({server.At(decl::Server::kProductFieldNumber), "makes folders fit grants"});
+      break;
+    }
+  }
+}
+
 void CheckPlaces(const CheckInput& input, diag::Diagnostics* diagnostics) {
   const auto report = [&](diag::Span span, const char* what, const std::string& name,
                           const Declared<decl::Directory>& directory, const char* setting) {
@@ -104,6 +125,7 @@ void CheckPlaces(const CheckInput& input, diag::Diagnostics* diagnostics) {
 void CheckRanges(const CheckInput& input, diag::Diagnostics* diagnostics) {
   CheckTimes(input.declarations, diagnostics);
   CheckUids(input, diagnostics);
+  CheckModes(input, diagnostics);
   CheckPlaces(input, diagnostics);
 }
 

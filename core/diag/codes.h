@@ -50,6 +50,7 @@ inline constexpr char kGroupCycle[] = "E0229";    // a group that contains itsel
 inline constexpr char kNoDn[] = "E0230";          // neither dn nor a default place for it
 inline constexpr char kClearText[] = "E0231";     // ldap without TLS beyond loopback
 inline constexpr char kHostKeyMissing[] = "E0232";  // ssh:// without known_host
+inline constexpr char kModeBesideAcl[] = "E0233";   // a folder's mode where ACLs carry the grants
 // ---- E03: duplicates and overlaps (config)
 inline constexpr char kDuplicateName[] = "E0301";  // one name declared twice
 inline constexpr char kSameAccount[] = "E0302";    // one login at one server twice

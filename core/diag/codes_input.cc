@@ -177,6 +177,12 @@ constexpr CodePage kPages[] = {
      "there is no trust on first use.",
      "address = \"ssh://postern@edge.example.com\"",
      "Add known_host with a line of the host's /etc/ssh/ssh_host_*_key.pub."},
+    {code::kModeBesideAcl, "a mode where an ACL decides",
+     "On a host with an OpenSSH server grants are ACL entries on the folders. The group digit of a "
+     "mode\nis the mask of such an ACL, and what others may do would hold for every account.",
+     "[folder.in]\nhost = \"edge\"        # [server.edge-sftp] has product = \"openssh\"\n"
+     "mode = \"2770\"",
+     "Leave mode out: who isn't granted anything has nothing."},
     {code::kDuplicateName, "one name declared twice",
      "Names of one kind are unique over all files; neither of the two declarations wins.",
      "[folder.in]   # access/a.toml\n[folder.in]   # access/b.toml",
