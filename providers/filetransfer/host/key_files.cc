@@ -13,20 +13,27 @@
 namespace postern::filetransfer {
 namespace {
 
-// Input: names, each ended by NUL. Argument: the first size that isn't fetched. Each run of the
-// inner script answers for some thousand names: "NAME NUL LINE" for every line of the files that
-// are small enough, NUL, the states of all, NUL, what find said, NUL. With -L find sees what a link
-// leads to, as grep does; grep passes over a pipe that was put in a file's place.
+// Input: names, each ended by NUL. Argument: the first size that isn't fetched. Prints "NAME NUL
+// LINE" for every line of the files that are small enough, NUL, the states of all, NUL, what find
+// said, NUL. Links are looked at again for what they lead to, which is what grep reads; it passes
+// over a pipe that was put in a file's place.
 constexpr std::string_view kReadScript = R"sh(
+export d limit
+limit=$1
 d=$(mktemp -d) || exit 1
 trap 'rm -rf -- "$d"' EXIT
-xargs -0 -r -n 4000 -s 1000000 sh -c '
-d=$1 limit=$2; shift 2
-find -L "$@" -maxdepth 0 \( -xtype l -fprintf "$d/states" l -o -fprintf "$d/states" - \) \
-  -fprintf "$d/states" "%y %s %U %G %m %T@ %p\0" -type f -size -"$limit"c -print0 2>"$d/said" |
-  xargs -0 -r grep -a -s -H -Z -D skip ""
-printf "\0"; cat "$d/states"; printf "\0"; cat "$d/said"; printf "\0"
-:' sh "$d" "$1"
+: >"$d/links"; : >"$d/said"; : >"$d/states.0"
+{
+  xargs -0 -r -n 1000 -s 1000000 sh -c '
+    find "$@" -maxdepth 0 \( -type l -fprint0 "$d/links.$$" \) -o \
+      -fprintf "$d/states.$$" "-%y %s %U %G %m %T@ %p\0" -type f -size -"$limit"c -print0 2>>"$d/said"
+    :' sh
+  cat "$d"/links* | xargs -0 -r -n 1000 -s 1000000 sh -c '
+    find -L "$@" -maxdepth 0 -fprintf "$d/states.l$$" "l%y %s %U %G %m %T@ %p\0" -type f \
+      -size -"$limit"c -print0 2>>"$d/said"
+    :' sh
+} | xargs -0 -r -n 1000 -s 1000000 grep -a -s -H -Z -D skip ''
+printf '\0'; cat "$d"/states.*; printf '\0'; cat "$d/said"; printf '\0'
 )sh";
 
 template <class T>
@@ -118,8 +125,8 @@ void SetContent(std::string content, uint64_t size, KeyFileState* state) {
   state->content = std::move(content);
 }
 
-bool ReadChunk(std::string_view* rest, std::map<std::string, KeyFileState>* out,
-               std::string* said) {
+bool ReadAnswer(std::string_view* rest, std::map<std::string, KeyFileState>* out,
+                std::string* said) {
   std::map<std::string_view, std::string> contents;
   std::string_view token;
   if (!ReadLines(rest, &contents) || !TakeToken(rest, &token) || !token.empty()) return false;
@@ -158,12 +165,11 @@ Result<std::map<std::string, KeyFileState>> ReadKeyFiles(Transport& transport,
                                 .limit = std::chrono::seconds(300)});
   if (!answer) return tl::unexpected(answer.error());
   std::string said;
-  for (std::string_view rest = answer->out; !rest.empty();) {
-    if (!ReadChunk(&rest, &out, &said)) {
-      const std::string why = answer->err.substr(0, answer->err.find('\n'));
-      return Fail(ErrorCode::kIncomplete,
-                  "the answer about the files of keys was cut" + (why.empty() ? "" : ": " + why));
-    }
+  std::string_view rest = answer->out;
+  if (!ReadAnswer(&rest, &out, &said)) {
+    const std::string why = answer->err.substr(0, answer->err.find('\n'));
+    return Fail(ErrorCode::kIncomplete,
+                "the answer about the files of keys was cut" + (why.empty() ? "" : ": " + why));
   }
   for (const std::string& path : wanted) {
     const auto [at, fresh] = out.try_emplace(path);
