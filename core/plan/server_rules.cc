@@ -96,9 +96,16 @@ Result<RaisedServer> ServerRules::Raise(const ServerState& state) const {
   return out;
 }
 
+Result<RaisedServer::Enforced> RaisedServer::Lacking(const RuleUnit& unit) const {
+  if (const auto known = lacking_.find(unit); known != lacking_.end()) return known->second;
+  auto raised = rules_->RaiseWithout(input_, unit);
+  if (raised) lacking_.emplace(unit, *raised);
+  return raised;
+}
+
 Result<std::shared_ptr<const access::Overlay>> RaisedServer::Of(const RuleUnit& unit) const {
   if (const auto known = known_.find(unit); known != known_.end()) return known->second;
-  auto without = rules_->RaiseWithout(input_, unit);
+  auto without = Lacking(unit);
   if (!without) return tl::unexpected(without.error());
   auto overlay = std::make_shared<const access::Overlay>(
       access::Overlay::Between(**without, live_, logins_, paths_, managed_));
@@ -107,9 +114,11 @@ Result<std::shared_ptr<const access::Overlay>> RaisedServer::Of(const RuleUnit& 
 }
 
 Result<std::shared_ptr<const access::Overlay>> RaisedServer::Without(const RuleUnit& unit) const {
-  auto others = rules_->RaiseWithout(input_, unit);
+  // Without all of them there is nothing left to differ.
+  if (unit == rules_->Whole()) return std::shared_ptr<const access::Overlay>();
+  auto others = Lacking(unit);
   if (!others) return tl::unexpected(others.error());
-  auto clean = rules_->RaiseWithout(input_, rules_->Whole());
+  auto clean = Lacking(rules_->Whole());
   if (!clean) return tl::unexpected(clean.error());
   return std::make_shared<const access::Overlay>(
       access::Overlay::Between(**clean, *std::move(others), logins_, paths_, managed_));

@@ -3,8 +3,8 @@
 // A product raises the server's configuration as it is and without these rules; the difference is
 // their effect. Pure; one thread. Internal to core/plan.
 //
-// Cost: two raises for the effect of all, one more for each unit that is asked for. Only servers
-// with such rules are raised at all.
+// Cost: two raises and a comparison for the effect of all, as much again for each unit. Only
+// servers with such rules are raised at all.
 #pragma once
 #include <map>
 #include <memory>
@@ -44,18 +44,23 @@ class RaisedServer {
   const std::shared_ptr<const access::Overlay>& All() const { return all_; }
   // What those of the unit do, the others being as they are. Errors: those of Product::Raise.
   Result<std::shared_ptr<const access::Overlay>> Of(const RuleUnit& unit) const;
-  // What all others do together.
+  // What all others do together; null: there are none.
   Result<std::shared_ptr<const access::Overlay>> Without(const RuleUnit& unit) const;
 
  private:
   friend class ServerRules;
+  using Enforced = std::shared_ptr<const access::Enforced>;
+  // The state without that unit, raised once.
+  Result<Enforced> Lacking(const RuleUnit& unit) const;
+
   const class ServerRules* rules_ = nullptr;
   access::RaiseInput input_;
   std::set<std::string> paths_;
   std::vector<std::string> managed_;
   std::shared_ptr<const access::Overlay::Logins> logins_;
-  std::shared_ptr<const access::Enforced> live_;
+  Enforced live_;
   std::shared_ptr<const access::Overlay> all_;
+  mutable std::map<RuleUnit, Enforced> lacking_;
   mutable std::map<RuleUnit, std::shared_ptr<const access::Overlay>> known_;
 };
 
