@@ -1,6 +1,6 @@
 #!/bin/bash
-# The quickstart: a real OpenLDAP directory and a real ProFTPD server on loopback, governed by the few
-# TOML files beside this script. Installs what is missing, builds, tells the story step by step, checks
+# The quickstart: a real OpenLDAP directory and a real ProFTPD server on loopback, as root also an OpenSSH
+# server over the same folders, governed by the few TOML files beside this script. Installs what is missing, builds, tells the story step by step, checks
 # every step, ends all that it started. Last line: "quickstart: ok".
 #
 #   examples/quickstart/run.sh
@@ -37,6 +37,16 @@ fi
 
 # ---- the world -------------------------------------------------------------------------------------
 
+# sshd serves system accounts, and those belong to the machine: ours get an /etc and a /srv of their own,
+# in a mount namespace that ends with this script. That takes root.
+beside_sshd=
+if [ "$(id -u)" = 0 ]; then
+  if [ -z "${QUICKSTART_PRIVATE:-}" ] && unshare --mount true 2>/dev/null; then
+    POSTERN_BIN=$bin QUICKSTART_PRIVATE=1 exec unshare --mount --propagation private -- "$0"
+  fi
+  if [ -n "${QUICKSTART_PRIVATE:-}" ] && own_machine; then beside_sshd=1; fi
+fi
+
 scratch=$(readlink -f "$(mktemp -d "${TMPDIR:-/tmp}/postern-quickstart.XXXXXX")")
 clean_up() {
   local result=$?
@@ -50,6 +60,8 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 chmod 0711 "$scratch"   # sessions of other uids walk through it
 root=$scratch/exchange
+scratch_sshd=/srv/ssh
+if [ -n "$beside_sshd" ]; then root=/srv/exchange; fi
 mkdir "$scratch/secrets" "$scratch/clients"
 chmod 0700 "$scratch/secrets" "$scratch/clients"
 new_secret login-acme-in
@@ -59,6 +71,11 @@ for owner in li acme intruder; do
 done
 start_slapd
 start_proftpd
+if [ -n "$beside_sshd" ]; then
+  start_sshd
+else
+  echo "One file server, ProFTPD: an sshd beside it takes root and a mount namespace."
+fi
 
 starts=$(date -u -d '-30 days' +%F)
 ends=$(date -u -d '+20 days' +%F)
@@ -66,7 +83,12 @@ after=$(date -u -d '+21 days' +%FT00:00:00Z)   # the contract's last day is incl
 world=$scratch/world
 mkdir "$world"
 cp -r "$here/operator" "$here/access" "$world"
-find "$world" -name '*.toml' -exec sed -i \
+if [ -n "$beside_sshd" ]; then
+  find "$world" -name '*.toml' -exec sed -i -e 's/^#sshd //' -e '/# not beside sshd$/d' {} +
+else
+  find "$world" -name '*.toml' -exec sed -i -e '/^#sshd /d' -e 's/ *# not beside sshd$//' {} +
+fi
+find "$world" -name '*.toml' -exec sed -i -e "s|@SSHD@|$scratch_sshd|g" \
   -e "s|@ROOT@|$root|g" -e "s|@PROFTPD@|$scratch/proftpd|g" -e "s|@SECRETS@|$scratch/secrets|g" \
   -e "s|@GID@|$gid|g" -e "s|@DAEMON@|$daemon|g" -e "s|@LDAP_PORT@|$ldap_port|g" \
   -e "s|@STARTS@|$starts|g" -e "s|@ENDS@|$ends|g" \
@@ -113,7 +135,13 @@ refused() {
 }
 li_lists() { printf 'ls %s\n' "$1" | sftp_do li "$scratch/clients/li"; }
 acme_lists() { printf 'ls %s\n' "$root/acme/out" | sftp_do acme-in "$scratch/clients/acme"; }
+intruder_logs_in() { printf 'pwd\n' | sftp_do acme-in "$scratch/clients/intruder"; }
 intruder_lists() { printf 'ls %s\n' "$root/acme/out" | sftp_do acme-in "$scratch/clients/intruder"; }
+li_lists_at_sshd() { printf 'ls %s\n' "$1" | sftp_do li-sftp "$scratch/clients/li" "$sshd_port"; }
+li_fetches_at_sshd() {
+  printf 'get %s %s\n' "$1" "$scratch/clients/got" | sftp_do li-sftp "$scratch/clients/li" "$sshd_port"
+}
+intruder_at_sshd() { printf 'ls\n' | sftp_do li-sftp "$scratch/clients/intruder" "$sshd_port"; }
 catalog_in_ops() {
   as_helpdesk ldapsearch -LLL -b cn=ops,ou=groups,ou=exchange,dc=example,dc=test member |
     grep -q '^member: uid=catalog,'
@@ -142,7 +170,8 @@ postern_exits 0 plan --detailed-exitcode
 
 tell "Ordinary clients find exactly what the TOML says"
 echo "prices" >"$root/acme/out/prices.csv"
-chmod 0644 "$root/acme/out/prices.csv"
+# Beside sshd the folder's default ACL has said already who may read what is new.
+if [ -z "$beside_sshd" ]; then chmod 0644 "$root/acme/out/prices.csv"; fi
 allowed "acme-in brings a file to acme/in (FTP)" \
   ftp_put acme-in "$scratch/clients/order.txt" "$root/acme/in/order.txt"
 refused "acme-in reads it back" ftp_get acme-in "$root/acme/in/order.txt"
@@ -156,6 +185,11 @@ refused "sam brings a file to campaigns, where he may only read" \
 allowed "li, of the group ops, lists acme/in by SFTP with a key" li_lists "$root/acme/in"
 allowed "acme-in lists acme/out by SFTP with its key" acme_lists
 refused "a stranger's key opens acme-in" intruder_lists
+if [ -n "$beside_sshd" ]; then
+  allowed "li lists acme/in at sshd: one grant, every server of the host" li_lists_at_sshd "$root/acme/in"
+  refused "li fetches the machine's password file there" li_fetches_at_sshd /etc/shadow
+  refused "a stranger's key opens li-sftp" intruder_at_sshd
+fi
 
 tell "Somebody changes each server by hand"
 ssh-keygen -e -m RFC4716 -f "$scratch/clients/intruder.pub" >>"$scratch/proftpd/keys/acme-in"
@@ -167,19 +201,28 @@ add: member
 member: uid=catalog,ou=people,ou=exchange,dc=example,dc=test
 END
 echo "  in the directory: the service catalog joins the group ops"
-allowed "the stranger's key opens acme-in now" intruder_lists
+if [ -n "$beside_sshd" ]; then
+  chmod g= "$root/acme/out"
+  echo "  on the host: chmod g= acme/out, which cuts everybody's entries in its ACL"
+  refused "li lists acme/out at sshd now" li_lists_at_sshd "$root/acme/out"
+fi
+allowed "the stranger's key opens acme-in now" intruder_logs_in
 catalog_in_ops || stop_story "the directory does not show catalog in ops"
 
-tell "Postern names both"
+tell "Postern names them all"
 postern_exits 2 drift
 says "acme-in"
 says "catalog"
+if [ -n "$beside_sshd" ]; then says "$root/acme/out"; fi
 
 tell "and heals them"
 postern_exits 2 plan --detailed-exitcode --out "$scratch/heal.plan"
 postern_exits 0 apply "$scratch/heal.plan" --yes
 refused "the stranger's key opens acme-in" intruder_lists
 allowed "acme's own key still does" acme_lists
+if [ -n "$beside_sshd" ]; then
+  allowed "li lists acme/out at sshd again" li_lists_at_sshd "$root/acme/out"
+fi
 if catalog_in_ops; then stop_story "catalog is still in ops"; fi
 echo "  catalog is out of ops again"
 postern_exits 0 drift
@@ -197,4 +240,5 @@ refused "acme-in brings a file to acme/in" \
   ftp_put acme-in "$scratch/clients/order.txt" "$root/acme/in/again.txt"
 refused "acme-in lists acme/out by SFTP with its key" acme_lists
 allowed "li goes on working" li_lists "$root/acme/in"
+if [ -n "$beside_sshd" ]; then allowed "at sshd, too" li_lists_at_sshd "$root/acme/in"; fi
 printf '\n'

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154,SC2034
-# The two real servers of the quickstart, started in the foreground below a scratch folder and ended by
+# The real servers of the quickstart, started in the foreground below a scratch folder and ended by
 # pid. Sourced by run.sh, which sets $scratch and defines stop_story (a message, then exit 1).
 # Works as root (sessions switch to the account's own uid) and as an ordinary user (one uid for all).
 
@@ -32,6 +32,42 @@ start() {
 new_secret() {
   (umask 077 && perl -e 'open my $f, "<", "/dev/urandom" or die; read $f, my $b, 12;
     print unpack "H*", $b' >"$scratch/secrets/$1")
+}
+
+# own_machine: /srv and accounts of our own, for an sshd to serve. Only in a private mount namespace: it
+# is gone with us, and the machine's /etc and /srv are as they were.
+own_machine() {
+  mount -t tmpfs -o mode=0755 none /srv || return 1
+  mkdir -p /srv/.etc/upper /srv/.etc/work
+  mount -t overlay overlay -o lowerdir=/etc,upperdir=/srv/.etc/upper,workdir=/srv/.etc/work /etc
+}
+
+start_sshd() {
+  local home=$scratch_sshd program
+  mkdir -p "$home/keys" "$home/sshd_config.d" "$root"
+  groupadd -g 40000 exchange   # the primary group of the accounts that Postern makes
+  if [ ! -d /run/sshd ]; then mkdir /run/sshd; made_run_sshd=1; fi
+  ssh-keygen -q -t ed25519 -N '' -f "$home/host_key"
+  sshd_port=$(free_port)
+  cat >"$home/sshd_config" <<END
+ListenAddress 127.0.0.1
+Port $sshd_port
+HostKey $home/host_key
+PidFile $home/sshd.pid
+UsePAM no
+PasswordAuthentication no
+UseDNS no
+# What Postern needs of a configuration: keys outside the managed folders, the SFTP server inside sshd,
+# and its own lines before any Match block.
+AuthorizedKeysFile $home/keys/%u
+Subsystem sftp internal-sftp
+Include $home/sshd_config.d/*.conf
+END
+  program=$(command -v sshd)
+  start sshd "$program" -D -e -f "$home/sshd_config"
+  sshd_pid=$!
+  wait_for_port "$sshd_port" "$sshd_pid" sshd
+  echo "[127.0.0.1]:$sshd_port $(cut -d' ' -f1,2 "$home/host_key.pub")" >>"$scratch/known_hosts"
 }
 
 start_slapd() {
@@ -169,6 +205,8 @@ end_servers() {
     if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = proftpd ]; then end_pid "$pid"; fi
   fi
   if [ -n "${slapd_pid:-}" ]; then end_pid "$slapd_pid"; fi
+  if [ -n "${sshd_pid:-}" ]; then end_pid "$sshd_pid"; fi
+  if [ -n "${made_run_sshd:-}" ]; then rmdir /run/sshd 2>/dev/null || true; fi
 }
 
 # ---- ordinary clients ------------------------------------------------------------------------------
@@ -188,9 +226,9 @@ ftp_curl() {
     curl -sS --max-time 20 --ftp-method nocwd -K - "$@"
 }
 
-# sftp_do ACCOUNT KEYFILE: an sftp batch from standard input.
+# sftp_do ACCOUNT KEYFILE [PORT]: an sftp batch from standard input; at ProFTPD unless PORT is said.
 sftp_do() {
-  sftp -q -b - -F /dev/null -i "$2" -P "$sftp_port" -o BatchMode=yes -o IdentitiesOnly=yes \
+  sftp -q -b - -F /dev/null -i "$2" -P "${3:-$sftp_port}" -o BatchMode=yes -o IdentitiesOnly=yes \
     -o IdentityAgent=none -o ConnectTimeout=20 -o "UserKnownHostsFile=$scratch/known_hosts" \
     -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes "$1@127.0.0.1"
 }

@@ -63,8 +63,12 @@ class HostTarget final : public object::Target {
     for (auto& [name, server] : servers_) {
       auto one = server->Probe();
       if (!one) return base::Wrap(name, one.error());
-      probe.product = one->product;
-      probe.product_version = one->product_version;
+      // "openssh + proftpd": a host is as many products as it has servers of.
+      if (probe.product.find(one->product) == std::string::npos) {
+        const char* joint = probe.product.empty() ? "" : " + ";
+        probe.product += joint + one->product;
+        probe.product_version += joint + one->product_version;
+      }
       probe.identity = one->identity;
       probe.clock_skew_ms = one->clock_skew_ms;
       for (auto& capability : one->capabilities)

@@ -14,9 +14,10 @@ build="g++ cmake ninja-build ccache mold pkg-config libgrpc++-dev protobuf-compi
   protobuf-compiler-grpc libprotobuf-dev libtomlplusplus-dev libssh2-1-dev libldap-dev
   nlohmann-json3-dev libsqlite3-dev libcli11-dev libfmt-dev libssl-dev libcrypt-dev libexpected-dev
   libutf8proc-dev libabsl-dev libgoogle-perftools-dev ca-certificates"
-servers="slapd ldap-utils proftpd-core proftpd-mod-crypto openssh-client curl openssl procps"
-tests="libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 clang-tidy-14 openssh-server sudo lftp
-  python3 python3-jsonschema strace acl zsh fish"
+servers="slapd ldap-utils proftpd-core proftpd-mod-crypto openssh-client openssh-server acl curl openssl
+  procps"
+tests="libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 clang-tidy-14 sudo lftp
+  python3 python3-jsonschema strace zsh fish"
 
 wanted="$build $servers $tests"
 only_print=no

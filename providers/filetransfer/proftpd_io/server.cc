@@ -97,8 +97,11 @@ void ProftpdServer::FitTreeFor(std::span<const Operation> grants, std::vector<Ou
   const auto done = fitter->FitTree();
   if (done) return;
   for (size_t i = 0; i < outcomes.size(); ++i) {
-    // Whoever lost a row is shut out by the daemon, whatever the folders say.
-    if (outcomes[i].status != Status::kApplied || grants[i].after.empty()) continue;
+    // Whoever lost a row is shut out by the daemon, whatever the folders say; so with a deny-all.
+    if (outcomes[i].status != Status::kApplied || grants[i].after.empty() ||
+        object::DecodeAs<kinds::Grant>(grants[i].after).rights() == 0) {
+      continue;
+    }
     outcomes[i].status = done.error().retryable() ? Status::kUnknown : Status::kDenied;
     outcomes[i].message = "the folders could not be made to fit: " + done.error().message;
   }
