@@ -9,7 +9,6 @@
 namespace postern::filetransfer {
 namespace {
 
-using object::Kind;
 using object::Operation;
 using openssh::AuthorizedKey;
 using Verb = Step::Verb;
