@@ -19,16 +19,18 @@ size_t CommonText(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-int32_t BlockTree::Add(std::string name, const RuleSection* section) {
+int32_t BlockTree::Add(std::string name, const RuleSection* section, std::string given) {
   const auto index = static_cast<int32_t>(blocks_.size());
-  by_stem_[std::string(StemOf(name))].push_back(index);
-  blocks_.push_back({BlockPattern(std::move(name), *rules_), section, kNoBlock});
+  by_stem_[std::string(StemOf(given.empty() ? name : given))].push_back(index);
+  blocks_.push_back(
+      {BlockPattern(std::move(name), *rules_), section, kNoBlock, false, std::move(given)});
   children_.emplace_back();
   return index;
 }
 
-int32_t BlockTree::Append(std::string name, const RuleSection* section, bool dormant) {
-  const int32_t index = Add(std::move(name), section);
+int32_t BlockTree::Append(std::string name, const RuleSection* section, bool dormant,
+                          std::string given) {
+  const int32_t index = Add(std::move(name), section, std::move(given));
   blocks_[index].dormant = dormant;
   top_.order.push_back(index);
   return index;
@@ -40,9 +42,23 @@ void BlockTree::Wake(int32_t index, std::string name) {
   blocks_[index].dormant = false;
 }
 
-void BlockTree::Prepend(std::string name, const RuleSection* section) {
+void BlockTree::Prepend(std::string name, const RuleSection* section, bool replaces) {
+  if (replaces) Remove(name);
   const int32_t index = Add(std::move(name), section);
   top_.order.insert(top_.order.begin(), index);
+}
+
+void BlockTree::Remove(const std::string& name) {
+  const auto same = by_stem_.find(std::string(StemOf(name)));
+  if (same == by_stem_.end()) return;
+  for (const int32_t index : std::vector<int32_t>(same->second)) {
+    if (block(index).dormant || block(index).nest_name() != name) continue;
+    const int32_t parent = block(index).parent;
+    std::erase((parent == kNoBlock ? top_ : children_[parent]).order, index);
+    for (auto& [stem, blocks] : by_stem_) {
+      std::erase_if(blocks, [&](int32_t other) { return IsBelow(other, index); });
+    }
+  }
 }
 
 void BlockTree::Order() {
@@ -86,7 +102,7 @@ bool BlockTree::IsBelow(int32_t index, int32_t ancestor) const {
 }
 
 int32_t BlockTree::BestParent(int32_t index, int32_t within) const {
-  const std::string& name = block(index).pattern.name();
+  const std::string& name = block(index).nest_name();
   int32_t best = kNoBlock;
   size_t longest = 0;
   for (size_t at = name.find('/'); at != std::string::npos; at = name.find('/', at + 1)) {
@@ -96,14 +112,21 @@ int32_t BlockTree::BestParent(int32_t index, int32_t within) const {
       if (other == index || IsBelow(other, index)) continue;
       if (block(other).dormant) continue;
       if (within != kNoBlock && (other == within || !IsBelow(other, within))) continue;
-      const size_t common = CommonText(name, block(other).pattern.name());
-      if (common < longest || (common == longest && !(best != kNoBlock && ComesFirst(other, best))))
-        continue;
+      const size_t common = CommonText(name, block(other).nest_name());
+      if (common < longest || (common == longest && !Beats(other, best))) continue;
       best = other;
       longest = common;
     }
   }
   return best;
+}
+
+// Of two that fit alike: the one below the other (they have one name), else the first in the tree.
+bool BlockTree::Beats(int32_t other, int32_t best) const {
+  if (best == kNoBlock) return false;
+  if (rules_->namesake_nests_deepest && IsBelow(other, best)) return true;
+  if (rules_->namesake_nests_deepest && IsBelow(best, other)) return false;
+  return ComesFirst(other, best);
 }
 
 // In the order of a walk through the tree as it stands.

@@ -30,6 +30,8 @@ struct TreeBlock {
   const RuleSection* section = nullptr;
   int32_t parent = kNoBlock;
   bool dormant = false;
+  std::string given;  // by which it nests, where that isn't its path
+  const std::string& nest_name() const { return given.empty() ? pattern.name() : given; }
 };
 
 class BlockTree {
@@ -37,12 +39,14 @@ class BlockTree {
   explicit BlockTree(const RaiseRules& rules) : rules_(&rules) {}
 
   // In the daemon's order of the list. A dormant block (its name is only known at login) takes no
-  // part until it wakes. Answers the block's number.
-  int32_t Append(std::string name, const RuleSection* section, bool dormant = false);
+  // part until it wakes. Answers the block's number. `given`: the name as the file has it, where it
+  // is relative; blocks nest by it.
+  int32_t Append(std::string name, const RuleSection* section, bool dormant = false,
+                 std::string given = "");
   void Wake(int32_t index, std::string name);
-  // At the front of the list, as sections for some sessions are merged in: a block of the same
-  // name further back is dead.
-  void Prepend(std::string name, const RuleSection* section);
+  // At the front of the list, as sections for some sessions are merged in. `replaces`: the block of
+  // that name, wherever it stands, goes with all that is below it.
+  void Prepend(std::string name, const RuleSection* section, bool replaces);
   // Moves blocks below others; again after each change, as the daemon does.
   void Order();
   // Makes look-ups possible; then nothing may change any more.
@@ -61,9 +65,11 @@ class BlockTree {
     std::vector<uint32_t> patterns;                     // places of the others
   };
 
-  int32_t Add(std::string name, const RuleSection* section);
+  int32_t Add(std::string name, const RuleSection* section, std::string given = "");
+  void Remove(const std::string& name);
   int32_t BestParent(int32_t index, int32_t within) const;
   bool IsBelow(int32_t index, int32_t ancestor) const;
+  bool Beats(int32_t other, int32_t best) const;
   bool ComesFirst(int32_t a, int32_t b) const;
   void OrderChildren(int32_t parent);
   void MoveBelow(int32_t index, int32_t parent);

@@ -1,11 +1,12 @@
 #include "providers/filetransfer/proftpd/limit.h"
 
+#include <algorithm>
+
 #include "providers/filetransfer/proftpd/directives.h"
+#include "providers/filetransfer/proftpd/name_regex.h"
 #include "providers/filetransfer/proftpd/statement.h"
 
 namespace postern::proftpd {
-namespace {
-
 std::vector<std::string> SplitNames(const std::vector<std::string>& args) {
   std::vector<std::string> out;
   for (const std::string& arg : args) {
@@ -22,13 +23,41 @@ std::vector<std::string> SplitNames(const std::vector<std::string>& args) {
   return out;
 }
 
+namespace {
+
 AccountSet WhomNameNames(std::string_view name, NameKind kind, const AccountNames& names) {
+  if (kind == NameKind::kClass) {
+    return names.client->in_class == name ? AccountSet::All() : AccountSet();
+  }
   if (kind == NameKind::kUser) {
     const auto found = names.accounts.find(name);
     return found == names.accounts.end() ? AccountSet() : AccountSet::Of({found->second});
   }
   const auto found = names.groups.find(name);
   return found == names.groups.end() ? AccountSet() : found->second;
+}
+
+AccountSet WhomRegexNames(const std::string& text, NameKind kind, const AccountNames& names,
+                          bool* known) {
+  const std::optional<NameRegex> regex = NameRegex::Make(text);
+  *known = *known && regex.has_value();
+  if (!regex.has_value()) return {};
+  if (kind == NameKind::kClass) {
+    const std::string& name = names.client->in_class;
+    return !name.empty() && regex->Finds(name) ? AccountSet::All() : AccountSet();
+  }
+  AccountSet out;
+  if (kind == NameKind::kGroup) {
+    for (const auto& [name, members] : names.groups) {
+      if (regex->Finds(name)) out |= members;
+    }
+    return out;
+  }
+  std::vector<uint32_t> ids;
+  for (const auto& [name, id] : names.accounts) {
+    if (regex->Finds(name)) ids.push_back(id);
+  }
+  return AccountSet::Of(std::move(ids));
 }
 
 // The sides of a Limit, and what each line adds to them.
@@ -45,6 +74,8 @@ class LimitReader {
   Sides Read(const ConfigNode& limit) {
     if (!rules_.order_allow_default) sides_.deny_first = true;
     for (const ConfigNode& line : limit.children) Take(line);
+    if (!closed_[0]) sides_.allow = sides_.allow | by_address_[0];
+    if (!closed_[1]) sides_.deny = sides_.deny | by_address_[1];
     return std::move(sides_);
   }
 
@@ -64,6 +95,10 @@ class LimitReader {
       return;
     }
     Answer& side = allow ? sides_.allow : sides_.deny;
+    if (word == "allow" || word == "deny") {
+      by_address_[deny] = by_address_[deny] | ByAddress(line);
+      return;
+    }
     side = side | WhoIs(line, word.substr(allow ? 5 : 4));
   }
 
@@ -75,18 +110,41 @@ class LimitReader {
       AccountSet who = WhomListNames(line.args, kind, ListOf::kLimit, names_, rules_, &known);
       return known ? Answer{std::move(who), {}, 0} : Unknown(line, "a pattern of names");
     }
-    if (what == "class") return Unknown(line, "depends on the client's address");
-    if (what.empty()) return ByAddress(line);
+    if (what == "class") return ByClass(line);
     if (what == "filter") return Unknown(line, "depends on the name that a client gives");
     return Unknown(line, "a line in a Limit that Postern doesn't know");
   }
 
+  // Source: 1.3.8, observed: a session without a class meets no list of classes, negated or not.
+  Answer ByClass(const ConfigNode& line) {
+    if (names_.client == nullptr || !names_.client->class_known) {
+      return Unknown(line, std::string(kByAddress));
+    }
+    if (names_.client->in_class.empty() && rules_.classless_meet_nothing) return Answer::Nobody();
+    bool known = true;
+    AccountSet who =
+        WhomListNames(line.args, NameKind::kClass, ListOf::kLimit, names_, rules_, &known);
+    return known ? Answer{std::move(who), {}, 0} : Unknown(line, std::string(kByAddress));
+  }
+
   Answer ByAddress(const ConfigNode& line) {
-    size_t i = 0;
-    if (i < line.args.size() && SameWord(line.args[i], "from")) ++i;
-    if (i + 1 == line.args.size() && SameWord(line.args[i], "all")) return Answer::Everybody();
-    if (i + 1 == line.args.size() && SameWord(line.args[i], "none")) return Answer::Nobody();
-    return Unknown(line, "depends on the client's address");
+    std::vector<std::string> words = AddressWords(line);
+    const bool negated = std::any_of(words.begin(), words.end(),
+                                     [](const auto& word) { return word.starts_with('!'); });
+    if (negated && rules_.negated_address_ends) {
+      closed_[line.word == "deny"] = true;
+      return Answer::Nobody();
+    }
+    if (negated) std::erase_if(words, [](const auto& word) { return word.starts_with('!'); });
+    const Client client = names_.client == nullptr ? Client() : *names_.client;
+    const bool everywhere = std::all_of(words.begin(), words.end(), [](const auto& word) {
+      return SameWord(word, "all") || SameWord(word, "none");
+    });
+    const std::optional<bool> meets = MeetsAddresses(words, client);
+    if (!meets.has_value() || (names_.client == nullptr && !everywhere)) {
+      return Unknown(line, std::string(kByAddress));
+    }
+    return *meets ? Answer::Everybody() : Answer::Nobody();
   }
 
   Answer Unknown(const ConfigNode& line, std::string why) {
@@ -97,14 +155,20 @@ class LimitReader {
   const RaiseRules& rules_;
   const NoteReason& note_;
   Sides sides_;
+  // Of Allow and of Deny; closed: a negated address makes all such lines say nothing.
+  Answer by_address_[2];
+  bool closed_[2] = {false, false};
 };
 
 }  // namespace
 
 AccountSet WhomListNames(const std::vector<std::string>& args, NameKind kind, ListOf list,
                          const AccountNames& names, const RaiseRules& rules, bool* known) {
+  if (list != ListOf::kRoot && args.size() == 2 && SameWord(args[0], "regex")) {
+    return WhomRegexNames(args[1], kind, names, known);
+  }
   std::vector<std::string> words = SplitNames(args);
-  bool all = (kind == NameKind::kUser) != rules.user_lists_or;
+  bool all = !rules.user_lists_or;
   if (kind == NameKind::kGroup) all = rules.group_lists_and;
   const bool keywords = list != ListOf::kRoot || !rules.root_takes_no_keyword;
   if (keywords && !words.empty()) {

@@ -17,21 +17,34 @@ class Raiser::Impl {
   Impl(ConfigTree tree, RaiseQuestion question)
       : tree_(std::move(tree)), question_(std::move(question)), reasons_(1) {
     ReadNames();
-    MakeServers();
+    const ConfigNode* first = nullptr;
+    clients_ = ClientsOf(tree_.root, &first);
+    if (first != nullptr) by_address_ = Note(*first, std::string(kByAddress));
+    for (const Client& client : clients_) {
+      names_for_.push_back(names_);
+      names_for_.back().client = &client;
+      MakeServers(names_for_.back());
+    }
+    if (clients_.empty()) MakeServers(names_);
   }
 
+  // Allowed wherever some client is; the reason then says that not every client is allowed.
   Ruling Decide(std::string_view login, const Cell& cell, Right right, Way way) const {
-    Ruling ruling;
-    for (const ServerModel& server : servers_) {
-      uint32_t account = 0;
-      if (!server.Serves(way) || !server.AccountOf(login, &account)) continue;
-      const Answer answer = server.Ask(cell, right);
-      if (answer.yes.Has(account)) return {Verdict::kAllowed, nullptr};
-      if (answer.maybe.Has(account)) {
-        ruling = {Verdict::kNotComputable, &reasons_[answer.reason]};
+    Ruling best;
+    for (size_t first = 0; first < server_count_; ++first) {
+      bool all = true;
+      Ruling here;
+      for (size_t i = first; i < servers_.size(); i += server_count_) {
+        const Ruling one = DecideHere(servers_[i], login, cell, right, way);
+        all = all && one.verdict == Verdict::kAllowed;
+        if (one.verdict == Verdict::kAllowed) here = {Verdict::kAllowed, nullptr};
+        if (here.verdict == Verdict::kDenied) here = one;
       }
+      if (here.verdict == Verdict::kAllowed && all) return here;
+      if (here.verdict == Verdict::kAllowed) best = {Verdict::kAllowed, &reasons_[by_address_]};
+      if (best.verdict == Verdict::kDenied) best = here;
     }
-    return ruling;
+    return best;
   }
 
   CellAnswers AnswersFor(const Cell& cell, Way way) const {
@@ -63,6 +76,21 @@ class Raiser::Impl {
   const Reason& reason(ReasonId id) const { return reasons_[id]; }
 
  private:
+  Ruling DecideHere(const ServerModel& server, std::string_view login, const Cell& cell,
+                    Right right, Way way) const {
+    uint32_t account = 0;
+    if (!server.Serves(way)) return {};
+    if (!server.AccountOf(login, &account)) {
+      // Where not all is read, the login may be known for all that.
+      if (server.unknown() == 0) return {};
+      return {Verdict::kNotComputable, &reasons_[server.unknown()]};
+    }
+    const Answer answer = server.AskLogin(login, cell, right);
+    if (answer.yes.Has(account)) return {Verdict::kAllowed, nullptr};
+    if (!answer.maybe.Has(account)) return {};
+    return {Verdict::kNotComputable, &reasons_[answer.reason]};
+  }
+
   void ReadNames() {
     std::map<std::string, std::vector<uint32_t>> members;
     for (uint32_t id = 0; id < question_.accounts.size(); ++id) {
@@ -81,9 +109,10 @@ class Raiser::Impl {
     return static_cast<ReasonId>(reasons_.size() - 1);
   }
 
-  void MakeServers() {
+  // For one kind of client, or for all where no rule asks.
+  void MakeServers(const AccountNames& names) {
     RaiseContext context{.accounts = &question_.accounts,
-                         .names = &names_,
+                         .names = &names,
                          .ftpaccess_files = &question_.ftpaccess_files,
                          .rules = question_.rules,
                          .note = [this](const ConfigNode& node, std::string why) {
@@ -107,6 +136,7 @@ class Raiser::Impl {
         }
       }
     }
+    server_count_ = servers.size();
     for (ServerLines& server : servers) {
       if (question_.rules.global_reaches_servers) server.global = global;
       server.unknown = module;
@@ -117,8 +147,12 @@ class Raiser::Impl {
   ConfigTree tree_;
   RaiseQuestion question_;
   AccountNames names_;
-  std::deque<Reason> reasons_;  // 0 stands for no reason
-  std::deque<ServerModel> servers_;
+  std::vector<Client> clients_;  // one for each kind of address that a rule tells apart
+  std::deque<AccountNames> names_for_;
+  ReasonId by_address_ = 0;
+  size_t server_count_ = 0;
+  std::deque<Reason> reasons_;       // 0 stands for no reason
+  std::deque<ServerModel> servers_;  // all servers for the first client, then for the next
 };
 
 Result<Raiser> Raiser::Make(const FileSource& files, RaiseQuestion question) {
@@ -162,6 +196,7 @@ std::span<const RaiseRule> AllRaiseRules() {
       {"last_block_first", &RaiseRules::last_block_first},
       {"blocks_nest", &RaiseRules::blocks_nest},
       {"nested_first_first", &RaiseRules::nested_first_first},
+      {"namesake_nests_deepest", &RaiseRules::namesake_nests_deepest},
       {"star_crosses_slash", &RaiseRules::star_crosses_slash},
       {"content_pattern_spares_folder", &RaiseRules::content_pattern_spares_folder},
       {"position_beats_length", &RaiseRules::position_beats_length},
@@ -181,6 +216,8 @@ std::span<const RaiseRule> AllRaiseRules() {
       {"x_commands", &RaiseRules::x_commands},
       {"all_spares_login", &RaiseRules::all_spares_login},
       {"every_login_limit", &RaiseRules::every_login_limit},
+      {"classless_meet_nothing", &RaiseRules::classless_meet_nothing},
+      {"negated_address_ends", &RaiseRules::negated_address_ends},
       {"deny_all_blocks", &RaiseRules::deny_all_blocks},
       {"deny_all_spares_new", &RaiseRules::deny_all_spares_new},
       {"deny_all_stays", &RaiseRules::deny_all_stays},
@@ -200,8 +237,15 @@ std::span<const RaiseRule> AllRaiseRules() {
       {"session_limits_first_first", &RaiseRules::session_limits_first_first},
       {"sftp_has_no_aliases", &RaiseRules::sftp_has_no_aliases},
       {"users_before_groups", &RaiseRules::users_before_groups},
+      {"classes_last", &RaiseRules::classes_last},
+      {"session_blocks_replace", &RaiseRules::session_blocks_replace},
+      {"session_blocks_first_first", &RaiseRules::session_blocks_first_first},
       {"anonymous_own_blocks", &RaiseRules::anonymous_own_blocks},
       {"anonymous_server_limits", &RaiseRules::anonymous_server_limits},
+      {"anonymous_star_first", &RaiseRules::anonymous_star_first},
+      {"anonymous_relative_alone", &RaiseRules::anonymous_relative_alone},
+      {"anonymous_is_ftp_only", &RaiseRules::anonymous_is_ftp_only},
+      {"anonymous_session_rules", &RaiseRules::anonymous_session_rules},
       {"root_confines", &RaiseRules::root_confines},
   };
   return kRules;

@@ -6,7 +6,7 @@
 // don't settle is "not computable" with the line that makes it so, never a guess.
 //
 // An answer is about one object, or all objects of a kind that no rule names (`Cell`). It is
-// allowed when some client of that way in can do it, by whichever command.
+// allowed when some client of that way in can do it, by whichever command, from whichever address.
 //
 // Source: proftpd 1.3.8, each rule tried on the daemon: tests/live/proftpd_raise.
 // Cost: Make is linear in lines and names; an answer for all accounts costs what the governing
@@ -47,7 +47,9 @@ enum class Verdict : uint8_t { kDenied, kAllowed, kNotComputable };
 
 struct Ruling {
   Verdict verdict = Verdict::kDenied;
-  const Reason* reason = nullptr;  // of kNotComputable; lives as long as the Raiser
+  // Of kNotComputable; of kAllowed: it holds for some clients' addresses only. Lives as long as the
+  // Raiser.
+  const Reason* reason = nullptr;
 };
 
 class Raiser {

@@ -23,6 +23,7 @@ struct RaiseRules {
   bool last_block_first = true;               // siblings are tried last in file first
   bool blocks_nest = true;                    // a block below another's path is its child
   bool nested_first_first = true;             // children are tried first in file first
+  bool namesake_nests_deepest = true;         // of two blocks N/* the inner is the parent of others
   bool star_crosses_slash = true;             // in block names
   bool content_pattern_spares_folder = true;  // N/* doesn't govern N
   bool position_beats_length = true;          // the first that matches, not the longest
@@ -43,7 +44,9 @@ struct RaiseRules {
   bool primary_group = true;  // counts like the others
   bool x_commands = true;     // MKD names XMKD as well, and so on
   bool all_spares_login = true;
-  bool every_login_limit = true;  // each <Limit LOGIN> has to let in
+  bool every_login_limit = true;       // each <Limit LOGIN> has to let in
+  bool classless_meet_nothing = true;  // AllowClass !c is no answer for a session without a class
+  bool negated_address_ends = true;    // a negated address silences all Allow, or Deny, lines
 
   // Blocks' own switches.
   bool deny_all_blocks = true;      // DenyAll outside of a Limit refuses existing objects
@@ -67,11 +70,19 @@ struct RaiseRules {
   bool root_takes_no_keyword = true;        // in DefaultRoot AND and OR are names of groups
   bool personal_blocks_stand_alone = true;  // blocks named by ~ or %u don't nest
   bool session_limits_first_first = true;   // within IfUser and its kind the first in file counts
-  bool sftp_has_no_aliases = true;      // keys are looked up by account: neither directive counts
-  bool users_before_groups = true;      // IfUser's Limits stand before IfGroup's, its blocks behind
-  bool root_confines = true;            // DefaultRoot
-  bool anonymous_own_blocks = true;     // the server's blocks don't count for anonymous accounts
-  bool anonymous_server_limits = true;  // its Limits do, after the section's
+  bool sftp_has_no_aliases = true;     // keys are looked up by account: neither directive counts
+  bool users_before_groups = true;     // IfUser's Limits stand before IfGroup's, its blocks behind
+  bool classes_last = true;            // IfClass's Limits stand behind, its blocks before theirs
+  bool session_blocks_replace = true;  // IfUser's <Directory> removes the block of that very name
+  bool session_blocks_first_first =
+      true;                              // of blocks in one IfUser the first in file is tried first
+  bool root_confines = true;             // DefaultRoot
+  bool anonymous_own_blocks = true;      // the server's blocks don't count for anonymous accounts
+  bool anonymous_server_limits = true;   // its Limits do, after the section's
+  bool anonymous_star_first = true;      // <Directory *>: its lines stand before the section's own
+  bool anonymous_relative_alone = true;  // relative block names don't nest below absolute ones
+  bool anonymous_is_ftp_only = true;     // mod_sftp doesn't know the section
+  bool anonymous_session_rules = true;   // IfUser counts for it, except its Limits on LOGIN
 };
 
 // Every switch by name, for tests.

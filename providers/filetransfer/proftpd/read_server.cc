@@ -1,6 +1,7 @@
 // How one server is read from the configuration; what it answers is in server_model.cc.
 #include <algorithm>
 
+#include "providers/filetransfer/proftpd/block_name.h"
 #include "providers/filetransfer/proftpd/directives.h"
 #include "providers/filetransfer/proftpd/raise_directives.h"
 #include "providers/filetransfer/proftpd/server_model.h"
@@ -21,15 +22,6 @@ std::string ArgumentOf(const ConfigNode& node) {
   return node.args.empty() ? "" : node.args[0];
 }
 
-// Source: 1.3.8: `x` and `x/` are one block; `//` and `..` are resolved.
-std::string BlockName(std::string name) {
-  while (name.size() > 1 && name.ends_with('/')) name.pop_back();
-  for (size_t at = name.find("//"); at != std::string::npos; at = name.find("//")) {
-    name.erase(at, 1);
-  }
-  return name;
-}
-
 // Limits of a section merged later stand behind; its switches replace.
 void MergeLast(const RuleSection& one, RuleSection* all) {
   all->limits.insert(all->limits.end(), one.limits.begin(), one.limits.end());
@@ -38,28 +30,6 @@ void MergeLast(const RuleSection& one, RuleSection* all) {
   for (ReasonId Unknowns::*reason : {&Unknowns::all, &Unknowns::listing, &Unknowns::names}) {
     if (one.unknown.*reason != 0) all->unknown.*reason = one.unknown.*reason;
   }
-}
-
-bool IsPersonal(std::string_view name) {
-  return name.starts_with('~') || name.find("%u") != std::string_view::npos;
-}
-
-// "~/in", "~bea/in" and "/srv/%u" for one account. A name that stays personal matches nothing.
-std::string Personal(std::string name, const RaiseAccount& account, const RaiseContext& context) {
-  if (name.starts_with('~')) {
-    const size_t end = std::min(name.find('/'), name.size());
-    const auto other = context.names->accounts.find(name.substr(1, end - 1));
-    if (end == 1) {
-      name = account.home + name.substr(1);
-    } else if (other != context.names->accounts.end()) {
-      name = (*context.accounts)[other->second].home + name.substr(end);
-    }
-  }
-  for (size_t at = name.find("%u"); at != std::string::npos; at = name.find("%u", at)) {
-    name.replace(at, 2, account.name);
-    at += account.name.size();
-  }
-  return BlockName(std::move(name));
 }
 
 }  // namespace
@@ -133,7 +103,7 @@ void ServerModel::ReadRoots(const Lines& lines) {
     } else {
       const auto& accounts = *context_.accounts;
       for (const uint32_t id : who.Members(static_cast<uint32_t>(accounts.size()))) {
-        roots_[Personal(root, accounts[id], context_)] |= AccountSet::Of({id});
+        roots_[Personal(root, accounts[id], accounts, *context_.names)] |= AccountSet::Of({id});
       }
     }
   }
@@ -166,22 +136,29 @@ void ServerModel::ReadForSome(const ServerLines& lines) {
     for (const ConfigNode* node : *from) {
       if (node->kind != ConfigNode::Kind::kSection) continue;
       bool known = true;
-      if (node->word == "ifuser" || node->word == "ifgroup") {
-        const NameKind kind = node->word == "ifuser" ? NameKind::kUser : NameKind::kGroup;
+      const Client* client = context_.names->client;
+      const bool by_class = node->word == "ifclass";
+      if (by_class && (client == nullptr || !client->class_known)) {
+        known = false;
+      } else if (by_class || node->word == "ifuser" || node->word == "ifgroup") {
+        const NameKind kind = by_class                 ? NameKind::kClass
+                              : node->word == "ifuser" ? NameKind::kUser
+                                                       : NameKind::kGroup;
         AccountSet who = WhomListNames(node->args, kind, ListOf::kSession, *context_.names,
                                        context_.rules, &known);
         if (known) for_some_.push_back({node, std::move(who)});
-      } else if (node->word == "ifclass") {
-        known = false;
       }
       if (!known && unknown_ == 0) {
         unknown_ = context_.note(*node, "which sessions it holds for depends on the client");
       }
     }
   }
-  const char* first = context_.rules.users_before_groups ? "ifuser" : "ifgroup";
-  std::stable_partition(for_some_.begin(), for_some_.end(),
-                        [&](const ForSome& some) { return some.node->word == first; });
+  const auto rank = [&](const ForSome& some) {
+    if (some.node->word == "ifclass") return context_.rules.classes_last ? 2 : -1;
+    return (some.node->word == "ifuser") == context_.rules.users_before_groups ? 0 : 1;
+  };
+  std::stable_sort(for_some_.begin(), for_some_.end(),
+                   [&](const ForSome& a, const ForSome& b) { return rank(a) < rank(b); });
 }
 
 // Accounts that differ in no section for some, and in no personal name, share a session.
@@ -219,6 +196,9 @@ void ServerModel::MakeSession(AccountSet who, const std::vector<bool>& applies,
   const RaiseAccount person{login, {}, home};
   Session session{.who = std::move(who), .tree = std::make_unique<BlockTree>(context_.rules)};
   BlockTree& tree = *session.tree;
+  const auto personal = [&](const std::string& name) {
+    return Personal(name, person, *context_.accounts, *context_.names);
+  };
   std::vector<int32_t> dormant;
   for (const BlockSource& block : blocks_) {
     const bool personal = IsPersonal(block.name);
@@ -227,16 +207,17 @@ void ServerModel::MakeSession(AccountSet who, const std::vector<bool>& applies,
   }
   tree.Order();
   for (const int32_t index : dormant) {
-    tree.Wake(index, Personal(tree.block(index).pattern.name(), person, context_));
+    tree.Wake(index, personal(tree.block(index).pattern.name()));
   }
   if (!context_.rules.personal_blocks_stand_alone) tree.Order();
   RuleSection& server = sections_.emplace_back();
-  RuleSection some;
+  RuleSection some, alone;
   const auto add = [&](const ConfigNode& node, bool backward, RuleSection* to) {
     AddLines(node, *context_.names, context_.rules, context_.note, backward, to);
   };
   // Source: 1.3.8, observed, with two sections of each kind in both orders: of Limits the users'
-  // stand first, then the groups', each kind in file order; of blocks it is the other way round.
+  // stand first, then the groups', then the class's, each kind in file order; of blocks it is the
+  // other way round.
   // Within a section the first Limit in file counts.
   const bool backward = !context_.rules.session_limits_first_first;
   for (size_t i = 0; i < for_some_.size(); ++i) {
@@ -244,11 +225,8 @@ void ServerModel::MakeSession(AccountSet who, const std::vector<bool>& applies,
     RuleSection one;
     add(*for_some_[i].node, backward, &one);
     MergeLast(one, &some);
-    for (const ConfigNode& line : for_some_[i].node->children) {
-      if (line.word != "directory") continue;
-      tree.Prepend(Personal(ArgumentOf(line), person, context_), Compile(line, backward));
-    }
-    tree.Order();
+    if (for_some_[i].node->word == "ifclass") MergeLast(one, &alone);  // it holds before the login
+    MergeBlocks(*for_some_[i].node, person, &session);
   }
   tree.Finish();
   session.overwrite = some.overwrite;
@@ -262,80 +240,30 @@ void ServerModel::MakeSession(AccountSet who, const std::vector<bool>& applies,
   }
   session.base = {&server};
   session.login = LoginOf(session.base);
+  add(own, true, &alone);
+  add(global, true, &alone);
+  session.server_login = LoginOf({&alone});
   sessions_.push_back(std::move(session));
 }
 
-// Source: 1.3.8, observed: an anonymous session asks its own blocks, the section, then the server's
-// Limits; the server's blocks don't count. It is confined to the section's folder.
-void ServerModel::ReadAnonymous(const ConfigNode& node) {
-  std::optional<uint32_t> account;
-  std::vector<std::string> names;
-  for (const ConfigNode& line : node.children) {
-    if (line.word == "user") {
-      const auto found = context_.names->accounts.find(ArgumentOf(line));
-      if (found != context_.names->accounts.end()) account = found->second;
-    }
-    if (line.word == "useralias" && line.args.size() == 2) names.push_back(line.args[0]);
+// Source: 1.3.8, observed: a block of one of these sections removes the block of that very name
+// with all that is nested in it; a name that is resolved at login removes none. The first in file
+// ends up in front.
+void ServerModel::MergeBlocks(const ConfigNode& some, const RaiseAccount& person,
+                              Session* session) {
+  std::vector<const ConfigNode*> blocks;
+  for (const ConfigNode& line : some.children) {
+    if (line.word == "directory") blocks.push_back(&line);
   }
-  const std::string root = BlockName(ArgumentOf(node));
-  const bool merged = account.has_value() &&
-                      std::any_of(for_some_.begin(), for_some_.end(),
-                                  [&](const ForSome& some) { return some.who.Has(*account); });
-  // Over SFTP, and with sections for some sessions, this wasn't tried.
-  if (!account.has_value() || !root.starts_with('/') || sftp_ || merged) {
-    if (unknown_ == 0) unknown_ = context_.note(node, "who logs in anonymously isn't read");
-    return;
+  if (context_.rules.session_blocks_first_first) std::reverse(blocks.begin(), blocks.end());
+  for (const ConfigNode* block : blocks) {
+    const std::string given = BlockName(ArgumentOf(*block));
+    const bool replaces = context_.rules.session_blocks_replace && !IsPersonal(given);
+    if (replaces) session->some_blocks.insert(given);
+    session->tree->Prepend(Personal(given, person, *context_.accounts, *context_.names),
+                           Compile(*block, !context_.rules.session_limits_first_first), replaces);
   }
-  for (const std::string& name : names) aliases_.emplace(name, *account);
-  Confine(*account, root);
-  MakeAnonymousSession(node, *account, root);
-}
-
-void ServerModel::Confine(uint32_t account, const std::string& root) {
-  const AccountSet who = AccountSet::Of({account});
-  for (auto& [other, accounts] : roots_) accounts -= who;
-  roots_[root] |= who;
-  rooted_ |= who;
-}
-
-void ServerModel::MakeAnonymousSession(const ConfigNode& node, uint32_t account,
-                                       const std::string& root) {
-  const AccountSet who = AccountSet::Of({account});
-  const bool own_blocks_only = context_.rules.anonymous_own_blocks;
-  Session session{.who = who, .tree = std::make_unique<BlockTree>(context_.rules)};
-  RuleSection& section = sections_.emplace_back();
-  const auto add = [&](const ConfigNode& from) {
-    AddLines(from, *context_.names, context_.rules, context_.note, true, &section);
-  };
-  add(node);
-  for (auto line = node.children.rbegin(); line != node.children.rend(); ++line) {
-    if (line->word != "directory") continue;
-    std::string name = BlockName(ArgumentOf(*line));
-    if (name == "*") {
-      add(*line);  // it is melted into the section
-      continue;
-    }
-    if (!name.starts_with('/')) name.insert(0, root + "/");
-    session.tree->Append(std::move(name), Compile(*line, true));
-  }
-  for (const BlockSource& block : blocks_) {
-    if (!own_blocks_only) session.tree->Append(block.name, block.section);
-  }
-  session.tree->Order();
-  session.tree->Finish();
-  const RuleSection* server = sessions_.empty() ? nullptr : sessions_.front().base.back();
-  session.base = {&section};
-  const Answer inside = LoginOf(session.base);
-  AccountSet invited;
-  for (const Limit& limit : section.limits) {
-    if ((limit.words & MaskOf(Word::kLogin)) != 0) invited |= limit.allow;
-  }
-  if (section.unknown.all == 0) anonymous_ |= who;
-  const Answer outside = server == nullptr ? Answer::Everybody() : LoginOf({server});
-  session.login = inside & (outside | Answer{invited, {}, 0});
-  if (server != nullptr && context_.rules.anonymous_server_limits) session.base.push_back(server);
-  for (Session& other : sessions_) other.who -= who;
-  sessions_.push_back(std::move(session));
+  session->tree->Order();
 }
 
 // Source: 1.3.8, observed: ALL doesn't cover LOGIN; every Limit that names it has to let in.

@@ -82,6 +82,20 @@ Answer ServerModel::Ask(const Cell& cell, Right right) const {
   return all.Only(Confined(cell.path));
 }
 
+ReasonId ServerModel::unknown() const {
+  if (unknown_ != 0 || sessions_.empty()) return unknown_;
+  return sessions_.front().base.back()->unknown.all;
+}
+
+Answer ServerModel::AskLogin(std::string_view login, const Cell& cell, Right right) const {
+  const auto found = alias_sessions_.find(login);
+  const bool alias = found != alias_sessions_.end() && HasAliases() && !AliasesLostToBlocks();
+  if (!alias || unknown_ != 0) return Ask(cell, right);
+  const Session& session = sessions_[found->second];
+  const bool inside = !context_.rules.root_confines || access::IsWithin(cell.path, session.root);
+  return inside ? AskSession(session, cell, right) & session.login : Answer::Nobody();
+}
+
 // The accounts that reach the path from where they are confined.
 AccountSet ServerModel::Confined(const std::string& path) const {
   if (roots_.empty() || !context_.rules.root_confines) return AccountSet::All();

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -39,6 +40,10 @@ class ServerModel {
   bool Serves(Way way) const { return listens_ && (way == Way::kSftp) == sftp_; }
   // For accounts by their own names.
   Answer Ask(const Cell& cell, access::Right right) const;
+  // For one login, whose account is AccountOf: an alias may lead to a session of another kind.
+  Answer AskLogin(std::string_view login, const Cell& cell, access::Right right) const;
+  // Why it may know logins that the files don't have; 0: it doesn't.
+  ReasonId unknown() const;
   // The account that a login stands for; false: no account, or the login is refused.
   bool AccountOf(std::string_view login, uint32_t* account) const;
   // Logins by real name are let in.
@@ -53,6 +58,10 @@ class ServerModel {
     std::vector<const RuleSection*> base;          // asked after the blocks: Anonymous, the server
     std::optional<bool> overwrite, store_restart;  // stated for these sessions, over every block
     Answer login;
+    // Of the server alone, and the names of blocks that IfUser and its kind bring.
+    Answer server_login;
+    std::set<std::string> some_blocks;
+    std::string root;  // of Anonymous
   };
   struct BlockSource {
     std::string name;
@@ -69,13 +78,17 @@ class ServerModel {
   void ReadBlocks(const ServerLines& lines);
   void ReadForSome(const ServerLines& lines);
   void ReadAnonymous(const ConfigNode& node);
-  void MakeAnonymousSession(const ConfigNode& node, uint32_t account, const std::string& root);
+  size_t MakeAnonymousSession(const ConfigNode& node, uint32_t account, const std::string& root);
+  void AddAnonymousBlocks(const ConfigNode& node, const std::string& root,
+                          const std::set<std::string>& replaced, BlockTree* tree);
+  const Session* SessionOf(uint32_t account) const;
   void Confine(uint32_t account, const std::string& root);
   void ReadRoots(const std::vector<const ConfigNode*>& lines);
   void ReadFtpaccess();
   void MakeSessions(const ServerLines& lines);
   void MakeSession(AccountSet who, const std::vector<bool>& applies, const std::string& home,
                    const std::string& login, const ServerLines& lines);
+  void MergeBlocks(const ConfigNode& some, const RaiseAccount& person, Session* session);
   const RuleSection* Compile(const ConfigNode& node, bool backward);
   Answer LoginOf(const Chain& base) const;
 
@@ -96,6 +109,7 @@ class ServerModel {
   std::vector<ForSome> for_some_;
   std::vector<Session> sessions_;
   std::map<std::string, uint32_t, std::less<>> aliases_;
+  std::map<std::string, size_t, std::less<>> alias_sessions_;  // not the account's own
   std::map<std::string, AccountSet> roots_;
   AccountSet rooted_;
   AccountSet anonymous_;                                     // let in without a credential

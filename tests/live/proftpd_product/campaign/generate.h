@@ -26,6 +26,8 @@ struct World {
   std::vector<std::string> logins;   // tried: accounts and aliases
   std::vector<std::string> folders;  // tried, below the root
   std::vector<std::string> roots;    // what a session may be confined to
+  // The clients' own; what one of them may do, may be done. Empty: 127.0.0.1.
+  std::vector<std::string> addresses;
   std::vector<Part> main, global, sftp;
   std::map<std::string, std::vector<Part>> included;   // file name -> lines
   std::map<std::string, std::vector<Part>> ftpaccess;  // folder below the root -> lines

@@ -1,7 +1,7 @@
 """Tries, as every account and by real clients, each of the nine rights in each folder.
 
 All sessions run at once, each with entries of its own in the same folders. Reads one JSON object from standard input: {"ftp_port", "sftp_port", "key", "password", "folders",
-"roots", "accounts", "ways"}. Prints a line for each account, way and folder: ACCOUNT WAY FOLDER RIGHT,RIGHT
+"roots", "accounts", "ways", "addresses"}; of addresses (the clients' own; 127.0.0.1 if none) one suffices. Prints a line for each account, way and folder: ACCOUNT WAY FOLDER RIGHT,RIGHT
 (`-` for none; tabs between), or ACCOUNT WAY - login when the login is refused.
 
 A right is there when any command of that way in does it: what counts is what happened on the disk
@@ -74,9 +74,9 @@ class Place:
 
 
 class Ftp:
-    def __init__(self, link, login):
+    def __init__(self, link, login, address):
         self.ftp = ftplib.FTP(encoding="utf-8", timeout=30)
-        self.ftp.connect("127.0.0.1", link["ftp_port"])
+        self.ftp.connect("127.0.0.1", link["ftp_port"], source_address=(address, 0))
         self.ftp.login(login, link["password"])
         # A DenyAll on the folder where a session stands refuses PASV: a client goes elsewhere.
         views = [f[len(r):] for f in link["folders"] for r in link["roots"] if f.startswith(r + "/")]
@@ -140,8 +140,8 @@ class Ftp:
 
 
 class Sftp:
-    def __init__(self, link, login):
-        self.sftp = SftpPackets(link, login)
+    def __init__(self, link, login, address):
+        self.sftp = SftpPackets(link, login, address)
 
     def close(self):
         self.sftp.close()
@@ -204,28 +204,40 @@ def rights_in(client, place):
     return [right for right in RIGHTS if may(client, right, place)]
 
 
-def session(link, account, way, tag):
-    """All that one account may do over one way in, as lines."""
+def session(link, account, way, address, tag):
+    """All that one account may do over one way in from one address: rights by folder, or None."""
     # Names that are nowhere else: a path may lead to another folder than the one meant.
     places = [Place(folder, f"{tag}-{i}", link["roots"]) for i, folder in enumerate(link["folders"])]
     try:
-        client = (Ftp if way == "ftp" else Sftp)(link, account)
+        client = (Ftp if way == "ftp" else Sftp)(link, account, address)
     except (ftplib.Error, ConnectionError, EOFError):
-        return [(account, way, "-", "login")]
-    lines = [(account, way, place.folder, ",".join(rights_in(client, place)) or "-")
-             for place in places]
+        return None
+    found = {place.folder: rights_in(client, place) for place in places}
     client.close()
-    return lines
+    return found
+
+
+def lines_of(link, account, way, sessions):
+    """What the account may do from any of the addresses."""
+    let_in = [found for found in sessions if found is not None]
+    if not let_in:
+        yield account, way, "-", "login"
+        return
+    for folder in link["folders"]:
+        rights = [right for right in RIGHTS if any(right in found[folder] for found in let_in)]
+        yield account, way, folder, ",".join(rights) or "-"
 
 
 def main():
     link = json.load(sys.stdin)
-    sessions = [(account, way) for account in link["accounts"] for way in link["ways"]]
-    with concurrent.futures.ThreadPoolExecutor(len(sessions)) as pool:
-        running = [pool.submit(session, link, account, way, f"p{i}")
-                   for i, (account, way) in enumerate(sessions)]
-        for one in running:
-            for line in one.result():
+    logins = [(account, way) for account in link["accounts"] for way in link["ways"]]
+    addresses = link.get("addresses") or ["127.0.0.1"]
+    with concurrent.futures.ThreadPoolExecutor(len(logins) * len(addresses)) as pool:
+        running = [[pool.submit(session, link, account, way, address, f"p{i}-{j}")
+                    for j, address in enumerate(addresses)]
+                   for i, (account, way) in enumerate(logins)]
+        for (account, way), ones in zip(logins, running):
+            for line in lines_of(link, account, way, [one.result() for one in ones]):
                 print(*line, sep="\t")
 
 

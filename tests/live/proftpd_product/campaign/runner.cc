@@ -215,9 +215,10 @@ Found Runner::Probe(const World& world, const std::vector<std::string>& logins) 
   const support::RunResult run = support::RunCommand(
       {"python3", "-B", PROBE_SCRIPT},
       {.input = fmt::format(R"({{"ftp_port": {}, "sftp_port": {}, "key": "{}", "password": "pw",
-"ways": ["ftp", "sftp"], "accounts": [{}], "folders": [{}], "roots": [{}]}})",
+"ways": ["ftp", "sftp"], "accounts": [{}], "folders": [{}], "roots": [{}],
+"addresses": [{}]}})",
                             server_.ftp_port(), server_.sftp_port(), key_, Joined(logins),
-                            Joined(folders), Joined(world.roots)),
+                            Joined(folders), Joined(world.roots), Joined(world.addresses)),
        .limit = support::seconds(120)});
   EXPECT_EQ(run.exit, 0) << run.err << server_.Logs();
   std::istringstream lines(run.out);

@@ -22,12 +22,13 @@ class Refused(Exception):
 
 
 class SftpPackets:
-    def __init__(self, link, login):
+    def __init__(self, link, login, address="127.0.0.1"):
         options = ["BatchMode=yes", "IdentitiesOnly=yes", "IdentityAgent=none",
                    "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null",
                    "GlobalKnownHostsFile=/dev/null", "LogLevel=ERROR", "ConnectTimeout=20",
                    "PreferredAuthentications=publickey"]
-        command = ["ssh", "-F", "/dev/null", "-i", link["key"], "-p", str(link["sftp_port"])]
+        command = ["ssh", "-F", "/dev/null", "-b", address, "-i", link["key"],
+                   "-p", str(link["sftp_port"])]
         for option in options:
             command += ["-o", option]
         self.process = subprocess.Popen(
