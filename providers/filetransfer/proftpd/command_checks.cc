@@ -28,7 +28,7 @@ constexpr Check kFtpSiteChmod[] = {{Word::kSiteChmod, Word::kWrite}};
 constexpr Check kFtpMff[] = {{Word::kMff, Word::kWrite}};
 
 constexpr Alternative kFtpLists[] = {{kFtpList}, {kFtpNlst}, {kFtpMlsd}, {kFtpStat}};
-constexpr Alternative kFtpReads[] = {{kFtpRead}};
+constexpr Alternative kFtpReads[] = {{kFtpRead, Switch::kNone, Filtered::kFtpRead}};
 constexpr Alternative kFtpCreates[] = {{kFtpStorNew}, {kFtpAppeNew}};
 constexpr Alternative kFtpOverwrites[] = {{kFtpStorOld, Switch::kOverwrite},
                                           {kFtpAppeOld, Switch::kStoreRestart}};
@@ -73,16 +73,20 @@ constexpr Alternative kSftpLists[] = {{kSftpList}};
 constexpr Alternative kSftpListsOpen[] = {{kSftpListOpen}};
 constexpr Alternative kSftpReads[] = {{kSftpRead}};
 constexpr Alternative kSftpCreates[] = {{kSftpStorNew}, {kSftpAppeNew}};
-constexpr Alternative kSftpOverwrites[] = {
-    {kSftpStorOld, Switch::kOverwrite}, {kSftpAppeOld, Switch::kStoreRestart}, {kSftpTruncate}};
-constexpr Alternative kSftpOverwritesOpen[] = {
-    {kSftpStorOld, Switch::kOverwrite}, {kSftpAppeOpen, Switch::kStoreRestart}, {kSftpTruncate}};
+constexpr Alternative kSftpOverwrites[] = {{kSftpStorOld, Switch::kOverwrite},
+                                           {kSftpAppeOld, Switch::kStoreRestart},
+                                           {kSftpTruncate, Switch::kNone, Filtered::kSetstat}};
+constexpr Alternative kSftpOverwritesOpen[] = {{kSftpStorOld, Switch::kOverwrite},
+                                               {kSftpAppeOpen, Switch::kStoreRestart},
+                                               {kSftpTruncate, Switch::kNone, Filtered::kSetstat}};
 constexpr Alternative kSftpDeletes[] = {{kSftpRemove}};
 constexpr Alternative kSftpRenames[] = {{kSftpRename}};
 constexpr Alternative kSftpMkdirs[] = {{kSftpMkdir}};
 constexpr Alternative kSftpRmdirs[] = {{kSftpRmdir}};
-constexpr Alternative kSftpChmods[] = {
-    {kSftpSetstat}, {kSftpReadFset}, {kSftpReadSet}, {kSftpStorFset, Switch::kOverwrite}};
+constexpr Alternative kSftpChmods[] = {{kSftpSetstat, Switch::kNone, Filtered::kSetstat},
+                                       {kSftpReadFset},
+                                       {kSftpReadSet},
+                                       {kSftpStorFset, Switch::kOverwrite}};
 
 std::span<const Alternative> Ftp(Right right) {
   switch (right) {
@@ -168,6 +172,18 @@ WordMask ParseWord(std::string_view word, const RaiseRules& rules) {
     return MaskOf(known.word);
   }
   return 0;
+}
+
+bool AsksFilters(const Alternative& alternative, const RaiseRules& rules) {
+  switch (alternative.filtered) {
+    case Filtered::kFtpRead:
+      return !rules.ftp_reads_unfiltered;
+    case Filtered::kSetstat:
+      return !rules.sftp_sets_unfiltered;
+    case Filtered::kYes:
+      return true;
+  }
+  return true;
 }
 
 std::span<const Alternative> AlternativesOf(Right right, Way way, const RaiseRules& rules) {

@@ -66,10 +66,16 @@ struct Check {
 // What must hold beside the checks.
 enum class Switch : uint8_t { kNone, kOverwrite, kStoreRestart };
 
+// Whether PathAllowFilter and PathDenyFilter are asked: not for what FTP reads, nor for what SFTP
+// sets without opening.
+enum class Filtered : uint8_t { kYes, kFtpRead, kSetstat };
+
 struct Alternative {
   std::span<const Check> checks;  // all of them
   Switch needs = Switch::kNone;
+  Filtered filtered = Filtered::kYes;
 };
+bool AsksFilters(const Alternative& alternative, const RaiseRules& rules);
 
 std::span<const Alternative> AlternativesOf(access::Right right, Way way, const RaiseRules& rules);
 

@@ -33,14 +33,17 @@ constexpr RaisedDirective kTable[] = {
     {"deleteabortedstores", T::kHarmless, "removes what an upload of one's own left"},
     {"hiddenstores", T::kHarmless, "an upload gets its name at the end"},
     {"allowchrootsymlinks", T::kUnknown, "a login folder may be a symlink"},
-    // Not computable, in part.
+    // Computed for each name; of unnamed entries some have a name that passes, or it isn't known.
     {"hidefiles", T::kListing, kByName},
-    // 1.3.8, observed: with it on, a session of mod_sftp dies (SIGSEGV) when it opens a folder.
-    {"hidenoaccess", T::kListing, "hides what the host refuses, and SFTP sessions die of it"},
-    {"hideuser", T::kListing, kByOwner},
-    {"hidegroup", T::kListing, kByOwner},
     {"pathallowfilter", T::kNames, kByName},
     {"pathdenyfilter", T::kNames, kByName},
+    // Not computable, in part.
+    // 1.3.8, observed: with it on, a session of mod_sftp dies (SIGSEGV) when it opens a folder.
+    // Over
+    // FTP it hides what the host refuses, which is the host's to say.
+    {"hidenoaccess", T::kSftpListing, "SFTP sessions may die of it"},
+    {"hideuser", T::kListing, kByOwner},
+    {"hidegroup", T::kListing, kByOwner},
 };
 
 constexpr std::string_view kSections[] = {"directory", "limit",       "anonymous",

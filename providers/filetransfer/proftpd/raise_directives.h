@@ -13,12 +13,13 @@
 namespace postern::proftpd {
 
 enum class Treatment : unsigned char {
-  kHarmless,  // changes no decision
-  kRaised,    // computed, section by section
-  kServer,    // computed, for a server and its logins
-  kListing,   // what a listing shows isn't computable
-  kNames,     // decisions about names that a client chooses aren't computable
-  kUnknown,   // nothing is computable in its scope
+  kHarmless,     // changes no decision
+  kRaised,       // computed, section by section
+  kServer,       // computed, for a server and its logins
+  kListing,      // what a listing shows isn't computable
+  kSftpListing,  // ... over SFTP
+  kNames,        // decisions about names that a client chooses aren't computable
+  kUnknown,      // nothing is computable in its scope
 };
 
 struct DirectiveUse {

@@ -60,6 +60,13 @@ struct RaiseRules {
   bool sftp_rename_is_dirs = true;     // the source's group over SFTP
   bool sftp_listing_asks_list = true;  // READDIR also asks for LIST and NLST, last
   bool sftp_write_is_stor = true;      // also through a handle opened to append
+  bool ftp_reads_unfiltered = true;    // PathDenyFilter and its kind aren't asked for RETR
+  bool sftp_sets_unfiltered = true;    // ... nor for SETSTAT: it changes modes and truncates
+
+  // Names.
+  bool filters_inherit = true;    // the nearest block that states one counts, down to the server
+  bool hiding_is_listing = true;  // HideFiles hides names, what they name can be used
+  bool hide_none_ends = true;     // HideFiles none: nothing from further up either
 
   // Sessions.
   bool session_rules_first = true;          // IfUser and its kind stand ahead of all others

@@ -27,7 +27,12 @@ void MergeLast(const RuleSection& one, RuleSection* all) {
   all->limits.insert(all->limits.end(), one.limits.begin(), one.limits.end());
   if (one.overwrite.has_value()) all->overwrite = one.overwrite;
   if (one.store_restart.has_value()) all->store_restart = one.store_restart;
-  for (ReasonId Unknowns::*reason : {&Unknowns::all, &Unknowns::listing, &Unknowns::names}) {
+  for (std::optional<NameFilter> RuleSection::*filter :
+       {&RuleSection::path_allow, &RuleSection::path_deny, &RuleSection::hide_files}) {
+    if ((one.*filter).has_value()) all->*filter = one.*filter;
+  }
+  for (ReasonId Unknowns::*reason :
+       {&Unknowns::all, &Unknowns::listing, &Unknowns::sftp_listing, &Unknowns::names}) {
     if (one.unknown.*reason != 0) all->unknown.*reason = one.unknown.*reason;
   }
 }

@@ -34,7 +34,29 @@ bool TakesVariable(const ConfigNode& line) {
                      [](const std::string& arg) { return arg.find("%{") != std::string::npos; });
 }
 
+// False: the line isn't one that is read, and stays to be told.
+bool AddFilter(const ConfigNode& line, const NoteReason& note, RuleSection* section) {
+  std::optional<NameFilter>* filter = line.word == "hidefiles"         ? &section->hide_files
+                                      : line.word == "pathallowfilter" ? &section->path_allow
+                                      : line.word == "pathdenyfilter"  ? &section->path_deny
+                                                                       : nullptr;
+  if (filter == nullptr || line.args.size() != 1 || TakesVariable(line)) return false;
+  std::string text = line.args[0];
+  NameFilter made;
+  const bool hides = line.word == "hidefiles";
+  if (!hides || text != "none") {
+    made.negated = hides && text.starts_with('!');
+    if (made.negated) text.erase(0, 1);
+    made.regex = NameRegex::Make(text);
+    if (!made.regex.has_value()) return false;
+  }
+  made.reason = note(line, "depends on the name that a client gives");
+  if (!filter->has_value()) *filter = std::move(made);
+  return true;
+}
+
 void AddDirective(const ConfigNode& line, const NoteReason& note, RuleSection* section) {
+  if (AddFilter(line, note, section)) return;
   const DirectiveUse use = UseOf(line);
   if (use.treatment != Treatment::kHarmless && TakesVariable(line)) {
     return Keep(&section->unknown.all, note(line, "a value that is set at start"));
@@ -45,6 +67,8 @@ void AddDirective(const ConfigNode& line, const NoteReason& note, RuleSection* s
       return;
     case Treatment::kListing:
       return Keep(&section->unknown.listing, note(line, use.why));
+    case Treatment::kSftpListing:
+      return Keep(&section->unknown.sftp_listing, note(line, use.why));
     case Treatment::kNames:
       return Keep(&section->unknown.names, note(line, use.why));
     case Treatment::kUnknown:

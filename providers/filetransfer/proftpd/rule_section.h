@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "providers/filetransfer/proftpd/limit.h"
+#include "providers/filetransfer/proftpd/name_regex.h"
 
 namespace postern::proftpd {
 
@@ -13,7 +14,18 @@ namespace postern::proftpd {
 struct Unknowns {
   ReasonId all = 0;      // any decision
   ReasonId listing = 0;  // what a listing shows
-  ReasonId names = 0;    // decisions about names that a client chooses or changes
+  ReasonId sftp_listing = 0;
+  ReasonId names = 0;  // decisions about names that a client chooses or changes
+};
+
+// PathAllowFilter, PathDenyFilter or HideFiles.
+struct NameFilter {
+  std::optional<NameRegex> regex;  // none: nothing is filtered
+  bool negated = false;            // HideFiles !P hides all others
+  ReasonId reason = 0;             // to tell of it
+  bool Finds(const std::string& text) const {
+    return regex.has_value() && regex->Finds(text) != negated;
+  }
 };
 
 struct RuleSection {
@@ -21,6 +33,7 @@ struct RuleSection {
   bool deny_all = false;      // outside of a Limit
   bool allow_all = false;
   std::optional<bool> overwrite, store_restart;
+  std::optional<NameFilter> path_allow, path_deny, hide_files;
   Unknowns unknown;
   ReasonId unknown_pattern = 0;  // why, where only some of the objects asked for are covered
 };

@@ -114,7 +114,11 @@ Answer ServerModel::AskSession(const Session& session, const Cell& cell, Right r
   std::optional<Answer> only;
   for (const int32_t object : objects) {
     for (const int32_t child : children) {
-      Answer answer = AskBlocks(session, object, child, right);
+      const bool lists = right == Right::kList;
+      const Passing passing =
+          PassFilters(ChainOf(session, lists ? child : object), lists ? ChildOf(cell) : cell, right,
+                      !roots_.empty() || !session.root.empty(), context_.rules);
+      Answer answer = AskBlocks(session, object, child, right, passing);
       if (only.has_value() && !(*only == answer)) {
         // A pattern block decides it for some names only.
         const int32_t block = std::max(objects.back(), children.back());
@@ -126,10 +130,10 @@ Answer ServerModel::AskSession(const Session& session, const Cell& cell, Right r
   return std::move(*only);
 }
 
-Answer ServerModel::AskBlocks(const Session& session, int32_t object, int32_t child,
-                              Right right) const {
+Answer ServerModel::AskBlocks(const Session& session, int32_t object, int32_t child, Right right,
+                              const Passing& passing) const {
   const Key key(static_cast<size_t>(&session - sessions_.data()), object, child,
-                static_cast<int>(right));
+                static_cast<int>(right), static_cast<int>(passing.how), passing.reason);
   {
     const std::lock_guard<std::mutex> lock(*mutex_);
     if (const auto found = known_.find(key); found != known_.end()) return found->second;
@@ -138,12 +142,18 @@ Answer ServerModel::AskBlocks(const Session& session, int32_t object, int32_t ch
   Answer answer;
   const Way way = sftp_ ? Way::kSftp : Way::kFtp;
   for (const Alternative& alternative : AlternativesOf(right, way, context_.rules)) {
-    answer = answer | AskAlternative(session, alternative, object_chain, child_chain);
+    const bool filtered = AsksFilters(alternative, context_.rules);
+    if (filtered && passing.how == Passing::How::kStopped) continue;
+    Answer one = AskAlternative(session, alternative, object_chain, child_chain);
+    if (filtered && passing.how == Passing::How::kUnknown) {
+      one = one & Answer::Unknown(passing.reason);
+    }
+    answer = answer | one;
   }
   for (const RuleSection* section : right == Right::kList ? child_chain : object_chain) {
-    const ReasonId reason = right == Right::kList ? section->unknown.listing
-                            : ByName(right)       ? section->unknown.names
-                                                  : 0;
+    ReasonId reason = ByName(right) ? section->unknown.names : 0;
+    if (right == Right::kList) reason = section->unknown.listing;
+    if (right == Right::kList && reason == 0 && sftp_) reason = section->unknown.sftp_listing;
     if (reason != 0) answer = answer & Answer::Unknown(reason);
   }
   const std::lock_guard<std::mutex> lock(*mutex_);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "providers/filetransfer/proftpd/block_tree.h"
+#include "providers/filetransfer/proftpd/path_filter.h"
 #include "providers/filetransfer/proftpd/raise.h"
 
 namespace postern::proftpd {
@@ -96,8 +97,8 @@ class ServerModel {
   bool AliasesLostToBlocks() const;
   Chain ChainOf(const Session& session, int32_t block) const;
   Answer AskSession(const Session& session, const Cell& cell, access::Right right) const;
-  Answer AskBlocks(const Session& session, int32_t object, int32_t child,
-                   access::Right right) const;
+  Answer AskBlocks(const Session& session, int32_t object, int32_t child, access::Right right,
+                   const Passing& passing) const;
   Answer AskAlternative(const Session& session, const Alternative& alternative, const Chain& object,
                         const Chain& child) const;
   AccountSet Confined(const std::string& path) const;
@@ -119,7 +120,7 @@ class ServerModel {
   ReasonId unknown_ = 0, roots_unknown_ = 0;
 
   // Answers of blocks, by session, blocks and right.
-  using Key = std::tuple<size_t, int32_t, int32_t, int>;
+  using Key = std::tuple<size_t, int32_t, int32_t, int, int, ReasonId>;
   mutable std::unique_ptr<std::mutex> mutex_;
   mutable std::map<Key, Answer> known_;
 };

@@ -71,8 +71,8 @@ TEST(RaiseClient, AClassMayWantAllOfItsLines) {
 
 TEST(RaiseClient, IfClassStandsBehindIfUserAndItsBlocksBefore) {
   // Nobody else may log in.
-  const std::string one = "<Class c>\nFrom 10.0.0.0/8\n</Class>\n" +
-                          Limit("LOGIN", "AllowClass c\nDenyAll");
+  const std::string one =
+      "<Class c>\nFrom 10.0.0.0/8\n</Class>\n" + Limit("LOGIN", "AllowClass c\nDenyAll");
   const auto some = [](const std::string& head, const std::string& lines) {
     return "<" + head + ">\n" + lines + "</" + head.substr(0, head.find(' ')) + ">\n";
   };

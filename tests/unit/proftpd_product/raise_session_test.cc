@@ -96,10 +96,10 @@ TEST(RaiseSessions, OfItsBlocksTheFirstInFileIsTriedFirst) {
 }
 
 TEST(RaiseBlocks, OfTwoBlocksOfOneNameTheInnerIsTheParentOfOthers) {
-  const Raiser raiser = RaiseText(
-      "<Global>\n" + Block("/srv/b*", Limit("READ", "AllowAll")) +
-      Block("/srv/*", Limit("READ", "DenyAll")) + Block("/srv/b", "AllowOverwrite on\n") +
-      "</Global>\n" + Block("/srv/*", "AllowOverwrite on\n"));
+  const Raiser raiser =
+      RaiseText("<Global>\n" + Block("/srv/b*", Limit("READ", "AllowAll")) +
+                Block("/srv/*", Limit("READ", "DenyAll")) + Block("/srv/b", "AllowOverwrite on\n") +
+                "</Global>\n" + Block("/srv/*", "AllowOverwrite on\n"));
   EXPECT_EQ(Ask(raiser, "ada", "/srv/b", Right::kRead), Verdict::kAllowed);
 }
 

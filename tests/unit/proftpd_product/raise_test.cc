@@ -64,14 +64,53 @@ TEST(Raise, ASwitchThatIsOffChangesNothing) {
   EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kRead), Verdict::kAllowed);
 }
 
-TEST(Raise, FiltersLeaveReadingComputable) {
-  const Raiser raiser =
-      RaiseText("PathDenyFilter \\.exe$\n<Directory /x>\nHideFiles ^a\n</Directory>");
-  EXPECT_EQ(WhyNot(raiser, "/srv", Right::kCreate).line, 1U);
-  EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kRead), Verdict::kAllowed);
-  const Ruling list = raiser.Decide("ada", {"/x", Rest::kNone}, Right::kList, Way::kFtp);
-  EXPECT_EQ(list.verdict, Verdict::kNotComputable);
-  EXPECT_EQ(Ask(raiser, "ada", "/x", Right::kRead), Verdict::kAllowed);
+TEST(Raise, PathFiltersAreAskedForEachName) {
+  const Raiser raiser = RaiseText(
+      "AllowOverwrite on\nPathDenyFilter \\.exe$\n<Directory /x>\nPathAllowFilter ^/x/in/\n"
+      "PathDenyFilter ^never$\n</Directory>");
+  const auto ask = [&](const std::string& path, Right right, Way way = Way::kFtp) {
+    return Ask(raiser, "ada", path, right, Rest::kNone, way);
+  };
+  EXPECT_EQ(ask("/srv/a.exe", Right::kCreate), Verdict::kDenied);
+  EXPECT_EQ(ask("/srv/a.exe", Right::kDelete), Verdict::kDenied);
+  EXPECT_EQ(ask("/srv/a.exe", Right::kRead), Verdict::kAllowed);
+  EXPECT_EQ(ask("/srv/a.txt", Right::kCreate), Verdict::kAllowed);
+  // Some name passes; in /x none that is ordinary does.
+  EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kCreate), Verdict::kAllowed);
+  EXPECT_EQ(Ask(raiser, "ada", "/x/in", Right::kCreate), Verdict::kAllowed);
+  EXPECT_EQ(WhyNot(raiser, "/x/out", Right::kCreate).line, 5U);
+  EXPECT_EQ(ask("/x/in/a.exe", Right::kCreate), Verdict::kAllowed);
+}
+
+TEST(Raise, OverSftpFiltersStopReadingAndNotSetstat) {
+  const Raiser raiser = RaiseText("SFTPEngine on\nPathDenyFilter \\.exe$\n");
+  const auto ask = [&](Right right) {
+    return Ask(raiser, "ada", "/srv/a.exe", right, Rest::kNone, Way::kSftp);
+  };
+  EXPECT_EQ(ask(Right::kRead), Verdict::kDenied);
+  EXPECT_EQ(ask(Right::kDelete), Verdict::kDenied);
+  EXPECT_EQ(ask(Right::kOverwrite), Verdict::kAllowed);
+  EXPECT_EQ(ask(Right::kChmod), Verdict::kAllowed);
+}
+
+TEST(Raise, AFilterOnAPathThatTheSessionSeesOtherwiseIsNotGuessed) {
+  const Raiser raiser = RaiseText("DefaultRoot /srv\nPathDenyFilter ^/srv/secret\n");
+  EXPECT_EQ(Ask(raiser, "ada", "/srv/secret", Right::kDelete, Rest::kNone),
+            Verdict::kNotComputable);
+  EXPECT_EQ(Ask(raiser, "ada", "/srv/open", Right::kDelete, Rest::kNone), Verdict::kAllowed);
+}
+
+TEST(Raise, HiddenNamesAreNotListedAndCanBeUsed) {
+  const Raiser raiser = RaiseText(
+      "<Directory /x>\nHideFiles ^[.]\n</Directory>\n<Directory /x/all>\nHideFiles .\n"
+      "</Directory>\n<Directory /x/all/none>\nHideFiles none\n</Directory>\n");
+  const auto lists = [&](const std::string& path) {
+    return Ask(raiser, "ada", path, Right::kList, Rest::kNone);
+  };
+  EXPECT_EQ(lists("/x"), Verdict::kAllowed);
+  EXPECT_EQ(lists("/x/all"), Verdict::kNotComputable);
+  EXPECT_EQ(lists("/x/all/none"), Verdict::kAllowed);
+  EXPECT_EQ(Ask(raiser, "ada", "/x/all", Right::kRead), Verdict::kAllowed);
 }
 
 TEST(Raise, AClientNamedByItsHostIsNotGuessed) {

@@ -18,19 +18,14 @@ Generator::Generator(uint32_t seed, std::string root, std::string files)
 }
 
 World Generator::Run() {
-  std::vector<Theme> themes = {{"limits", &Generator::Limits},
-                               {"patterns", &Generator::Patterns},
-                               {"servers", &Generator::Servers},
-                               {"overwrite", &Generator::Overwrite},
-                               {"deny all", &Generator::DenyAlls},
-                               {"sessions", &Generator::Sessions},
-                               {"logins", &Generator::Logins},
-                               {"addresses", &Generator::Addresses},
-                               {"conditions", &Generator::Conditions},
-                               {"personal", &Generator::PersonalBlocks},
-                               {"roots", &Generator::Roots, true},
-                               {"anonymous", &Generator::Anonymous, true},
-                               {"not computable", &Generator::NotComputable}};
+  std::vector<Theme> themes = {
+      {"limits", &Generator::Limits},         {"patterns", &Generator::Patterns},
+      {"servers", &Generator::Servers},       {"overwrite", &Generator::Overwrite},
+      {"deny all", &Generator::DenyAlls},     {"sessions", &Generator::Sessions},
+      {"logins", &Generator::Logins},         {"addresses", &Generator::Addresses},
+      {"conditions", &Generator::Conditions}, {"personal", &Generator::PersonalBlocks},
+      {"roots", &Generator::Roots, true},     {"anonymous", &Generator::Anonymous, true},
+      {"filters", &Generator::Filters},       {"not computable", &Generator::NotComputable}};
   // As an ordinary user no session can be confined.
   if (geteuid() != 0) std::erase_if(themes, [](const Theme& t) { return t.needs_root; });
   Use(themes[world_.seed % themes.size()]);

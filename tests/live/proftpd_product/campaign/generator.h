@@ -70,6 +70,7 @@ class Generator {
   void DenyAlls();
   void Conditions();
   // What the files alone don't settle; it has to be said so, and never a guess.
+  void Filters();
   void NotComputable();
 
   // Themes on logins and sessions: session_themes.cc.

@@ -38,6 +38,10 @@ class Place:
     def seen(self, name):
         return os.path.join(self.view, self.tag + "." + name)
 
+    def listed(self, text):
+        """Whether a listing shows any entry; a rule may hide some by their names."""
+        return any(f"{self.tag}.{name}" in text for name in ("file", "empty"))
+
     def there(self, name):
         return os.path.exists(self.at(name))
 
@@ -101,7 +105,7 @@ class Ftp:
     def lists(self, place, command):
         lines = []
         self.quiet(lambda: self.ftp.retrlines(f"{command} {place.view}", lines.append))
-        return any(place.tag + ".file" in line for line in lines)
+        return place.listed("\n".join(lines))
 
     def ways(self, right, place):
         """Each way to use a right, and whether it was used."""
@@ -109,7 +113,7 @@ class Ftp:
         if right == "list":
             for command in ("LIST", "NLST", "MLSD"):
                 yield self.lists(place, command)
-            yield place.tag + ".file" in (self.send("STAT " + place.view) or "")
+            yield place.listed(self.send("STAT " + place.view) or "")
         elif right == "read":
             got = io.BytesIO()
             self.quiet(lambda: self.ftp.retrbinary("RETR " + file, got.write))
@@ -155,7 +159,7 @@ class Sftp:
     def ways(self, right, place):
         sftp, file = self.sftp, place.seen("file")
         if right == "list":
-            yield place.tag + ".file" in (self.quiet(lambda: sftp.names(place.view)) or [])
+            yield place.listed("\n".join(self.quiet(lambda: sftp.names(place.view)) or []))
         elif right == "read":
             yield self.quiet(lambda: sftp.read(file)) == OLD
         elif right == "create":

@@ -70,7 +70,7 @@ std::string Format(const Try& what) {
                      NameOf(what.way));
 }
 
-// Where a pattern makes an answer depend on the entry's name: the entry that is tried.
+// The entry that is tried, where an answer depends on its name.
 Cell EntryOf(const Try& what) {
   std::string name = "file";
   if (what.right == Right::kCreate) name = "new";
@@ -79,17 +79,23 @@ Cell EntryOf(const Try& what) {
   return {what.folder + "/p0." + name, Cell::Rest::kNone};
 }
 
+// A refusal for unnamed entries holds for each; what is allowed to some is asked for the entry.
 Ruling RulingOf(const Raiser& raiser, const Try& what) {
   const bool lists = what.right == Right::kList;
   const Cell cell{what.folder, lists ? Cell::Rest::kNone : Cell::Rest::kEntry};
   const Ruling ruling = raiser.Decide(what.login, cell, what.right, what.way);
-  if (ruling.verdict != Verdict::kNotComputable || lists) return ruling;
+  if (ruling.verdict == Verdict::kDenied || lists) return ruling;
   const Ruling entry = raiser.Decide(what.login, EntryOf(what), what.right, what.way);
   if (what.right != Right::kRename) return entry;
-  // Two entries take part: an answer holds when it holds for both.
+  // Two entries take part: where each alone may be renamed, one can be made the other.
   const Cell target{what.folder + "/p0.moved", Cell::Rest::kNone};
   const Ruling moved = raiser.Decide(what.login, target, what.right, what.way);
-  return moved.verdict == entry.verdict ? entry : ruling;
+  if (entry.verdict == Verdict::kAllowed) {
+    const bool narrower = moved.verdict == Verdict::kDenied;
+    if (narrower && ruling.verdict == Verdict::kNotComputable) return ruling;
+    return moved;
+  }
+  return ruling.verdict == Verdict::kNotComputable ? ruling : entry;
 }
 
 Compared Compare(const Raiser& raiser, const Found& found) {

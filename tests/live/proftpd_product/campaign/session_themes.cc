@@ -38,9 +38,10 @@ void Generator::ForSome(Part some) {
 
 // Who may, by where the client is.
 void Generator::Addresses() {
-  world_.addresses = {"127.0.0.1", "127.0.0.2", "127.9.9.9"};
-  const Words from = {"127.0.0.1", "127.0.0.0/30", "127.9.",     "127.0.0.2,127.9.9.9",
-                      "127.0.0.",  "!127.0.0.1",   "10.0.0.0/8", "127.0.0.0/8 !127.0.0.2"};
+  // Of each kind that these blocks tell apart, one; only 127.0.0.0/8 can be tried.
+  world_.addresses = {"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.9.9.9", "127.77.7.7"};
+  const Words from = {"127.0.0.1",        "127.0.0.0/30", "127.9.",
+                      "127.0.0.2,127.9.", "!127.0.0.1",   "127.9. !127.0.0.2"};
   const Words lists = {"near", "far", "near,far", "!near", "far,!near", "regex ^n", "AND near"};
   AddGlobal(Blocks(1 + Below(3), kBlockNames));
   for (const char* name : {"near", "far"}) {

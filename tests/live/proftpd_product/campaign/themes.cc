@@ -89,26 +89,38 @@ void Generator::Conditions() {
   AddGlobal(std::move(blocks));
 }
 
+// What depends on names that clients choose.
+void Generator::Filters() {
+  AddGlobal(Blocks(2 + Below(2), kBlockNames));
+  world_.global.push_back(Line("AllowOverwrite on"));
+  const Words paths = {"\\.new$", "file$", "(new|dir)$", "^/tmp/", "moved", "/b/.*y", "[xy]$"};
+  const Words names = {"file$", "!file$", "^[.]", "none", "!zzz", "[ef]$"};
+  const auto path = [&] {
+    return Line((OneIn(3) ? "PathAllowFilter \"" : "PathDenyFilter \"") + Pick(paths) + "\"");
+  };
+  if (OneIn(2)) world_.global.push_back(path());
+  for (Part& block : world_.global) {
+    if (!block.text.starts_with("Directory")) continue;
+    if (OneIn(2)) block.children.push_back(path());
+    if (OneIn(2)) block.children.push_back(Line("HideFiles \"" + Pick(names) + "\""));
+  }
+  // Over FTP alone: sessions of mod_sftp die of it.
+  if (OneIn(3)) AddOwn({Section("Directory " + root_ + "/a/b/c", {Line("HideNoAccess on")})});
+}
+
 // What the files alone don't settle; it has to be said so, and never a guess.
 void Generator::NotComputable() {
   AddGlobal(Blocks(2 + Below(2), kBlockNames));
   Part block = Section("Directory " + root_ + "/a/b/c", {Limit()});
-  switch (Below(6)) {
+  switch (Below(4)) {
     case 0:
-      block.children.push_back(Line("PathDenyFilter \"\\.new$\""));
+      block.children.push_back(Line("HideUser root"));
       break;
     case 1:
-      block.children.push_back(Line("HideFiles \"file$\""));
+      block.children.push_back(
+          Section("Limit WRITE", {Line("Order deny,allow"), Line("Allow from .example.com")}));
       break;
     case 2:
-      block.children.push_back(
-          Section("Limit WRITE", {Line("Order deny,allow"), Line("Allow from 127.0.0.1")}));
-      break;
-    case 3:
-      world_.main.push_back(Section("Class near", {Line("From 127.0.0.1")}));
-      block.children.push_back(Section("Limit STOR", {Line("AllowClass near"), Line("DenyAll")}));
-      break;
-    case 4:
       block.children.push_back(Section("Limit DELE", {Line("DenyFilter \"file$\"")}));
       break;
     default:

@@ -1,0 +1,27 @@
+// providers/filetransfer/proftpd/path_filter.h: do PathAllowFilter, PathDenyFilter and HideFiles
+// let an object through? Pure.
+//
+// Source: 1.3.8, each tried on the daemon: the nearest block that states one counts. The first two
+// are searched for in the whole path as the session sees it, HideFiles in the name alone; it
+// changes what is listed and nothing else.
+#pragma once
+#include <vector>
+
+#include "core/access/rights.h"
+#include "providers/filetransfer/proftpd/block_pattern.h"
+#include "providers/filetransfer/proftpd/rule_section.h"
+
+namespace postern::proftpd {
+
+struct Passing {
+  // Of unnamed entries: passed, where some ordinary name is; else not known.
+  enum class How : unsigned char { kPassed, kStopped, kUnknown } how = How::kPassed;
+  ReasonId reason = 0;  // of kUnknown
+};
+
+// `chain`: the sections that hold for the object, nearest first. For `list` the object is an entry
+// of the folder. `confined`: sessions may see the path from another root.
+Passing PassFilters(const std::vector<const RuleSection*>& chain, const ObjectPath& object,
+                    access::Right right, bool confined, const RaiseRules& rules);
+
+}  // namespace postern::proftpd
