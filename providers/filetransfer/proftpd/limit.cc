@@ -74,6 +74,11 @@ class LimitReader {
   Sides Read(const ConfigNode& limit) {
     if (!rules_.order_allow_default) sides_.deny_first = true;
     for (const ConfigNode& line : limit.children) Take(line);
+    for (const bool deny : {false, true}) {
+      Answer& side = deny ? sides_.deny : sides_.allow;
+      side =
+          side | Answer{groups_[deny].sure | groups_[deny].fitted, {}, 0} | groups_[deny].unknown;
+    }
     if (!closed_[0]) sides_.allow = sides_.allow | by_address_[0];
     if (!closed_[1]) sides_.deny = sides_.deny | by_address_[1];
     return std::move(sides_);
@@ -95,6 +100,7 @@ class LimitReader {
       return;
     }
     Answer& side = allow ? sides_.allow : sides_.deny;
+    if (word == "allowgroup" || word == "denygroup") return TakeGroups(line, deny);
     if (word == "allow" || word == "deny") {
       by_address_[deny] = by_address_[deny] | ByAddress(line);
       return;
@@ -104,15 +110,36 @@ class LimitReader {
 
   Answer WhoIs(const ConfigNode& line, const std::string& what) {
     if (what == "all") return Answer::Everybody();
-    if (what == "user" || what == "group") {
+    if (what == "user") {
       bool known = true;
-      const NameKind kind = what == "user" ? NameKind::kUser : NameKind::kGroup;
-      AccountSet who = WhomListNames(line.args, kind, ListOf::kLimit, names_, rules_, &known);
+      AccountSet who =
+          WhomListNames(line.args, NameKind::kUser, ListOf::kLimit, names_, rules_, &known);
       return known ? Answer{std::move(who), {}, 0} : Unknown(line, "a pattern of names");
     }
     if (what == "class") return ByClass(line);
     if (what == "filter") return Unknown(line, "depends on the name that a client gives");
     return Unknown(line, "a line in a Limit that Postern doesn't know");
+  }
+
+  // Source: 1.3.8, observed: the lines are gone through in file order; a list that doesn't name the
+  // account forgets a pattern before it that fitted one of its supplementary groups.
+  void TakeGroups(const ConfigNode& line, bool deny) {
+    bool known = true;
+    const AccountSet who =
+        WhomListNames(line.args, NameKind::kGroup, ListOf::kLimit, names_, rules_, &known);
+    Groups& side = groups_[deny];
+    if (!known) {
+      side.unknown = side.unknown | Unknown(line, "a pattern of names");
+    } else if (!line.args.empty() && SameWord(line.args[0], "regex") && line.args.size() == 2) {
+      side.fitted |= who;
+      const std::optional<NameRegex> regex = NameRegex::Make(line.args[1]);
+      for (const auto& [name, members] : names_.primary) {
+        if (regex->Finds(name)) side.sure |= members;
+      }
+    } else {
+      if (rules_.group_regex_forgotten) side.fitted = {};
+      side.sure |= who;
+    }
   }
 
   // Source: 1.3.8, observed: a session without a class meets no list of classes, negated or not.
@@ -155,6 +182,11 @@ class LimitReader {
   const RaiseRules& rules_;
   const NoteReason& note_;
   Sides sides_;
+  struct Groups {
+    AccountSet sure, fitted;  // fitted: by a pattern, through a supplementary group
+    Answer unknown;
+  };
+  Groups groups_[2];  // of AllowGroup and of DenyGroup
   // Of Allow and of Deny; closed: a negated address makes all such lines say nothing.
   Answer by_address_[2];
   bool closed_[2] = {false, false};

@@ -20,6 +20,7 @@ using access::AccountSet, access::Answer, access::ReasonId;
 struct AccountNames {
   std::map<std::string, uint32_t, std::less<>> accounts;
   std::map<std::string, AccountSet, std::less<>> groups;
+  std::map<std::string, AccountSet, std::less<>> primary;  // whose primary group it is
   const Client* client = nullptr;
 };
 

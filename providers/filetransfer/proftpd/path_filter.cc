@@ -25,31 +25,46 @@ const NameFilter* Nearest(const std::vector<const RuleSection*>& chain,
   return nullptr;
 }
 
-struct Filters {
-  const NameFilter* allow = nullptr;
-  const NameFilter* deny = nullptr;
-  ReasonId reason() const { return deny != nullptr ? deny->reason : allow->reason; }
-  bool Pass(const std::string& path) const {
-    return (deny == nullptr || !deny->Finds(path)) && (allow == nullptr || allow->Finds(path));
-  }
+bool Pass(const PathFilters& filters, const std::string& path) {
+  return (filters.deny == nullptr || !filters.deny->Finds(path)) &&
+         (filters.allow == nullptr || filters.allow->Finds(path));
+}
+
+class Asking {
+ public:
+  Asking(PathFilters here, const std::vector<PathFilters>& elsewhere, bool confined)
+      : here_(here), elsewhere_(elsewhere), confined_(confined) {}
+
   // The path from wherever a session may see it.
-  Passing PassFrom(const std::string& path, bool confined) const {
-    const bool whole = Pass(path);
-    bool same = true;
-    for (size_t at = path.find('/', 1); confined && at != std::string::npos;
+  Passing Whole(const std::string& path) const {
+    const Passing whole = One(path);
+    for (size_t at = path.find('/', 1); confined_ && at != std::string::npos;
          at = path.find('/', at + 1)) {
-      same = same && Pass(path.substr(at)) == whole;
+      if (One(path.substr(at)).how != whole.how) return Unknown();
     }
-    if (!same) return {How::kUnknown, reason()};
-    return {whole ? How::kPassed : How::kStopped, 0};
+    return whole;
   }
-  Passing PassOrdinary(const std::string& folder, bool confined) const {
+  Passing Ordinary(const std::string& folder) const {
     const auto passes = [&](std::string_view name) {
-      return PassFrom(folder + "/" + std::string(name), confined).how == How::kPassed;
+      return Whole(folder + "/" + std::string(name)).how == How::kPassed;
     };
     if (std::any_of(std::begin(kOrdinary), std::end(kOrdinary), passes)) return {};
-    return {How::kUnknown, reason()};
+    return Unknown();
   }
+
+ private:
+  Passing One(const std::string& path) const {
+    if (Pass(here_, path)) return {};
+    const bool elsewhere = std::any_of(elsewhere_.begin(), elsewhere_.end(),
+                                       [&](const PathFilters& one) { return Pass(one, path); });
+    return elsewhere ? Unknown() : Passing{How::kStopped, 0};
+  }
+  Passing Unknown() const {
+    return {How::kUnknown, here_.allow != nullptr ? here_.allow->reason : here_.deny->reason};
+  }
+  PathFilters here_;
+  const std::vector<PathFilters>& elsewhere_;
+  bool confined_;
 };
 
 Passing PassHiding(const NameFilter* hides, const ObjectPath& entry) {
@@ -65,22 +80,28 @@ Passing PassHiding(const NameFilter* hides, const ObjectPath& entry) {
 
 }  // namespace
 
+PathFilters PathFiltersOf(const std::vector<const RuleSection*>& chain, const RaiseRules& rules) {
+  return {Nearest(chain, &RuleSection::path_allow, rules),
+          Nearest(chain, &RuleSection::path_deny, rules)};
+}
+
 Passing PassFilters(const std::vector<const RuleSection*>& chain, const ObjectPath& object,
-                    Right right, bool confined, const RaiseRules& rules) {
+                    Right right, bool confined, const std::vector<PathFilters>& elsewhere,
+                    const RaiseRules& rules) {
   if (right == Right::kList || !rules.hiding_is_listing) {
     const Passing seen = PassHiding(Nearest(chain, &RuleSection::hide_files, rules), object);
     if (right == Right::kList || seen.how != How::kPassed) return seen;
   }
-  const Filters filters{Nearest(chain, &RuleSection::path_allow, rules),
-                        Nearest(chain, &RuleSection::path_deny, rules)};
-  if (filters.allow == nullptr && filters.deny == nullptr) return {};
+  const PathFilters here = PathFiltersOf(chain, rules);
+  if (here.allow == nullptr && here.deny == nullptr) return {};
+  static const std::vector<PathFilters> nowhere;
+  const Asking asking(here, rules.filters_follow_history ? elsewhere : nowhere, confined);
   if (object.rest != Rest::kNone) {
-    const std::string folder = object.rest == Rest::kEntry ? object.path : object.path + "/d";
-    return filters.PassOrdinary(folder, confined);
+    return asking.Ordinary(object.rest == Rest::kEntry ? object.path : object.path + "/d");
   }
-  const Passing itself = filters.PassFrom(object.path, confined);
+  const Passing itself = asking.Whole(object.path);
   if (right != Right::kRename || itself.how != How::kPassed) return itself;
-  return filters.PassOrdinary(std::string(access::ParentOf(object.path)), confined);
+  return asking.Ordinary(std::string(access::ParentOf(object.path)));
 }
 
 }  // namespace postern::proftpd

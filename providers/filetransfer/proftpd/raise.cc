@@ -52,7 +52,7 @@ class Raiser::Impl {
     for (const ServerModel& server : servers_) {
       if (!server.Serves(way)) continue;
       for (int i = 0; i < access::kRightCount; ++i) {
-        answers[i] = answers[i] | server.Ask(cell, static_cast<Right>(i)).Only(server.RealNames());
+        answers[i] = answers[i] | server.AskAll(cell, static_cast<Right>(i));
       }
     }
     return answers;
@@ -92,7 +92,7 @@ class Raiser::Impl {
   }
 
   void ReadNames() {
-    std::map<std::string, std::vector<uint32_t>> members;
+    std::map<std::string, std::vector<uint32_t>> members, first;
     for (uint32_t id = 0; id < question_.accounts.size(); ++id) {
       const RaiseAccount& account = question_.accounts[id];
       names_.accounts.emplace(account.name, id);
@@ -100,6 +100,11 @@ class Raiser::Impl {
         members[account.groups[i]].push_back(id);
       }
     }
+    for (uint32_t id = 0; id < question_.accounts.size(); ++id) {
+      const RaiseAccount& account = question_.accounts[id];
+      if (!account.groups.empty()) first[account.groups[0]].push_back(id);
+    }
+    for (auto& [group, ids] : first) names_.primary[group] = AccountSet::Of(std::move(ids));
     for (auto& [group, ids] : members) names_.groups[group] = AccountSet::Of(std::move(ids));
   }
 
@@ -216,6 +221,7 @@ std::span<const RaiseRule> AllRaiseRules() {
       {"x_commands", &RaiseRules::x_commands},
       {"all_spares_login", &RaiseRules::all_spares_login},
       {"every_login_limit", &RaiseRules::every_login_limit},
+      {"group_regex_forgotten", &RaiseRules::group_regex_forgotten},
       {"classless_meet_nothing", &RaiseRules::classless_meet_nothing},
       {"negated_address_ends", &RaiseRules::negated_address_ends},
       {"deny_all_blocks", &RaiseRules::deny_all_blocks},
@@ -229,6 +235,7 @@ std::span<const RaiseRule> AllRaiseRules() {
       {"sftp_write_is_stor", &RaiseRules::sftp_write_is_stor},
       {"ftp_reads_unfiltered", &RaiseRules::ftp_reads_unfiltered},
       {"sftp_sets_unfiltered", &RaiseRules::sftp_sets_unfiltered},
+      {"filters_follow_history", &RaiseRules::filters_follow_history},
       {"filters_inherit", &RaiseRules::filters_inherit},
       {"hiding_is_listing", &RaiseRules::hiding_is_listing},
       {"hide_none_ends", &RaiseRules::hide_none_ends},

@@ -62,7 +62,7 @@ class Raiser {
 
   // May `login` (an account or an alias) use `right` on the cell, through any server of that way?
   Ruling Decide(std::string_view login, const Cell& cell, access::Right right, Way way) const;
-  // The same for every account at once, by its own name.
+  // The same for every account at once, by its own name or by an alias that is anonymous.
   CellAnswers AnswersFor(const Cell& cell, Way way) const;
 
   // Every plain path that a rule names, sorted: below none of them, nor beside, do answers change.

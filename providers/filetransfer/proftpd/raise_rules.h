@@ -44,7 +44,9 @@ struct RaiseRules {
   bool primary_group = true;  // counts like the others
   bool x_commands = true;     // MKD names XMKD as well, and so on
   bool all_spares_login = true;
-  bool every_login_limit = true;       // each <Limit LOGIN> has to let in
+  bool every_login_limit = true;  // each <Limit LOGIN> has to let in
+  // A pattern of groups that fits a supplementary one is forgotten when a list of groups follows.
+  bool group_regex_forgotten = true;
   bool classless_meet_nothing = true;  // AllowClass !c is no answer for a session without a class
   bool negated_address_ends = true;    // a negated address silences all Allow, or Deny, lines
 
@@ -64,6 +66,8 @@ struct RaiseRules {
   bool sftp_sets_unfiltered = true;    // ... nor for SETSTAT: it changes modes and truncates
 
   // Names.
+  bool filters_follow_history =
+      true;                       // a block's own filter isn't asked when coming from elsewhere
   bool filters_inherit = true;    // the nearest block that states one counts, down to the server
   bool hiding_is_listing = true;  // HideFiles hides names, what they name can be used
   bool hide_none_ends = true;     // HideFiles none: nothing from further up either

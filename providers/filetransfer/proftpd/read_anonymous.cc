@@ -57,7 +57,9 @@ void ServerModel::ReadAnonymous(const ConfigNode& node) {
     if (account == accounts.end()) continue;
     if (!aliases_.emplace(line.args[0], account->second).second || account == user) continue;
     const std::optional<size_t> session = add(account->second);
-    if (session.has_value()) alias_sessions_.emplace(line.args[0], *session);
+    if (!session.has_value()) continue;
+    alias_sessions_.emplace(line.args[0], *session);
+    anonymous_ |= AccountSet::Of({account->second});
   }
 }
 

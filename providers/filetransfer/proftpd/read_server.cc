@@ -58,6 +58,7 @@ ServerModel::ServerModel(const ServerLines& lines, RaiseContext context)
     }
   }
   ReadFtpaccess();
+  KeepFilters();
 }
 
 void ServerModel::ReadSettings(const ServerLines& lines) {

@@ -28,7 +28,8 @@ size_t ArgumentsKept(const Statement& statement) {
   // A Define may give its name a value.
   if (word == "define") return 1;
   if (IsOneOf(word, {"include", "loadmodule", "user", "order", "allow", "deny", "allowuser",
-                     "denyuser", "allowgroup", "denygroup", "allowclass", "denyclass"})) {
+                     "denyuser", "allowgroup", "denygroup", "allowclass", "denyclass", "from",
+                     "satisfy", "hidefiles", "pathallowfilter", "pathdenyfilter"})) {
     return kAll;
   }
   for (const RaisedDirective& row : RaisedDirectives()) {

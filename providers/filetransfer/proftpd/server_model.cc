@@ -82,6 +82,15 @@ Answer ServerModel::Ask(const Cell& cell, Right right) const {
   return all.Only(Confined(cell.path));
 }
 
+Answer ServerModel::AskAll(const Cell& cell, Right right) const {
+  Answer all = Ask(cell, right).Only(RealNames());
+  for (const auto& [alias, session] : alias_sessions_) {
+    const AccountSet who = AccountSet::Of({aliases_.at(alias)});
+    all = all | AskLogin(alias, cell, right).Only(who);
+  }
+  return all;
+}
+
 ReasonId ServerModel::unknown() const {
   if (unknown_ != 0 || sessions_.empty()) return unknown_;
   return sessions_.front().base.back()->unknown.all;
@@ -117,7 +126,7 @@ Answer ServerModel::AskSession(const Session& session, const Cell& cell, Right r
       const bool lists = right == Right::kList;
       const Passing passing =
           PassFilters(ChainOf(session, lists ? child : object), lists ? ChildOf(cell) : cell, right,
-                      !roots_.empty() || !session.root.empty(), context_.rules);
+                      !roots_.empty() || !session.root.empty(), session.filters, context_.rules);
       Answer answer = AskBlocks(session, object, child, right, passing);
       if (only.has_value() && !(*only == answer)) {
         // A pattern block decides it for some names only.
@@ -182,6 +191,19 @@ Answer ServerModel::AskAlternative(const Session& session, const Alternative& al
     answer = answer & AskChain(entry ? child : object, check, rules);
   }
   return answer;
+}
+
+void ServerModel::KeepFilters() {
+  for (Session& session : sessions_) {
+    std::set<PathFilters> all = {PathFiltersOf(session.base, context_.rules)};
+    for (size_t i = 0; i < session.tree->size(); ++i) {
+      const auto block = static_cast<int32_t>(i);
+      const RuleSection& section = *session.tree->block(block).section;
+      if (!section.path_allow.has_value() && !section.path_deny.has_value()) continue;
+      all.insert(PathFiltersOf(ChainOf(session, block), context_.rules));
+    }
+    session.filters.assign(all.begin(), all.end());
+  }
 }
 
 ServerModel::Chain ServerModel::ChainOf(const Session& session, int32_t block) const {

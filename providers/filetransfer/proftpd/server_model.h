@@ -41,6 +41,8 @@ class ServerModel {
   bool Serves(Way way) const { return listens_ && (way == Way::kSftp) == sftp_; }
   // For accounts by their own names.
   Answer Ask(const Cell& cell, access::Right right) const;
+  // For each account by its own name and by every alias.
+  Answer AskAll(const Cell& cell, access::Right right) const;
   // For one login, whose account is AccountOf: an alias may lead to a session of another kind.
   Answer AskLogin(std::string_view login, const Cell& cell, access::Right right) const;
   // Why it may know logins that the files don't have; 0: it doesn't.
@@ -62,7 +64,8 @@ class ServerModel {
     // Of the server alone, and the names of blocks that IfUser and its kind bring.
     Answer server_login;
     std::set<std::string> some_blocks;
-    std::string root;  // of Anonymous
+    std::string root;                  // of Anonymous
+    std::vector<PathFilters> filters;  // of all its places, each once
   };
   struct BlockSource {
     std::string name;
@@ -96,6 +99,7 @@ class ServerModel {
   bool HasAliases() const;
   bool AliasesLostToBlocks() const;
   Chain ChainOf(const Session& session, int32_t block) const;
+  void KeepFilters();
   Answer AskSession(const Session& session, const Cell& cell, access::Right right) const;
   Answer AskBlocks(const Session& session, int32_t object, int32_t child, access::Right right,
                    const Passing& passing) const;

@@ -89,6 +89,15 @@ TEST(RaiseClient, IfClassStandsBehindIfUserAndItsBlocksBefore) {
   EXPECT_EQ(Ask(blocks, "ada", "/srv", Right::kMkdir), Verdict::kAllowed);
 }
 
+TEST(RaiseNames, AListOfGroupsForgetsAPatternThatFittedASupplementaryGroup) {
+  const std::string regex = "DenyGroup regex ^ops$\n", list = "DenyGroup nobody";
+  const Raiser raiser = RaiseText(Limit("DELE", regex + list) + Limit("MKD", list + "\n" + regex));
+  // ops is ada's primary group, and a supplementary one of bea.
+  EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kDelete), Verdict::kDenied);
+  EXPECT_EQ(Ask(raiser, "bea", "/srv", Right::kDelete), Verdict::kAllowed);
+  EXPECT_EQ(Ask(raiser, "bea", "/srv", Right::kMkdir), Verdict::kDenied);
+}
+
 TEST(RaiseNames, RegularExpressionsAreSearchedForInNames) {
   const Raiser raiser = RaiseText(Limit("DELE", "AllowUser regex ^a.*a$\nDenyAll") +
                                   Limit("MKD", "AllowGroup regex taf\nDenyAll"));

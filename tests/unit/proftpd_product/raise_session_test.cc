@@ -54,6 +54,7 @@ TEST(RaiseAnonymous, WithoutUserOnlyTheAliasIsAnonymous) {
   EXPECT_EQ(Ask(raiser, "anonymous", "/home", Right::kRead), Verdict::kDenied);
   EXPECT_EQ(Ask(raiser, "ada", "/srv/a", Right::kDelete), Verdict::kAllowed);
   EXPECT_EQ(Ask(raiser, "ada", "/home", Right::kRead), Verdict::kAllowed);
+  EXPECT_TRUE(raiser.Anonymous().Has(0));
 }
 
 TEST(RaiseAnonymous, AHomeMayBeItsFolder) {

@@ -67,7 +67,7 @@ TEST(Raise, ASwitchThatIsOffChangesNothing) {
 TEST(Raise, PathFiltersAreAskedForEachName) {
   const Raiser raiser = RaiseText(
       "AllowOverwrite on\nPathDenyFilter \\.exe$\n<Directory /x>\nPathAllowFilter ^/x/in/\n"
-      "PathDenyFilter ^never$\n</Directory>");
+      "</Directory>");
   const auto ask = [&](const std::string& path, Right right, Way way = Way::kFtp) {
     return Ask(raiser, "ada", path, right, Rest::kNone, way);
   };
@@ -78,8 +78,17 @@ TEST(Raise, PathFiltersAreAskedForEachName) {
   // Some name passes; in /x none that is ordinary does.
   EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kCreate), Verdict::kAllowed);
   EXPECT_EQ(Ask(raiser, "ada", "/x/in", Right::kCreate), Verdict::kAllowed);
-  EXPECT_EQ(WhyNot(raiser, "/x/out", Right::kCreate).line, 5U);
-  EXPECT_EQ(ask("/x/in/a.exe", Right::kCreate), Verdict::kAllowed);
+  EXPECT_EQ(WhyNot(raiser, "/x/out", Right::kCreate).line, 4U);
+  EXPECT_EQ(ask("/x/in/a.exe", Right::kCreate), Verdict::kDenied);
+}
+
+// DELE asks the filter of the folder where the command before was.
+TEST(Raise, WhatOnlyABlocksOwnFilterStopsDependsOnTheSessionsHistory) {
+  const Raiser raiser =
+      RaiseText("<Directory /srv>\nPathDenyFilter secret\n</Directory>\nServerName x\n");
+  EXPECT_EQ(Ask(raiser, "ada", "/srv/secret", Right::kDelete, Rest::kNone),
+            Verdict::kNotComputable);
+  EXPECT_EQ(Ask(raiser, "ada", "/srv/open", Right::kDelete, Rest::kNone), Verdict::kAllowed);
 }
 
 TEST(Raise, OverSftpFiltersStopReadingAndNotSetstat) {
