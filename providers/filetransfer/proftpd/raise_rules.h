@@ -82,9 +82,9 @@ struct RaiseRules {
   bool personal_blocks_stand_alone = true;  // blocks named by ~ or %u don't nest
   bool session_limits_first_first = true;   // within IfUser and its kind the first in file counts
   bool sftp_has_no_aliases = true;     // keys are looked up by account: neither directive counts
-  bool users_before_groups = true;     // IfUser's Limits stand before IfGroup's, its blocks behind
-  bool classes_last = true;            // IfClass's Limits stand behind, its blocks before theirs
-  bool session_blocks_replace = true;  // IfUser's <Directory> removes the block of that very name
+  bool users_before_groups = true;     // IfUser's Limits and blocks stand before IfGroup's
+  bool classes_last = true;            // IfClass's Limits and blocks stand behind both
+  bool session_blocks_replace = true;  // IfUser's <Directory> removes that very name elsewhere
   bool session_blocks_first_first =
       true;                              // of blocks in one IfUser the first in file is tried first
   bool root_confines = true;             // DefaultRoot

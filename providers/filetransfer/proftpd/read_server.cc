@@ -221,10 +221,9 @@ void ServerModel::MakeSession(AccountSet who, const std::vector<bool>& applies,
   const auto add = [&](const ConfigNode& node, bool backward, RuleSection* to) {
     AddLines(node, *context_.names, context_.rules, context_.note, backward, to);
   };
-  // Source: 1.3.8, observed, with two sections of each kind in both orders: of Limits the users'
-  // stand first, then the groups', then the class's, each kind in file order; of blocks it is the
-  // other way round.
-  // Within a section the first Limit in file counts.
+  // Source: 1.3.8, observed, with two sections of each kind in both orders: the class's sections
+  // are merged in first, then the groups', then the users', of each kind the last in file first;
+  // and each goes to the front. Within a section the first Limit in file counts.
   const bool backward = !context_.rules.session_limits_first_first;
   for (size_t i = 0; i < for_some_.size(); ++i) {
     if (!applies[i]) continue;
@@ -232,7 +231,9 @@ void ServerModel::MakeSession(AccountSet who, const std::vector<bool>& applies,
     add(*for_some_[i].node, backward, &one);
     MergeLast(one, &some);
     if (for_some_[i].node->word == "ifclass") MergeLast(one, &alone);  // it holds before the login
-    MergeBlocks(*for_some_[i].node, person, &session);
+  }
+  for (size_t i = for_some_.size(); i-- > 0;) {
+    if (applies[i]) MergeBlocks(*for_some_[i].node, person, &session);
   }
   tree.Finish();
   session.overwrite = some.overwrite;
@@ -253,8 +254,8 @@ void ServerModel::MakeSession(AccountSet who, const std::vector<bool>& applies,
 }
 
 // Source: 1.3.8, observed: a block of one of these sections removes the block of that very name
-// with all that is nested in it; a name that is resolved at login removes none. The first in file
-// ends up in front.
+// with all that is nested in it, and those in sections that come after; a name that is resolved at
+// login removes none. The first in file ends up in front.
 void ServerModel::MergeBlocks(const ConfigNode& some, const RaiseAccount& person,
                               Session* session) {
   std::vector<const ConfigNode*> blocks;
@@ -265,7 +266,7 @@ void ServerModel::MergeBlocks(const ConfigNode& some, const RaiseAccount& person
   for (const ConfigNode* block : blocks) {
     const std::string given = BlockName(ArgumentOf(*block));
     const bool replaces = context_.rules.session_blocks_replace && !IsPersonal(given);
-    if (replaces) session->some_blocks.insert(given);
+    if (replaces && !session->some_blocks.insert(given).second) continue;
     session->tree->Prepend(Personal(given, person, *context_.accounts, *context_.names),
                            Compile(*block, !context_.rules.session_limits_first_first), replaces);
   }

@@ -89,6 +89,26 @@ TEST(RaiseSessions, ABlockRemovesTheOneOfThatNameWhereverItNests) {
   EXPECT_EQ(Ask(raiser, "ada", "/srv/a", Right::kMkdir), Verdict::kDenied);
 }
 
+TEST(RaiseSessions, AUsersBlockStandsBeforeAGroupsAndLosesItsNameToIt) {
+  const std::string user = "<IfUser ada>\n", group = "<IfGroup ops>\n";
+  const Raiser raiser = RaiseText(user + Block("/srv/[ab]", "AllowOverwrite off\n") +
+                                  Block("/x", Limit("MKD", "DenyAll")) + "</IfUser>\n" + group +
+                                  Block("/srv/a", Limit("READ", "DenyAll")) +
+                                  Block("/x", Limit("DELE", "DenyAll")) + "</IfGroup>\n");
+  EXPECT_EQ(Ask(raiser, "ada", "/srv/a", Right::kRead), Verdict::kAllowed);
+  EXPECT_EQ(Ask(raiser, "bea", "/srv/a", Right::kRead), Verdict::kDenied);
+  EXPECT_EQ(Ask(raiser, "ada", "/x", Right::kDelete), Verdict::kDenied);
+  EXPECT_EQ(Ask(raiser, "ada", "/x", Right::kMkdir), Verdict::kAllowed);
+}
+
+TEST(RaiseSessions, WhatNestsInALostBlockOfAnotherSectionStays) {
+  const Raiser raiser =
+      RaiseText(Block("/srv/a", Limit("READ", "DenyAll")) + "<IfUser ada>\n" +
+                Block("/srv", Limit("RMD", "DenyAll")) + "</IfUser>\n<IfUser !bea>\n" +
+                Block("/srv", Limit("MKD", "DenyAll")) + "</IfUser>\n");
+  EXPECT_EQ(Ask(raiser, "ada", "/srv/a", Right::kRead), Verdict::kDenied);
+}
+
 TEST(RaiseSessions, OfItsBlocksTheFirstInFileIsTriedFirst) {
   const Raiser raiser = RaiseText("<IfUser ada>\n" + Block("/srv/ab", Limit("MKD", "DenyAll")) +
                                   Block("/srv/a*", Limit("DELE", "DenyAll")) + "</IfUser>\n");
