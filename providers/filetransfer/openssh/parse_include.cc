@@ -132,20 +132,18 @@ void Compare(const std::vector<std::string_view>& have, const std::vector<std::s
 }  // namespace
 
 Result<ParsedInclude> ParseInclude(std::string_view text) {
-  const std::vector<std::string_view> lines = filetransfer::LinesOf(text);
-  if (Result<void> marker = filetransfer::CheckMarker(lines, kMarker, kVersion); !marker) {
-    return tl::unexpected<Error>(marker.error());
-  }
+  const auto lines = filetransfer::MarkedLines(text, kMarker, kVersion);
+  if (!lines) return tl::unexpected<Error>(lines.error());
   ParsedInclude parsed;
   Reader reader;
-  for (const std::string_view line : lines) reader.Take(line);
+  for (const std::string_view line : *lines) reader.Take(line);
   parsed.content = reader.Finish();
   const std::string whole = RenderInclude(parsed.content);
   if (whole == text) return parsed;
-  if (lines.back() != kEndLine) {
+  if (lines->back() != kEndLine) {
     parsed.edits.push_back({0, "", "the end line is missing: the file was cut or added to"});
   }
-  Compare(lines, filetransfer::LinesOf(whole), &parsed.edits);
+  Compare(*lines, filetransfer::LinesOf(whole), &parsed.edits);
   return parsed;
 }
 

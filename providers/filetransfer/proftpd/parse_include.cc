@@ -211,12 +211,10 @@ void Compare(std::span<const std::string_view> have, std::span<const std::string
 }  // namespace
 
 Result<ParsedInclude> ParseInclude(std::string_view text) {
-  const std::vector<std::string_view> lines = filetransfer::LinesOf(text);
-  if (Result<void> marker = filetransfer::CheckMarker(lines, kMarker, kVersion); !marker) {
-    return tl::unexpected<Error>(marker.error());
-  }
+  const auto lines = filetransfer::MarkedLines(text, kMarker, kVersion);
+  if (!lines) return tl::unexpected<Error>(lines.error());
   ParsedInclude parsed;
-  for (const std::string_view line : lines) {
+  for (const std::string_view line : *lines) {
     if (!line.starts_with(kRootPrefix)) continue;
     std::string root(line.substr(kRootPrefix.size()));
     const std::string why = WhyPathUnfit(root);
@@ -226,7 +224,7 @@ Result<ParsedInclude> ParseInclude(std::string_view text) {
       parsed.edits.push_back({0, std::string(line), why});
     }
   }
-  if (lines.back() != kEndLine) {
+  if (lines->back() != kEndLine) {
     parsed.edits.push_back({0, "", "the end line is missing: the file was cut or added to"});
   }
   Reader reader(parsed);
@@ -247,7 +245,7 @@ Result<ParsedInclude> ParseInclude(std::string_view text) {
   const std::string whole = RenderHeader(parsed.rows.size(), blocks.size(), body) + body;
   if (whole == text) return parsed;
   const std::vector<std::string_view> want = filetransfer::LinesOf(whole);
-  Compare(lines, want, 0, parsed.edits);
+  Compare(*lines, want, 0, parsed.edits);
   if (parsed.edits.empty()) parsed.edits.push_back({0, "", "the line ends were changed"});
   std::stable_sort(parsed.edits.begin(), parsed.edits.end(),
                    [](const Edit& a, const Edit& b) { return a.line < b.line; });

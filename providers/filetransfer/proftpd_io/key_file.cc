@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/hash.h"
+#include "providers/filetransfer/text/key_blob.h"
 
 namespace postern::filetransfer {
 namespace {
@@ -12,16 +13,8 @@ namespace {
 constexpr std::string_view kBegin = "---- BEGIN SSH2 PUBLIC KEY ----";
 constexpr std::string_view kEnd = "---- END SSH2 PUBLIC KEY ----";
 
-// The first string of a key blob is its type (RFC 4253 section 6.6).
-std::string TypeOf(std::string_view blob) {
-  if (blob.size() < 4) return "";
-  size_t size = 0;
-  for (int i = 0; i < 4; ++i) size = size << 8 | static_cast<unsigned char>(blob[i]);
-  return size <= blob.size() - 4 && size < 100 ? std::string(blob.substr(4, size)) : "";
-}
-
 Result<PublicKey> FromBlob(std::string_view blob) {
-  const std::string type = TypeOf(blob);
+  const std::string type = TypeOfKey(blob);
   if (type.empty()) return Fail(ErrorCode::kInvalid, "no public key");
   const base::Digest digest = base::Sha256(blob);
   std::string print = base::Base64({reinterpret_cast<const char*>(digest.data()), digest.size()});

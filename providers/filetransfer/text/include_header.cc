@@ -17,8 +17,9 @@ std::vector<std::string_view> LinesOf(std::string_view text) {
   return lines;
 }
 
-Result<void> CheckMarker(const std::vector<std::string_view>& lines, std::string_view marker,
-                         int version) {
+Result<std::vector<std::string_view>> MarkedLines(std::string_view text, std::string_view marker,
+                                                  int version) {
+  std::vector<std::string_view> lines = LinesOf(text);
   if (lines.empty() || !lines[0].starts_with(marker)) {
     return Fail(ErrorCode::kInvalid, "the file doesn't start with the header that Postern writes");
   }
@@ -33,7 +34,7 @@ Result<void> CheckMarker(const std::vector<std::string_view>& lines, std::string
     return Fail(ErrorCode::kUnsupported,
                 fmt::format("the file is of format {}, written by a newer Postern", found));
   }
-  return {};
+  return lines;
 }
 
 }  // namespace postern::filetransfer

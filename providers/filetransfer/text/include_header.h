@@ -11,9 +11,10 @@ namespace postern::filetransfer {
 // Without their line ends; a text that ends with one has no empty last line.
 std::vector<std::string_view> LinesOf(std::string_view text);
 
-// The first line has to be "MARKER VERSION". Errors: kInvalid when it isn't (never an empty result
-// for a lost file); kUnsupported when a newer Postern wrote the file.
-Result<void> CheckMarker(const std::vector<std::string_view>& lines, std::string_view marker,
-                         int version);
+// The lines of a generated include, whose first has to be "MARKER VERSION": there is one at least.
+// Errors: kInvalid when it isn't (never an empty result for a lost file); kUnsupported when a newer
+// Postern wrote the file.
+Result<std::vector<std::string_view>> MarkedLines(std::string_view text, std::string_view marker,
+                                                  int version);
 
 }  // namespace postern::filetransfer
