@@ -84,8 +84,8 @@ constexpr Alternative kSftpRenames[] = {{kSftpRename}};
 constexpr Alternative kSftpMkdirs[] = {{kSftpMkdir}};
 constexpr Alternative kSftpRmdirs[] = {{kSftpRmdir}};
 constexpr Alternative kSftpChmods[] = {{kSftpSetstat, Switch::kNone, Filtered::kSetstat},
-                                       {kSftpReadFset},
-                                       {kSftpReadSet},
+                                       {kSftpReadFset, Switch::kNone, Filtered::kSetstat},
+                                       {kSftpReadSet, Switch::kNone, Filtered::kSetstat},
                                        {kSftpStorFset, Switch::kOverwrite}};
 
 std::span<const Alternative> Ftp(Right right) {

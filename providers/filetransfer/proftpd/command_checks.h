@@ -67,7 +67,7 @@ struct Check {
 enum class Switch : uint8_t { kNone, kOverwrite, kStoreRestart };
 
 // Whether PathAllowFilter and PathDenyFilter are asked: not for what FTP reads, nor for what SFTP
-// sets without opening.
+// sets, also through a handle that is open to read.
 enum class Filtered : uint8_t { kYes, kFtpRead, kSetstat };
 
 struct Alternative {

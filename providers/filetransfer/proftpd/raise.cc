@@ -250,6 +250,7 @@ std::span<const RaiseRule> AllRaiseRules() {
       {"sftp_has_no_aliases", &RaiseRules::sftp_has_no_aliases},
       {"users_before_groups", &RaiseRules::users_before_groups},
       {"classes_last", &RaiseRules::classes_last},
+      {"class_blocks_do_not_nest", &RaiseRules::class_blocks_do_not_nest},
       {"session_blocks_replace", &RaiseRules::session_blocks_replace},
       {"session_blocks_first_first", &RaiseRules::session_blocks_first_first},
       {"anonymous_own_blocks", &RaiseRules::anonymous_own_blocks},

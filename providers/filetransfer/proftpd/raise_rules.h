@@ -81,9 +81,11 @@ struct RaiseRules {
   bool root_takes_no_keyword = true;        // in DefaultRoot AND and OR are names of groups
   bool personal_blocks_stand_alone = true;  // blocks named by ~ or %u don't nest
   bool session_limits_first_first = true;   // within IfUser and its kind the first in file counts
-  bool sftp_has_no_aliases = true;     // keys are looked up by account: neither directive counts
-  bool users_before_groups = true;     // IfUser's Limits and blocks stand before IfGroup's
-  bool classes_last = true;            // IfClass's Limits and blocks stand behind both
+  bool sftp_has_no_aliases = true;  // keys are looked up by account: neither directive counts
+  bool users_before_groups = true;  // IfUser's Limits and blocks stand before IfGroup's
+  bool classes_last = true;         // IfClass's Limits and blocks stand behind both
+  bool class_blocks_do_not_nest =
+      true;                            // IfClass's blocks, unless a user's or group's come as well
   bool session_blocks_replace = true;  // IfUser's <Directory> removes that very name elsewhere
   bool session_blocks_first_first =
       true;                              // of blocks in one IfUser the first in file is tried first

@@ -270,7 +270,9 @@ void ServerModel::MergeBlocks(const ConfigNode& some, const RaiseAccount& person
     session->tree->Prepend(Personal(given, person, *context_.accounts, *context_.names),
                            Compile(*block, !context_.rules.session_limits_first_first), replaces);
   }
-  session->tree->Order();
+  // Sections of a class are merged in before the login, when nothing is nested anew.
+  const bool nests = some.word != "ifclass" || !context_.rules.class_blocks_do_not_nest;
+  if (nests) session->tree->Order();
 }
 
 // Source: 1.3.8, observed: ALL doesn't cover LOGIN; every Limit that names it has to let in.

@@ -89,6 +89,21 @@ TEST(RaiseClient, IfClassStandsBehindIfUserAndItsBlocksBefore) {
   EXPECT_EQ(Ask(blocks, "ada", "/srv", Right::kMkdir), Verdict::kAllowed);
 }
 
+TEST(RaiseClient, BlocksOfAClassTakeNoneBelowThem) {
+  const auto block = [](const std::string& path, const std::string& lines) {
+    return "<Directory " + path + ">\n" + lines + "</Directory>\n";
+  };
+  const std::string text = "<Class c>\nFrom 10.0.0.0/8\n</Class>\n" +
+                           Limit("LOGIN", "AllowClass c\nDenyAll") +
+                           block("/srv/a", Limit("DELE", "DenyAll")) + "<IfClass c>\n" +
+                           block("/srv", Limit("MKD", "DenyAll")) + "</IfClass>\n";
+  const Raiser alone = RaiseText(text);
+  EXPECT_EQ(Ask(alone, "ada", "/srv/a", Right::kDelete), Verdict::kAllowed);
+  // A user's section nests all blocks anew.
+  const Raiser both = RaiseText(text + "<IfUser ada>\nAllowOverwrite on\n</IfUser>\n");
+  EXPECT_EQ(Ask(both, "ada", "/srv/a", Right::kDelete), Verdict::kDenied);
+}
+
 TEST(RaiseNames, AListOfGroupsForgetsAPatternThatFittedASupplementaryGroup) {
   const std::string regex = "DenyGroup regex ^ops$\n", list = "DenyGroup nobody";
   const Raiser raiser = RaiseText(Limit("DELE", regex + list) + Limit("MKD", list + "\n" + regex));

@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <sstream>
+#include <thread>
 
 #include "tests/support/process.h"
 
@@ -54,6 +58,24 @@ void WithOneLess(const std::vector<Part>& parts, std::vector<std::vector<Part>>*
       less[i].children = std::move(children);
       out->push_back(std::move(less));
     }
+  }
+}
+
+// A client of some other test may hold the port for a while: it is in the ephemeral range.
+void WaitUntilFree(uint16_t port) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (std::chrono::steady_clock::now() < end) {
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool free = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    close(fd);
+    if (free) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
 }
 
@@ -212,6 +234,8 @@ void Runner::WriteAccounts(const World& world) {
 
 Found Runner::Probe(const World& world, const std::vector<std::string>& logins) {
   Found found;
+  WaitUntilFree(server_.ftp_port());
+  WaitUntilFree(server_.sftp_port());
   if (!server_.Start()) {
     ADD_FAILURE() << "the daemon refuses\n" << server_.Check().err << ConfigOf(world);
     return found;

@@ -50,6 +50,12 @@ void Generator::Addresses() {
     if (OneIn(3)) one.children.push_back(Line("Satisfy all"));
     world_.main.push_back(std::move(one));
   }
+  // Chance hardly lets a negated class alone decide.
+  if (world_.seed % 490 == 7) {
+    world_.main = {Section("Class near", {Line("From 127.0.0.1")})};
+    world_.global = {Section("Limit DELE", {Line("AllowClass !near"), Line("DenyAll")})};
+    return;
+  }
   const size_t limits = 1 + Below(3);
   for (size_t i = 0; i < limits; ++i) {
     Part limit = Limit();
@@ -148,6 +154,11 @@ void Generator::Anonymous() {
     Put(&section.children, {Section("Limit DELE", {Rule()})});
     Put(&section.children.end()[-2].children,
         {Section("Limit DELE", {Rule()}), Section("Limit DELE", {Rule()})});
+  }
+  // Sections for its account, which chance seldom brings along.
+  if (world_.seed % 28 == 11) {
+    sessions_.push_back(Section(
+        "IfUser u4", {Section("Limit MKD LOGIN", {Line("DenyAll")}), Line("AllowOverwrite on")}));
   }
   // In <Global> it is there over SFTP too.
   (OneIn(3) ? &world_.global : &own_)->push_back(std::move(section));

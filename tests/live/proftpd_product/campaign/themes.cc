@@ -104,6 +104,13 @@ void Generator::Filters() {
     if (OneIn(2)) block.children.push_back(path());
     if (OneIn(2)) block.children.push_back(Line("HideFiles \"" + Pick(names) + "\""));
   }
+  // Chance hardly lets `none` end what hides everything.
+  if (world_.seed % 490 == 12) {
+    world_.global = {
+        Section("Directory " + root_ + "/a", {Line("HideFiles \"!zzz\"")}),
+        Section("Directory " + root_ + "/a/b", {Line("HideFiles none"), Line("Umask 022")})};
+    return;
+  }
   // Over FTP alone: sessions of mod_sftp die of it.
   if (OneIn(3)) AddOwn({Section("Directory " + root_ + "/a/b/c", {Line("HideNoAccess on")})});
 }
