@@ -9,7 +9,7 @@ using access::Right;
 using How = Passing::How;
 using Rest = ObjectPath::Rest;
 
-// Names as people give them; none is meant by any rule.
+// Names as people give them, for the target of a rename, which is the client's choice.
 constexpr std::string_view kOrdinary[] = {
     "x",         "zq7",   "Report_2024.txt", "data-1.csv", "scan.pdf", "archive.zip",
     "photo.jpg", "notes", "UPLOAD",          "order.xml",  "a.b.c"};
@@ -52,13 +52,19 @@ class Asking {
     return Unknown();
   }
 
- private:
   Passing One(const std::string& path) const {
     if (Pass(here_, path)) return {};
     const bool elsewhere = std::any_of(elsewhere_.begin(), elsewhere_.end(),
                                        [&](const PathFilters& one) { return Pass(one, path); });
     return elsewhere ? Unknown() : Passing{How::kStopped, 0};
   }
+  // Every name that no rule gives: a filter stops some, unless it is about access files alone.
+  Passing Unnamed() const {
+    const bool spares = here_.allow == nullptr && here_.deny->about_access_files;
+    return spares ? Passing() : Unknown();
+  }
+
+ private:
   Passing Unknown() const {
     return {How::kUnknown, here_.allow != nullptr ? here_.allow->reason : here_.deny->reason};
   }
@@ -73,9 +79,7 @@ Passing PassHiding(const NameFilter* hides, const ObjectPath& entry) {
     const bool hidden = hides->Finds(entry.path.substr(entry.path.rfind('/') + 1));
     return {hidden ? How::kStopped : How::kPassed, 0};
   }
-  const bool seen = std::any_of(std::begin(kOrdinary), std::end(kOrdinary),
-                                [&](auto name) { return !hides->Finds(std::string(name)); });
-  return seen ? Passing() : Passing{How::kUnknown, hides->reason};
+  return hides->regex.has_value() ? Passing{How::kUnknown, hides->reason} : Passing();
 }
 
 }  // namespace
@@ -96,9 +100,7 @@ Passing PassFilters(const std::vector<const RuleSection*>& chain, const ObjectPa
   if (here.allow == nullptr && here.deny == nullptr) return {};
   static const std::vector<PathFilters> nowhere;
   const Asking asking(here, rules.filters_follow_history ? elsewhere : nowhere, confined);
-  if (object.rest != Rest::kNone) {
-    return asking.Ordinary(object.rest == Rest::kEntry ? object.path : object.path + "/d");
-  }
+  if (object.rest != Rest::kNone) return asking.Unnamed();
   const Passing itself = asking.Whole(object.path);
   if (right != Right::kRename || itself.how != How::kPassed) return itself;
   return asking.Ordinary(std::string(access::ParentOf(object.path)));

@@ -16,7 +16,7 @@
 namespace postern::proftpd {
 
 struct Passing {
-  // Of unnamed entries: passed, where some ordinary name is; else not known.
+  // Unnamed entries: a filter stops some of them, so it isn't known.
   enum class How : unsigned char { kPassed, kStopped, kUnknown } how = How::kPassed;
   ReasonId reason = 0;  // of kUnknown
 };

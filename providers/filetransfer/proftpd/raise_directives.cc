@@ -33,7 +33,7 @@ constexpr RaisedDirective kTable[] = {
     {"deleteabortedstores", T::kHarmless, "removes what an upload of one's own left"},
     {"hiddenstores", T::kHarmless, "an upload gets its name at the end"},
     {"allowchrootsymlinks", T::kUnknown, "a login folder may be a symlink"},
-    // Computed for each name; of unnamed entries some have a name that passes, or it isn't known.
+    // Computed for each name; not for all unnamed entries at once.
     {"hidefiles", T::kListing, kByName},
     {"pathallowfilter", T::kNames, kByName},
     {"pathdenyfilter", T::kNames, kByName},

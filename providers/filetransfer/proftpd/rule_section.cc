@@ -34,6 +34,18 @@ bool TakesVariable(const ConfigNode& line) {
                      [](const std::string& arg) { return arg.find("%{") != std::string::npos; });
 }
 
+// The forms of a filter that keeps .ftpaccess files as they are. The daemon eats one backslash.
+bool IsAboutAccessFiles(std::string_view regex) {
+  for (const std::string_view start : {"(^|/)", "/"}) {
+    if (regex.starts_with(start)) regex.remove_prefix(start.size());
+  }
+  for (const std::string_view dot : {"\\.", "[.]", "."}) {
+    if (!regex.starts_with(dot)) continue;
+    return regex.substr(dot.size()) == "ftpaccess$";
+  }
+  return false;
+}
+
 // False: the line isn't one that is read, and stays to be told.
 bool AddFilter(const ConfigNode& line, const NoteReason& note, RuleSection* section) {
   std::optional<NameFilter>* filter = line.word == "hidefiles"         ? &section->hide_files
@@ -49,6 +61,7 @@ bool AddFilter(const ConfigNode& line, const NoteReason& note, RuleSection* sect
     if (made.negated) text.erase(0, 1);
     made.regex = NameRegex::Make(text);
     if (!made.regex.has_value()) return false;
+    made.about_access_files = IsAboutAccessFiles(text);
   }
   made.reason = note(line, "depends on the name that a client gives");
   if (!filter->has_value()) *filter = std::move(made);

@@ -20,9 +20,10 @@ struct Unknowns {
 
 // PathAllowFilter, PathDenyFilter or HideFiles.
 struct NameFilter {
-  std::optional<NameRegex> regex;  // none: nothing is filtered
-  bool negated = false;            // HideFiles !P hides all others
-  ReasonId reason = 0;             // to tell of it
+  std::optional<NameRegex> regex;   // none: nothing is filtered
+  bool negated = false;             // HideFiles !P hides all others
+  bool about_access_files = false;  // it finds .ftpaccess and nothing else
+  ReasonId reason = 0;              // to tell of it
   bool Finds(const std::string& text) const {
     return regex.has_value() && regex->Finds(text) != negated;
   }

@@ -75,11 +75,20 @@ TEST(Raise, PathFiltersAreAskedForEachName) {
   EXPECT_EQ(ask("/srv/a.exe", Right::kDelete), Verdict::kDenied);
   EXPECT_EQ(ask("/srv/a.exe", Right::kRead), Verdict::kAllowed);
   EXPECT_EQ(ask("/srv/a.txt", Right::kCreate), Verdict::kAllowed);
-  // Some name passes; in /x none that is ordinary does.
-  EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kCreate), Verdict::kAllowed);
-  EXPECT_EQ(Ask(raiser, "ada", "/x/in", Right::kCreate), Verdict::kAllowed);
+  // Of unnamed entries it stops some.
+  EXPECT_EQ(WhyNot(raiser, "/srv", Right::kCreate).line, 2U);
+  EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kRead), Verdict::kAllowed);
   EXPECT_EQ(WhyNot(raiser, "/x/out", Right::kCreate).line, 4U);
   EXPECT_EQ(ask("/x/in/a.exe", Right::kCreate), Verdict::kDenied);
+}
+
+TEST(Raise, AFilterAboutAccessFilesLeavesAllOthersComputable) {
+  for (const std::string regex : {"(^|/)\\\\.ftpaccess$", "/[.]ftpaccess$"}) {
+    const Raiser raiser = RaiseText("PathDenyFilter " + regex + "\n");
+    EXPECT_EQ(Ask(raiser, "ada", "/srv", Right::kCreate), Verdict::kAllowed) << regex;
+    EXPECT_EQ(Ask(raiser, "ada", "/srv/.ftpaccess", Right::kCreate, Rest::kNone), Verdict::kDenied)
+        << regex;
+  }
 }
 
 // DELE asks the filter of the folder where the command before was.
@@ -116,7 +125,7 @@ TEST(Raise, HiddenNamesAreNotListedAndCanBeUsed) {
   const auto lists = [&](const std::string& path) {
     return Ask(raiser, "ada", path, Right::kList, Rest::kNone);
   };
-  EXPECT_EQ(lists("/x"), Verdict::kAllowed);
+  EXPECT_EQ(lists("/x"), Verdict::kNotComputable);
   EXPECT_EQ(lists("/x/all"), Verdict::kNotComputable);
   EXPECT_EQ(lists("/x/all/none"), Verdict::kAllowed);
   EXPECT_EQ(Ask(raiser, "ada", "/x/all", Right::kRead), Verdict::kAllowed);
