@@ -47,8 +47,8 @@ std::vector<Capability> OpenSshProduct::Capabilities() const {
        "enabled",
        Support::kNative,
        {},
-       "a lock is the expiry day 1 in shadow and DenyUsers in the include: it holds for keys, "
-       "passwords and certificates, with PAM and without",
+       "a lock is the expiry day 1 in shadow: it holds for keys, passwords and certificates, with "
+       "PAM and without",
        {}},
       {"ssh_key", "", Support::kNative, {}, "authorized_keys is read anew at each login", {}},
       {"ssh_key", "options", Support::kNative, {}, "restrict, from=, expiry-time in UTC", {}},

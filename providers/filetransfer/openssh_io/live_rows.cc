@@ -131,7 +131,8 @@ using Rows = std::map<RowKey, Rights>;
 class GainRows {
  public:
   GainRows(const posix::Tree& tree, std::span<const std::string> roots) {
-    for (const auto& [path, node] : tree.nodes()) {
+    for (const auto& [name, node] : tree.nodes()) {
+      const std::string& path = name;
       const bool inside = std::any_of(roots.begin(), roots.end(), [&](const std::string& root) {
         return access::IsWithin(path, root);
       });

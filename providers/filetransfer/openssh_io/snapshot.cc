@@ -204,7 +204,8 @@ std::string WhyNoKeys(const SshdSnapshot& snapshot, const ServerSettings& settin
 
 std::map<std::string, SessionView> SshdSnapshot::Sessions() const {
   std::map<std::string, SessionView> out;
-  for (const auto& [login, settings] : answers.accounts) {
+  for (const auto& [login, answered] : answers.accounts) {
+    const std::vector<openssh::Settings>& settings = answered;
     const posix::User* user = host.accounts.FindUser(login);
     if (user == nullptr || settings.empty()) continue;
     SessionView& view = out[login];
