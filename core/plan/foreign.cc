@@ -1,29 +1,18 @@
-// Rules by other hands as access: what each does to whom, which grants it stands in the way of,
-// and which revocations it undoes.
+// Rules by other hands as access: what each does to whom.
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "core/diag/codes.h"
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::plan {
 namespace {
 
-using access::Cell;
-using access::CellEffect;
 using access::Overlay;
-using access::Part;
-using access::Rights;
 using object::Kind;
 
 constexpr size_t kSaid = 3;  // lines of access that a sentence holds
-
-// "acme" of "partner:acme".
-std::string_view ShortIdentity(std::string_view identity) {
-  return identity.substr(identity.find(':') + 1);
-}
 
 // "overwrite on /srv/in", "list on /srv, not below".
 std::string LineText(const access::AccessChange& line) {
@@ -93,41 +82,20 @@ std::string NoteOf(const ServerRules& rules, const RuleUnit& unit) {
   return note;
 }
 
-std::string ReasonText(const access::Reason& reason) {
-  if (reason.file.empty()) return fmt::format("{} ({})", reason.why, reason.text);
-  return fmt::format("{} ({}:{}: {})", reason.why, reason.file, reason.line, reason.text);
+Drift::Effect EffectOf(const access::AccessDelta& delta, const Overlay& effect) {
+  if (!delta.gained.empty() || !effect.Opened().empty()) return Drift::Effect::kMore;
+  return delta.lost.empty() ? Drift::Effect::kEqual : Drift::Effect::kLess;
 }
 
-// A grant that comes or gets wider; the deny-all and a narrowing only take away.
-bool Adds(const Change& change) {
-  if (change.kind != Kind::kGrant || IsBaseline(change.kind, change.key)) return false;
-  if (change.action == Action::kCreate) return true;
-  if (change.action != Action::kUpdate) return false;
-  const Rights was(object::DecodeAs<kinds::Grant>(change.before).rights());
-  const Rights is(object::DecodeAs<kinds::Grant>(change.after).rights());
-  return !(is - was).empty();
-}
-
-bool IsOfServer(const Change& change, uint32_t target, const std::string& server) {
-  if (change.target != target || !WritesTarget(change.action)) return false;
-  if (static_cast<int>(change.kind) < static_cast<int>(Kind::kAccount)) return false;
-  return change.kind != Kind::kFolder && object::SplitKey(change.key)[0] == server;
-}
-
-// The cells that a row reaches, at its own path and where other hands' rules name more.
-std::vector<Cell> CellsOf(const object::KeyParts& grant, const Overlay& overlay) {
-  const std::string path(grant[1]);
-  const bool subtree = grant[2] == "subtree";
-  std::vector<Cell> cells = {{path, Part::kNode}, {path, Part::kEntries}};
-  if (subtree) cells.push_back({path, Part::kDeeper});
-  for (const std::string& other : overlay.paths()) {
-    if (other == path || !access::IsWithin(other, path)) continue;
-    if (!subtree && access::ParentOf(other) != path) continue;
-    for (const Part part : access::kParts) {
-      if (subtree || part == Part::kNode) cells.push_back({other, part});
-    }
-  }
-  return cells;
+// Where some of it can't be computed, that is what is said first.
+void NameUnknown(const Overlay& effect, Drift* drift) {
+  const auto [cell, reason] = effect.FirstUnknown();
+  if (reason == nullptr) return;
+  drift->type = Drift::Type::kNotComputable;
+  drift->effect = Drift::Effect::kUnknown;
+  drift->who = cell.path;
+  drift->what = fmt::format("access is not computable at {} and below: {}{}{}", cell.path,
+                            ReasonText(*reason), drift->what.empty() ? "" : "; ", drift->what);
 }
 
 }  // namespace
@@ -195,7 +163,14 @@ ServerState Planner::StateOf(uint32_t target, const std::string& server,
     });
     if (!known && opened) state.roots.push_back(root);
   }
-  // A primary group is known by its number alone.
+  state.accounts = AccountsOf(target, server, world);
+  return state;
+}
+
+// Logins with their groups. A primary group is known by its number alone.
+std::vector<access::RaiseAccount> Planner::AccountsOf(uint32_t target, const std::string& server,
+                                                      const access::ServerWorld& world) const {
+  std::vector<access::RaiseAccount> accounts;
   std::map<uint32_t, std::string> groups;
   std::map<std::string, uint32_t, std::less<>> primary;
   const auto take = [&](Kind kind, std::string_view key, std::string_view body) {
@@ -215,10 +190,10 @@ ServerState Planner::StateOf(uint32_t target, const std::string& server,
     }
   }
   // The group that marks managed accounts is no object, and every account told is in it.
-  const std::string marked = host->manage().accounts();
+  const std::string marked = HostOf(target)->manage().accounts();
   for (const auto& [login, account] : world.accounts()) {
     if (!account.exists) continue;
-    access::RaiseAccount& out = state.accounts.emplace_back();
+    access::RaiseAccount& out = accounts.emplace_back();
     out.name = login;
     out.home = account.home;
     const auto gid = primary.find(login);
@@ -227,7 +202,7 @@ ServerState Planner::StateOf(uint32_t target, const std::string& server,
     if (marked.starts_with("group:")) out.groups.push_back(marked.substr(6));
     for (const std::string_view name : world.GroupsOf(login)) out.groups.emplace_back(name);
   }
-  return state;
+  return accounts;
 }
 
 void Planner::NoteForeignRules(uint32_t target, const std::string& server,
@@ -316,175 +291,10 @@ void Planner::NoteForeignRule(uint32_t target, const access::World& world,
     drift.what += fmt::format("{}anybody gets in as {} without a password",
                               drift.what.empty() ? "" : "; ", login);
   }
-  drift.effect = !drift.access.gained.empty() || !effect.Opened().empty() ? Drift::Effect::kMore
-                 : !drift.access.lost.empty()                             ? Drift::Effect::kLess
-                                                                          : Drift::Effect::kEqual;
-  const auto [cell, reason] = effect.FirstUnknown();
-  if (reason != nullptr) {
-    drift.type = Drift::Type::kNotComputable;
-    drift.effect = Drift::Effect::kUnknown;
-    drift.who = cell.path;
-    drift.what = fmt::format("access is not computable at {} and below: {}{}{}", cell.path,
-                             ReasonText(*reason), drift.what.empty() ? "" : "; ", drift.what);
-  }
+  drift.effect = EffectOf(drift.access, effect);
+  NameUnknown(effect, &drift);
   if (drift.what.empty()) drift.what = "changes nobody's access";
   plan_.drift.push_back(std::move(drift));
-}
-
-// The server after these changes, without those that are held.
-access::ServerWorld Planner::ServerAfter(uint32_t target, const std::string& server,
-                                         const access::ServerWorld& live, bool* rewritten) const {
-  const std::string& name = plan_.targets[target].name;
-  access::World world;
-  world.servers.emplace(access::Place{name, server}, live);
-  for (const Change& change : plan_.changes) {
-    if (!change.held.empty() || !IsOfServer(change, target, server)) continue;
-    PutChange(WithLiveBody(change), name, &world);
-    *rewritten = *rewritten || change.kind == Kind::kGrant;
-  }
-  return std::move(world.servers.begin()->second);
-}
-
-std::optional<RaisedServer> Planner::RaiseAfter(uint32_t target, const std::string& server,
-                                                const ForeignServer& foreign,
-                                                access::ServerWorld* world) const {
-  bool rewritten = false;
-  *world = ServerAfter(target, server, foreign.live, &rewritten);
-  ServerState state = StateOf(target, server, *world);
-  state.rewritten = rewritten;
-  auto raised = foreign.rules.Raise(state);
-  if (!raised) return std::nullopt;
-  return *std::move(raised);
-}
-
-// A grant that wouldn't give exactly what is declared is held; what removes access goes on.
-void Planner::HoldConflicts() {
-  for (auto& [at, foreign] : foreign_) {
-    const uint32_t target = at.first;
-    const std::string& server = at.second;
-    const bool touched =
-        std::any_of(plan_.changes.begin(), plan_.changes.end(), [&](const Change& change) {
-          return change.held.empty() && IsOfServer(change, target, server);
-        });
-    if (!touched) continue;
-    access::ServerWorld world;
-    std::optional<RaisedServer> raised;
-    if (foreign.computed) raised = RaiseAfter(target, server, foreign, &world);
-    bool held = false;
-    for (Change& change : plan_.changes) {
-      if (!change.held.empty() || !Adds(change) || !IsOfServer(change, target, server)) continue;
-      if (raised) {
-        HoldIfInexact(foreign, *raised, world, &change);
-      } else {
-        HoldIfNear(foreign, &change);
-      }
-      held = held || !change.held.empty();
-    }
-    if (!raised) continue;
-    foreign.prospective = raised->All();
-    if (held) raised = RaiseAfter(target, server, foreign, &world);
-    if (!raised) continue;
-    foreign.after = raised->All();
-    foreign.raised_after = std::make_shared<const RaisedServer>(*std::move(raised));
-  }
-}
-
-// Nothing is known but where the rule stands.
-void Planner::HoldIfNear(const ForeignServer& foreign, Change* change) {
-  const auto parts = object::SplitKey(change->key);
-  for (const ForeignRule& one : foreign.rules.rules()) {
-    const std::string& path = one.rule.path();
-    if (!access::IsWithin(parts[1], path) && !access::IsWithin(path, parts[1])) continue;
-    Hold(one, one.rule.effect(), change);
-    return;
-  }
-}
-
-void Planner::HoldIfInexact(const ForeignServer& foreign, const RaisedServer& raised,
-                            const access::ServerWorld& world, Change* change) {
-  const auto parts = object::SplitKey(change->key);
-  const auto subject = access::ParseSubject(parts[3]);
-  if (!subject) return;
-  for (const Cell& cell : CellsOf(parts, *raised.All())) {
-    for (const std::string& login : world.LoginsOf(*subject)) {
-      const CellEffect effect = raised.All()->At(login, cell);
-      if (effect.empty()) continue;
-      std::string why =
-          !effect.unknown.empty()
-              ? fmt::format("{} couldn't be computed there: {}", access::Format(effect.unknown),
-                            ReasonText(*effect.reason))
-          : !effect.less.empty() ? fmt::format("{} would not get {} on {}", login,
-                                               access::Format(effect.less), cell.path)
-                                 : fmt::format("{} would get {} on {} as well", login,
-                                               access::Format(effect.more), cell.path);
-      Hold(*Blame(foreign, raised, login, cell), why, change);
-      return;
-    }
-  }
-}
-
-// The rule without which there is no such effect; the first of all when it takes several.
-const ForeignRule* Planner::Blame(const ForeignServer& foreign, const RaisedServer& raised,
-                                  const std::string& login, const Cell& cell) {
-  for (const RuleUnit& unit : foreign.units) {
-    const auto effect = raised.Of(unit);
-    if (effect && !(*effect)->At(login, cell).empty()) return &foreign.rules.rules()[unit.front()];
-  }
-  return &foreign.rules.rules().front();
-}
-
-void Planner::Hold(const ForeignRule& rule, const std::string& why, Change* change) {
-  change->held = fmt::format("a rule by other hands stands in the way: {}", rule.Place());
-  diagnostics_->Add(
-      {.severity = diag::Severity::kWarning,
-       .code = diag::code::kForeignRule,
-       .summary = fmt::format("{} is held: {}", object::Describe(change->kind, change->key), why),
-       .subject = rule.Place(),
-       .label = rule.rule.text(),
-       .notes = {fmt::format("take this rule out of {} (line {}), or narrow `manage.roots` so that "
-                             "{} is not managed",
-                             rule.rule.file(), rule.rule.line(), rule.rule.path())}});
-}
-
-// A revocation that a rule by other hands undoes is no loss; it is said.
-void Planner::WarnUndone(const access::Touched& touched) {
-  if (!after_) return;
-  for (const auto& [at, foreign] : foreign_) {
-    if (foreign.raised_after == nullptr) continue;
-    const access::Place place{plan_.targets[at.first].name, at.second};
-    access::World before, after;
-    before.servers.emplace(place, before_.servers.at(place)).first->second.SetOverlay(nullptr);
-    after.servers.emplace(place, after_->servers.at(place)).first->second.SetOverlay(nullptr);
-    access::Touched here;
-    for (const auto& account : touched.accounts) {
-      if (account.first == place) here.accounts.insert(account);
-    }
-    const auto delta = access::Delta(before, after, here, [this](const auto& where, auto account) {
-      return IdentityAt(where, account);
-    });
-    for (const access::AccessChange& line : delta.lost) WarnKept(foreign, line);
-  }
-}
-
-void Planner::WarnKept(const ForeignServer& foreign, const access::AccessChange& line) {
-  for (const Part part : access::kParts) {
-    if (part == Part::kDeeper && line.depth == access::Depth::kThis) continue;
-    const Cell cell{line.path, part};
-    const Rights kept = foreign.after->At(line.account, cell).more & line.rights;
-    if (kept.empty()) continue;
-    const ForeignRule* rule = Blame(foreign, *foreign.raised_after, line.account, cell);
-    diagnostics_->Add(
-        {.severity = diag::Severity::kWarning,
-         .code = diag::code::kForeignRule,
-         .summary = fmt::format("{} keeps {} on {}: a rule by other hands gives it, so that taking "
-                                "the grant away doesn't end it",
-                                ShortIdentity(line.identity), access::Format(kept), line.path),
-         .subject = rule->Place(),
-         .label = rule->rule.text(),
-         .notes = {fmt::format("take this rule out of {} (line {})", rule->rule.file(),
-                               rule->rule.line())}});
-    return;
-  }
 }
 
 }  // namespace postern::plan

@@ -93,11 +93,14 @@ class Planner {
   const access::Product* ProductOf(const std::string& server) const;
   ServerState StateOf(uint32_t target, const std::string& server,
                       const access::ServerWorld& world) const;
+  std::vector<access::RaiseAccount> AccountsOf(uint32_t target, const std::string& server,
+                                               const access::ServerWorld& world) const;
   access::ServerWorld ServerAfter(uint32_t target, const std::string& server,
                                   const access::ServerWorld& live, bool* rewritten) const;
   std::optional<RaisedServer> RaiseAfter(uint32_t target, const std::string& server,
                                          const ForeignServer& foreign,
                                          access::ServerWorld* world) const;
+  // foreign_holds.cc
   void HoldConflicts();
   void HoldIfNear(const ForeignServer& foreign, Change* change);
   void HoldIfInexact(const ForeignServer& foreign, const RaisedServer& raised,

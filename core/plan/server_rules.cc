@@ -124,4 +124,13 @@ Result<std::shared_ptr<const access::Overlay>> RaisedServer::Without(const RuleU
       access::Overlay::Between(**clean, *std::move(others), logins_, paths_, managed_));
 }
 
+std::string_view ShortIdentity(std::string_view identity) {
+  return identity.substr(identity.find(':') + 1);
+}
+
+std::string ReasonText(const access::Reason& reason) {
+  if (reason.file.empty()) return fmt::format("{} ({})", reason.why, reason.text);
+  return fmt::format("{} ({}:{}: {})", reason.why, reason.file, reason.line, reason.text);
+}
+
 }  // namespace postern::plan

@@ -90,4 +90,9 @@ class ServerRules {
   std::vector<ForeignRule> rules_;
 };
 
+// "acme" of "partner:acme".
+std::string_view ShortIdentity(std::string_view identity);
+// Why something can't be computed, with the line that makes it so.
+std::string ReasonText(const access::Reason& reason);
+
 }  // namespace postern::plan
