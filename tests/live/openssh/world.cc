@@ -193,10 +193,12 @@ bool SshdWorld::LetsInByPassword(const std::string& login, const std::string& pa
 
 std::unique_ptr<support::ServerProcess> SshdWorld::OpenSession(const std::string& login,
                                                                const std::string& key) {
-  // Reads its requests from a pipe that nobody closes.
-  std::string words = fmt::format("exec ssh -v -T -s -p {}", port_);
+  // Reads its requests from a pipe that it holds open itself: it never ends, and leaves nobody
+  // behind.
+  const std::string pipe = scratch_.File(fmt::format("requests-{}", sessions_));
+  std::string words = fmt::format("mkfifo {} && exec ssh -v -T -s -p {}", pipe, port_);
   for (const std::string& word : ClientOptions(key)) words += " " + word;
-  words += fmt::format(" -oBatchMode=yes {}@127.0.0.1 sftp < <(sleep 600)", login);
+  words += fmt::format(" -oBatchMode=yes {}@127.0.0.1 sftp <>{}", login, pipe);
   const std::string name = fmt::format("session-{}", ++sessions_);
   auto session = std::make_unique<support::ServerProcess>(
       scratch_, std::vector<std::string>{"bash", "-c", words},
