@@ -150,7 +150,7 @@ void Compiler::EmitAccount(const AccountInfo& info, kinds::Account* account, kin
   const uint32_t source = AddProvenance(OwnerOf("account:" + message.name(), info.identity),
                                         info.declared->span, info.interval.until);
   if (info.interval.until != base::kForever) {
-    desired_.provenance[source].closer = CloserOf(message.server());
+    desired_.provenance[source].closer = kClosedByNobody;
   }
   account->Clear();
   account->set_server(message.server());

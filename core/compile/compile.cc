@@ -153,21 +153,6 @@ bool Compiler::TakesGroups(const std::string& server) const {
   return product == products_.end() || product->second->TakesGroups();
 }
 
-// Who ends access on time: the server itself where the product knows expiry, else nobody.
-std::string Compiler::CloserOf(const std::string& server) const {
-  const auto at = servers_.find(server);
-  if (at == servers_.end()) return "nobody";
-  const auto product = products_.find(at->second->message.product());
-  if (product == products_.end()) return "nobody";
-  for (const access::Capability& capability : product->second->Capabilities()) {
-    if (capability.kind == "account" && capability.field == "expires" &&
-        capability.support == access::Support::kUnsupported) {
-      return "nobody";
-    }
-  }
-  return "server";
-}
-
 Desired Compile(const config::Declarations& declarations, const diag::Sources& sources,
                 const Products& products, const Facts& facts) {
   return Compiler(declarations, sources, products, facts).Run();

@@ -63,6 +63,10 @@ struct FolderInfo {
   std::string path;  // normalised
 };
 
+// Who ends a login's or grant's access on time: no date of ours is written at a file-transfer
+// server today, so the next plan after it does. (Directories take theirs: directory.cc.)
+inline constexpr char kClosedByNobody[] = "nobody";
+
 class Compiler {
  public:
   Compiler(const config::Declarations& declarations, const diag::Sources& sources,
@@ -127,7 +131,6 @@ class Compiler {
   const std::vector<std::string>& RootsOf(const std::string& host);
   const object::Capability* FindCapability(const std::string& server, std::string_view kind,
                                            std::string_view field) const;
-  std::string CloserOf(const std::string& server) const;
   bool TakesGroups(const std::string& server) const;
   bool Confines(const std::string& server);
 

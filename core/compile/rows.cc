@@ -191,7 +191,7 @@ bool Compiler::AskAccount(const config::Declared<decl::Grant>& grant, const Acco
   const std::string& server = account.server->message.name();
   Provenance& provenance = desired_.provenance[source];
   provenance.until = std::min(provenance.until, interval.until);
-  if (interval.until != base::kForever) provenance.closer = CloserOf(server);
+  if (interval.until != base::kForever) provenance.closer = kClosedByNobody;
   AddAsk(grant, server, folder, {access::Subject::Type::kAccount, account.login}, rights, interval,
          source);
   return true;
@@ -238,7 +238,7 @@ void Compiler::AskGroup(const config::Declared<decl::Grant>& grant, const std::s
            .notes = {"at login an account is confined to its login folder"}});
       continue;
     }
-    if (interval.until != base::kForever) desired_.provenance[source].closer = CloserOf(server);
+    if (interval.until != base::kForever) desired_.provenance[source].closer = kClosedByNobody;
     // `via` that names some of the members' accounts can't be said of the group at the server, and
     // some products know no groups in their rows.
     const bool apart = !TakesGroups(server);
