@@ -10,10 +10,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <set>
 
 namespace postern::support {
@@ -40,23 +42,38 @@ sockaddr_in Loopback(uint16_t port) {
   return address;
 }
 
+// Where the kernel begins to take ports for outgoing connections; ip(7).
+uint16_t FirstOutgoingPort() {
+  std::ifstream range("/proc/sys/net/ipv4/ip_local_port_range");
+  uint16_t first = 32768;
+  range >> first;
+  return first;
+}
+
+bool CanBind(uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = Loopback(port);
+  const bool ok =
+      fd >= 0 && bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  if (fd >= 0) close(fd);
+  return ok;
+}
+
 }  // namespace
 
+// Below the range of outgoing connections: a client of a test beside this one could be given the
+// port between this answer and the server's bind, or while a server is started again.
 uint16_t FreePort() {
   static std::set<uint16_t> given;
-  while (true) {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address = Loopback(0);
-    socklen_t size = sizeof(address);
-    const bool ok = fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                    getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-    if (fd >= 0) close(fd);
-    if (!ok) {
-      ADD_FAILURE() << "no free port on 127.0.0.1: " << Reason();
-      std::abort();
-    }
-    if (given.insert(ntohs(address.sin_port)).second) return ntohs(address.sin_port);
+  static std::mt19937 random{std::random_device{}()};
+  std::uniform_int_distribution<unsigned> ports(
+      10'000, std::max<unsigned>(FirstOutgoingPort(), 20'000) - 1);
+  for (int tries = 0; tries < 1000; ++tries) {
+    const auto port = static_cast<uint16_t>(ports(random));
+    if (CanBind(port) && given.insert(port).second) return port;
   }
+  ADD_FAILURE() << "no free port on 127.0.0.1: " << Reason();
+  std::abort();
 }
 
 bool Connects(uint16_t port) {
