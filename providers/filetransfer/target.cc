@@ -15,7 +15,6 @@
 namespace postern::filetransfer {
 namespace {
 
-using object::Answer;
 using object::Kind;
 using object::ObjectKey;
 using object::Operation;

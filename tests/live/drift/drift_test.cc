@@ -319,7 +319,8 @@ TEST_F(LiveDrift, AFilterOnNamesIsNotComputable) {
   const std::vector<json> rules = Rules();
   ASSERT_EQ(rules.size(), 1u);
   EXPECT_EQ(rules[0]["effect"], "unknown") << rules[0].dump(1);
-  EXPECT_THAT(rules[0].value("what", ""), HasSubstr("conf.d/hand.conf:2: PathDenyFilter new[.]txt$"));
+  EXPECT_THAT(rules[0].value("what", ""),
+              HasSubstr("conf.d/hand.conf:2: PathDenyFilter new[.]txt$"));
   EXPECT_NE(Tries(), before_) << "it does matter";
 }
 

@@ -13,7 +13,6 @@ namespace {
 using access::Cell;
 using access::ConfigFile;
 using access::Depth;
-using access::GrantRow;
 using access::Part;
 using access::RaiseInput;
 using access::Right;
