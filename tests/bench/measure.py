@@ -19,7 +19,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SIZES = {"plan-noop": [1_000, 10_000, 100_000, 1_000_000], "apply": [1_000, 10_000, 100_000],
-         "ldap-read": [100_000], "acl-read": [100_000], "host-read": [20_000]}
+         "ldap-read": [100_000], "acl-read": [100_000], "host-read": [20_000],
+         "raise": [10_000]}
 # Exponents are taken over these sizes, as the bounds are.
 SPAN = {"plan-noop": (10_000, 1_000_000), "apply": (1_000, 100_000)}
 
@@ -156,6 +157,9 @@ class Bench:
     def ldap_read(self, count):
         self.program("bench_ldap_read", str(count))
 
+    def raised(self, count):
+        self.program("bench_raise", str(count))
+
     def acl_read(self, count):
         self.program("bench_host_read", "acl", str(count))
 
@@ -177,7 +181,8 @@ def main():
     folder = tempfile.mkdtemp(prefix="postern-bench-")
     bench = Bench(programs, folder)
     run = {"plan-noop": bench.plan_noop, "apply": bench.apply_creates, "ldap-read": bench.ldap_read,
-           "acl-read": bench.acl_read, "host-read": bench.host_read}
+           "acl-read": bench.acl_read, "host-read": bench.host_read,
+           "raise": bench.raised}
     try:
         for word in sys.argv[2:] or list(SIZES):
             name, _, size = word.partition(":")
