@@ -53,7 +53,7 @@ std::unique_ptr<Enforced> Raise(const RaiseInput& input) {
   auto raised = Proftpd().Raise(input);
   if (!raised) {
     std::fprintf(stderr, "bench_raise: %s\n", raised.error().message.c_str());
-    std::exit(1);
+    std::exit(1);  // NOLINT(concurrency-mt-unsafe): there is one thread
   }
   return *std::move(raised);
 }

@@ -158,6 +158,25 @@ TEST_P(OpenSshStory, AnEarlierMatchIsSeenAndHoldsWhatItTouches) {
   EXPECT_TRUE(world_->PlanIsEmpty());
 }
 
+// Whoever gets the number of an account that is gone has all that the folders gave it.
+TEST_P(OpenSshStory, ARecycledUidIsToldWithWhatItInherits) {
+  Begin();
+  std::string uid = SshdWorld::Run({"id", "-u", "bea-in"});
+  uid.pop_back();
+  SshdWorld::Run({"userdel", "bea-in"});
+  SshdWorld::Run({"useradd", "-M", "-u", uid, "-g", "30000", "-d", kExchange, "-s",
+                  "/usr/sbin/nologin", "-p", "*", "mal"});
+  std::ofstream("/srv/ssh/keys/mal") << support::ReadFile("/srv/clients/one.pub");
+  EXPECT_TRUE(May("mal", "get " + kIn + "/old /dev/null\n"));
+  const std::string drift = Drift();
+  EXPECT_THAT(drift, HasSubstr("account:mal on " + kIn));
+  EXPECT_THAT(drift, HasSubstr("account nobody declared"));
+  EXPECT_THAT(drift, HasSubstr("account gone"));
+  // Her number is his now: she isn't made anew as him.
+  world_->Postern({"apply", "--yes"});
+  EXPECT_FALSE(world_->LetsIn("bea-in", "one"));
+}
+
 // What the tree let her do goes at once; what her session may ask for, with the session.
 TEST_P(OpenSshStory, ARevocationEndsTheOpenSession) {
   Begin();
