@@ -224,7 +224,9 @@ Result<std::vector<GrantRow>> LiveRows(const LiveQuestion& question) {
       told = posix::GivenBy(posix::NeedsOf(row.rights)) & at->second.session.allowed;
       told = told - LostIn(row, at->second.lost);
     }
-    if (!told.empty()) rows[{row.path, row.depth, row.subject}] |= told;
+    // Also a row of which nothing is left: the include has it, and the next write of the include
+    // would give it again.
+    rows[{row.path, row.depth, row.subject}] |= told;
   }
   Viewer stranger{.login = "", .who = Stranger()};
   if (!content.roots.empty()) measurer.Measure(&stranger);

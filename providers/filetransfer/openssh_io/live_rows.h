@@ -5,7 +5,9 @@
 // for them. Where both agree a row is told as it stands. Else, for each account:
 //
 //   a node gives less           the rows that cover its folder lose the rights that are gone there:
-//                               a row says what holds for every entry below it
+//                               a row says what holds for every entry below it; one of which
+//                               nothing is left stays, without rights, as long as the include
+//                               has it
 //   a node gives more           a row of that account at its folder, or at the highest folder below
 //                               which all give it; added to a declared row of the same key
 //   a session's requests differ the rows are cut or widened to what they let through

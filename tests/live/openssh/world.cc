@@ -129,11 +129,13 @@ std::string SshdWorld::Grant(const std::string& who, const std::string& folder,
                      rights);
 }
 
-RunResult SshdWorld::Postern(const std::vector<std::string>& words) const {
+RunResult SshdWorld::Postern(const std::vector<std::string>& words,
+                             const std::string& kill_point) const {
   std::vector<std::string> command = {POSTERN};
   command.insert(command.end(), words.begin(), words.end());
   support::RunOptions options;
   options.cwd = "/srv/postern";
+  if (!kill_point.empty()) options.env = {{"POSTERN_PROVIDER_KILL_POINT", kill_point}};
   options.limit = std::chrono::seconds(120);
   return RunCommand(command, options);
 }

@@ -39,8 +39,9 @@ class SshdWorld {
   static std::string Grant(const std::string& who, const std::string& folder,
                            const std::string& rights);
 
-  // Runs `postern WORDS`.
-  support::RunResult Postern(const std::vector<std::string>& words) const;
+  // Runs `postern WORDS`; `kill_point`: where the provider is killed (core/base/kill_point.h).
+  support::RunResult Postern(const std::vector<std::string>& words,
+                             const std::string& kill_point = "") const;
   // Applies what is declared and expects that the plan after it is empty.
   void ApplyAll() const;
   bool PlanIsEmpty() const;
