@@ -86,6 +86,18 @@ class Logins : public ::testing::TestWithParam<bool> {
                             estate_.pid())
         .front();
   }
+  // Here this process is what init is elsewhere: an orphan that nobody reaps counts for userdel,
+  // and a session's own comes to us only when its monitor has ended.
+  Outcome RemoveOnceIdle(const kinds::Account& account) {
+    Outcome outcome;
+    for (int tries = 0; tries < 100; ++tries) {
+      support::EndAdopted("sshd");
+      outcome = w_.Apply(w_.Remove(account));
+      if (outcome.message.find("currently used by process") == std::string::npos) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return outcome;
+  }
 
   live::Estate estate_;
   World w_;
@@ -128,7 +140,7 @@ TEST_P(Logins, AKeyRemovedAndAnAccountDeletedOpenNothing) {
   ASSERT_EQ(w_.Apply(w_.Remove(key_)).status, Status::kApplied);
   EXPECT_FALSE(estate_.LetsIn(kLogin));
   EXPECT_TRUE(estate_.LetsInByPassword(kLogin));
-  ASSERT_EQ(w_.Apply(w_.Remove(plain_)).status, Status::kApplied);
+  ASSERT_EQ(RemoveOnceIdle(plain_).status, Status::kApplied);
   EXPECT_FALSE(Opens());
 }
 
@@ -174,9 +186,7 @@ TEST_P(Logins, ALockLeavesTheSessionUntilItIsEnded) {
   EXPECT_THAT(busy.message, ::testing::HasSubstr("currently used by process"));
   EXPECT_EQ(End("*").status, Status::kApplied);
   EXPECT_FALSE(Opens());
-  // Here this process is what init is elsewhere: an orphan that nobody reaps counts for userdel.
-  support::EndAdopted("sshd");
-  const Outcome gone = w_.Apply(w_.Remove(locked));
+  const Outcome gone = RemoveOnceIdle(locked);
   EXPECT_EQ(gone.status, Status::kApplied) << gone.message;
 }
 
