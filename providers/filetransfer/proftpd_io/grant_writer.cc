@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "providers/filetransfer/proftpd/product.h"
+#include "providers/filetransfer/server/attempts.h"
 #include "providers/filetransfer/server/checker.h"
 #include "providers/filetransfer/server/grant_rows.h"
 #include "providers/filetransfer/server/include_installer.h"
@@ -48,31 +49,11 @@ LoadRule RuleFor(std::string_view text, std::chrono::seconds patience) {
   return {.restart = many, .limit = many ? std::max(patience, seconds(300)) : patience};
 }
 
-void AnswerAll(std::vector<Outcome>& outcomes, Status status, const std::string& message) {
-  for (Outcome& outcome : outcomes) {
-    if (outcome.status != Status::kApplied) continue;
-    outcome.status = status;
-    outcome.message = message;
-  }
-}
-
 }  // namespace
 
 std::vector<Outcome> GrantWriter::Apply(std::span<const Operation> operations) {
-  std::vector<Outcome> outcomes(operations.size());
-  Result<void> done = {};
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    done = Try(operations, outcomes);
-    if (done || done.error().code != ErrorCode::kConflict) break;
-  }
-  if (!done) {
-    // After a lost answer, or an include that could not be put back, only a read knows.
-    const Status status = done.error().code == ErrorCode::kConflict ? Status::kTransient
-                          : done.error().retryable()                ? Status::kUnknown
-                                                                    : Status::kDenied;
-    AnswerAll(outcomes, status, done.error().message);
-  }
-  return outcomes;
+  return TryRows(operations.size(),
+                 [&](std::vector<Outcome>& outcomes) { return Try(operations, outcomes); });
 }
 
 Result<void> GrantWriter::Try(std::span<const Operation> operations,
