@@ -2,8 +2,9 @@
 //
 // Enter() puts this process into a private mount namespace: an overlay on /etc, an empty tmpfs on
 // /srv (root-owned up to /, as chroots need). Everything goes with the process. Needs root; fails
-// the test otherwise. The machine's own account files are read before and after, through a folder
-// handle from outside.
+// the test otherwise. Link machine_main.cc, too: it gives the binary processes of its own, as
+// accounts of two tests have one name and one number. The machine's own account files are read
+// before and after, through a folder handle from outside.
 #pragma once
 #include <cstdint>
 #include <map>
