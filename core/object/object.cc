@@ -185,7 +185,8 @@ bool Decode(std::string_view body, Message* message) {
 
 std::string Describe(Kind kind, std::string_view key) {
   const auto parts = SplitKey(key);
-  const std::string name(NameOf(kind));
+  std::string name(NameOf(kind));
+  std::replace(name.begin(), name.end(), '_', ' ');
   switch (kind) {
     case Kind::kMembership:
       return name + " of " + std::string(parts[1]) + " in " + std::string(parts[0]);

@@ -14,9 +14,9 @@ using object::Kind;
 
 std::string ByWhom(const std::string& who, base::Instant when) {
   if (who.empty() && when == 0) return "";
-  std::string text = who.empty() ? std::string("who: not recorded") : "by " + who;
-  if (when != 0) text += " " + base::FormatHuman(when);
-  return text;
+  const std::string moment = when != 0 ? base::FormatHuman(when) : "";
+  if (who.empty()) return moment + ", who: not recorded";
+  return (moment.empty() ? "" : moment + " ") + "by " + who;
 }
 
 std::string Joined(std::string first, const std::string& second) {

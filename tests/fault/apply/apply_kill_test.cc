@@ -129,10 +129,10 @@ TEST(Evaluator, SeesWhatTheWorldGives) {
       "grant account:a on /srv/a/in (subtree) at s  rights: 5  id=- by=x at=y\n"
       "grant account:a on /other (subtree) at s  rights: 5  id=- by=x at=y\n"
       "grant group:g on /srv/a (this) at s  rights: 1  id=- by=x at=y\n"
-      "server_membership of a in s/g   id=- by=x at=y\n"
-      "server_membership of b in s/g   id=- by=x at=y\n"
-      "ssh_key K1 of s/a  public_key: \"k\"  id=- by=x at=y\n"
-      "ssh_key K1 of s/b  public_key: \"k\"  id=- by=x at=y\n"
+      "server membership of a in s/g   id=- by=x at=y\n"
+      "server membership of b in s/g   id=- by=x at=y\n"
+      "ssh key K1 of s/a  public_key: \"k\"  id=- by=x at=y\n"
+      "ssh key K1 of s/b  public_key: \"k\"  id=- by=x at=y\n"
       "user uid=a  enabled: false  id=m-3 by=x at=y\n"
       "membership of uid=a in cn=g   id=- by=x at=y\n";
   const Access expected = {"s/a by K1 from /srv/a: right 0 on /srv/a/in (subtree)",

@@ -45,9 +45,9 @@ World Parse(const std::string& dump) {
       // A server opens an account that nothing is said of.
       account.enabled = line.find(" enabled: false") == std::string::npos;
       if (std::smatch home; Match(line, "home: \"([^\"]*)\"", &home)) account.home = home[1];
-    } else if (Match(line, "^ssh_key (\\S+) of (\\S+) ", &m)) {
+    } else if (Match(line, "^ssh key (\\S+) of (\\S+) ", &m)) {
       world.keys[m[2]].insert(m[1]);
-    } else if (Match(line, "^server_membership of (\\S+) in ([^/]+)/(\\S+) ", &m)) {
+    } else if (Match(line, "^server membership of (\\S+) in ([^/]+)/(\\S+) ", &m)) {
       world.members[m[2].str() + "/" + m[3].str()].insert(m[2].str() + "/" + m[1].str());
     } else if (Match(line, "^grant (\\S+) on (\\S+) \\((\\w+)\\) at (\\S+)  rights: (\\d+)", &m)) {
       const auto rights = static_cast<unsigned>(std::strtoul(m[5].str().c_str(), nullptr, 10));

@@ -106,7 +106,7 @@ TEST(PlanText, AHugePlanFitsOnOneScreenAndCountsTheRest) {
 TEST(PlanText, DetailShowsEveryObjectAndBothValues) {
   const std::string text = RenderPlan(SmallPlan(), {.detail = true}, {});
   EXPECT_NE(text.find("rights: overwrite"), std::string::npos) << text;
-  EXPECT_NE(text.find("ssh_key SHA256:abc of edge-ftp/acme-print"), std::string::npos) << text;
+  EXPECT_NE(text.find("ssh key SHA256:abc of edge-ftp/acme-print"), std::string::npos) << text;
   EXPECT_EQ(text.find("show --detail"), std::string::npos);
 }
 
