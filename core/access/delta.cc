@@ -67,20 +67,47 @@ std::string Through(const std::vector<GrantRow>& rows, const Cell& cell, Rights 
   return "";
 }
 
-// The identity's other accounts on the same host keep these rights at the cell in `world`.
-Rights KeptElsewhere(const World& world, const Place& place, const std::string& login,
-                     const Cell& cell, const std::string& identity,
-                     const std::map<std::string, std::vector<std::pair<Place, std::string>>>& of) {
+// What an identity's other accounts on the same host may do at a cell, and one of those.
+struct Elsewhere {
   Rights rights;
+  std::string name;  // of the first that has any of it
+};
+
+using AccountsOfIdentity = std::map<std::string, std::vector<std::pair<Place, std::string>>>;
+
+Elsewhere HeldElsewhere(const World& world, const Place& place, const std::string& login,
+                        const Cell& cell, const std::string& identity,
+                        const AccountsOfIdentity& of) {
+  Elsewhere out;
   const auto accounts = of.find(identity);
-  if (accounts == of.end()) return rights;
+  if (accounts == of.end()) return out;
   for (const auto& [other_place, other] : accounts->second) {
     if (other_place.target != place.target || (other_place == place && other == login)) continue;
     const ServerWorld& server = ServerAt(world, other_place);
-    if (server.IsOpen(other)) rights |= RightsAt(server, other, server.RowsOf(other), cell);
+    if (!server.IsOpen(other)) continue;
+    const Rights rights = RightsAt(server, other, server.RowsOf(other), cell);
+    if (rights.empty()) continue;
+    const bool here = other_place == place;
+    if (out.name.empty())
+      out.name = here ? other + " at " + place.server : "server " + other_place.server;
+    out.rights |= rights;
   }
-  return rights;
+  return out;
 }
+
+// One direction of what an account's rights do at the three cells of a path.
+struct Moved {
+  Rights own[3];     // the identity loses or gains it
+  Rights shared[3];  // another account of the identity has it before and after
+  std::string elsewhere;
+
+  void Set(size_t at, Rights moved, const Elsewhere& before, const Elsewhere& after, bool loses) {
+    if (moved.empty()) return;
+    own[at] = moved - (loses ? after : before).rights;
+    shared[at] = moved & before.rights & after.rights;
+    if (elsewhere.empty() && !shared[at].empty()) elsewhere = after.name;
+  }
+};
 
 class DeltaMaker {
  public:
@@ -101,8 +128,9 @@ class DeltaMaker {
       return std::tie(a.identity, a.place, a.path, a.depth, a.account) <
              std::tie(b.identity, b.place, b.path, b.depth, b.account);
     };
-    std::sort(delta_.lost.begin(), delta_.lost.end(), order);
-    std::sort(delta_.gained.begin(), delta_.gained.end(), order);
+    for (auto* lines : {&delta_.lost, &delta_.gained, &delta_.still, &delta_.already}) {
+      std::sort(lines->begin(), lines->end(), order);
+    }
     return std::move(delta_);
   }
 
@@ -138,24 +166,32 @@ class DeltaMaker {
     const bool was_open = before.IsOpen(login), is_open = after.IsOpen(login);
     Side lost{&delta_.lost, was_open && !is_open, rows_before, {}};
     Side gained{&delta_.gained, is_open && !was_open, rows_after, {}};
+    Side still{&delta_.still, false, rows_before, {}};
+    Side already{&delta_.already, false, rows_after, {}};
     for (const std::string& path : PathsOf(before, after, rows_before, rows_after)) {
-      Rights lose[3], gain[3];
-      for (const Part part : {Part::kNode, Part::kEntries, Part::kDeeper}) {
+      Moved lose, gain;
+      for (const Part part : kParts) {
         const Cell cell{path, part};
         const Rights had = was_open ? RightsAt(before, login, rows_before, cell) : Rights();
         const Rights has = is_open ? RightsAt(after, login, rows_after, cell) : Rights();
         if (had == has) continue;
         const auto at = static_cast<size_t>(part);
-        lose[at] = (had - has) - KeptElsewhere(after_, place, login, cell, identity, accounts_);
-        gain[at] = (has - had) - KeptElsewhere(before_, place, login, cell, identity, accounts_);
+        const auto then = HeldElsewhere(before_, place, login, cell, identity, accounts_);
+        const auto later = HeldElsewhere(after_, place, login, cell, identity, accounts_);
+        lose.Set(at, had - has, then, later, true);
+        gain.Set(at, has - had, then, later, false);
       }
       AccessChange line;
       line.identity = identity;
       line.place = place;
       line.account = login;
       line.path = path;
-      Lines(lose, line, &lost);
-      Lines(gain, line, &gained);
+      Lines(lose.own, line, &lost);
+      Lines(gain.own, line, &gained);
+      line.elsewhere = lose.elsewhere;
+      Lines(lose.shared, line, &still);
+      line.elsewhere = gain.elsewhere;
+      Lines(gain.shared, line, &already);
     }
   }
 
@@ -221,7 +257,7 @@ class DeltaMaker {
   const World& after_;
   const Touched& touched_;
   const IdentityOf& identity_of_;
-  std::map<std::string, std::vector<std::pair<Place, std::string>>> accounts_;
+  AccountsOfIdentity accounts_;
   AccessDelta delta_;
 };
 

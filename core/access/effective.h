@@ -124,11 +124,17 @@ struct AccessChange {
   Rights rights;            // lost or gained; empty for a directory's line
   bool everything = false;  // all that the account had or gets is in this delta
   std::string through;      // "group:ops" when a group gives it
+  // Of `still` and `already`: who else of the identity has it: "server edge-sftp", or "bea-2 at
+  // edge-sftp" where that is the same server.
+  std::string elsewhere;
   bool operator==(const AccessChange&) const = default;
 };
 
+// A host's access is the union over its servers: what one account loses and another of the same
+// identity has before and after is no loss of the identity's.
 struct AccessDelta {
-  std::vector<AccessChange> lost, gained;  // by identity, place, path
+  std::vector<AccessChange> lost, gained;    // by identity, place, path
+  std::vector<AccessChange> still, already;  // an account's losses and gains that are nobody's
   bool empty() const { return lost.empty() && gained.empty(); }
 };
 

@@ -84,17 +84,20 @@ bool Exceeds(const Held& left, const Held& a, const Held& b, std::string* what) 
 
 class Judge {
  public:
-  Judge(const World& before, const World& after) : before_(before), after_(after), now_(before) {}
+  Judge(const World& before, const World& after, const IdentityOf& identity_of)
+      : before_(before), after_(after), identity_of_(identity_of), now_(before) {}
 
   std::vector<Violation> Run(std::span<const OrderedStep> steps) {
     for (const OrderedStep& step : steps) Play(step);
     CheckComponents(steps);
+    CheckIdentities(steps);
     return std::move(violations_);
   }
 
  private:
   struct Effect {
     bool adds = false, removes = false;
+    std::vector<std::pair<Place, std::string>> gain, lose;  // accounts
   };
 
   std::vector<std::pair<Place, std::string>> Affected(const OrderedStep& step) const {
@@ -188,8 +191,14 @@ class Judge {
                const std::set<CellKey>& cells, const Held& was, Effect* effect) {
     const Held is = HeldBy(now_, place, account, cells);
     std::string what;
-    effect->adds = effect->adds || Exceeds(is, was, {}, &what);
-    effect->removes = effect->removes || Exceeds(was, is, {}, &what);
+    if (Exceeds(is, was, {}, &what)) {
+      effect->adds = true;
+      effect->gain.emplace_back(place, account);
+    }
+    if (Exceeds(was, is, {}, &what)) {
+      effect->removes = true;
+      effect->lose.emplace_back(place, account);
+    }
     if (Exceeds(is, HeldBy(before_, place, account, cells), HeldBy(after_, place, account, cells),
                 &what)) {
       violations_.push_back(
@@ -214,8 +223,48 @@ class Judge {
     }
   }
 
+  // By identity and target: what it gains at one server doesn't run before, or beside, what it
+  // loses at another. Told anew from the steps' effects: nothing of how components were found.
+  void CheckIdentities(std::span<const OrderedStep> steps) {
+    if (!identity_of_) return;
+    using Whose = std::pair<std::string, std::string>;
+    const auto whose = [&](const std::pair<Place, std::string>& account) {
+      return Whose(account.first.target, identity_of_(account.first, account.second));
+    };
+    std::map<Whose, size_t> last_loss;
+    const std::set<uint64_t> renames = RenamesAmong(steps);
+    for (size_t i = 0; i < steps.size(); ++i) {
+      if (renames.contains(steps[i].id)) continue;
+      for (const auto& account : effects_[i].lose) last_loss[whose(account)] = i;
+    }
+    if (last_loss.empty()) return;
+    for (size_t i = 0; i < steps.size(); ++i) {
+      if (renames.contains(steps[i].id)) continue;
+      for (const auto& account : effects_[i].gain) {
+        const auto loss = last_loss.find(whose(account));
+        if (loss == last_loss.end()) continue;
+        const OrderedStep& lost = steps[loss->second];
+        if (steps[i].component != 0 && steps[i].component == lost.component) continue;
+        violations_.push_back({steps[i].id, 'B',
+                               account.second + " gains while step " + std::to_string(lost.id) +
+                                   " still takes from the same identity, in another component"});
+        break;
+      }
+    }
+  }
+
+  // A move to another name is two entries of one step: nothing is lost or gained by it.
+  static std::set<uint64_t> RenamesAmong(std::span<const OrderedStep> steps) {
+    std::set<uint64_t> out;
+    for (size_t i = 1; i < steps.size(); ++i) {
+      if (steps[i].id == steps[i - 1].id) out.insert(steps[i].id);
+    }
+    return out;
+  }
+
   const World& before_;
   const World& after_;
+  const IdentityOf& identity_of_;
   World now_;
   std::vector<Effect> effects_;
   std::vector<Violation> violations_;
@@ -224,9 +273,10 @@ class Judge {
 }  // namespace
 
 std::vector<Violation> CheckOrder(const World& before, const World& after,
-                                  std::span<const OrderedStep> steps) {
+                                  std::span<const OrderedStep> steps,
+                                  const IdentityOf& identity_of) {
   if (steps.empty()) return {};
-  return Judge(before, after).Run(steps);
+  return Judge(before, after, identity_of).Run(steps);
 }
 
 }  // namespace postern::access

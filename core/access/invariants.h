@@ -30,7 +30,9 @@ struct Violation {
 };
 
 // `after`: the world that the plan promises. Cost: linear in steps x accounts that a step touches.
+// `identity_of`: whose an account is; without it nothing is judged over several accounts.
 std::vector<Violation> CheckOrder(const World& before, const World& after,
-                                  std::span<const OrderedStep> steps);
+                                  std::span<const OrderedStep> steps,
+                                  const IdentityOf& identity_of = {});
 
 }  // namespace postern::access

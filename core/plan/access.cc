@@ -113,7 +113,8 @@ void Planner::RaiseWorlds() {
 
 // Until when and by which declaration, for each line of the delta.
 void Planner::ExplainDelta() {
-  if (plan_.delta.empty()) return;
+  const access::AccessDelta& delta = plan_.delta;
+  if (delta.empty() && delta.still.empty() && delta.already.empty()) return;
   std::map<std::pair<std::string, std::string>, const compile::GrantLine*> lines;
   for (const compile::GrantLine& line : in_.desired->grants) {
     lines[{line.identity, line.path}] = &line;
@@ -146,12 +147,13 @@ void Planner::ExplainDelta() {
   };
   // Large first plans have a line for everybody; an explanation is looked up for the first few.
   constexpr size_t kExplained = 2000;
-  for (size_t i = 0; i < std::min(kExplained, plan_.delta.gained.size()); ++i) {
-    explain(plan_.delta.gained[i], &plan_.gained_by);
-  }
-  for (size_t i = 0; i < std::min(kExplained, plan_.delta.lost.size()); ++i) {
-    explain(plan_.delta.lost[i], &plan_.lost_by);
-  }
+  const auto explain_first = [&](const std::vector<access::AccessChange>& some, auto* into) {
+    for (size_t i = 0; i < std::min(kExplained, some.size()); ++i) explain(some[i], into);
+  };
+  explain_first(delta.gained, &plan_.gained_by);
+  explain_first(delta.already, &plan_.gained_by);
+  explain_first(delta.lost, &plan_.lost_by);
+  explain_first(delta.still, &plan_.lost_by);
 }
 
 void Planner::CountPeople() {

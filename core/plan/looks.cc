@@ -76,27 +76,32 @@ Look LookAtRule(const Drift& drift) {
   return {who + drift.what, AfterWho(ByWhom(drift.changed_by, drift.changed_at), drift.note), ""};
 }
 
+// What the old name has lost and the new one gained is neither.
+void CancelRename(const Change& change, const std::string& target, std::vector<AccessChange>* lost,
+                  std::vector<AccessChange>* gained) {
+  for (auto line = lost->begin(); line != lost->end();) {
+    const bool here = line->place.target == target && line->account == change.old_key;
+    const auto same = std::find_if(gained->begin(), gained->end(), [&](const AccessChange& other) {
+      return here && other.place == line->place && other.account == change.key &&
+             other.path == line->path && other.rights == line->rights;
+    });
+    if (same == gained->end()) {
+      ++line;
+      continue;
+    }
+    gained->erase(same);
+    line = lost->erase(line);
+  }
+}
+
 }  // namespace
 
 void CancelRenames(Plan* plan) {
   for (const Change& change : plan->changes) {
     if (change.action != Action::kRename || !change.held.empty()) continue;
     const std::string& target = plan->targets[change.target].name;
-    auto& lost = plan->delta.lost;
-    auto& gained = plan->delta.gained;
-    for (auto line = lost.begin(); line != lost.end();) {
-      const bool here = line->place.target == target && line->account == change.old_key;
-      const auto same = std::find_if(gained.begin(), gained.end(), [&](const AccessChange& other) {
-        return here && other.place == line->place && other.account == change.key &&
-               other.path == line->path && other.rights == line->rights;
-      });
-      if (same == gained.end()) {
-        ++line;
-        continue;
-      }
-      gained.erase(same);
-      line = lost.erase(line);
-    }
+    CancelRename(change, target, &plan->delta.lost, &plan->delta.gained);
+    CancelRename(change, target, &plan->delta.still, &plan->delta.already);
   }
 }
 

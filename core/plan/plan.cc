@@ -218,7 +218,11 @@ void Planner::CheckInvariants() {
     ordered.push_back(
         {step.id, target, change.kind, step.operation.key, body->second, step.component});
   }
-  for (const access::Violation& violation : access::CheckOrder(before_, after(), ordered)) {
+  const access::IdentityOf identity_of = [this](const access::Place& place, auto account) {
+    return IdentityAt(place, account);
+  };
+  for (const access::Violation& violation :
+       access::CheckOrder(before_, after(), ordered, identity_of)) {
     const Step& step = plan_.steps[violation.step - 1];
     diagnostics_->Add(
         {.code = diag::code::kInvariant,

@@ -174,6 +174,7 @@ void Put(const std::vector<access::AccessChange>& from, const Causes& causes, Li
     out->set_rights(line.rights.bits());
     out->set_everything(line.everything);
     out->set_through(line.through);
+    out->set_elsewhere(line.elsewhere);
     out->set_until(base::kForever);
     const auto cause = causes.find({line.identity, line.path});
     if (cause == causes.end()) continue;
@@ -195,7 +196,8 @@ void Take(const Lines& from, std::vector<access::AccessChange>* to, Causes* caus
                    static_cast<access::Depth>(line.depth()),
                    access::Rights(line.rights()),
                    line.everything(),
-                   line.through()});
+                   line.through(),
+                   line.elsewhere()});
     if (causes == nullptr || line.owner().empty()) continue;
     compile::Provenance provenance;
     provenance.owner = line.owner();
@@ -283,6 +285,8 @@ std::string Save(const Plan& plan) {
   for (const auto& drift : plan.drift) Put(drift, file.add_drift());
   Put(plan.delta.lost, plan.lost_by, file.mutable_lost());
   Put(plan.delta.gained, plan.gained_by, file.mutable_gained());
+  Put(plan.delta.still, {}, file.mutable_still());
+  Put(plan.delta.already, {}, file.mutable_already());
   Put(plan.held_delta.lost, {}, file.mutable_held_lost());
   Put(plan.held_delta.gained, {}, file.mutable_held_gained());
   for (const Look& look : plan.looks) {
@@ -357,6 +361,8 @@ Result<Plan> Load(std::string_view bytes) {
   for (const auto& drift : file.drift()) plan.drift.push_back(Take(drift));
   Take(file.lost(), &plan.delta.lost, &plan.lost_by);
   Take(file.gained(), &plan.delta.gained, &plan.gained_by);
+  Take(file.still(), &plan.delta.still, nullptr);
+  Take(file.already(), &plan.delta.already, nullptr);
   Take(file.held_lost(), &plan.held_delta.lost, nullptr);
   Take(file.held_gained(), &plan.held_delta.gained, nullptr);
   for (const auto& look : file.looks()) {

@@ -336,8 +336,11 @@ size_t OpenSessions(const observe::ObservedTarget& target, const std::string& se
 // No daemon ends sessions by itself: whoever loses something is logged out, after the revocations.
 void Planner::EndSessions() {
   std::set<std::pair<access::Place, std::string>> losers;
-  for (const access::AccessChange& lost : plan_.delta.lost) {
-    if (!lost.place.server.empty()) losers.insert({lost.place, lost.account});
+  // Also where somebody keeps it by another account: this one has it no more.
+  for (const auto* lines : {&plan_.delta.lost, &plan_.delta.still}) {
+    for (const access::AccessChange& lost : *lines) {
+      if (!lost.place.server.empty()) losers.insert({lost.place, lost.account});
+    }
   }
   for (uint32_t i = 0; i < plan_.steps.size(); ++i) {
     const Step& step = plan_.steps[i];

@@ -9,6 +9,7 @@
 #include <span>
 #include <unordered_map>
 
+#include "core/view/access_servers.h"
 #include "core/view/words.h"
 
 namespace postern::view {
@@ -138,6 +139,10 @@ class Causes {
   std::unordered_map<std::string, std::vector<uint32_t>> of_account_;
 };
 
+bool TakesAway(Side side) {
+  return side == Side::kLost || side == Side::kStill;
+}
+
 std::string OwnersPlace(std::string_view owner) {
   constexpr std::string_view kGrant = "grant:";
   return owner.starts_with(kGrant) ? std::string(owner.substr(kGrant.size())) : "";
@@ -158,23 +163,23 @@ std::string LossReason(const Change& change, const compile::Provenance* provenan
 // The cause's columns of a line.
 void Explain(const Plan& plan, const Causes& causes, const AccessChange& change, Side side,
              AccessLine* line) {
-  const auto& by = side == Side::kLost ? plan.lost_by : plan.gained_by;
+  const auto& by = TakesAway(side) ? plan.lost_by : plan.gained_by;
   const auto at = by.find({change.identity, change.path});
   const compile::Provenance* provenance = at == by.end() ? nullptr : &at->second;
   const Change* cause = causes.Of(change, side);
   if (provenance != nullptr) {
-    if (side == Side::kGained && provenance->until != base::kForever) {
+    if (!TakesAway(side) && provenance->until != base::kForever) {
       line->until = "until " + Moment(provenance->until);
     }
     // Ticket and reason say why it was granted, not why it goes.
-    if (side == Side::kGained) {
+    if (!TakesAway(side)) {
       line->why = provenance->ticket.empty() ? provenance->reason : provenance->ticket;
     }
     line->place = OwnersPlace(provenance->owner);
   }
   if (cause == nullptr) return;
-  if (side == Side::kLost) line->why = LossReason(*cause, provenance);
-  if (side == Side::kGained && cause->reason == plan::Reason::kDrift && line->why.empty()) {
+  if (TakesAway(side)) line->why = LossReason(*cause, provenance);
+  if (!TakesAway(side) && cause->reason == plan::Reason::kDrift && line->why.empty()) {
     line->why = "was taken away by other hands";
   }
   if (line->place.empty()) line->place = cause->place;
@@ -210,12 +215,26 @@ std::string EffectOf(const LineKey& key, const Gathered& gathered) {
   return text + key.after;
 }
 
+const std::vector<AccessChange>& ChangesOf(const access::AccessDelta& delta, Side side) {
+  switch (side) {
+    case Side::kLost:
+      return delta.lost;
+    case Side::kGained:
+      return delta.gained;
+    case Side::kStill:
+      return delta.still;
+    case Side::kAlready:
+      break;
+  }
+  return delta.already;
+}
+
 class Folder {
  public:
   Folder(const Plan& plan, Side side) : plan_(plan), side_(side), causes_(plan) {}
 
   std::vector<AccessGroup> Fold() {
-    const auto& delta = side_ == Side::kLost ? plan_.delta.lost : plan_.delta.gained;
+    const std::vector<AccessChange>& delta = ChangesOf(plan_.delta, side_);
     for (size_t from = 0; from < delta.size();) {
       size_t to = from;
       while (to < delta.size() && delta[to].identity == delta[from].identity) ++to;
@@ -228,11 +247,12 @@ class Folder {
  private:
   void Identity(std::span<const AccessChange> changes) {
     std::map<LineKey, Gathered> lines;
+    const ServersOfPaths servers(changes);
     std::string through;
     bool same_through = true;
     for (const AccessChange& change : changes) {
       if (change.through != changes.front().through) same_through = false;
-      Line(change, &lines);
+      Line(change, servers, &lines);
     }
     if (same_through) through = changes.front().through;
     std::vector<AccessLine> out;
@@ -245,7 +265,8 @@ class Folder {
     folded_[{std::move(out), through}].push_back(changes.front().identity);
   }
 
-  void Line(const AccessChange& change, std::map<LineKey, Gathered>* lines) {
+  void Line(const AccessChange& change, const ServersOfPaths& servers,
+            std::map<LineKey, Gathered>* lines) {
     LineKey key;
     Explain(plan_, causes_, change, side_, &key.cause);
     const std::string target(ShortTarget(change.place.target));
@@ -270,9 +291,19 @@ class Folder {
       at->second.server = change.place.server;
       return;
     }
-    key.what = access::Format(change.rights);
-    if (change.depth == access::Depth::kThis) key.after = ", not below";
-    (*lines)[key].paths.push_back(change.path);
+    const std::string depth = change.depth == access::Depth::kThis ? ", not below" : "";
+    if (!change.elsewhere.empty()) {
+      key.what = access::Format(change.rights);
+      key.after = fmt::format("{} at {}, {} through {}", depth, change.place.server,
+                              side_ == Side::kStill ? "still" : "already", change.elsewhere);
+      (*lines)[key].paths.push_back(change.path);
+      return;
+    }
+    for (const auto& [where, rights] : servers.Split(change)) {
+      key.what = access::Format(rights);
+      key.after = depth + where;
+      (*lines)[key].paths.push_back(change.path);
+    }
   }
 
   static std::string AccountKey(const AccessChange& change) {
@@ -313,6 +344,25 @@ class Folder {
 };
 
 }  // namespace
+
+std::string_view HeadingOf(Side side) {
+  switch (side) {
+    case Side::kLost:
+      return "Lose access";
+    case Side::kGained:
+      return "Gain access";
+    case Side::kStill:
+      return "Keep access by another way";
+    case Side::kAlready:
+      break;
+  }
+  return "Have access already";
+}
+
+std::string_view VerbOf(Side side) {
+  constexpr std::string_view kVerbs[] = {"loses", "gains", "keeps", "has already"};
+  return kVerbs[static_cast<size_t>(side)];
+}
 
 std::vector<AccessGroup> FoldAccess(const Plan& plan, Side side) {
   return Folder(plan, side).Fold();

@@ -28,7 +28,12 @@ struct AccessGroup {
   std::vector<AccessLine> lines;
 };
 
-enum class Side : uint8_t { kLost, kGained };
+// kStill, kAlready: what an account loses or gains and another of the identity's on that host has
+// all the same.
+enum class Side : uint8_t { kLost, kGained, kStill, kAlready };
+inline constexpr Side kSides[] = {Side::kLost, Side::kStill, Side::kGained, Side::kAlready};
+std::string_view HeadingOf(Side side);
+std::string_view VerbOf(Side side);  // "loses"
 
 // Folded groups, in order of the identities; more than one path in a line are joined.
 std::vector<AccessGroup> FoldAccess(const plan::Plan& plan, Side side);

@@ -118,6 +118,11 @@ void NameEveryone(const AccessGroup& group, const Widths& widths, const Style& s
   }
 }
 
+Paint PaintOf(Side side) {
+  if (side == Side::kLost) return Paint::kLess;
+  return side == Side::kGained ? Paint::kMore : Paint::kWarn;
+}
+
 }  // namespace
 
 Section AccessSection(const std::vector<AccessGroup>& groups, Side side, bool detail,
@@ -128,9 +133,8 @@ Section AccessSection(const std::vector<AccessGroup>& groups, Side side, bool de
     identities.insert(group.identities.begin(), group.identities.end());
   }
   if (identities.empty()) return section;
-  const bool lost = side == Side::kLost;
-  section.heading = Painted(Paint::kBold, lost ? "Lose access" : "Gain access", style) + " " +
-                    style.dot() + " " + CountWho(identities);
+  section.heading = Painted(Paint::kBold, HeadingOf(side), style) + " " + style.dot() + " " +
+                    CountWho(identities);
   section.more = "with such lines: postern show --detail";
   std::vector<std::vector<Row>> rows;
   for (const AccessGroup& group : groups) {
@@ -146,7 +150,7 @@ Section AccessSection(const std::vector<AccessGroup>& groups, Side side, bool de
     }
     std::vector<std::string> lines;
     for (const Row& row : rows[i]) {
-      for (std::string& line : RowLines(row, widths, lost ? Paint::kLess : Paint::kMore, style)) {
+      for (std::string& line : RowLines(row, widths, PaintOf(side), style)) {
         lines.push_back(std::move(line));
       }
     }

@@ -30,6 +30,7 @@ void WriteSide(JsonWriter& json, std::string_view name,
       if (line.rights.Has(right)) json.Value(access::NameOf(right));
     }
     json.End().Field("everything", line.everything).Optional("through", line.through);
+    json.Optional("elsewhere", line.elsewhere);
     const auto at = by == nullptr ? decltype(by->end()){} : by->find({line.identity, line.path});
     if (by != nullptr && at != by->end()) {
       const compile::Provenance& provenance = at->second;
@@ -47,6 +48,8 @@ void WriteDelta(JsonWriter& json, std::string_view name, const access::AccessDel
   json.Key(name).Object();
   WriteSide(json, "lost", delta.lost, plan == nullptr ? nullptr : &plan->lost_by);
   WriteSide(json, "gained", delta.gained, plan == nullptr ? nullptr : &plan->gained_by);
+  if (!delta.still.empty()) WriteSide(json, "still", delta.still, nullptr);
+  if (!delta.already.empty()) WriteSide(json, "already", delta.already, nullptr);
   json.End();
 }
 

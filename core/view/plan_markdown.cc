@@ -42,10 +42,9 @@ void AddAccess(const Plan& plan, Side side, std::string* out) {
   for (const AccessGroup& group : groups) {
     identities.insert(group.identities.begin(), group.identities.end());
   }
-  const bool lost = side == Side::kLost;
-  *out += fmt::format(
-      "\n### {} · {}\n\n| who | {} | because | where it says so |\n|---|---|---|---|\n",
-      lost ? "Lose access" : "Gain access", CountWho(identities), lost ? "loses" : "gains");
+  *out +=
+      fmt::format("\n### {} · {}\n\n| who | {} | because | where it says so |\n|---|---|---|---|\n",
+                  HeadingOf(side), CountWho(identities), VerbOf(side));
   size_t shown = 0;
   for (const AccessGroup& group : groups) {
     if (out->size() > kMostCharacters / 2) break;
@@ -93,8 +92,7 @@ std::string RenderPlanMarkdown(const Plan& plan, const PlanOptions& options) {
   for (const plan::Refusal& refusal : plan.refusals) {
     out += fmt::format("\n**Refused by a limit:** {}\n", Plain(refusal.text));
   }
-  AddAccess(plan, Side::kLost, &out);
-  AddAccess(plan, Side::kGained, &out);
+  for (const Side side : kSides) AddAccess(plan, side, &out);
   AddFolded("Held", {HeldSection(plan, true, kStyle)}, &out);
   AddFolded(Count(plan.looks.size(), "thing") + " to look at", {LookSection(plan, true, kStyle)},
             &out);

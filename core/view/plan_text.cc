@@ -1,6 +1,7 @@
 #include "core/view/plan_text.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/view/access_lines.h"
 #include "core/view/plan_parts.h"
@@ -42,11 +43,14 @@ std::string RenderPlan(const Plan& plan, const PlanOptions& options, const Style
 
   std::vector<Section> sections;
   sections.push_back(RefusalSection(plan, style));
-  sections.push_back(
-      AccessSection(FoldAccess(plan, Side::kLost), Side::kLost, options.detail, style));
-  sections.push_back(
-      AccessSection(FoldAccess(plan, Side::kGained), Side::kGained, options.detail, style));
-  sections.push_back(NoAccessChanges(plan, sections[1], sections[2]));
+  // What is lost and gained stands above what only seems so.
+  std::vector<Section> access;
+  for (const Side side : kSides) {
+    access.push_back(AccessSection(FoldAccess(plan, side), side, options.detail, style));
+  }
+  Section none = NoAccessChanges(plan, access[0], access[2]);
+  if (!none.heading.empty()) access.insert(access.begin(), std::move(none));
+  std::move(access.begin(), access.end(), std::back_inserter(sections));
   sections.push_back(HeldSection(plan, options.detail, style));
   sections.push_back(LookSection(plan, options.detail, style));
   if (options.detail) sections.push_back(ChangeSection(plan, SIZE_MAX, style));

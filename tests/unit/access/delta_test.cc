@@ -144,6 +144,41 @@ TEST(Delta, AnIdentityKeepsARightThroughAnotherAccount) {
   EXPECT_FALSE(Compare(Of(both_wide), Of(wide_b)).empty());  // two people: one loses
 }
 
+// A host's access is the union over its servers, and what goes on besides is told.
+TEST(Delta, TellsWhatStaysThroughAnotherServer) {
+  const std::map<std::string, std::string> one{{"a", "person:p"}, {"b", "person:p"}};
+  const std::vector<object::Object> base = {
+      Account("a"),
+      Key("a"),
+      At("sftp", Account("b")),
+      At("sftp", Key("b")),
+      At("sftp", Row("/d", "subtree", "account:b", kList)),
+  };
+  auto both = base;
+  both.push_back(Row("/d", "subtree", "account:a", kList | kRead));
+  const AccessDelta less = Compare(Of(both), Of(base), one);
+  EXPECT_THAT(Lines(less.lost), ElementsAre("person:p /d subtree read"));
+  EXPECT_THAT(Lines(less.still), ElementsAre("person:p /d subtree list"));
+  EXPECT_EQ(less.still[0].place.server, "ftp");
+  EXPECT_EQ(less.still[0].elsewhere, "server sftp");
+  const AccessDelta more = Compare(Of(base), Of(both), one);
+  EXPECT_THAT(Lines(more.gained), ElementsAre("person:p /d subtree read"));
+  EXPECT_THAT(Lines(more.already), ElementsAre("person:p /d subtree list"));
+  EXPECT_EQ(more.already[0].elsewhere, "server sftp");
+}
+
+TEST(Delta, NeitherLosesNorKeepsWhatOnlyMoves) {
+  const std::map<std::string, std::string> one{{"a", "person:p"}, {"b", "person:p"}};
+  const std::vector<object::Object> base = {Account("a"), Key("a"), Account("b"), Key("b")};
+  auto first = base, second = base;
+  first.push_back(Row("/d", "subtree", "account:a", kList));
+  second.push_back(Row("/d", "subtree", "account:b", kList));
+  const AccessDelta moved = Compare(Of(first), Of(second), one);
+  EXPECT_TRUE(moved.empty());
+  EXPECT_THAT(moved.still, IsEmpty());
+  EXPECT_THAT(moved.already, IsEmpty());
+}
+
 TEST(Delta, NamesTheGroupAndEverything) {
   const auto row = Row("/d", "subtree", "group:ops", kList);
   const World in = Of({Account("a"), Key("a"), Member("ops", "a"), row});

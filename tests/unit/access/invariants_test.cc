@@ -37,9 +37,9 @@ class Story {
     std::swap(steps_[a], steps_[b]);
     return *this;
   }
-  std::string Verdict() const {
+  std::string Verdict(const IdentityOf& identity_of = {}) const {
     std::string said;
-    for (const Violation& violation : CheckOrder(before_, after_, steps_)) {
+    for (const Violation& violation : CheckOrder(before_, after_, steps_, identity_of)) {
       said += violation.invariant;
     }
     return said;
@@ -141,6 +141,28 @@ TEST(CheckOrder, KnowsThatDepthThisEndsAtTheEntries) {
   outer.Step(Row("/d", "this", "account:a", kList), true, 0);
   outer.Step(Row("/d/x", "this", "account:a", kList), false, 0);
   EXPECT_EQ(outer.Promise().Verdict(), "AA");  // /d/x's entries, on the way only
+}
+
+// One person, an account at each of two servers: read at ftp goes, list at sftp comes.
+Story TwoServers(uint32_t loss, uint32_t gain) {
+  Story story;
+  story.Live(Account("a")).Live(Key("a"));
+  story.Live(At("sftp", Account("b"))).Live(At("sftp", Key("b")));
+  story.Live(Row("/d", "subtree", "account:a", kRead));
+  story.Step(Row("/d", "subtree", "account:a", kRead), false, loss);
+  story.Step(At("sftp", Row("/e", "subtree", "account:b", kList)), true, gain);
+  return story.Promise();
+}
+
+TEST(CheckOrder, JudgesAnIdentityOverTheServersOfAHost) {
+  const IdentityOf one = [](const Place&, std::string_view) { return "person:p"; };
+  EXPECT_EQ(TwoServers(1, 1).Verdict(one), "");
+  EXPECT_EQ(TwoServers(1, 2).Verdict(one), "B");
+  EXPECT_EQ(TwoServers(0, 0).Verdict(one), "B") << "steps of no component wait for nobody";
+  const IdentityOf two = [](const Place&, std::string_view account) {
+    return std::string(account);
+  };
+  EXPECT_EQ(TwoServers(1, 2).Verdict(two), "") << "of two people nobody waits for the other";
 }
 
 }  // namespace

@@ -68,4 +68,10 @@ inline object::Object Folder(std::string_view path, std::string_view owner = "ro
   return object::Encode(message);
 }
 
+// The same object at another server.
+inline object::Object At(std::string_view server, object::Object object) {
+  object.key = std::string(server) + object.key.substr(object.key.find(object::kKeySeparator));
+  return object;
+}
+
 }  // namespace postern::testing_objects
