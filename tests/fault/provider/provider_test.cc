@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <thread>
 
 #include "core/observe/observe.h"
@@ -47,6 +48,24 @@ std::vector<object::OperationGroup> Creates(int first, int last, bool one_group)
     groups.back().operations.push_back(std::move(operation));
   }
   return groups;
+}
+
+// kill() comes back before the process stands: one of its threads may still answer on another core.
+void Stop(pid_t pid) {
+  ASSERT_EQ(kill(pid, SIGSTOP), 0);
+  const auto stands = [&] {
+    for (const auto& task :
+         std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid))) {
+      const std::string stat = support::ReadFile((task.path() / "stat").string());
+      if (stat.substr(stat.rfind(')') + 1, 2) != " T") return false;
+    }
+    return true;
+  };
+  const auto begin = steady_clock::now();
+  while (!stands() && steady_clock::now() - begin < kSoon) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  ASSERT_TRUE(stands());
 }
 
 struct CountObjects : object::ObjectSink {
@@ -249,7 +268,7 @@ TEST_F(ProviderFault, IsStoppedWhileAnotherTargetIsObserved) {
     targets[i].target = std::move(client);
   }
   const pid_t pid = dynamic_cast<Client&>(*targets[0].target).pid();
-  ASSERT_EQ(kill(pid, SIGSTOP), 0);
+  ASSERT_NO_FATAL_FAILURE(Stop(pid));
   const auto begin = steady_clock::now();
   const auto observed = observe::Observe(targets, {}, {});
   EXPECT_LT(steady_clock::now() - begin, kSoon + kSoon);
