@@ -60,10 +60,10 @@ class Product {
   virtual bool TakesGroups() const { return true; }
 
   // Wanted rows of one server -> rows in the product's normal form: sorted by (path, depth,
-  // subject), one row a key, nothing that a subtree row above for the same subject already gives,
-  // widened where the product can't be exact. Property: what the provider reads back after writing
-  // Fit(rows).rows is Fit(rows).rows, and Fit is idempotent. `roots` are the managed roots; rows
-  // lie within them.
+  // subject), one row a key, nothing that a subtree row above for the same subject already gives
+  // (but rights that hold only together stand together), widened where the product can't be exact.
+  // Property: what the provider reads back after writing Fit(rows).rows is Fit(rows).rows, and Fit
+  // is idempotent. `roots` are the managed roots; rows lie within them.
   virtual Fit FitRows(std::span<const GrantRow> rows, std::span<const std::string> roots) const = 0;
 
   // What the server enforces with that configuration. Null: this product has no rules but rows.

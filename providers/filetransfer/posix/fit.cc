@@ -187,7 +187,7 @@ bool OnlyLoses(const Acl& before, const Acl& after) {
 
 Needs NeedsOf(Rights rights) {
   Needs needs;
-  if (!(rights - Right::kChmod).empty()) needs.folder |= kExecute;
+  if (!rights.empty()) needs.folder |= kExecute;
   if (rights.Has(Right::kList)) needs.folder |= kRead;
   if (!(rights & Union(kWriteInFolder)).empty()) needs.folder |= kWrite;
   if (rights.Has(Right::kRead)) needs.file |= kRead;

@@ -12,7 +12,8 @@
 //   create, delete,   -wx     ---     the other four: all are w on the folder; delete, rename and
 //   rename, mkdir,                    rmdir of others' entries not where the folder is sticky, so a
 //   rmdir                             sticky bit goes where one of them is granted
-//   chmod             ---     ---     never: only the owner may, and who made an entry owns it
+//   chmod             --x     ---     only of what the account made: who made an entry owns it, and
+//                                     must get there
 //
 // Several rights of one account unite. Of several entries that match an account only one counts
 // (acl(5)), so: an account has an entry of its own with all that it gets by any way; where it owns

@@ -128,7 +128,8 @@ void AddRows(const std::string& path, Depth depth, const SubjectRights& cell,
              const SubjectRights& without, std::vector<GrantRow>& rows) {
   for (const auto& [subject, rights] : cell) {
     const auto given = without.find(subject);
-    const Rights own = given == without.end() ? rights : rights - given->second;
+    Rights own = given == without.end() ? rights : rights - given->second;
+    if (own.Has(Right::kOverwrite)) own |= Right::kCreate;  // as FitRows has it
     if (!own.empty()) rows.push_back({path, depth, subject, own});
   }
 }

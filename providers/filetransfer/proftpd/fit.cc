@@ -103,7 +103,8 @@ std::vector<FitNode> MakeNodes(const std::vector<const GrantRow*>& wanted) {
   return nodes;
 }
 
-// Merged to one row a key, without what a subtree row at or above the path gives the same subject.
+// Merged to one row a key, without what a subtree row at or above the path gives the same subject:
+// but overwrite always stands with create.
 std::vector<GrantRow> Normalise(const std::vector<FitNode>& nodes) {
   static const Cell kNothing;
   std::vector<GrantRow> rows;
@@ -111,7 +112,9 @@ std::vector<GrantRow> Normalise(const std::vector<FitNode>& nodes) {
     const Cell& inherited = node.above == 0 ? kNothing : nodes[node.above - 1].deeper;
     const auto add = [&](Depth depth, const Cell& cell, const Cell& without) {
       for (const Given& given : cell) {
-        const Rights own = given.rights - RightsFor(without, *given.subject);
+        Rights own = given.rights - RightsFor(without, *given.subject);
+        // With its create in the same row, so that a change of the row above never leaves it bare.
+        if (own.Has(Right::kOverwrite)) own |= Right::kCreate;
         if (!own.empty()) rows.push_back({std::string(node.path), depth, *given.subject, own});
       }
     };

@@ -49,6 +49,32 @@ LoadRule RuleFor(std::string_view text, std::chrono::seconds patience) {
   return {.restart = many, .limit = many ? std::max(patience, seconds(300)) : patience};
 }
 
+bool OnlyTakes(const Operation& operation) {
+  if (operation.after.empty()) return true;
+  const auto after = object::DecodeAs<kinds::Grant>(operation.after);
+  const auto before = object::DecodeAs<kinds::Grant>(operation.before);
+  return access::Rights(before.rights()).Includes(access::Rights(after.rights()));
+}
+
+// Half-way between two worlds that the product can say may lie one that it can't: somebody creates
+// where others still overwrite, or overwrites where creating is gone. Then nobody overwrites there
+// until the rest is written: what takes away is never kept up.
+std::vector<access::GrantRow> WithoutLoneOverwrite(std::vector<access::GrantRow> rows,
+                                                   const access::Fit& fit) {
+  constexpr auto kSwitch = access::Right::kOverwrite;
+  for (access::GrantRow& row : rows) {
+    const bool refused =
+        std::any_of(fit.refusals.begin(), fit.refusals.end(),
+                    [&](const access::Refusal& refusal) { return refusal.row == row; });
+    const bool widens =
+        std::any_of(fit.widenings.begin(), fit.widenings.end(), [&](const access::Widening& wider) {
+          return wider.extra.Has(kSwitch) && access::IsWithin(wider.path, row.path);
+        });
+    if (refused || widens) row.rights = row.rights - kSwitch;
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::vector<Outcome> GrantWriter::Apply(std::span<const Operation> operations) {
@@ -107,7 +133,7 @@ Result<void> GrantWriter::Try(std::span<const Operation> operations,
     work = true;
   }
   if (!work) return {};
-  auto text = Render(*snapshot, rows);
+  auto text = Render(*snapshot, rows, std::all_of(operations.begin(), operations.end(), OnlyTakes));
   if (!text) return tl::unexpected(text.error());
   // Where only the folders kept a row from holding there is nothing to say to the daemon.
   if (*text == snapshot->File(settings_.include).content && !snapshot->reload_due) return {};
@@ -115,7 +141,8 @@ Result<void> GrantWriter::Try(std::span<const Operation> operations,
   return Install(*snapshot, *text);
 }
 
-Result<std::string> GrantWriter::Render(const Snapshot& snapshot, const Rows& rows) const {
+Result<std::string> GrantWriter::Render(const Snapshot& snapshot, const Rows& rows,
+                                        bool only_takes) const {
   std::vector<access::GrantRow> wanted;
   for (const auto& [key, row] : rows) {
     // Baselines aren't rows to fit: every managed root gets its deny-all whenever the file is
@@ -123,7 +150,11 @@ Result<std::string> GrantWriter::Render(const Snapshot& snapshot, const Rows& ro
     const bool baseline = row.subject.type == access::Subject::Type::kEveryone;
     if (!baseline || !row.rights.empty()) wanted.push_back(row);
   }
-  const access::Fit fit = proftpd::Proftpd().FitRows(wanted, settings_.roots);
+  access::Fit fit = proftpd::Proftpd().FitRows(wanted, settings_.roots);
+  if (only_takes && !(fit.refusals.empty() && fit.widenings.empty())) {
+    wanted = WithoutLoneOverwrite(std::move(wanted), fit);
+    fit = proftpd::Proftpd().FitRows(wanted, settings_.roots);
+  }
   if (!fit.refusals.empty()) {
     const access::Refusal& refusal = fit.refusals.front();
     return Fail(ErrorCode::kDenied, fmt::format("{} for {}: {}", refusal.row.path,

@@ -35,7 +35,8 @@ class GrantWriter {
   // kConflict: somebody else wrote meanwhile, nothing was done.
   Result<void> Try(std::span<const object::Operation> operations,
                    std::vector<object::Outcome>& outcomes);
-  Result<std::string> Render(const Snapshot& snapshot, const Rows& rows) const;
+  // `only_takes`: no operation gives anything. Then overwriting goes where the rows can't be said.
+  Result<std::string> Render(const Snapshot& snapshot, const Rows& rows, bool only_takes) const;
   Result<void> Check(const Snapshot& snapshot, const std::string& text);
   // Swaps, reloads, and undoes both when the daemon doesn't come back.
   Result<void> Install(const Snapshot& snapshot, const std::string& text);

@@ -315,6 +315,33 @@ TEST_P(ProftpdTest, WhatTheDaemonRefusesIsNeverSwappedIn) {
   EXPECT_TRUE(support::Connects(w.proftpd.ftp_port()));
 }
 
+// Half-way to another world bea creates where ada still overwrites: ProFTPD has one switch for
+// both. A revocation isn't kept up by that: until the rest is written nobody overwrites there.
+TEST_P(ProftpdTest, ARevocationIsWrittenThoughWhatIsLeftCantBeSaid) {
+  World& w = *world_;
+  const std::string in = w.proftpd.data() + "/in";
+  std::filesystem::create_directory(in);
+  std::ofstream(in + "/f") << "content";
+  support::OpenTree(w.proftpd.data());
+  const Rights both = Rights(Right::kCreate) | Right::kOverwrite;
+  ExpectAll(w.Apply({w.Create(WithPassword("ada")), w.Create(WithPassword("bea")),
+                     w.Create(w.Grant(in, "account:ada", both.bits())),
+                     w.Create(w.Grant(w.proftpd.data(), "account:bea", both.bits()))}),
+            Status::kApplied);
+  EXPECT_EQ(w.FtpUpload("ada", "correct horse", "in/f"), 0) << w.proftpd.Logs();
+  EXPECT_EQ(w.FtpUpload("bea", "correct horse", "in/f"), 0) << w.proftpd.Logs();
+  const uint32_t create = Rights(Right::kCreate).bits();
+  EXPECT_EQ(w.ApplyOne(w.Change(w.Grant(w.proftpd.data(), "account:bea", create))).status,
+            Status::kApplied);
+  EXPECT_NE(w.FtpUpload("bea", "correct horse", "in/f"), 0);
+  EXPECT_EQ(w.FtpUpload("bea", "correct horse", "in/new"), 0) << w.proftpd.Logs();
+  EXPECT_NE(w.FtpUpload("ada", "correct horse", "in/f"), 0) << "less, and never more";
+  // What gives is written as it was planned, or not at all.
+  const Outcome wider = w.ApplyOne(w.Change(w.Grant(in, "account:ada", both.bits())));
+  EXPECT_EQ(wider.status, Status::kDenied);
+  EXPECT_THAT(wider.message, HasSubstr("would come with overwrite"));
+}
+
 TEST_P(ProftpdTest, AThousandAccountsInOneWrite) {
   World& w = *world_;
   std::vector<Operation> all;

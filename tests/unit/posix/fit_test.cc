@@ -37,7 +37,7 @@ TEST(FitTable, EveryCase) {
       {Right::kRename, 3, 0, kFolderWrite},
       {Right::kMkdir, 3, 0, kFolderWrite},
       {Right::kRmdir, 3, 0, kFolderWrite},
-      {Right::kChmod, 0, 0, kNothing},
+      {Right::kChmod, 1, 0, kNothing},
       {Rights(Right::kList) | Right::kRead, 5, 4, Rights(Right::kList) | Right::kRead},
   };
   for (const Case& c : cases) {

@@ -150,6 +150,16 @@ TEST(Fit, TakesCreateFromARowAbove) {
   EXPECT_THAT(fit.refusals, IsEmpty());
 }
 
+// A change of the row above must not leave an overwrite bare.
+TEST(Fit, OverwriteStandsWithItsCreate) {
+  const Rights both = Rights(Right::kCreate) | Right::kOverwrite;
+  const Fit fit = FitOf({{"/srv/x", Depth::kSubtree, Account("u"), Right::kCreate},
+                         {"/srv/x/a", Depth::kSubtree, Account("u"), both}});
+  ASSERT_THAT(fit.rows, SizeIs(2));
+  EXPECT_EQ(fit.rows[1].rights, both);
+  EXPECT_THAT(FitOf({fit.rows[1]}).refusals, IsEmpty());
+}
+
 TEST(Fit, RefusesSubtreeOverwriteWithCreateOnlyHere) {
   EXPECT_THAT(FitOf({{"/srv/x/a", Depth::kThis, Account("u"), Right::kCreate},
                      {"/srv/x/a", Depth::kSubtree, Account("u"), Right::kOverwrite}})
