@@ -231,8 +231,8 @@ class Ftp:
 class Sftp:
     name = "sftp"
 
-    def __init__(self, link, login):
-        self.session = SftpSession(link, login)
+    def __init__(self, link, login, way="key"):
+        self.session = SftpSession(link, login, way)
         self.local = os.path.join(link["clients"], "fetched")
         self.fresh = os.path.join(link["clients"], "fresh")
         with open(self.fresh, "wb") as out:

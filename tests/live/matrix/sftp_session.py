@@ -2,6 +2,9 @@
 
 The client reads its batch from a pipe. After each command comes `lpwd`, whose line marks the end of
 the command's output; whatever stands on standard error by then is the server's refusal.
+
+Ways in: `key` (clients/key-LOGIN), `certificate` (clients/cert-LOGIN, and -cert.pub beside it),
+`password` (clients/login-LOGIN, asked for by clients/askpass, as batch mode asks for nothing).
 """
 import fcntl
 import os
@@ -11,19 +14,31 @@ import subprocess
 MARK = "Local working directory:"
 
 
+def ways_in(link, login, way):
+    """Options of the client, and its environment."""
+    clients = link["clients"]
+    if way == "password":
+        asking = {"SSH_ASKPASS": os.path.join(clients, "askpass"), "SSH_ASKPASS_REQUIRE": "force",
+                  "ASK_FOR": os.path.join(clients, "login-" + login)}
+        return (["-oPubkeyAuthentication=no", "-oNumberOfPasswordPrompts=1"],
+                dict(os.environ, **asking))
+    if way == "certificate":
+        name = os.path.join(clients, "cert-" + login)
+        return ["-b", "-", "-oBatchMode=yes", "-i", name, f"-oCertificateFile={name}-cert.pub"], None
+    return ["-b", "-", "-oBatchMode=yes", "-i", os.path.join(clients, "key-" + login)], None
+
+
 class SftpSession:
-    def __init__(self, link, login):
-        key = os.path.join(link["clients"], "key-" + login)
-        options = ["BatchMode=yes", "IdentitiesOnly=yes", "IdentityAgent=none",
-                   "ConnectTimeout=20", "StrictHostKeyChecking=yes",
-                   "GlobalKnownHostsFile=/dev/null", "UserKnownHostsFile=" + link["known_hosts"]]
-        command = ["sftp", "-q", "-b", "-", "-F", "/dev/null", "-i", key,
-                   "-P", str(link["sftp_port"])]
-        for option in options:
+    def __init__(self, link, login, way="key"):
+        options, env = ways_in(link, login, way)
+        command = ["sftp", "-q", "-F", "/dev/null", "-P", str(link["sftp_port"])] + options
+        for option in ("IdentitiesOnly=yes", "IdentityAgent=none", "ConnectTimeout=20",
+                       "StrictHostKeyChecking=yes", "GlobalKnownHostsFile=/dev/null",
+                       "UserKnownHostsFile=" + link["known_hosts"]):
             command += ["-o", option]
         self.process = subprocess.Popen(
             command + [login + "@127.0.0.1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE)
+            stderr=subprocess.PIPE, env=env)
         fcntl.fcntl(self.process.stderr, fcntl.F_SETFL, os.O_NONBLOCK)
         self.pending = b""
         self.run("pwd")
