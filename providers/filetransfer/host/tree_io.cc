@@ -9,6 +9,7 @@
 
 #include "core/access/rights.h"
 #include "core/base/hash.h"
+#include "providers/filetransfer/host/tree_listing.h"
 
 namespace postern::filetransfer {
 namespace {
@@ -17,36 +18,6 @@ using posix::Change;
 using posix::Node;
 using posix::Tree;
 
-// Arguments: "find" or "names", the roots. With "find": the trees of the roots and every folder
-// above them; with "names": the paths of standard input, each ended by NUL. Prints the roots
-// without links, each ended by NUL, NUL, the dump, NUL, what getfacl said, NUL, what find said,
-// NUL, types. find names the nodes and getfacl reads them meanwhile: in one run of find no node is
-// told by one of the two alone unless it goes in between, and it costs less than getfacl -R.
-constexpr std::string_view kReadScript = R"sh(
-command -v getfacl >/dev/null || exit 127
-what=$1; shift
-d=$(mktemp -d) || exit 1
-trap 'rm -rf -- "$d"' EXIT
-realpath -zm -- "$@"
-if [ "$what" = names ]; then
-  cat >"$d/names"
-  xargs -0 -r realpath -zm -- <"$d/names"
-  printf '\0'
-  xargs -0 -r sh -c 'find "$@" -maxdepth 0 -printf "%y %p\0"; :' sh <"$d/names" >"$d/types" 2>"$d/find"
-  xargs -0 -r sh -c 'getfacl -n -p -E -P -- "$@"; :' sh <"$d/names" 2>"$d/getfacl"
-else
-  printf '\0'
-  { printf '%s\0' "$@"; realpath -zm -- "$@"; } | xargs -0 sh -c '
-    for at do printf "%s\0" "$at"; while at=${at%/*}; [ -n "$at" ]; do printf "%s\0" "$at"; done; done; printf "/\0"
-  ' sh | sort -zu >"$d/above"
-  xargs -0 getfacl -n -p -E -- <"$d/above" 2>"$d/getfacl"
-  find -H "$@" -mindepth 1 -fprintf "$d/types" '%y %p\0' ! -type l -print0 2>"$d/find" |
-    xargs -0 -r -n 2000 -s 1000000 getfacl -n -p -E -P -- 2>>"$d/getfacl"
-  xargs -0 sh -c 'find -H "$@" -maxdepth 0 -printf "%y %p\0"; :' sh <"$d/above" >>"$d/types" 2>>"$d/find"
-fi
-printf '\0'; head -c 60000 "$d/getfacl"; printf '\0'; head -c 60000 "$d/find"; printf '\0'; cat "$d/types"
-)sh";
-
 // Input: "COUNT", then for each piece "NAMES RESTORE REAL DUMP": two lengths, the digests of what
 // realpath and getfacl must print for the names; the names, each ended by NUL; the text for
 // setfacl. Prints a line a piece: "ok", "changed", "swapped", or what setfacl said.
@@ -54,6 +25,7 @@ constexpr std::string_view kWriteScript = R"sh(
 command -v setfacl >/dev/null && command -v getfacl >/dev/null || exit 127
 d=$(mktemp -d) || exit 1
 trap 'rm -rf -- "$d"' EXIT
+trap 'exit 1' HUP INT PIPE TERM
 sum() { set -- $(sha256sum); echo "$1"; }
 real() { xargs -0 realpath -zm -- <"$d/names" 2>/dev/null | sum; }
 ids() { xargs -0 stat --printf='%d:%i\n' -- <"$d/names" 2>/dev/null; }
@@ -80,69 +52,6 @@ done
 
 constexpr size_t kPiece = 200;
 constexpr int kRounds = 3;
-constexpr std::string_view kNoAcl =
-    "the host has no getfacl and setfacl: install its package acl (apt-get install acl)";
-
-std::string_view Cut(std::string_view* rest, bool* failed) {
-  const size_t end = rest->find('\0');
-  if (end == std::string_view::npos) {
-    *failed = true;
-    return {};
-  }
-  const std::string_view token = rest->substr(0, end);
-  rest->remove_prefix(end + 1);
-  return token;
-}
-
-// The first line about something that isn't simply gone; empty: there is none.
-std::string FirstProblem(std::string_view said) {
-  while (!said.empty()) {
-    const std::string_view line = said.substr(0, said.find('\n'));
-    said.remove_prefix(std::min(line.size() + 1, said.size()));
-    if (!line.empty() && !line.ends_with("No such file or directory")) return std::string(line);
-  }
-  return "";
-}
-
-struct Listing {
-  Tree tree;
-  std::vector<std::string> real_roots, real_names;
-  std::vector<std::string> without_acl;
-  std::string problem;
-};
-
-Result<Listing> List(Transport& transport, std::string_view what,
-                     std::span<const std::string> roots, std::string_view names) {
-  std::vector<std::string> args = {std::string(what)};
-  args.insert(args.end(), roots.begin(), roots.end());
-  auto answer = transport.Exec(
-      {.script = kReadScript, .args = args, .input = names, .limit = std::chrono::seconds(600)});
-  if (!answer) return tl::unexpected(answer.error());
-  if (answer->status == 127) return Fail(ErrorCode::kUnsupported, std::string(kNoAcl));
-  Listing out;
-  std::string_view rest = answer->out;
-  bool cut = answer->status != 0;
-  for (std::string_view root = Cut(&rest, &cut); !root.empty(); root = Cut(&rest, &cut)) {
-    (out.real_roots.size() < roots.size() ? out.real_roots : out.real_names).emplace_back(root);
-  }
-  const std::string_view dump = Cut(&rest, &cut);
-  const std::string_view said = Cut(&rest, &cut);
-  const std::string_view found = Cut(&rest, &cut);
-  if (cut) {
-    return Fail(ErrorCode::kIncomplete, "the answer about the folders was cut short: " +
-                                            answer->err.substr(0, answer->err.find('\n')));
-  }
-  auto tree = Tree::Parse(dump);
-  if (!tree) return tl::unexpected(tree.error());
-  out.tree = std::move(*tree);
-  if (auto typed = out.tree.AddTypes(rest, &out.without_acl); !typed) {
-    return tl::unexpected(typed.error());
-  }
-  out.problem = FirstProblem(said);
-  if (out.problem.empty()) out.problem = FirstProblem(found);
-  return out;
-}
-
 // What only one of getfacl and find has seen came or went meanwhile: one more look decides.
 Result<void> LookAgain(Transport& transport, std::span<const std::string> roots, Listing* listing) {
   std::vector<std::string> again = std::move(listing->without_acl);
@@ -151,11 +60,12 @@ Result<void> LookAgain(Transport& transport, std::span<const std::string> roots,
     if (node.type == Node::Type::kUnknown || turned) again.push_back(path);
   }
   if (again.empty()) return {};
-  std::string names;
-  for (const std::string& path : again) names.append(path).push_back('\0');
-  auto second = List(transport, "names", roots, names);
+  auto second = ListNames(transport, roots, again);
   if (!second) return tl::unexpected(second.error());
   if (listing->problem.empty()) listing->problem = second->problem;
+  if (listing->problem.empty() && !second->without_acl.empty()) {
+    listing->problem = second->without_acl.front() + ": getfacl says nothing about it";
+  }
   for (const std::string& path : again) {
     const Node* node = second->tree.Find(path);
     if (node != nullptr && node->type != Node::Type::kUnknown) {
@@ -221,9 +131,9 @@ class Writer {
 
   // Reads what is pending: leaves what is as before, counts what is as after, refuses the rest.
   Result<void> Sort() {
-    std::string names;
-    for (const Change* change : pending_) names.append(change->path).push_back('\0');
-    auto live = List(transport_, "names", roots_, names);
+    std::vector<std::string> names;
+    for (const Change* change : pending_) names.push_back(change->path);
+    auto live = ListNames(transport_, roots_, names);
     if (!live) return tl::unexpected(live.error());
     real_roots_ = live->real_roots;
     std::vector<const Change*> left;
@@ -303,7 +213,7 @@ class Writer {
 }  // namespace
 
 Result<TreeRead> ReadTree(Transport& transport, std::span<const std::string> roots) {
-  auto listing = List(transport, "find", roots, "");
+  auto listing = ListTrees(transport, roots);
   if (!listing) return tl::unexpected(listing.error());
   if (auto done = LookAgain(transport, roots, &*listing); !done) {
     return tl::unexpected(done.error());

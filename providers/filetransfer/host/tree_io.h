@@ -1,7 +1,6 @@
 // providers/filetransfer/host/tree_io.h: whole trees with owners, modes and ACLs, read and written.
 //
-// Reads: `getfacl -R` and, beside it, `find` for the types, in one batch; links below the roots are
-// told and not followed. About 4 s for 100,000 folders, which is getfacl's own time.
+// Reads: one batch (tree_listing.h); links below the roots are told and not followed.
 // Writes: `setfacl --restore` in pieces. Right before each piece every path must be the same node
 // as it was (no link on the way, same owner, mode and ACL), else nothing of it is written; right
 // after it every path must still be the same inode, else that is told. Between the two a folder's

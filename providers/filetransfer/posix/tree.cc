@@ -3,119 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+
+#include "providers/filetransfer/posix/dump_reader.h"
 
 namespace postern::posix {
 namespace {
 
-bool ReadId(std::string_view text, uint32_t* id) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *id);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty();
+bool IsOctal(char c) {
+  return c >= '0' && c <= '7';
 }
 
-// Reads the blocks of a dump line by line. Empty answers mean that all is well.
-class DumpReader {
- public:
-  explicit DumpReader(Tree* tree) : tree_(tree) {}
-
-  std::string Take(std::string_view line) {
-    if (line.empty()) return Finish();
-    if (line.starts_with("# ")) return Comment(line.substr(2));
-    if (path_.empty()) return "an entry before its file";
-    return Entry(line);
-  }
-
-  std::string Finish() {
-    if (path_.empty()) return "";
-    if ((seen_ & kAllParts) != kAllParts) return path_ + ": the entry isn't whole";
-    if (default_seen_ != 0 && (default_seen_ & kAllParts) != kAllParts) {
-      return path_ + ": the default ACL isn't whole";
-    }
-    if (default_seen_ != 0) {
-      node_.default_acl = default_;
-      node_.type = Node::Type::kFolder;
-    }
-    tree_->Put(std::move(path_), std::move(node_));
-    *this = DumpReader(tree_);
-    return "";
-  }
-  bool open() const { return !path_.empty(); }
-
- private:
-  static constexpr unsigned kAllParts = 7;  // owner, group, other
-
-  std::string Comment(std::string_view text) {
-    if (text.starts_with("file: ")) {
-      if (std::string why = Finish(); !why.empty()) return why;
-      path_ = UnescapeName(text.substr(6));
-      return path_.starts_with('/') ? "" : "the path isn't absolute";
-    }
-    if (text.starts_with("owner: ")) return Id(text.substr(7), &node_.uid);
-    if (text.starts_with("group: ")) return Id(text.substr(7), &node_.gid);
-    if (text.starts_with("flags: ") && text.size() == 10) {
-      node_.set_uid = text[7] == 's';
-      node_.set_gid = text[8] == 's';
-      node_.sticky = text[9] == 't';
-      return "";
-    }
-    return "a comment that getfacl doesn't write";
-  }
-
-  static std::string Id(std::string_view text, uint32_t* id) {
-    return ReadId(text, id) ? "" : "a name where a number was asked for (getfacl -n)";
-  }
-
-  std::string Entry(std::string_view line) {
-    line = line.substr(0, line.find_first_of("\t#"));
-    while (line.ends_with(' ')) line.remove_suffix(1);
-    Acl* acl = &node_.access;
-    unsigned* seen = &seen_;
-    if (line.starts_with("default:")) {
-      line.remove_prefix(8);
-      acl = &default_;
-      seen = &default_seen_;
-    }
-    const size_t first = line.find(':'), last = line.rfind(':');
-    if (first == std::string_view::npos || first == last) return "an entry without its fields";
-    const std::string_view tag = line.substr(0, first);
-    const std::string_view who = line.substr(first + 1, last - first - 1);
-    const auto perm = ParsePerm(line.substr(last + 1));
-    if (!perm) return "permissions that aren't rwx";
-    return Set(tag, who, *perm, acl, seen);
-  }
-
-  static std::string Set(std::string_view tag, std::string_view who, Perm perm, Acl* acl,
-                         unsigned* seen) {
-    if (!who.empty()) {
-      uint32_t id = 0;
-      if (!ReadId(who, &id)) return "a name where a number was asked for (getfacl -n)";
-      if (tag != "user" && tag != "group") return "an entry of an unknown kind";
-      (tag == "user" ? acl->users : acl->groups)[id] = perm;
-      return "";
-    }
-    if (tag == "user") {
-      acl->owner = perm;
-      *seen |= 1;
-    } else if (tag == "group") {
-      acl->group = perm;
-      *seen |= 2;
-    } else if (tag == "other") {
-      acl->other = perm;
-      *seen |= 4;
-    } else if (tag == "mask") {
-      acl->mask = perm;
-    } else {
-      return "an entry of an unknown kind";
-    }
-    return "";
-  }
-
-  Tree* tree_;
-  std::string path_;
-  Node node_;
-  Acl default_;
-  unsigned seen_ = 0, default_seen_ = 0;
-};
+}  // namespace
 
 Node::Type TypeOf(char letter) {
   switch (letter) {
@@ -130,13 +28,8 @@ Node::Type TypeOf(char letter) {
   }
 }
 
-bool IsOctal(char c) {
-  return c >= '0' && c <= '7';
-}
-
-}  // namespace
-
 std::string UnescapeName(std::string_view text) {
+  if (text.find('\\') == std::string_view::npos) return std::string(text);
   std::string name;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\\' && i + 3 < text.size() && IsOctal(text[i + 1]) && IsOctal(text[i + 2]) &&
@@ -180,20 +73,17 @@ bool PathOrder::operator()(std::string_view a, std::string_view b) const {
 Result<Tree> Tree::Parse(std::string_view dump) {
   Tree tree;
   DumpReader reader(&tree);
-  uint32_t number = 0;
   while (!dump.empty()) {
     const size_t end = dump.find('\n');
     if (end == std::string_view::npos) {
       return Fail(ErrorCode::kIncomplete, "the text of getfacl was cut within a line");
     }
-    ++number;
-    if (const std::string why = reader.Take(dump.substr(0, end)); !why.empty()) {
-      return Fail(ErrorCode::kInvalid, fmt::format("getfacl, line {}: {}", number, why));
+    if (auto taken = reader.Take(dump.substr(0, end)); !taken) {
+      return tl::unexpected(taken.error());
     }
     dump.remove_prefix(end + 1);
   }
-  // getfacl ends every block with an empty line.
-  if (reader.open()) return Fail(ErrorCode::kIncomplete, "the text of getfacl ends within a block");
+  if (auto done = reader.End(); !done) return tl::unexpected(done.error());
   return tree;
 }
 

@@ -16,6 +16,9 @@
 
 namespace postern::posix {
 
+// What a letter of find's %y is.
+Node::Type TypeOf(char letter);
+
 // "\012" and "\\" as getfacl writes them -> the bytes, and back.
 std::string UnescapeName(std::string_view text);
 std::string EscapeName(std::string_view name);
@@ -42,6 +45,11 @@ class Tree {
   const Nodes& nodes() const { return nodes_; }
   const Node* Find(std::string_view path) const;
   void Put(std::string path, Node node) { nodes_[std::move(path)] = std::move(node); }
+  // As Put, in constant time when it stands beside `near` (from here or End) in the order.
+  Nodes::iterator PutNear(Nodes::iterator near, std::string path, Node node) {
+    return nodes_.insert_or_assign(near, std::move(path), std::move(node));
+  }
+  Nodes::iterator End() { return nodes_.end(); }
   void Drop(const std::string& path) { nodes_.erase(path); }
   // The nodes from `top` to `path`, which lies within. Errors: kIncomplete naming the first that
   // was not read.

@@ -70,27 +70,69 @@ std::string RemoteCommand(const Batch& batch, std::string_view nonce, bool sudo)
   return out;
 }
 
-Result<ExecResult> Unframe(std::string_view out, std::string err, std::string_view nonce) {
-  const std::string begin = fmt::format("\n{} begin\n", nonce);
-  const std::string end = fmt::format("\n{} end ", nonce);
-  const size_t first = out.find(begin);
-  if (first == std::string_view::npos) return tl::unexpected(NeverBegan(err));
-  const size_t from = first + begin.size();
-  // The first line's newline may serve as the last line's when the script printed nothing.
-  const size_t last = out.rfind(end);
-  if (last == std::string_view::npos || last + 1 < from) {
+Unframer::Unframer(std::string_view nonce, OutputSink* sink)
+    : begin_(fmt::format("\n{} begin\n", nonce)),
+      end_(fmt::format("\n{} end ", nonce)),
+      sink_(sink) {}
+
+Result<void> Unframer::Deliver(size_t size) {
+  if (size == 0) return {};
+  if (sink_ == nullptr) {
+    out_.append(held_, 0, size);
+  } else if (auto taken = sink_->Take(std::string_view(held_).substr(0, size)); !taken) {
+    return taken;
+  }
+  held_.erase(0, size);
+  return {};
+}
+
+Result<void> Unframer::Take(std::string_view part) {
+  seen_ += part.size();
+  if (seen_ > kOutputLimit) {
+    return Fail(ErrorCode::kIncomplete, fmt::format("the output of a batch is more than {} MiB: it "
+                                                    "can only be a mistake",
+                                                    kOutputLimit >> 20));
+  }
+  // An end that is held already stands at the front; only what is new can hold a later one.
+  size_t from = held_.size() - std::min(held_.size(), end_.size());
+  held_ += part;
+  if (!begun_) {
+    const size_t at = held_.find(begin_);
+    if (at == std::string::npos) {
+      if (held_.size() > begin_.size()) held_.erase(0, held_.size() - begin_.size());
+      return {};
+    }
+    held_.erase(0, at + begin_.size());
+    begun_ = true;
+    from = 0;
+  }
+  const size_t last = held_.rfind(end_);
+  if (last != std::string::npos && last >= from) return Deliver(last);
+  if (held_.starts_with(end_)) return {};
+  return Deliver(held_.size() - std::min(held_.size(), end_.size() - 1));
+}
+
+Result<ExecResult> Unframer::Finish(std::string err) {
+  if (!begun_) return tl::unexpected(NeverBegan(err));
+  if (!held_.starts_with(end_)) {
     return Fail(ErrorCode::kIncomplete, "the output of a batch was cut short");
   }
   ExecResult result;
-  result.err = std::move(err);
-  result.out = last < from ? "" : out.substr(from, last - from);
-  const std::string_view status = out.substr(last + end.size());
-  const auto [stop, error] =
-      std::from_chars(status.data(), status.data() + status.size(), result.status);
-  if (error != std::errc() || stop == status.data() + status.size() || *stop != '\n') {
+  const char* first = held_.data() + end_.size();
+  const char* const last = held_.data() + held_.size();
+  const auto [stop, error] = std::from_chars(first, last, result.status);
+  if (error != std::errc() || stop == last || *stop != '\n') {
     return Fail(ErrorCode::kIncomplete, "the last line of a batch was cut short");
   }
+  result.out = std::move(out_);
+  result.err = std::move(err);
   return result;
+}
+
+Result<ExecResult> Unframe(std::string_view out, std::string err, std::string_view nonce) {
+  Unframer unframer(nonce, nullptr);
+  if (auto taken = unframer.Take(out); !taken) return tl::unexpected(taken.error());
+  return unframer.Finish(std::move(err));
 }
 
 Result<std::string> RunBatch(Transport& transport, const Batch& batch) {

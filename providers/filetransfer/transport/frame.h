@@ -26,7 +26,30 @@ std::string ShellQuote(std::string_view word);
 std::string WrapScript(std::string_view script, std::string_view nonce);
 // The whole remote command: identity change, clean environment, script and arguments.
 std::string RemoteCommand(const Batch& batch, std::string_view nonce, bool sudo);
-// Takes the script's output out of everything that arrived. kIncomplete when the end is missing.
+
+// Takes the script's output out of everything that arrives, part by part. The last line that can be
+// the end is the end: who reads the nonce from a list of processes can't end an output early. Holds
+// little more than one part back; what stands before the first line isn't kept.
+class Unframer {
+ public:
+  // `sink`: as in Batch; without one the output is collected.
+  Unframer(std::string_view nonce, OutputSink* sink);
+  // Errors: the sink's; kIncomplete above kOutputLimit.
+  Result<void> Take(std::string_view part);
+  // When all has arrived. kIncomplete when the end is missing.
+  Result<ExecResult> Finish(std::string err);
+
+ private:
+  Result<void> Deliver(size_t size);  // the first bytes of held_
+
+  const std::string begin_, end_;
+  OutputSink* const sink_;
+  bool begun_ = false;
+  size_t seen_ = 0;
+  std::string held_, out_;
+};
+
+// All of it at once.
 Result<ExecResult> Unframe(std::string_view out, std::string err, std::string_view nonce);
 
 }  // namespace postern::filetransfer

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <optional>
 
 #include "providers/filetransfer/transport/frame.h"
 #include "providers/filetransfer/transport/transport.h"
@@ -100,46 +101,60 @@ Result<pid_t> Spawn(const Batch& batch, const std::string& nonce, const Streams&
   return pid;
 }
 
-// Reads what is there; false at the end of the stream.
-bool ReadSome(int fd, size_t limit, std::string* into) {
-  std::array<char, 65536> buffer;
-  const ssize_t got = ::read(fd, buffer.data(), buffer.size());
-  if (got < 0) return errno == EINTR || errno == EAGAIN;
-  if (got == 0) return false;
-  const size_t room = limit - std::min(limit, into->size());
-  into->append(buffer.data(), std::min(room, static_cast<size_t>(got)));
+using Buffer = std::array<char, 65536>;
+
+// What is there now; nothing at the end of the stream.
+std::optional<std::string_view> ReadSome(int fd, Buffer* buffer) {
+  const ssize_t got = ::read(fd, buffer->data(), buffer->size());
+  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return std::string_view();
+  if (got <= 0) return std::nullopt;
+  return std::string_view(buffer->data(), static_cast<size_t>(got));
+}
+
+// False at the end of the stream.
+bool ReadError(int fd, std::string* err) {
+  Buffer buffer;
+  const auto part = ReadSome(fd, &buffer);
+  if (!part) return false;
+  err->append(part->substr(0, kErrorLimit - std::min(kErrorLimit, err->size())));
   return true;
 }
 
-// Feeds and drains the child until its output ends. False: the time is over.
-bool Pump(Streams& streams, std::string_view input, Clock::time_point until, std::string* out,
-          std::string* err) {
+// Feeds and drains the child until its output ends. Errors: kTimeout, the unframer's.
+Result<void> Pump(Streams& streams, std::string_view input, Clock::time_point until, Unframer* out,
+                  std::string* err) {
+  const auto late = [] {
+    return Fail(ErrorCode::kTimeout, "a batch took too long on this machine");
+  };
   while (streams.out.get() >= 0) {
     if (input.empty()) streams.in.Close();
     std::array<pollfd, 3> polls = {{{streams.out.get(), POLLIN, 0},
                                     {streams.err.get(), POLLIN, 0},
                                     {streams.in.get(), POLLOUT, 0}}};
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
-    if (left <= 0) return false;
+    if (left <= 0) return late();
     const int ready = ::poll(polls.data(), polls.size(), static_cast<int>(left));
-    if (ready == 0) return false;
+    if (ready == 0) return late();
     if (ready < 0) continue;
     if (polls[2].revents != 0) {
       const ssize_t sent = ::send(streams.in.get(), input.data(), input.size(), MSG_NOSIGNAL);
       if (sent > 0) input.remove_prefix(static_cast<size_t>(sent));
       if (sent < 0 && errno != EAGAIN && errno != EINTR) input = {};
     }
-    if (polls[1].revents != 0 && !ReadSome(streams.err.get(), kErrorLimit, err)) {
-      streams.err.Close();
-    }
-    if (polls[0].revents != 0 && !ReadSome(streams.out.get(), kOutputLimit, out)) {
+    if (polls[1].revents != 0 && !ReadError(streams.err.get(), err)) streams.err.Close();
+    if (polls[0].revents == 0) continue;
+    Buffer buffer;
+    const auto part = ReadSome(streams.out.get(), &buffer);
+    if (!part) {
       streams.out.Close();
+    } else if (auto taken = out->Take(*part); !taken) {
+      return taken;
     }
   }
   for (pollfd rest = {streams.err.get(), POLLIN, 0}; rest.fd >= 0 && ::poll(&rest, 1, 0) > 0;) {
-    if (!ReadSome(rest.fd, kErrorLimit, err)) break;
+    if (!ReadError(rest.fd, err)) break;
   }
-  return true;
+  return {};
 }
 
 class LocalTransport final : public Transport {
@@ -155,15 +170,15 @@ class LocalTransport final : public Transport {
     streams.child_in.Close();
     streams.child_out.Close();
     streams.child_err.Close();
-    std::string out;
+    Unframer out(nonce, batch.sink);
     std::string err;
-    const bool ended = Pump(streams, batch.input, Clock::now() + batch.limit, &out, &err);
-    if (!ended) ::kill(-*pid, SIGKILL);
+    const auto pumped = Pump(streams, batch.input, Clock::now() + batch.limit, &out, &err);
+    if (!pumped) ::kill(-*pid, SIGKILL);
     int status = 0;
     while (::waitpid(*pid, &status, 0) < 0 && errno == EINTR) {
     }
-    if (!ended) return Fail(ErrorCode::kTimeout, "a batch took too long on this machine");
-    return Unframe(out, std::move(err), nonce);
+    if (!pumped) return tl::unexpected(pumped.error());
+    return out.Finish(std::move(err));
   }
 };
 

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -20,6 +21,9 @@ using Clock = std::chrono::steady_clock;
 // libssh2 builds an exec request in one packet of at most 35,000 bytes.
 constexpr size_t kCommandLimit = 30000;
 
+// Of one stream, before the other and the time are looked at: a host may print without an end.
+constexpr int kPartsAtOnce = 64;
+
 struct ChannelDeleter {
   void operator()(LIBSSH2_CHANNEL* channel) const {
     // A free on a session that doesn't block may ask to be called again; the timeout bounds it.
@@ -33,21 +37,25 @@ using Channel = std::unique_ptr<LIBSSH2_CHANNEL, ChannelDeleter>;
 // One exec under way: feeds input, drains both outputs.
 class Conversation {
  public:
-  Conversation(SshSession& session, LIBSSH2_CHANNEL* channel, std::string_view input)
-      : session_(session), channel_(channel), input_(input) {}
+  Conversation(SshSession& session, LIBSSH2_CHANNEL* channel, std::string_view input, Unframer* out)
+      : session_(session), channel_(channel), input_(input), out_(out) {}
 
+  // Errors: kTimeout, kUnavailable, the unframer's.
   Result<void> Run(Clock::time_point until);
-  std::string out, err;
+  std::string err;
 
  private:
   // True when something moved. `failed_` is set when the connection broke.
-  bool Step();
+  Result<bool> Step();
   bool Feed();
-  bool Drain(int stream, size_t limit, std::string* into);
+  // What is there of one stream; empty: nothing now.
+  std::string_view Drain(int stream);
 
   SshSession& session_;
   LIBSSH2_CHANNEL* channel_;
   std::string_view input_;
+  Unframer* out_;
+  std::array<char, 65536> buffer_{};
   bool input_ended_ = false, failed_ = false;
 };
 
@@ -71,33 +79,38 @@ bool Conversation::Feed() {
   return sent > 0;
 }
 
-bool Conversation::Drain(int stream, size_t limit, std::string* into) {
-  std::array<char, 65536> buffer;
-  const ssize_t got = libssh2_channel_read_ex(channel_, stream, buffer.data(), buffer.size());
-  if (got > 0) {
-    into->append(buffer.data(),
-                 std::min(limit - std::min(limit, into->size()), static_cast<size_t>(got)));
-    return true;
-  }
+std::string_view Conversation::Drain(int stream) {
+  const ssize_t got = libssh2_channel_read_ex(channel_, stream, buffer_.data(), buffer_.size());
   if (got < 0 && got != LIBSSH2_ERROR_EAGAIN) failed_ = true;
-  return false;
+  return {buffer_.data(), static_cast<size_t>(std::max<ssize_t>(got, 0))};
 }
 
-bool Conversation::Step() {
+Result<bool> Conversation::Step() {
   bool moved = Feed();
-  while (!failed_ && Drain(0, kOutputLimit, &out)) moved = true;
-  while (!failed_ && Drain(SSH_EXTENDED_DATA_STDERR, kErrorLimit, &err)) moved = true;
+  for (int i = 0; i < kPartsAtOnce && !failed_; ++i) {
+    const std::string_view part = Drain(0);
+    if (part.empty()) break;
+    if (auto taken = out_->Take(part); !taken) return tl::unexpected(taken.error());
+    moved = true;
+  }
+  for (int i = 0; i < kPartsAtOnce && !failed_; ++i) {
+    const std::string_view part = Drain(SSH_EXTENDED_DATA_STDERR);
+    if (part.empty()) break;
+    err.append(part.substr(0, kErrorLimit - std::min(kErrorLimit, err.size())));
+    moved = true;
+  }
   return moved;
 }
 
 Result<void> Conversation::Run(Clock::time_point until) {
   libssh2_session_set_blocking(session_.get(), 0);
   while (!failed_) {
-    const bool moved = Step();
+    const auto moved = Step();
+    if (!moved) return tl::unexpected(moved.error());
     if (failed_ || libssh2_channel_eof(channel_) != 0) break;
-    if (moved) continue;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
     if (left <= 0) return Fail(ErrorCode::kTimeout, "a batch took too long");
+    if (*moved) continue;
     const int directions = libssh2_session_block_directions(session_.get());
     pollfd waiting = {session_.socket(), POLLIN, 0};
     if ((directions & LIBSSH2_SESSION_BLOCK_OUTBOUND) != 0) waiting.events |= POLLOUT;
@@ -129,12 +142,13 @@ class SshTransport final : public Transport {
       (void)channel->release();  // freed with its session
       return Broken(Error{ErrorCode::kUnavailable, "exec: " + session_->LastError()});
     }
-    Conversation conversation(*session_, channel->get(), batch.input);
+    Unframer out(nonce, batch.sink);
+    Conversation conversation(*session_, channel->get(), batch.input, &out);
     if (auto done = conversation.Run(Clock::now() + batch.limit); !done) {
       (void)channel->release();  // busy: freed with its session
       return Broken(done.error());
     }
-    auto result = Unframe(conversation.out, std::move(conversation.err), nonce);
+    auto result = out.Finish(std::move(conversation.err));
     if (!result) return base::Wrap(Describe(), result.error());
     return result;
   }

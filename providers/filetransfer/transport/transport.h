@@ -14,6 +14,15 @@
 
 namespace postern::filetransfer {
 
+// Takes a script's output while it arrives, so that host, connection and reader work at once.
+class OutputSink {
+ public:
+  virtual ~OutputSink() = default;
+  // Any part of the output, in order; a part may end within anything. After an error nothing more
+  // comes and the batch is broken off with it.
+  virtual Result<void> Take(std::string_view part) = 0;
+};
+
 // A program for `sh` with a clean environment (PATH and LC_ALL=C only). `script` is ours, never
 // text from a target or a person; what varies goes into `args` ($1...) or `input`.
 struct Batch {
@@ -21,12 +30,15 @@ struct Batch {
   std::vector<std::string> args;
   std::string_view input;
   std::chrono::seconds limit{60};
+  // Gets the output in place of ExecResult::out. What it took counts only when Exec succeeds:
+  // output that was cut has reached it as well.
+  OutputSink* sink = nullptr;
 };
 
 // What the script printed, without anything that a login banner or a .bashrc printed around it.
 struct ExecResult {
-  int status = 0;  // exit status of the script
-  std::string out;
+  int status = 0;   // exit status of the script
+  std::string out;  // empty with a sink
   std::string err;  // at most 64 KiB
 };
 
@@ -36,7 +48,7 @@ class Transport {
   // Errors: kUnavailable when the host can't be reached or the connection breaks (the batch may
   // have run), kTimeout after `limit`, kAuthentication when the host isn't who it should be or
   // refuses us, kDenied when the change of identity (sudo) is refused, kIncomplete when output was
-  // cut short.
+  // cut short or is more than 512 MiB; those of the sink.
   virtual Result<ExecResult> Exec(const Batch& batch) = 0;
   // "local:" or "ssh://user@host:port", for messages.
   virtual std::string Describe() const = 0;

@@ -86,6 +86,51 @@ TEST_P(TransportTest, StopsWaitingAtTheLimitAndWorksAgain) {
   EXPECT_TRUE(transport_->Exec({.script = "true"}));
 }
 
+class Counter final : public OutputSink {
+ public:
+  Result<void> Take(std::string_view part) override {
+    size += part.size();
+    largest = std::max(largest, part.size());
+    if (size > limit) return Fail(ErrorCode::kInvalid, "enough");
+    return {};
+  }
+  size_t size = 0, largest = 0, limit = SIZE_MAX;
+};
+
+TEST_P(TransportTest, ASinkGetsTheOutputAsItComes) {
+  Counter counter;
+  auto whole = transport_->Exec(
+      {.script = "head -c 5000000 /dev/zero; echo said >&2; exit 4", .sink = &counter});
+  ASSERT_TRUE(whole) << whole.error().message;
+  EXPECT_EQ(whole->status, 4);
+  EXPECT_EQ(whole->out, "");
+  EXPECT_EQ(whole->err, "said\n");
+  EXPECT_EQ(counter.size, 5000000U);
+  EXPECT_LT(counter.largest, 1000000U);
+  // And may end it: what prints for ever isn't waited for.
+  counter = Counter();
+  counter.limit = 1000000;
+  auto ended = transport_->Exec({.script = "cat /dev/zero", .sink = &counter});
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, ErrorCode::kInvalid);
+  EXPECT_THAT(ended.error().message, HasSubstr("enough"));
+  EXPECT_LT(counter.size, 2000000U);
+  EXPECT_TRUE(transport_->Exec({.script = "true"}));
+}
+
+TEST_P(TransportTest, EndlessOutputEndsAtTheLimit) {
+  for (const char* script : {"cat /dev/zero >&2", "cat /dev/zero"}) {
+    auto result = transport_->Exec(
+        {.script = script, .args = {}, .input = {}, .limit = std::chrono::seconds(1)});
+    ASSERT_FALSE(result);
+    // Which of the two bounds comes first is the machine's.
+    EXPECT_TRUE(result.error().code == ErrorCode::kTimeout ||
+                result.error().message.find("more than 512 MiB") != std::string::npos)
+        << result.error().message;
+  }
+  EXPECT_TRUE(transport_->Exec({.script = "true"}));
+}
+
 TEST_P(TransportTest, ReadsManyFilesAtOnceAndTellsAbsentFromUnreadable) {
   std::vector<std::string> files;
   for (int i = 0; i < 1000; ++i) {
@@ -178,6 +223,36 @@ TEST(Frame, TakesTheOutputOutOfNoise) {
   EXPECT_EQ(Unframe("\n" + nonce + " begin\nbody\n" + nonce + " end 1", "", nonce).error().code,
             ErrorCode::kIncomplete);
   EXPECT_EQ(Unframe("", "sudo: a password is required\n", nonce).error().code, ErrorCode::kDenied);
+}
+
+TEST(Frame, WhereverThePartsEnd) {
+  const std::string nonce = MakeNonce();
+  // Whoever reads the nonce from the list of processes can print an end of his own.
+  const std::string body = "a\n" + nonce + " end 0\nb\n" + nonce + " en\n\n" + nonce + " begin\n";
+  const std::string all = "\nhello\n" + nonce + " begin\n" + body + "\n" + nonce + " end 7\nbye\n";
+  for (size_t size = 1; size < 80; ++size) {
+    Unframer unframer(nonce, nullptr);
+    for (size_t at = 0; at < all.size(); at += size) {
+      ASSERT_TRUE(unframer.Take(std::string_view(all).substr(at, size)));
+    }
+    auto result = unframer.Finish("");
+    ASSERT_TRUE(result) << size << ": " << result.error().message;
+    EXPECT_EQ(result->out, body) << size;
+    EXPECT_EQ(result->status, 7);
+  }
+}
+
+TEST(Frame, ABannerWithoutAnEndIsNotKept) {
+  const std::string noise(size_t{1} << 20, 'x');
+  Counter counter;
+  Unframer unframer(MakeNonce(), &counter);
+  Result<void> taken;
+  size_t size = 0;
+  for (; taken && size <= 2 * kOutputLimit; size += noise.size()) taken = unframer.Take(noise);
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, ErrorCode::kIncomplete);
+  EXPECT_LE(size, kOutputLimit + 2 * noise.size());
+  EXPECT_EQ(counter.size, 0U);
 }
 
 TEST(Ssh, ReadsAddresses) {

@@ -1,4 +1,5 @@
 // Trees with ACLs, read and written while somebody works against it.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
@@ -180,22 +181,58 @@ TEST_F(TreeIo, ALinkSwappedInDuringTheWriteIsTold) {
 }
 
 TEST_F(TreeIo, WhatGoesOrTurnsDuringTheReadIsLookedAtAgain) {
-  WriteTo(kRoot + "/gone", "x");
-  WriteTo(kRoot + "/turned", "x");
-  const std::string turned = "'" + kRoot + "/turned'";
+  // In one folder, so that one run of getfacl is asked for both.
+  const std::string gone = kRoot + "/-n/gone", turned = kRoot + "/-n/turned";
+  WriteTo(gone, "x");
+  WriteTo(turned, "x");
   const Shims shims;
   // After find has named them, before getfacl looks.
-  shims.Put("getfacl", "if [ -e " + kRoot + "/gone ]; then case \"$*\" in *" + kRoot +
-                           "/gone*) rm -f " + kRoot + "/gone " + turned + "; mkdir " + turned +
-                           "; setfacl -m d:u:30001:rx " + turned +
-                           ";; esac; fi; exec \"$real\" \"$@\"");
+  shims.Put("getfacl", "if [ -e " + gone + " ]; then case \"$*\" in *" + gone + "*) rm -f " + gone +
+                           " " + turned + "; mkdir " + turned + "; setfacl -m d:u:30001:rx " +
+                           turned + ";; esac; fi; exec \"$real\" \"$@\"");
   const TreeRead read = Read();
   EXPECT_TRUE(read.complete) << read.why_not;
-  EXPECT_EQ(read.tree.Find(kRoot + "/gone"), nullptr);
-  const Node* node = read.tree.Find(kRoot + "/turned");
+  EXPECT_EQ(read.tree.Find(gone), nullptr);
+  const Node* node = read.tree.Find(turned);
   ASSERT_NE(node, nullptr);
   EXPECT_EQ(node->type, Node::Type::kFolder);
   EXPECT_EQ(node->default_acl->users.at(30001), 5);
+}
+
+// Without a name for what went: find tells all names once more, and nothing is taken for another.
+TEST_F(TreeIo, ANodeThatGetfaclIsSilentAboutMakesItIncomplete) {
+  const Shims shims;
+  shims.Put(
+      "getfacl",
+      "for at do shift; case $at in */-n/in/f) ;; *) set -- \"$@\" \"$at\"; last=$at ;; esac; "
+      "done; [ \"$last\" != -- ] || exit 0; exec \"$real\" \"$@\"");
+  const TreeRead read = Read();
+  EXPECT_FALSE(read.complete);
+  EXPECT_EQ(read.why_not, kRoot + "/-n/in/f: getfacl says nothing about it");
+  EXPECT_EQ(read.tree.Find(kRoot + "/-n/in")->type, Node::Type::kFolder);
+  EXPECT_EQ(read.tree.Find(kRoot + "/tab\tand 'quote\"/in/f")->type, Node::Type::kFile);
+}
+
+// More ACLs than one text, in every order: each node has its own.
+TEST_F(TreeIo, NodesOfManyAclsKeepTheirOwn) {
+  std::string restore;
+  for (int i = 0; i < 300; ++i) {
+    const std::string path = fmt::format("{}/-n/in/{:03}", kRoot, i);
+    ::mkdir(path.c_str(), 0755);
+    restore +=
+        fmt::format("# file: {}\nuser::rwx\nuser:{}:r-x\ngroup::r-x\nmask::r-x\nother::r-x\n\n",
+                    path, 31000 + i * i % 7);
+  }
+  WriteTo("/srv/restore", restore);
+  Run({"setfacl", "--restore=/srv/restore"});
+  const TreeRead read = Read();
+  EXPECT_TRUE(read.complete) << read.why_not;
+  for (int i = 0; i < 300; ++i) {
+    const Node* node = read.tree.Find(fmt::format("{}/-n/in/{:03}", kRoot, i));
+    ASSERT_NE(node, nullptr) << i;
+    EXPECT_TRUE(node->access.users.contains(31000 + i * i % 7)) << i;
+    EXPECT_EQ(node->type, Node::Type::kFolder);
+  }
 }
 
 TEST_F(TreeIo, WithoutTheToolsThePackageIsNamed) {
