@@ -191,20 +191,72 @@ void Compiler::CheckHome(const AccountInfo& info) {
                              roots.empty() ? "a managed root" : roots.front(), host)}});
 }
 
+// Of a key with an end of its own: sshd itself refuses it from the second after.
+uint32_t Compiler::SourceOfKey(const AccountInfo& info, int element) {
+  const decl::Account& message = info.declared->message;
+  const base::Instant own = message.keys().values(element).expires();
+  const uint32_t source =
+      AddProvenance(OwnerOf("account:" + message.name(), info.identity),
+                    info.declared->At(decl::Account::kKeysFieldNumber, element), own);
+  desired_.provenance[source].closer = kClosedByServer;
+  return source;
+}
+
+// Where a key may come from and when it ends: as the server can keep it, else a diagnostic.
+bool Compiler::NarrowKey(const AccountInfo& info, const decl::Key& declared, int element,
+                         kinds::SshKey* key) {
+  if (!declared.has_from() && !declared.has_expires()) return true;
+  const std::string& server = info.server->message.name();
+  const object::Capability* options = FindCapability(server, "ssh_key", "options");
+  if (options != nullptr && options->support == "unsupported") {
+    desired_.diagnostics.Add(
+        {.code = diag::code::kFieldUnsupported,
+         .summary = fmt::format("server \"{}\" ({}) can't keep where a key comes from or ends",
+                                server, info.server->message.product()),
+         .span = info.declared->At(decl::Account::kKeysFieldNumber, element),
+         .label = options->why,
+         .also = {{info.server->span, "the server is declared here"}},
+         .notes = options->alternatives});
+    return false;
+  }
+  const auto& from = declared.from().values();
+  const bool anywhere = from.empty() || std::find(from.begin(), from.end(), "*") != from.end();
+  if (anywhere) {
+    key->mutable_from()->add_values("*");
+  } else {
+    for (const std::string& pattern : from) key->mutable_from()->add_values(pattern);
+  }
+  key->set_expires(declared.has_expires() ? declared.expires() : base::kForever);
+  return true;
+}
+
 void Compiler::EmitKeys(const AccountInfo& info, uint32_t source, kinds::SshKey* key) {
   const std::string target = "host:" + info.server->message.host();
   const decl::Account& message = info.declared->message;
+  const object::Capability* options = FindCapability(message.server(), "ssh_key", "options");
+  const bool tells_options = options != nullptr && options->support != "unsupported";
   SetAuthority(target, Kind::kSshKey, message.server() + object::kKeySeparator + info.login,
                Authority::kExact);
   std::set<std::string> seen;
   const bool several = message.keys().values_size() > 1;
-  for (const std::string& line : message.keys().values()) {
+  for (int i = 0; i < message.keys().values_size(); ++i) {
+    const decl::Key& declared = message.keys().values(i);
     key->Clear();
-    if (!SplitPublicKey(line, key->mutable_public_key(), key->mutable_fingerprint())) continue;
+    if (!SplitPublicKey(declared.key(), key->mutable_public_key(), key->mutable_fingerprint())) {
+      continue;
+    }
     if (several && !seen.insert(key->fingerprint()).second) continue;
     key->set_server(message.server());
     key->set_login(info.login);
-    Emit(target, *key, {source});
+    if (!NarrowKey(info, declared, i, key)) continue;
+    // What a line allows beyond sessions of SFTP is never ours.
+    if (tells_options) key->mutable_options();
+    if (declared.has_expires() && declared.expires() < facts_.now) {
+      desired_.expired.emplace_back(target,
+                                    object::ObjectKey{Kind::kSshKey, object::EncodeKey(*key)});
+      continue;
+    }
+    Emit(target, *key, {declared.has_expires() ? SourceOfKey(info, i) : source});
   }
 }
 

@@ -125,11 +125,32 @@ const std::vector<std::string>& Compiler::RootsOf(const std::string& host) {
   return at->second;
 }
 
+// What the product says of itself, where the server wasn't asked.
+const std::vector<object::Capability>& Compiler::StaticCapabilities(
+    const std::string& server) const {
+  const auto [at, fresh] = static_capabilities_.try_emplace(server);
+  const auto declared = servers_.find(server);
+  if (!fresh || declared == servers_.end()) return at->second;
+  const auto product = products_.find(declared->second->message.product());
+  if (product == products_.end()) return at->second;
+  for (const access::Capability& row : product->second->Capabilities()) {
+    at->second.push_back({.kind = row.kind,
+                          .field = row.field,
+                          .server = server,
+                          .support = std::string(access::NameOf(row.support)),
+                          .widens_to = {},
+                          .why = row.why,
+                          .alternatives = row.alternatives});
+  }
+  return at->second;
+}
+
 const object::Capability* Compiler::FindCapability(const std::string& server, std::string_view kind,
                                                    std::string_view field) const {
-  const auto at = facts_.capabilities.find(server);
-  if (at == facts_.capabilities.end()) return nullptr;
-  for (const object::Capability& capability : at->second) {
+  const auto probed = facts_.capabilities.find(server);
+  const auto& rows =
+      probed == facts_.capabilities.end() ? StaticCapabilities(server) : probed->second;
+  for (const object::Capability& capability : rows) {
     const bool here = capability.server.empty() || capability.server == server;
     if (here && capability.kind == kind && capability.field == field) return &capability;
   }

@@ -63,9 +63,10 @@ struct FolderInfo {
   std::string path;  // normalised
 };
 
-// Who ends a login's or grant's access on time: no date of ours is written at a file-transfer
-// server today, so the next plan after it does. (Directories take theirs: directory.cc.)
+// Who ends access on time: the server itself where a date of ours is written there, else nobody,
+// and the next plan after it does.
 inline constexpr char kClosedByNobody[] = "nobody";
+inline constexpr char kClosedByServer[] = "server";
 
 class Compiler {
  public:
@@ -80,6 +81,9 @@ class Compiler {
   void CompileAccount(const config::Declared<decl::Account>& account);
   void EmitAccount(const AccountInfo& info, kinds::Account* account, kinds::SshKey* key);
   void EmitKeys(const AccountInfo& info, uint32_t source, kinds::SshKey* key);
+  bool NarrowKey(const AccountInfo& info, const decl::Key& declared, int element,
+                 kinds::SshKey* key);
+  uint32_t SourceOfKey(const AccountInfo& info, int element);
   void CheckHome(const AccountInfo& info);
   std::set<uint32_t>& TakenIds(const std::string& host);
   uint32_t UidFor(const std::string& server, const std::string& login, bool group,
@@ -129,6 +133,7 @@ class Compiler {
                     Authority authority);
   DesiredTarget& TargetNamed(const std::string& name);
   const std::vector<std::string>& RootsOf(const std::string& host);
+  const std::vector<object::Capability>& StaticCapabilities(const std::string& server) const;
   const object::Capability* FindCapability(const std::string& server, std::string_view kind,
                                            std::string_view field) const;
   bool TakesGroups(const std::string& server) const;
@@ -161,9 +166,10 @@ class Compiler {
   std::unordered_map<std::string, std::vector<std::string>> dns_of_;     // identity|directory -> DN
   std::map<std::pair<std::string, std::string>, bool> projected_;        // (server, group)
   std::map<std::string, std::set<uint32_t>> taken_ids_;                  // by host; TakenIds()
-  std::unordered_map<std::string, bool> confined_;                       // by server; Confines()
-  std::map<std::string, std::vector<std::string>> roots_;                // by host
-  std::map<std::string, Asks> asks_;                                     // by server
+  mutable std::map<std::string, std::vector<object::Capability>> static_capabilities_;
+  std::unordered_map<std::string, bool> confined_;         // by server; Confines()
+  std::map<std::string, std::vector<std::string>> roots_;  // by host
+  std::map<std::string, Asks> asks_;                       // by server
   std::unordered_map<std::string, size_t> target_index_;
 };
 

@@ -132,7 +132,7 @@ void CheckKeys(const CheckInput& input, diag::Diagnostics* diagnostics) {
   for (const auto& account : input.declarations.accounts) {
     const auto& keys = account.message.keys().values();
     for (int i = 0; i < keys.size(); ++i) {
-      const std::string_view line = keys[i];
+      const std::string_view line = keys[i].key();
       const size_t blank = line.find(' ');
       const size_t end = blank == std::string_view::npos ? line.size() : line.find(' ', blank + 1);
       const auto [at, is_new] =

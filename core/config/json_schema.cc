@@ -28,6 +28,8 @@ std::string PatternOf(const Field& field) {
       return "^[^=]+=.+$";
     case schema::EMAIL:
       return "^[^@ ]+@[^@ ]+$";
+    case schema::SOURCE:
+      return "^[A-Za-z0-9.:*?/_-]+$";
     case schema::ADDRESS: {
       std::string kinds;
       for (const std::string& table : field.references) kinds += (kinds.empty() ? "" : "|") + table;
@@ -71,6 +73,17 @@ Json ValueOf(const Table& table, const Field& field) {
       json["items"] = TextOf(field);
       if (!table.empty) json["minItems"] = 1;
       break;
+    case ValueType::kTables: {
+      json["type"] = "array";
+      Json element = ObjectOf(*field.nested);
+      if (field.nested->plain) {
+        json["items"]["anyOf"] = Json::array({TextOf(*field.nested->plain), std::move(element)});
+      } else {
+        json["items"] = std::move(element);
+      }
+      if (!table.empty) json["minItems"] = 1;
+      break;
+    }
     case ValueType::kTable:
       json = ObjectOf(*field.nested);
       break;
@@ -105,6 +118,7 @@ std::string_view TypeName(ValueType type) {
     case ValueType::kInstant:
       return "date or time";
     case ValueType::kTexts:
+    case ValueType::kTables:
       return "list";
     case ValueType::kTable:
       return "table";

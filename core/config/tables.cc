@@ -25,6 +25,15 @@ std::vector<std::string> Words(std::string_view text) {
   return words;
 }
 
+// The message of a list's elements, where the field is a wrapper of such a list.
+const Descriptor* ElementOf(const FieldDescriptor& field) {
+  const Descriptor* wrapper = field.message_type();
+  if (wrapper->options().HasExtension(schema::declaration)) return nullptr;
+  POSTERN_CHECK(wrapper->field_count() == 1 && wrapper->field(0)->is_repeated(),
+                "a wrapper holds one list");
+  return wrapper->field(0)->message_type();
+}
+
 ValueType TypeOf(const FieldDescriptor& field) {
   switch (field.type()) {
     case FieldDescriptor::TYPE_STRING:
@@ -36,8 +45,8 @@ ValueType TypeOf(const FieldDescriptor& field) {
     case FieldDescriptor::TYPE_INT64:
       return ValueType::kInstant;
     case FieldDescriptor::TYPE_MESSAGE:
-      return field.message_type() == decl::Strings::descriptor() ? ValueType::kTexts
-                                                                 : ValueType::kTable;
+      if (field.message_type() == decl::Strings::descriptor()) return ValueType::kTexts;
+      return ElementOf(field) != nullptr ? ValueType::kTables : ValueType::kTable;
     default:
       break;
   }
@@ -76,6 +85,7 @@ class Compiler {
     POSTERN_CHECK(table.fields.size() <= 64, "seen keys are bits of a mask");
     for (const Field& field : table.fields) {
       if (field.name == "empty") table.empty = &field;
+      if (field.name == rule.plain()) table.plain = &field;
     }
     all.push_back(&table);
     if (table.top_level) top = &table;
@@ -111,6 +121,7 @@ class Compiler {
     POSTERN_CHECK(field.references.size() < 2 || field.format == schema::ADDRESS,
                   "a reference to several tables must say which");
     if (field.type == ValueType::kTable) field.nested = Compile(descriptor.message_type());
+    if (field.type == ValueType::kTables) field.nested = Compile(ElementOf(descriptor));
     table->fields.push_back(std::move(field));
   }
 

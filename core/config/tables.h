@@ -17,7 +17,7 @@ class FieldDescriptor;
 
 namespace postern::config {
 
-enum class ValueType : uint8_t { kText, kBool, kNumber, kInstant, kTexts, kTable };
+enum class ValueType : uint8_t { kText, kBool, kNumber, kInstant, kTexts, kTable, kTables };
 
 struct Table;
 
@@ -33,7 +33,7 @@ struct Field {
   bool operator_only = false;
   std::vector<std::string> references;  // tables that may be named; with ADDRESS as "table:name"
   std::vector<std::string> allowed;
-  const Table* nested = nullptr;  // of an inline table
+  const Table* nested = nullptr;  // of an inline table, or of the elements of a list of such
   const google::protobuf::FieldDescriptor* descriptor = nullptr;
 };
 
@@ -48,6 +48,7 @@ struct Table {
   int name_field = 0;            // number of the field that takes NAME
   bool name_is_plain = false;    // NAME has the format NAME (a secret's name may be a pattern)
   const Field* empty = nullptr;  // the field that says that an empty list is meant
+  const Field* plain = nullptr;  // of an element: the field that a plain text in its place gives
   std::vector<Field> fields;     // keys in TOML, in the order of the message; at most 64
   const google::protobuf::Descriptor* descriptor = nullptr;
 

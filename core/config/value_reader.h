@@ -137,7 +137,8 @@ class ValueReader {
     for (auto&& [key, node] : body) {
       const toml::array* list = node.as_array();
       const Field* field = list && list->empty() ? table.Find(key.str()) : nullptr;
-      if (!field || field->type != ValueType::kTexts) continue;
+      if (!field || (field->type != ValueType::kTexts && field->type != ValueType::kTables))
+        continue;
       EmptyList(*field, SpanOf(node.source()),
                 "if nothing shall be left, add empty = \"intended\"; to leave the list unmanaged, "
                 "delete the line");
@@ -192,6 +193,12 @@ class ValueReader {
           return;
         }
         break;
+      case ValueType::kTables:
+        if (auto* list = node.as_array()) {
+          ReadElements(table, field, *list, message, number);
+          return;
+        }
+        break;
       case ValueType::kTable:
         if (auto* body = node.as_table()) {
           ReadFields(*field.nested, *body, reflection->MutableMessage(message, field.descriptor),
@@ -216,7 +223,7 @@ class ValueReader {
     if (field.type == ValueType::kInstant && node.is_string()) {
       d.notes.push_back("times stand without quotes: 2026-12-31 or 2026-12-31T18:00:00Z");
     }
-    if (field.type == ValueType::kTexts && node.is_string()) {
+    if ((field.type == ValueType::kTexts || field.type == ValueType::kTables) && node.is_string()) {
       d.notes.push_back("a list of one is written [\"...\"]");
     }
     if (field.format == schema::SECRET_NAME) sources_.Hide(span);
@@ -272,6 +279,48 @@ class ValueReader {
       if (!CheckText(field, text->get(), span)) continue;
       Mark(number, strings->values_size(), span);
       strings->add_values(std::move(text->get()));
+    }
+  }
+
+  // A list of tables; a plain text gives an element's one key. What is in an element has the
+  // element's place.
+  void ReadElements(const Table& table, const Field& field, toml::array& list, Message* message,
+                    int number) {
+    Message* wrapper = message->GetReflection()->MutableMessage(message, field.descriptor);
+    const auto* elements = wrapper->GetDescriptor()->field(0);
+    if (list.empty() && !table.empty) {
+      EmptyList(field, SpanOf(list.source()), "delete the line, or name what it is for");
+      return;
+    }
+    for (toml::node& node : list) {
+      const diag::Span span = SpanOf(node.source());
+      const auto* reflection = wrapper->GetReflection();
+      const int position = reflection->FieldSize(*wrapper, elements);
+      Message* element = reflection->AddMessage(wrapper, elements);
+      const size_t places = places_.size();
+      bool taken = true;
+      if (auto* body = node.as_table()) {
+        ReadFields(*field.nested, *body, element, field.number, span);
+        const Field* plain = field.nested->plain;
+        taken = plain == nullptr || element->GetReflection()->HasField(*element, plain->descriptor);
+      } else if (auto* text = node.as_string(); text && field.nested->plain) {
+        const Field& plain = *field.nested->plain;
+        taken = CheckText(plain, text->get(), span);
+        if (taken) {
+          element->GetReflection()->SetString(element, plain.descriptor, std::move(text->get()));
+        }
+      } else {
+        Error(code::kWrongType,
+              fmt::format("{} in {} takes {}", field.name, Heading(), Expected(field.type)), span,
+              fmt::format("this is {}", NameOf(node.type())));
+        taken = false;
+      }
+      places_.resize(places);
+      if (taken) {
+        Mark(number, position, span);
+      } else {
+        reflection->RemoveLast(wrapper, elements);
+      }
     }
   }
 

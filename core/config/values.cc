@@ -1,10 +1,12 @@
 #include "core/config/values.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <utf8proc.h>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "core/base/hash.h"
 #include "core/diag/codes.h"
@@ -96,6 +98,55 @@ bool IsAva(std::string_view part) {
     return false;
   }
   return part.find_first_not_of(' ', equals + 1) != std::string_view::npos;
+}
+
+// An address alone, or a block whose bits behind its prefix are zero: sshd takes no other for one,
+// and refuses every key of a line with a block that it can't read.
+std::string WhyNoBlock(std::string_view value) {
+  const size_t slash = value.find('/');
+  const std::string address(value.substr(0, slash));
+  const bool v6 = address.find(':') != std::string::npos;
+  std::array<unsigned char, 16> bytes{};
+  if (::inet_pton(v6 ? AF_INET6 : AF_INET, address.c_str(), bytes.data()) != 1) {
+    return "not an address";
+  }
+  if (slash == std::string_view::npos) return "";
+  const std::string_view digits = value.substr(slash + 1);
+  unsigned prefix = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
+  const unsigned bits = v6 ? 128 : 32;
+  if (error != std::errc() || end != digits.data() + digits.size() || prefix > bits) {
+    return fmt::format("the length after the slash isn't one of 0 to {}", bits);
+  }
+  for (unsigned bit = prefix; bit < bits; ++bit) {
+    if (bytes[bit / 8] >> (7 - bit % 8) & 1) {
+      return fmt::format("the address has bits beyond the first {}", prefix);
+    }
+  }
+  return "";
+}
+
+std::optional<Problem> CheckSource(std::string_view value) {
+  const bool letters =
+      !value.empty() && value.size() <= 255 && std::all_of(value.begin(), value.end(), [](char c) {
+        return IsAlnum(c) || std::string_view(".:*?/_-").find(c) != std::string::npos;
+      });
+  std::string why = letters ? "" : "not an address, a CIDR block or a pattern of names";
+  const bool number = value.find_first_not_of("0123456789.") == std::string_view::npos;
+  const bool block = value.find_first_of("/:") != std::string_view::npos;
+  if (why.empty() && (number || block) && value.find_first_of("*?") == std::string_view::npos) {
+    why = WhyNoBlock(value);
+  }
+  if (why.empty() && value.find('/') != std::string_view::npos &&
+      value.find_first_of("*?") != std::string_view::npos) {
+    why = "a block has no wildcards";
+  }
+  if (why.empty()) return {};
+  return Problem{.code = code::kBadSource,
+                 .summary = fmt::format("\"{}\" is no source address", value),
+                 .label = why,
+                 .notes = {"write an address (192.0.2.7), a block (10.0.0.0/8, 2001:db8::/32), a "
+                           "pattern (*.example.com), or \"*\" for anywhere"}};
 }
 
 uint32_t ReadLength(std::string_view bytes) {
@@ -221,6 +272,8 @@ std::optional<Problem> CheckFormat(schema::Format format, std::string_view value
       return CheckMode(value);
     case schema::EMAIL:
       return CheckMail(value);
+    case schema::SOURCE:
+      return CheckSource(value);
     case schema::SSH_KEY: {
       std::string why;
       if (IsSshKey(value, &why)) return {};

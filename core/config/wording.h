@@ -50,6 +50,8 @@ inline std::string_view Expected(ValueType type) {
       return "a date or a time, without quotes";
     case ValueType::kTexts:
       return "a list of texts, such as [\"a\", \"b\"]";
+    case ValueType::kTables:
+      return "a list of texts and inline tables, such as [\"a\", { key = \"b\" }]";
     case ValueType::kTable:
       return "an inline table, such as { key = value }";
   }

@@ -51,6 +51,7 @@ inline constexpr char kNoDn[] = "E0230";          // neither dn nor a default pl
 inline constexpr char kClearText[] = "E0231";     // ldap without TLS beyond loopback
 inline constexpr char kHostKeyMissing[] = "E0232";  // ssh:// without known_host
 inline constexpr char kModeBesideAcl[] = "E0233";   // a folder's mode where ACLs carry the grants
+inline constexpr char kBadSource[] = "E0234";       // not an address, a block or a pattern
 // ---- E03: duplicates and overlaps (config)
 inline constexpr char kDuplicateName[] = "E0301";  // one name declared twice
 inline constexpr char kSameAccount[] = "E0302";    // one login at one server twice

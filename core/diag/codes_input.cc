@@ -103,6 +103,12 @@ constexpr CodePage kPages[] = {
      "same.\n"
      "DSA keys and options before the type aren't taken.",
      "keys = [\"ssh-ed25519 AAAA\"]", "Copy the whole line of the .pub file."},
+    {code::kBadSource, "not a source address",
+     "Where a key may come from is an IP address, a CIDR block, or a pattern of host names with * "
+     "and ?.\n"
+     "A block has no bits beyond its length. One that sshd can't read would shut every key of its "
+     "line.",
+     "from = [\"10.0.0.1/8\"]", "Write 10.0.0.0/8, or 10.0.0.1 for that address alone."},
     {code::kBadLogin, "not a login that servers take",
      "A login has 1 to 64 characters of letters, digits, '.', '_', '-' and '@' and starts with a "
      "letter,\n"

@@ -42,6 +42,11 @@ bool SameValue(const FieldTable& table, const WireField& wanted, const WireField
          Normalise(table.comparator, wanted.bytes) == Normalise(table.comparator, live.bytes);
 }
 
+// Sorts as text: "never" is later than every date.
+std::string InstantText(base::Instant at) {
+  return at == base::kForever ? "never" : base::FormatInstant(at);
+}
+
 std::string ValueText(const FieldTable& table, const WireField& field) {
   if (table.collection) {
     std::string text;
@@ -53,7 +58,7 @@ std::string ValueText(const FieldTable& table, const WireField& field) {
   }
   if (field.delimited) return std::string(field.bytes);
   if (table.boolean) return field.varint != 0 ? "true" : "false";
-  if (table.instant) return base::FormatInstant(static_cast<int64_t>(field.varint));
+  if (table.instant) return InstantText(static_cast<int64_t>(field.varint));
   return fmt::format("{}", field.varint);
 }
 

@@ -1,6 +1,8 @@
 // Small surgery on canonical bodies.
 #include <google/protobuf/message.h>
 
+#include <algorithm>
+
 #include "core/object/wire_fields.h"
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
@@ -39,6 +41,32 @@ uint32_t NumberIn(std::string_view body, uint32_t number) {
     if (field.number == number) return static_cast<uint32_t>(field.varint);
   }
   return 0;
+}
+
+std::vector<std::string> SetIn(std::string_view body, uint32_t number) {
+  std::vector<std::string> out;
+  object::FieldWalker walker(body);
+  object::WireField field;
+  while (walker.Next(&field)) {
+    if (field.number != number) continue;
+    for (const std::string_view element : object::Elements(field.bytes)) out.emplace_back(element);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::string SetField(uint32_t number, std::span<const std::string> elements) {
+  const auto put = [](uint64_t value, std::string* out) {
+    for (; value >= 0x80; value >>= 7) *out += static_cast<char>(value | 0x80);
+    *out += static_cast<char>(value);
+  };
+  kinds::Strings strings;
+  for (const std::string& element : elements) strings.add_values(element);
+  const std::string bytes = strings.SerializeAsString();
+  std::string out;
+  put(number << 3 | 2, &out);
+  put(bytes.size(), &out);
+  return out + bytes;
 }
 
 std::string WithFlag(object::Kind kind, std::string_view body, uint32_t number, bool value) {

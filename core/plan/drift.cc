@@ -13,6 +13,16 @@ namespace {
 using access::Rights;
 using object::Kind;
 
+// Whether one set has an element that another hasn't, among those that exclude ("!...") or the
+// others.
+bool HasBeyond(const std::vector<std::string>& set, const std::vector<std::string>& other,
+               bool excludes) {
+  return std::any_of(set.begin(), set.end(), [&](const std::string& element) {
+    return element.starts_with('!') == excludes &&
+           !std::binary_search(other.begin(), other.end(), element);
+  });
+}
+
 // Whether the live body gives more or less than the recorded one, field by field.
 Drift::Effect EffectOf(Kind kind, const std::vector<object::FieldDifference>& fields,
                        std::string_view recorded, std::string_view live) {
@@ -23,6 +33,12 @@ Drift::Effect EffectOf(Kind kind, const std::vector<object::FieldDifference>& fi
         (!field.has_before || field.before == "true" ? more : less) = true;  // unset: open
         break;
       case object::Direction::kIntersect: {
+        if (object::TableOf(kind).Find(field.field)->collection) {
+          const auto was = SetIn(recorded, field.field), is = SetIn(live, field.field);
+          more = more || HasBeyond(is, was, false) || HasBeyond(was, is, true);
+          less = less || HasBeyond(was, is, false) || HasBeyond(is, was, true);
+          break;
+        }
         const Rights was(object::DecodeAs<kinds::Grant>(recorded).rights());
         const Rights is(object::DecodeAs<kinds::Grant>(live).rights());
         more = more || !(is - was).empty();

@@ -186,6 +186,10 @@ using object::KeyMask, object::Restrict, object::SecretIn, object::SecretMask;
 // Small bodies by field.
 bool FlagIn(std::string_view body, uint32_t field, bool unset);
 uint32_t NumberIn(std::string_view body, uint32_t field);  // 0: unset
+// The elements of a set, sorted; none where it isn't set.
+std::vector<std::string> SetIn(std::string_view body, uint32_t field);
+// A body of that set alone; `elements` sorted.
+std::string SetField(uint32_t field, std::span<const std::string> elements);
 std::string WithFlag(object::Kind kind, std::string_view body, uint32_t field, bool value);
 
 }  // namespace postern::plan

@@ -86,6 +86,30 @@ Fields Sort(Kind kind) {
   return fields;
 }
 
+// The elements of both; what excludes ("!...") excludes in either. Sets without a common element
+// have no meet that can be written: then all of the new value comes in one replacement.
+std::string MeetOfSets(const object::FieldTable& table, const std::string& before,
+                       const std::string& after) {
+  const uint64_t bit = uint64_t{1} << table.number;
+  const std::vector<std::string> had = SetIn(before, table.number),
+                                 has = SetIn(after, table.number);
+  std::vector<std::string> both;
+  bool some = false;
+  const auto in = [](const std::vector<std::string>& set, const std::string& element) {
+    return std::binary_search(set.begin(), set.end(), element);
+  };
+  for (const std::string& element : had) {
+    some = some || (in(has, element) && !element.starts_with('!'));
+    if (in(has, element) || element.starts_with('!')) both.push_back(element);
+  }
+  for (const std::string& element : has) {
+    if (element.starts_with('!') && !in(had, element)) both.push_back(element);
+  }
+  if (!some) return Restrict(after, bit);
+  std::sort(both.begin(), both.end());
+  return SetField(table.number, both);
+}
+
 // What both worlds allow, as a change of `before`: fields where before and after differ take the
 // value that gives less. Empty: before already gives no more than after.
 std::string Meet(Kind kind, const std::string& before, const std::string& after, bool* locks) {
@@ -97,6 +121,10 @@ std::string Meet(Kind kind, const std::string& before, const std::string& after,
         meet = WithFlag(kind, meet, field.field, false);
         break;
       case Direction::kIntersect: {
+        if (table.collection) {
+          meet = object::Overlay(kind, meet, MeetOfSets(table, before, after));
+          break;
+        }
         auto grant = object::DecodeAs<kinds::Grant>(meet);
         grant.set_rights(grant.rights() & object::DecodeAs<kinds::Grant>(after).rights());
         meet = object::EncodeBody(grant);

@@ -35,11 +35,25 @@ std::string Without(const std::string& text, std::string_view fingerprint, Autho
     narrow->options.not_after = key.options.not_after;
     // A time without Z may be up to 14 hours earlier than it reads in UTC.
     if (narrow->options.not_after && key.options.local_time) {
-      *narrow->options.not_after -= 14 * int64_t{3600};
+      *narrow->options.not_after -= openssh::kWidestZone;
     }
     narrow->comment = key.comment;
   }
   return lines.empty() ? text : WithoutLines(text, lines);
+}
+
+// What is said of the key; what isn't stays as it was.
+void Narrow(const kinds::SshKey& want, openssh::KeyOptions* options) {
+  if (want.has_from()) {
+    const auto& from = want.from().values();
+    const bool anywhere = std::find(from.begin(), from.end(), "*") != from.end();
+    options->from.reset();
+    if (!anywhere && !from.empty()) options->from = fmt::format("{}", fmt::join(from, ","));
+  }
+  if (want.has_expires()) {
+    options->not_after.reset();
+    if (want.expires() != base::kForever) options->not_after = want.expires();
+  }
 }
 
 std::string WithLine(std::string text, const std::string& line) {
@@ -93,6 +107,7 @@ AccountPlan::Refusal AccountPlan::EditKey(const Operation& operation, size_t ind
   key.type = parsed->type;
   key.blob = parsed->blob;
   key.options.restrict_all = true;
+  Narrow(want, &key.options);
   auto line = openssh::RenderKeyLine(key);
   if (!line) return line.error().message;
   std::string& text = keys_.at(files->second.front().path).after;

@@ -8,6 +8,7 @@
 
 #include "core/base/hash.h"
 #include "providers/filetransfer/openssh/keys.h"
+#include "providers/filetransfer/openssh/words.h"
 #include "providers/filetransfer/posix/accounts.h"
 #include "providers/filetransfer/proftpd_io/password.h"
 #include "schemas/kinds.pb.h"
@@ -97,12 +98,38 @@ Result<void> FillKeys(Transport& transport, const AccountSettings& settings, con
 }
 
 // "pty" and the like let a key do more than sessions of SFTP need; what only narrows isn't told.
-bool Widens(const openssh::KeyOptions& options) {
-  if (options.cert_authority || options.command || options.principals) return true;
-  return std::any_of(options.others.begin(), options.others.end(),
-                     [](const std::string& other) { return !other.starts_with("no-"); }) ||
-         std::find(options.others.begin(), options.others.end(), "no-touch-required") !=
-             options.others.end();
+void AddOptions(const openssh::KeyOptions& options, std::set<std::string>* out) {
+  if (options.cert_authority) out->insert("cert-authority");
+  if (options.command) out->insert("command=" + *options.command);
+  if (options.principals) out->insert("principals=" + *options.principals);
+  for (const std::string& other : options.others) {
+    if (!other.starts_with("no-") || other == "no-touch-required") out->insert(other);
+  }
+}
+
+// What all lines of one key let it do together: sshd goes on to the next where one refuses.
+struct KeyLines {
+  std::string public_key;
+  std::set<std::string> from, options;
+  base::Instant expires = 0;
+  int64_t modified = 0;
+
+  void Add(const openssh::AuthorizedKey& key, int64_t changed) {
+    public_key = key.type + " " + base::Base64(key.blob);
+    modified = std::max(modified, changed);
+    const auto patterns = openssh::SplitList(key.options.from.value_or("*"), ',');
+    from.insert(patterns.begin(), patterns.end());
+    base::Instant until = key.options.not_after.value_or(base::kForever);
+    // A time without Z may be that much later than it reads.
+    if (key.options.not_after && key.options.local_time) until += openssh::kWidestZone;
+    expires = std::max(expires, until);
+    AddOptions(key.options, &options);
+  }
+};
+
+bool Excludes(const std::set<std::string>& patterns) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [](const std::string& pattern) { return pattern.starts_with('!'); });
 }
 
 void SetChanged(int64_t modified, Object* object) {
@@ -145,25 +172,30 @@ void AppendAccounts(const HostState& state, const AccountSettings& settings, con
 void AppendKeys(const HostState& state, const AccountSettings& settings, const HostScope& scope,
                 std::vector<Object>* out) {
   for (const auto& [login, files] : state.keys) {
-    std::set<std::string> seen;
+    if (!scope.Tells(login)) continue;
+    std::map<std::string, KeyLines> keys;
     for (const KeyFileState& file : files) {
       for (const openssh::AuthorizedKey& key : openssh::ParseAuthorizedKeys(file.content).keys) {
-        kinds::SshKey object;
-        object.set_server(settings.server);
-        object.set_login(login);
-        object.set_fingerprint(key.Fingerprint());
-        if (!scope.Tells(login) || !seen.insert(object.fingerprint()).second) continue;
-        std::string text = key.type + " " + base::Base64(key.blob);
-        if (Widens(key.options)) {
-          openssh::AuthorizedKey whole = key;
-          whole.comment.clear();
-          text = openssh::RenderKeyLine(whole).value_or("options " + text);
-        }
-        object.set_public_key(text);
-        Object encoded = object::Encode(object);
-        SetChanged(file.modified, &encoded);
-        out->push_back(std::move(encoded));
+        keys[key.Fingerprint()].Add(key, file.modified);
       }
+    }
+    for (const auto& [fingerprint, lines] : keys) {
+      kinds::SshKey object;
+      object.set_server(settings.server);
+      object.set_login(login);
+      object.set_fingerprint(fingerprint);
+      object.set_public_key(lines.public_key);
+      // One that is let in from anywhere is, whatever else is said.
+      const bool anywhere = lines.from.contains("*") && !Excludes(lines.from);
+      for (const std::string& from : lines.from) {
+        if (!anywhere || from == "*") object.mutable_from()->add_values(from);
+      }
+      object.set_expires(lines.expires);
+      object.mutable_options();
+      for (const std::string& option : lines.options) object.mutable_options()->add_values(option);
+      Object encoded = object::Encode(object);
+      SetChanged(lines.modified, &encoded);
+      out->push_back(std::move(encoded));
     }
   }
 }

@@ -299,8 +299,7 @@ Result<std::string> RenderKeyLine(const AuthorizedKey& key) {
 bool OpensAt(const KeyOptions& options, base::Instant now, std::string_view host,
              std::string_view address) {
   // A local time may be half a day off: where it isn't sure, the key is taken to be open.
-  constexpr base::Instant kZone = 14 * 3600;
-  if (options.not_after && *options.not_after + (options.local_time ? kZone : 0) < now) {
+  if (options.not_after && *options.not_after + (options.local_time ? kWidestZone : 0) < now) {
     return false;
   }
   if (!options.from) return true;

@@ -38,6 +38,9 @@ struct AuthorizedKey {
   std::string Fingerprint() const;  // "SHA256:..." as sshd logs it
 };
 
+// How far a time without Z may be from what it reads as UTC.
+inline constexpr base::Instant kWidestZone = 14 * base::Instant{3600};
+
 struct KeyProblem {
   uint32_t line = 0;
   std::string why;  // the line lets nobody in

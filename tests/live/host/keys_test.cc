@@ -38,6 +38,11 @@ class Keys : public ::testing::Test {
     const auto told = w_.Tell(Kind::kSshKey);
     return told.size() == 1 ? object::DecodeAs<kinds::SshKey>(told[0].body).public_key() : "";
   }
+  kinds::SshKey Live() {
+    const auto told = w_.Tell(Kind::kSshKey);
+    EXPECT_THAT(told, SizeIs(1));
+    return told.empty() ? kinds::SshKey() : object::DecodeAs<kinds::SshKey>(told[0].body);
+  }
 
   World w_;
   const std::string home_ = kRoot + "/acme", file_ = home_ + "/.ssh/authorized_keys";
@@ -81,21 +86,48 @@ TEST_F(Keys, LinesOfOtherHandsStay) {
 
 TEST_F(Keys, AnOptionThatWidensIsDriftAndOneThatNarrowsStays) {
   ASSERT_EQ(w_.Apply(w_.Create(w_.Key("acme", key_))).status, Status::kApplied);
-  WriteTo(file_, "from=\"10.0.0.0/8\",expiry-time=\"20991231Z\" " + key_ + " laptop\n", 0600);
+  const std::string narrow = "from=\"10.0.0.0/8\",expiry-time=\"20991231Z\" ";
+  const std::string wanted = object::Encode(w_.Key("acme", key_)).body;
+  WriteTo(file_, narrow + key_ + " laptop\n", 0600);
   EXPECT_EQ(Told(), key_);
-  WriteTo(file_,
-          "pty,from=\"10.0.0.0/8\",expiry-time=\"20991231Z\" " + key_ + " laptop\n" + key_ + "\n",
-          0600);
-  const auto told = w_.Tell(Kind::kSshKey);
-  ASSERT_THAT(told, SizeIs(1));
-  const auto live = object::DecodeAs<kinds::SshKey>(told[0].body);
-  EXPECT_THAT(live.public_key(), HasSubstr("pty"));
-  EXPECT_FALSE(
-      object::Satisfies(Kind::kSshKey, object::Encode(w_.Key("acme", key_)).body, told[0].body));
+  EXPECT_TRUE(object::Satisfies(Kind::kSshKey, wanted, w_.Tell(Kind::kSshKey)[0].body));
+  WriteTo(file_, "pty," + narrow + key_ + " laptop\n" + key_ + "\n", 0600);
+  const kinds::SshKey live = Live();
+  EXPECT_THAT(live.options().values(), testing::ElementsAre("pty"));
+  EXPECT_THAT(live.from().values(), testing::ElementsAre("*")) << "the second line is open";
+  EXPECT_FALSE(object::Satisfies(Kind::kSshKey, wanted, w_.Tell(Kind::kSshKey)[0].body));
   const Outcome mended = w_.Apply(w_.Update(live, w_.Key("acme", key_)));
   ASSERT_EQ(mended.status, Status::kApplied) << mended.message;
   EXPECT_EQ(Told(), key_);
   EXPECT_THAT(support::ReadFile(file_), ::testing::StartsWith("restrict"));
+}
+
+TEST_F(Keys, WhatNarrowsAKeyIsWrittenAndReadBack) {
+  kinds::SshKey key = w_.Key("acme", key_);
+  key.mutable_from()->add_values("10.0.0.0/8");
+  key.mutable_from()->add_values("2001:db8::/32");
+  key.set_expires(1798761599);  // 2026-12-31T23:59:59Z
+  const Outcome made = w_.Apply(w_.Create(key));
+  ASSERT_EQ(made.status, Status::kApplied) << made.message;
+  EXPECT_EQ(
+      support::ReadFile(file_),
+      "restrict,from=\"10.0.0.0/8,2001:db8::/32\",expiry-time=\"20261231235959Z\" " + key_ + "\n");
+  EXPECT_EQ(object::Encode(Live()).body, object::Encode(key).body);
+  kinds::SshKey open = key;
+  open.mutable_from()->clear_values();
+  open.mutable_from()->add_values("*");
+  open.set_expires(base::kForever);
+  const Outcome opened = w_.Apply(w_.Update(key, open));
+  ASSERT_EQ(opened.status, Status::kApplied) << opened.message;
+  EXPECT_EQ(support::ReadFile(file_), "restrict " + key_ + "\n");
+  EXPECT_EQ(object::Encode(Live()).body, object::Encode(open).body);
+}
+
+// sshd reads a time without Z in its own zone.
+TEST_F(Keys, ALocalTimeIsToldAsTheLatestItMayMean) {
+  ASSERT_EQ(w_.Apply(w_.Create(w_.Key("acme", key_))).status, Status::kApplied);
+  WriteTo(file_, "restrict,expiry-time=\"20261231\" " + key_ + "\n", 0600);
+  EXPECT_EQ(Live().expires(), 1798675200 + 14 * 3600);
 }
 
 TEST_F(Keys, ALinkIsToldAndNeverFollowedForWriting) {

@@ -80,6 +80,7 @@ kinds::SshKey World::Key(const std::string& login, const std::string& public_key
   key.set_login(login);
   key.set_public_key(public_key);
   key.set_fingerprint(openssh::ParseKeyLine(public_key)->Fingerprint());
+  key.mutable_options();
   return key;
 }
 

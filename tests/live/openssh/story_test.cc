@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "tests/live/openssh/world.h"
 #include "tests/support/scratch.h"
+#include "tests/support/sshd.h"
 
 namespace postern::live {
 namespace {
@@ -118,6 +120,42 @@ TEST_P(OpenSshStory, AnExtraKeyIsMore) {
   ExpectDriftThatHeals(HasSubstr("bea"));
   EXPECT_FALSE(world_->LetsIn("bea-in", "two"));
   EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
+}
+
+// Who is let in by a declared key, from where it is declared, as long as it is declared.
+TEST_P(OpenSshStory, AKeyIsLetInFromWhereAndUntilWhenItIsDeclared) {
+  Begin();
+  const auto key = [&](const std::string& narrow) {
+    return "keys = [{ key = \"" + support::PublicKeyOf("/srv/clients/two.pub") + "\"" + narrow +
+           " }]";
+  };
+  const auto declare = [&](const std::string& narrow) {
+    world_->Declare(SshdWorld::Person("bea", key(narrow)) + SshdWorld::Folder("in", kIn) +
+                    SshdWorld::Grant("person:bea", "in", R"("list", "read")"));
+  };
+  declare(R"(, from = ["10.0.0.0/8"])");
+  world_->ApplyAll();
+  EXPECT_FALSE(world_->LetsIn("bea-in", "two"));
+  declare(R"(, from = ["10.0.0.0/8", "127.0.0.0/8"], expires = 2999-12-31)");
+  const std::string plan = world_->Postern({"plan", "--detail"}).out;
+  EXPECT_THAT(plan, AllOf(HasSubstr("10.0.0.0/8, 127.0.0.0/8"), HasSubstr("2999-12-31")));
+  world_->ApplyAll();
+  EXPECT_TRUE(world_->LetsIn("bea-in", "two"));
+  EXPECT_THAT(support::ReadFile("/srv/ssh/keys/bea-in"),
+              AllOf(HasSubstr("restrict,from=\"10.0.0.0/8,127.0.0.0/8\""),
+                    HasSubstr("expiry-time=\"29991231235959Z\"")));
+  // What is over is taken away, and a date by hand that is over is less.
+  SshdWorld::Run({"sed", "-i", "s/2999/2020/", "/srv/ssh/keys/bea-in"});
+  EXPECT_FALSE(world_->LetsIn("bea-in", "two"));
+  ExpectDriftThatHeals(AllOf(HasSubstr("less access  bea"), HasSubstr("2020-12-31")));
+  EXPECT_TRUE(world_->LetsIn("bea-in", "two"));
+  // What narrowed it taken away by hand is more.
+  SshdWorld::Run({"sed", "-i", "s/from=[^ ]* /pty /", "/srv/ssh/keys/bea-in"});
+  ExpectDriftThatHeals(AllOf(HasSubstr("more access  bea"), HasSubstr("pty")));
+  declare(", expires = 2020-12-31");
+  world_->ApplyAll();
+  EXPECT_FALSE(world_->LetsIn("bea-in", "two"));
+  EXPECT_FALSE(std::filesystem::exists("/srv/ssh/keys/bea-in")) << "it was the only one";
 }
 
 TEST_P(OpenSshStory, AMovedInFileAndAGivenAwayFolderAreTold) {

@@ -71,6 +71,11 @@ groups_ou = "ou=groups,dc=x"
 manage = { bases = ["dc=x"] }
 )";
 
+constexpr char kSshKey[] =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBy3otpbFTntrN+OZL/Dkr8kDrnedX7KaB+ravpl/iKE";
+constexpr char kOtherKey[] =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICRr/7PrJLAzPHVLSet145r3B/cxB5AUgopFZbkH2IiJ";
+
 constexpr char kPeople[] = R"(
 [person.jo]
 [person.al]
@@ -161,6 +166,71 @@ class CompileTest : public testing::Test {
   std::string operator_;
   Facts facts_;
 };
+
+// What narrows a key of jo's other account, which stands in line 2 of what is read.
+std::string KeyedAccount(const std::string& keys) {
+  return "[account.jo-key]\nfor = \"person:jo\"\nserver = \"ftp\"\nhome = \"/srv\"\nkeys = [" +
+         keys + "]\n";
+}
+
+TEST_F(CompileTest, WhoNarrowsAKeySaysAllThatNarrowsIt) {
+  facts_.capabilities["ftp"] = {{.kind = "ssh_key", .field = "options", .support = "native"}};
+  const std::string line = kSshKey;
+  const auto only = [&](const std::string& keys) {
+    const Desired desired = Read(KeyedAccount(keys));
+    EXPECT_THAT(Codes(desired), Not(Contains("E0413")));
+    std::vector<kinds::SshKey> found;
+    for (const DesiredObject& object : desired.Find("host:edge")->objects) {
+      if (object.kind != Kind::kSshKey) continue;
+      found.push_back(object::DecodeAs<kinds::SshKey>(object.body));
+      if (found.back().expires() != base::kForever && found.back().has_expires()) {
+        EXPECT_EQ(desired.provenance[object.sources.front()].closer, "server");
+        EXPECT_EQ(desired.provenance[object.sources.front()].until, found.back().expires());
+      }
+    }
+    return found;
+  };
+  const auto plain = only("\"" + line + "\"");
+  ASSERT_EQ(plain.size(), 1U);
+  EXPECT_FALSE(plain[0].has_from());
+  EXPECT_FALSE(plain[0].has_expires());
+  EXPECT_TRUE(plain[0].has_options());
+  const auto from = only("{ key = \"" + line + "\", from = [\"10.0.0.1\", \"*\"] }");
+  ASSERT_EQ(from.size(), 1U);
+  EXPECT_THAT(from[0].from().values(), ElementsAre("*"));
+  EXPECT_EQ(from[0].expires(), base::kForever);
+  const auto narrow =
+      only("{ key = \"" + line + "\", from = [\"10.0.0.0/8\"], expires = 2026-12-31 }");
+  ASSERT_EQ(narrow.size(), 1U);
+  EXPECT_THAT(narrow[0].from().values(), ElementsAre("10.0.0.0/8"));
+  EXPECT_EQ(base::FormatInstant(narrow[0].expires()), "2026-12-31T23:59:59Z");
+}
+
+TEST_F(CompileTest, AKeyWhoseTimeIsOverIsNotWantedAndItsLossExpected) {
+  const Desired desired =
+      Read(KeyedAccount(std::string("{ key = \"") + kSshKey + "\", expires = 2026-05-31 }"));
+  for (const DesiredObject& object : desired.Find("host:edge")->objects) {
+    EXPECT_NE(object.kind, Kind::kSshKey);
+  }
+  ASSERT_EQ(desired.expired.size(), 1U);
+  EXPECT_EQ(desired.expired[0].second.kind, Kind::kSshKey);
+}
+
+TEST_F(CompileTest, WhatAServerCantKeepOfAKeyIsRefusedWithPlaceAndWayOut) {
+  facts_.capabilities["ftp"] = {{.kind = "ssh_key",
+                                 .field = "options",
+                                 .support = "unsupported",
+                                 .why = "no options there",
+                                 .alternatives = {"an openssh server"}}};
+  const Desired desired = Read(KeyedAccount(std::string("\"") + kOtherKey + "\", { key = \"" +
+                                            kSshKey + "\", from = [\"10.0.0.0/8\"] }"));
+  ASSERT_EQ(desired.diagnostics.all().size(), 1U);
+  const diag::Diagnostic& said = desired.diagnostics.all()[0];
+  EXPECT_EQ(said.code, diag::code::kFieldUnsupported);
+  EXPECT_EQ(said.label, "no options there");
+  EXPECT_THAT(said.notes, ElementsAre("an openssh server"));
+  EXPECT_GT(said.span.column, 80U) << "the second element of the list";
+}
 
 TEST_F(CompileTest, OpensEveryAccountOfTheIdentityOnTheHost) {
   EXPECT_THAT(Rows(Read(Grant("person:al"))),

@@ -255,6 +255,7 @@ const char* ValueFor(const Field& field) {
     case ValueType::kInstant:
       return "\"x\"";
     case ValueType::kTexts:
+    case ValueType::kTables:
       return "1";
     case ValueType::kTable:
       return "1";
