@@ -12,8 +12,8 @@ set -eu
 
 build="g++ cmake ninja-build ccache mold pkg-config libgrpc++-dev protobuf-compiler
   protobuf-compiler-grpc libprotobuf-dev libtomlplusplus-dev libssh2-1-dev libldap-dev
-  nlohmann-json3-dev libsqlite3-dev libcli11-dev libfmt-dev libssl-dev libcrypt-dev libexpected-dev
-  libutf8proc-dev libabsl-dev libgoogle-perftools-dev ca-certificates"
+  libcurl4-openssl-dev nlohmann-json3-dev libsqlite3-dev libcli11-dev libfmt-dev libssl-dev libcrypt-dev
+  libexpected-dev libutf8proc-dev libabsl-dev libgoogle-perftools-dev ca-certificates"
 servers="slapd ldap-utils proftpd-core proftpd-mod-crypto openssh-client openssh-server acl curl openssl
   procps"
 tests="libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 clang-tidy-14 sudo lftp
