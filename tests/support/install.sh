@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages that Postern needs and that are missing; quick when nothing is.
+# Installs the Debian packages that Postern needs and that are missing, and, from npm, the SCIM servers of the
+# tests (scim/README.md); quick when nothing is.
 #
 #   tests/support/install.sh             all: to build, to test, to check
 #   tests/support/install.sh --runtime   to build, and the servers and clients of the quickstart
@@ -19,11 +20,16 @@ servers="slapd ldap-utils proftpd-core proftpd-mod-crypto openssh-client openssh
 tests="libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 clang-tidy-14 sudo lftp
   python3 python3-jsonschema strace zsh fish"
 
+here=$(dirname "$(readlink -f "$0")")
 wanted="$build $servers $tests"
+scim=yes
 only_print=no
 for argument in "$@"; do
   case $argument in
-    --runtime) wanted="$build $servers" ;;
+    --runtime)
+      wanted="$build $servers"
+      scim=no
+      ;;
     --print) only_print=yes ;;
     *) echo "usage: $0 [--runtime] [--print]" >&2; exit 1 ;;
   esac
@@ -39,10 +45,41 @@ missing_of() {
   done
 }
 
+# Node and npm count as programs: elsewhere than in Debian one package brings both.
+if [ "$scim" = yes ]; then
+  command -v node >/dev/null 2>&1 || wanted="$wanted nodejs"
+  command -v npm >/dev/null 2>&1 || wanted="$wanted npm"
+  modules=$("$here/scim/modules")
+  [ ! -d "$modules" ] || scim=no
+fi
+
 missing=$(missing_of "$wanted")
-[ -n "$missing" ] || exit 0
 if [ "$only_print" = yes ]; then
-  echo "$missing"
+  [ -z "$missing" ] || printf '%s' "$missing"
+  [ "$scim" = no ] || printf 'npm:tests/support/scim'
+  [ -z "$missing" ] && [ "$scim" = no ] || echo
+  exit 0
+fi
+
+# As who runs the tests, never as root for somebody else. In a folder beside its final place and renamed, so
+# that what is there is complete, whoever else does the same at this moment.
+install_scim() {
+  [ "$scim" = yes ] || return 0
+  echo "Installing from npm: tests/support/scim"
+  mkdir -p "$(dirname "$modules")"
+  fresh=$(mktemp -d "$modules.XXXXXX")
+  cp "$here/scim/package.json" "$here/scim/package-lock.json" "$here/scim/.npmrc" "$fresh/"
+  if ! (cd "$fresh" && npm ci --no-progress) || ! chmod 755 "$fresh"; then
+    rm -rf "$fresh"
+    echo "npm could not install the SCIM servers of the tests" >&2
+    return 1
+  fi
+  mv -T "$fresh" "$modules" 2>/dev/null || rm -rf "$fresh"
+  [ -d "$modules" ]
+}
+
+if [ -z "$missing" ]; then
+  install_scim
   exit 0
 fi
 
@@ -84,3 +121,4 @@ if [ -n "$still" ]; then
   echo "Still missing after the install: $still" >&2
   exit 1
 fi
+install_scim
