@@ -5,6 +5,7 @@ SIGTERM. Threads: one a connection.
 """
 import json
 import signal
+import ssl
 import sys
 import threading
 import time
@@ -27,9 +28,10 @@ class Server(ThreadingHTTPServer):
         return self.server_address[1]
 
     def handle_error(self, request, client_address):
-        # A client that goes away in the middle is an everyday thing here; anything else is a bug of ours.
+        # A client that goes away or refuses our certificate is an everyday thing here; anything else is a bug
+        # of ours.
         error = sys.exc_info()[1]
-        if not isinstance(error, (ConnectionError, TimeoutError)):
+        if not isinstance(error, (ConnectionError, TimeoutError, ssl.SSLError)):
             super().handle_error(request, client_address)
 
 
