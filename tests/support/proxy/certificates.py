@@ -13,7 +13,7 @@ def _openssl(*arguments):
 
 def make(folder, kind):
     """Answers the paths of the authority, of another one, of the certificate, of its key."""
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     for name in ("ca", "other"):
         _openssl("req", "-x509", *key, "-days", "2", "-subj", f"/CN={name}", "-keyout",
