@@ -12,7 +12,8 @@ namespace {
 Env CacheEnv() {
   Env env;
   for (const char* name : {"HOME", "XDG_CACHE_HOME"}) {
-    if (const char* value = std::getenv(name)) env[name] = value;
+    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): tests set it nowhere
+    if (value != nullptr) env[name] = value;
   }
   return env;
 }

@@ -90,7 +90,9 @@ function read(store) {
 
 function write(store) {
   return (resource, instance) => {
-    if (resource.id && !store.has(resource.id)) throw new SCIMMY.Types.Error(404, null, `${resource.id} not found`);
+    if (resource.id && !store.has(resource.id)) {
+      throw new SCIMMY.Types.Error(404, null, `${resource.id} not found`);
+    }
     const { schemas: _schemas, meta: _meta, ...fields } = JSON.parse(JSON.stringify(instance));
     const id = resource.id ?? seededId(randomBytes(8).toString("hex"), "new", 0);
     const name = fields.userName?.toLowerCase();
