@@ -108,7 +108,8 @@ TEST_P(Conformance, ClearsAField) {
 TEST_P(Conformance, RenamesUnderOneId) {
   if (!Has(Feature::kRename)) return;
   Create(1);
-  const Object live = Read(Sample(1).key).object, wanted = Sample(2);
+  const Object live = Read(Sample(1).key).object;
+  const Object wanted = object::Encode(*world_->Renamed(kind(), 1, 2));
   Operation operation = Change(live.key, live.body, wanted.body);
   operation.new_key = wanted.key;
   operation.expect_id = live.id;

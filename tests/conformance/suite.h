@@ -52,6 +52,10 @@ class World {
 
   // The nth object of a kind, in its `version` 0, 1, 2: the same key, other values. n < 2,000.
   virtual std::unique_ptr<Message> Sample(Kind kind, int n, int version) const = 0;
+  // Object `to` as object `from` looks after a rename to its key: what makes the id stays.
+  virtual std::unique_ptr<Message> Renamed(Kind kind, int /*from*/, int to) const {
+    return Sample(kind, to, 0);
+  }
   // Makes by hand what objects first..last of the kind need before they can be (an account for a
   // key). Once for a number and test.
   virtual void Prepare(Kind /*kind*/, int /*first*/, int /*last*/) {}
