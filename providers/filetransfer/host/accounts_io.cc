@@ -70,7 +70,7 @@ void KeepFields(std::string_view shadow, const HostScope& scope, HostState* stat
 
 Result<void> FillKeys(Transport& transport, const AccountSettings& settings, const HostScope& scope,
                       HostState* state) {
-  std::map<std::string, std::vector<std::string>> places;
+  std::vector<std::pair<std::string, std::vector<std::string>>> places;
   std::vector<std::string> paths;
   for (const std::string& login : scope.logins()) {
     const posix::User* user = state->accounts.FindUser(login);
@@ -81,17 +81,19 @@ Result<void> FillKeys(Transport& transport, const AccountSettings& settings, con
       continue;
     }
     paths.insert(paths.end(), files->begin(), files->end());
-    places[login] = std::move(*files);
+    places.emplace_back(login, std::move(*files));
   }
   auto read = ReadKeyFiles(transport, paths);
   if (!read) return tl::unexpected(read.error());
-  for (const auto& [login, files] : places) {
+  const bool shared = read->size() != paths.size();  // one file opens two accounts
+  for (auto& [login, files] : places) {
+    std::vector<KeyFileState>& told = state->keys[login];
     for (const std::string& path : files) {
-      const KeyFileState& file = read->at(path);
+      KeyFileState& file = read->at(path);
       if (file.presence == Presence::kUnreadable) {
         state->unreadable_keys.try_emplace(login, fmt::format("{}: {}", path, file.reason));
       }
-      state->keys[login].push_back(file);
+      told.push_back(shared ? file : std::move(file));
     }
   }
   return {};

@@ -22,17 +22,20 @@ export d limit
 limit=$1
 d=$(mktemp -d) || exit 1
 trap 'rm -rf -- "$d"' EXIT
+trap 'exit 1' HUP INT PIPE TERM
 : >"$d/links"; : >"$d/said"; : >"$d/states.0"
 {
-  xargs -0 -r -n 1000 -s 1000000 sh -c '
+  xargs -0 -r -n 10000 -s 1000000 sh -c '
     find "$@" -maxdepth 0 \( -type l -fprint0 "$d/links.$$" \) -o \
       -fprintf "$d/states.$$" "-%y %s %U %G %m %T@ %p\0" -type f -size -"$limit"c -print0 2>>"$d/said"
     :' sh
-  cat "$d"/links* | xargs -0 -r -n 1000 -s 1000000 sh -c '
+  links=
+  for file in "$d"/links*; do [ ! -s "$file" ] || links=1; done
+  [ -z "$links" ] || cat "$d"/links* | xargs -0 -r -n 10000 -s 1000000 sh -c '
     find -L "$@" -maxdepth 0 -fprintf "$d/states.l$$" "l%y %s %U %G %m %T@ %p\0" -type f \
       -size -"$limit"c -print0 2>>"$d/said"
     :' sh
-} | xargs -0 -r -n 1000 -s 1000000 grep -a -s -H -Z -D skip ''
+} | xargs -0 -r -n 10000 -s 1000000 grep -a -s -H -Z -D skip ''
 printf '\0'; cat "$d"/states.*; printf '\0'; cat "$d/said"; printf '\0'
 )sh";
 
@@ -92,20 +95,6 @@ void Explain(std::string_view errors, KeyFileState* state) {
   }
 }
 
-// Takes what grep printed off the front: the files' bytes but for a last newline that isn't theirs.
-bool ReadLines(std::string_view* rest, std::map<std::string_view, std::string>* contents) {
-  while (rest->starts_with('/')) {
-    const size_t end = rest->find('\0');
-    if (end == std::string_view::npos) return false;
-    const std::string_view path = rest->substr(0, end);
-    const size_t newline = rest->find('\n', end);
-    if (newline == std::string_view::npos) return false;
-    (*contents)[path].append(rest->substr(end + 1, newline - end));
-    rest->remove_prefix(newline + 1);
-  }
-  return true;
-}
-
 // False for a text without its end.
 bool TakeToken(std::string_view* rest, std::string_view* token) {
   const size_t end = rest->find('\0');
@@ -125,29 +114,104 @@ void SetContent(std::string content, uint64_t size, KeyFileState* state) {
   state->content = std::move(content);
 }
 
-bool ReadAnswer(std::string_view* rest, std::map<std::string, KeyFileState>* out,
-                std::string* said) {
-  std::map<std::string_view, std::string> contents;
-  std::string_view token;
-  if (!ReadLines(rest, &contents) || !TakeToken(rest, &token) || !token.empty()) return false;
-  while (TakeToken(rest, &token)) {
-    if (token.empty()) {
-      if (!TakeToken(rest, &token)) return false;
-      said->append(token).push_back('\n');
-      return true;
-    }
-    KeyFileState state;
-    uint64_t size = 0;
-    if (!ReadState(token, &state, &size)) return false;
-    const bool fetched = !state.reason.empty() && size < kKeyFileLimit && token[1] == 'f';
-    const auto content = contents.find(state.path);
-    if (fetched && (content != contents.end() || size == 0)) {
-      SetContent(content == contents.end() ? "" : std::move(content->second), size, &state);
-    }
-    std::string path = state.path;
-    (*out)[std::move(path)] = std::move(state);
+using States = std::map<std::string, KeyFileState>;
+
+// The script's answer while it arrives: the files' lines, then their states, then what find said.
+class Reader final : public OutputSink {
+ public:
+  Reader(const std::set<std::string>& wanted, States* out) : wanted_(wanted), out_(out) {}
+
+  Result<void> Take(std::string_view part) override;
+  bool whole() const { return phase_ == Phase::kEnd && held_.empty(); }
+  const std::string& said() const { return said_; }
+
+ private:
+  enum class Phase : uint8_t { kLines, kStates, kSaid, kEnd };
+
+  // Takes one line or token off the front; false: its end isn't there yet.
+  Result<bool> Step(std::string_view* rest);
+  Result<bool> Line(std::string_view* rest);
+  Result<void> State(std::string_view token);
+
+  const std::set<std::string>& wanted_;
+  States* out_;
+  Phase phase_ = Phase::kLines;
+  std::map<std::string, std::string, std::less<>> contents_;
+  decltype(contents_)::iterator last_ = contents_.end();
+  std::string held_, said_;
+};
+
+Result<void> Reader::Take(std::string_view part) {
+  held_ += part;
+  std::string_view rest = held_;
+  for (bool moved = true; moved && !rest.empty();) {
+    auto step = Step(&rest);
+    if (!step) return tl::unexpected(step.error());
+    moved = *step;
   }
-  return false;
+  held_.erase(0, held_.size() - rest.size());
+  if (held_.size() > 2 * kKeyFileLimit) {
+    return Fail(ErrorCode::kInvalid,
+                "the answer about the files of keys has a line without an end");
+  }
+  return {};
+}
+
+Result<bool> Reader::Step(std::string_view* rest) {
+  if (phase_ == Phase::kEnd) {
+    return Fail(ErrorCode::kInvalid, "the answer about the files of keys goes on after its end");
+  }
+  if (phase_ == Phase::kLines && rest->front() == '/') return Line(rest);
+  std::string_view token;
+  if (!TakeToken(rest, &token)) return false;
+  if (phase_ == Phase::kLines) {
+    if (!token.empty()) return Fail(ErrorCode::kInvalid, "grep told a line of no file");
+    phase_ = Phase::kStates;
+  } else if (phase_ == Phase::kSaid) {
+    said_.assign(token).push_back('\n');
+    phase_ = Phase::kEnd;
+  } else if (token.empty()) {
+    phase_ = Phase::kSaid;
+  } else if (auto taken = State(token); !taken) {
+    return tl::unexpected(taken.error());
+  }
+  return true;
+}
+
+// "NAME NUL LINE": the file's bytes but for a last newline that isn't its own.
+Result<bool> Reader::Line(std::string_view* rest) {
+  const size_t end = rest->find('\0');
+  const size_t newline = end == std::string_view::npos ? end : rest->find('\n', end);
+  if (newline == std::string_view::npos) return false;
+  const std::string_view path = rest->substr(0, end);
+  if (last_ == contents_.end() || last_->first != path) {
+    if (!wanted_.contains(std::string(path))) {
+      return Fail(ErrorCode::kInvalid, "the host tells a file that nobody asked for");
+    }
+    last_ = contents_.try_emplace(contents_.end(), std::string(path));
+  }
+  // What grew meanwhile is of no use: it has another size than find saw.
+  if (last_->second.size() <= kKeyFileLimit) {
+    last_->second.append(rest->substr(end + 1, newline - end));
+  }
+  rest->remove_prefix(newline + 1);
+  return true;
+}
+
+Result<void> Reader::State(std::string_view token) {
+  KeyFileState state;
+  uint64_t size = 0;
+  if (!ReadState(token, &state, &size) || !wanted_.contains(state.path)) {
+    return Fail(ErrorCode::kInvalid, "the state of a file of keys isn't what find prints");
+  }
+  const bool fetched = !state.reason.empty() && size < kKeyFileLimit && token[1] == 'f';
+  const auto content = contents_.find(state.path);
+  if (fetched && (content != contents_.end() || size == 0)) {
+    SetContent(content == contents_.end() ? "" : std::move(content->second), size, &state);
+  }
+  std::string path = state.path;
+  out_->insert_or_assign(out_->end(), std::move(path), std::move(state));
+  return {};
 }
 
 }  // namespace
@@ -157,16 +221,16 @@ Result<std::map<std::string, KeyFileState>> ReadKeyFiles(Transport& transport,
   std::string input;
   const std::set<std::string> wanted(paths.begin(), paths.end());
   for (const std::string& path : wanted) input.append(path).push_back('\0');
-  std::map<std::string, KeyFileState> out;
+  States out;
   if (wanted.empty()) return out;
+  Reader reader(wanted, &out);
   auto answer = transport.Exec({.script = kReadScript,
                                 .args = {std::to_string(kKeyFileLimit)},
                                 .input = input,
-                                .limit = std::chrono::seconds(300)});
+                                .limit = std::chrono::seconds(300),
+                                .sink = &reader});
   if (!answer) return tl::unexpected(answer.error());
-  std::string said;
-  std::string_view rest = answer->out;
-  if (!ReadAnswer(&rest, &out, &said)) {
+  if (!reader.whole()) {
     const std::string why = answer->err.substr(0, answer->err.find('\n'));
     return Fail(ErrorCode::kIncomplete,
                 "the answer about the files of keys was cut" + (why.empty() ? "" : ": " + why));
@@ -175,7 +239,7 @@ Result<std::map<std::string, KeyFileState>> ReadKeyFiles(Transport& transport,
     const auto [at, fresh] = out.try_emplace(path);
     if (!fresh) continue;
     at->second.path = path;
-    Explain(said, &at->second);
+    Explain(reader.said(), &at->second);
   }
   return out;
 }

@@ -25,26 +25,29 @@ d=$(mktemp -d) || exit 1
 trap 'rm -rf -- "$d" 2>/dev/null || { wait; rm -rf -- "$d"; }' EXIT
 trap 'exit 1' HUP INT PIPE TERM
 what=$1 shared=$2; shift 2
+export acls='
+  BEGIN { RS = ""; known = -1; print "=" }
+  known >= 0 {
+    end = index($0, last)
+    if (end && length($0) == end + size) { print "=" known " " substr($0, 9, end - 9); next }
+  }
+  {
+    end = index($0, "\n")
+    last = substr($0, end)
+    size = length(last) - 1
+    known = last in at ? at[last] : -1
+    if (known >= 0) { print "=" known " " substr($0, 9, end - 9); next }
+    print $0 "\n"
+    if (n < shared) at[last] = known = n++
+  }
+  END { print NR >>count }'
 acls() {
-  at=$1; shift
-  xargs -0 -r -n 4000 -s 1000000 getfacl -n -p -E "$@" -- 2>>"$at.said" |
-  awk -v count="$at.count" -v shared="$shared" '
-    BEGIN { RS = "" }
-    {
-      end = index($0, "\n")
-      acl = substr($0, end)
-      if (acl != last || known < 0) {
-        last = acl
-        known = acl in at ? at[acl] : -1
-        if (known < 0) {
-          print $0 "\n"
-          if (n < shared) at[acl] = known = n++
-          next
-        }
-      }
-      print "=" known " " substr($0, 9, end - 9)
-    }
-    END { print NR >count }'
+  : >"$1.count"
+  xargs -0 -r -n 20000 -s 1000000 sh -c '
+    at=$1 follow=$2 shared=$3; shift 3
+    getfacl -n -p -E $follow -- "$@" >"$at.dump" 2>>"$at.said"
+    exec awk -v count="$at.count" -v shared="$shared" "$acls" <"$at.dump"
+  ' sh "$1" "$2" "$shared"
 }
 part() {
   for file in letters types said find; do : >"$1.$file"; done
@@ -53,7 +56,9 @@ part() {
     find "$@" -type l -fprintf "$at.l" "l %p\0" -o -fprintf "$at.y" %y -print0 2>>"$at.find"
     cat "$at.l" >>"$at.types"; cat "$at.y" >>"$at.letters"
     :' sh "$1" <"$1.names" | acls "$1" -P
-  if [ "$(wc -c <"$1.letters")" != "$(cat "$1.count")" ]; then
+  blocks=0
+  while read -r count; do blocks=$((blocks + count)); done <"$1.count"
+  if [ "$(wc -c <"$1.letters")" != "$blocks" ]; then
     : >"$1.letters"
     xargs -0 -r -s 1000000 sh -c 'find "$@" -printf "%y %p\0"; :' sh <"$1.names" >"$1.types" 2>>"$1.find"
   fi
@@ -63,7 +68,7 @@ above() {
   { printf '%s\0' "$@"; realpath -zm -- "$@"; } | xargs -0 sh -c '
     for at do printf "%s\0" "$at"; while at=${at%/*}; [ -n "$at" ]; do printf "%s\0" "$at"; done; done; printf "/\0"
   ' sh | sort -zu >"$d/a.names"
-  acls "$d/a" <"$d/a.names"
+  acls "$d/a" "" <"$d/a.names"
   printf '\0\0'
   xargs -0 sh -c 'find -H "$@" -maxdepth 0 -printf "%y %p\0"; :' sh <"$d/a.names" 2>"$d/a.find"
   printf '\0'

@@ -78,6 +78,10 @@ void DumpReader::Put(std::string path, Node node) {
 }
 
 std::string DumpReader::Short(std::string_view text) {
+  if (text.empty()) {
+    whole_.clear();
+    return "";
+  }
   const size_t blank = text.find(' ');
   uint32_t block = 0;
   if (blank == std::string_view::npos || !ReadId(text.substr(0, blank), &block) ||

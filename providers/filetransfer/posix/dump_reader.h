@@ -2,7 +2,8 @@
 // tree.
 //
 // Most folders of an estate have one of few ACLs, so a host may shorten the text: "=N PATH" stands
-// for a block that has all of whole block N (from 0, among the first kSharedBlocks) but the name.
+// for a block that has all of whole block N (from 0, among the first kSharedBlocks) but the name; a
+// line "=" begins their numbers anew.
 // Used by one thread; the tree outlives the reader. Cost: linear; memory as the tree's.
 #pragma once
 #include <cstdint>

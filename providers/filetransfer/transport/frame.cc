@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <sstream>
 
@@ -73,7 +74,17 @@ std::string RemoteCommand(const Batch& batch, std::string_view nonce, bool sudo)
 Unframer::Unframer(std::string_view nonce, OutputSink* sink)
     : begin_(fmt::format("\n{} begin\n", nonce)),
       end_(fmt::format("\n{} end ", nonce)),
+      find_end_(end_.begin(), end_.end()),
       sink_(sink) {}
+
+size_t Unframer::LastEnd(size_t from) const {
+  size_t last = std::string::npos;
+  for (auto at = held_.begin() + static_cast<ptrdiff_t>(from);; ++at) {
+    at = std::search(at, held_.end(), find_end_);
+    if (at == held_.end()) return last;
+    last = static_cast<size_t>(at - held_.begin());
+  }
+}
 
 Result<void> Unframer::Deliver(size_t size) {
   if (size == 0) return {};
@@ -106,8 +117,7 @@ Result<void> Unframer::Take(std::string_view part) {
     begun_ = true;
     from = 0;
   }
-  const size_t last = held_.rfind(end_);
-  if (last != std::string::npos && last >= from) return Deliver(last);
+  if (const size_t last = LastEnd(from); last != std::string::npos) return Deliver(last);
   if (held_.starts_with(end_)) return {};
   return Deliver(held_.size() - std::min(held_.size(), end_.size() - 1));
 }

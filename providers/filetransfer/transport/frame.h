@@ -5,6 +5,7 @@
 // login shell prints before or after can't be taken for it; a missing last line means that the
 // output was cut. Pure; any thread.
 #pragma once
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -40,9 +41,14 @@ class Unframer {
   Result<ExecResult> Finish(std::string err);
 
  private:
+  Unframer(const Unframer&) = delete;
+  Unframer& operator=(const Unframer&) = delete;
+
   Result<void> Deliver(size_t size);  // the first bytes of held_
+  size_t LastEnd(size_t from) const;  // of held_; npos: there is none
 
   const std::string begin_, end_;
+  const std::boyer_moore_horspool_searcher<std::string::const_iterator> find_end_;
   OutputSink* const sink_;
   bool begun_ = false;
   size_t seen_ = 0;
