@@ -65,7 +65,7 @@ TEST(Census, GoesOnByWhatCameNotByWhatItAskedFor) {
   EXPECT_THAT(world.sink.ids, ElementsAre("1", "2", "3", "4"));
   EXPECT_THAT(world.Asked(), ElementsAre("/Users?excludedAttributes=members&startIndex=1&count=2",
                                          "/Users?excludedAttributes=members&startIndex=3&count=2",
-                                         "/Users?excludedAttributes=members&startIndex=4&count=2"));
+                                         "/Users?excludedAttributes=members&startIndex=4&count=1"));
 }
 
 TEST(Census, NothingMayBeSaidWithoutResources) {
