@@ -31,6 +31,10 @@ void ScimServer::DeleteDuringWalk(int pages, int count) {
   AskControl("POST", Root() + "/control/churn", {{"after", pages}, {"delete", count}});
 }
 
+void ScimServer::Reset() {
+  AskControl("POST", Root() + "/control/reset");
+}
+
 nlohmann::json ScimServer::Requests() {
   return AskControl("GET", Root() + "/control/requests");
 }

@@ -34,6 +34,8 @@ class ScimServer {
   // scimmy alone. When a walk over the users has been given `pages` pages, `count` users on them
   // are deleted: once.
   void DeleteDuringWalk(int pages, int count);
+  // scimmy alone. The first people and groups again, under their first ids.
+  void Reset();
   // scimmy alone. How many requests came, as {"GET /scim/Users": 3, ...}.
   nlohmann::json Requests();
   // scimmy alone. Tokens that were given out are refused from now on.

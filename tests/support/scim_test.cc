@@ -35,6 +35,8 @@ TEST(ScimFixture, ScimmyDeletesDuringAWalk) {
   EXPECT_EQ(seen.size(), 35U);
   EXPECT_FALSE(seen.contains("u000021"));
   EXPECT_EQ(server.Call("GET", "/Groups?count=1").Json()["Resources"][0]["members"].size(), 35U);
+  server.Reset();
+  EXPECT_EQ(server.Call("GET", "/Groups?count=1").Json()["Resources"][0]["members"].size(), 40U);
 }
 
 TEST(ScimFixture, ScimmyGivesTokensAndForgetsThem) {

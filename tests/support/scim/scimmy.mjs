@@ -9,6 +9,7 @@
 //                           pages, COUNT users on them, spread evenly, are deleted. Once.
 //   GET    /control/requests  how many requests came, by method and path without ids; DELETE sets to nothing
 //   DELETE /control/tokens    forgets the tokens that were given out
+//   POST   /control/reset     the first people and groups again, with their ids
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import express from "express";
@@ -31,6 +32,9 @@ function now() {
 function seed() {
   const created = now();
   const times = { meta: { created, lastModified: created } };
+  users.clear();
+  groups.clear();
+  Object.assign(walk, { pages: [], churn: null });
   for (let number = 1; number <= chosen.users; number += 1) {
     const id = seededId(chosen.seed, "user", number);
     users.set(id, { id, ...person(number), ...times });
@@ -144,6 +148,7 @@ function control() {
     walk.churn = { after: request.body.after, delete: request.body.delete };
     response.sendStatus(204);
   });
+  router.post("/reset", (_request, response) => { seed(); response.sendStatus(204); });
   router.get("/requests", (_request, response) => response.json(Object.fromEntries(asked)));
   router.delete("/requests", (_request, response) => { asked.clear(); response.sendStatus(204); });
   router.delete("/tokens", (_request, response) => { tokens.clear(); response.sendStatus(204); });
