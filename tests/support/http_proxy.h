@@ -16,13 +16,16 @@ class HttpProxy {
     bool etags = false;    // real ones, If-Match enforced
     int seed = 1;          // of rules with a rate
     std::string tls;       // good, expired, wrong-name; empty: plain HTTP
+    // nghttpx in front, which speaks TLS (a good certificate unless `tls` says otherwise) and
+    // offers HTTP/2.
+    bool http2 = false;
   };
 
   explicit HttpProxy(const Options& options);
 
   // The upstream's url, through the proxy.
-  std::string url() const { return server_.url() + path_; }
-  // With tls: the authority that signed the certificate; a second one that didn't.
+  std::string url() const { return front_url_.empty() ? server_.url() + path_ : front_url_; }
+  // With tls or http2: the authority that signed the certificate; a second one that didn't.
   std::string ca() const { return server_.Said("ca"); }
   std::string other_ca() const { return server_.Said("other_ca"); }
   ServerProcess& process() { return server_.process(); }
@@ -38,9 +41,13 @@ class HttpProxy {
   nlohmann::json Connections();
 
  private:
+  void StartFront();
+
   Scratch scratch_;
   std::string path_;
   AnnouncedServer server_;
+  std::string front_url_;
+  std::unique_ptr<ServerProcess> front_;
 };
 
 }  // namespace postern::support

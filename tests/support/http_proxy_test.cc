@@ -65,5 +65,16 @@ TEST(HttpProxyFixture, SpeaksTls) {
   EXPECT_THAT(answer.error, testing::HasSubstr("expired"));
 }
 
+TEST(HttpProxyFixture, OffersHttp2) {
+  Otds server;
+  HttpProxy proxy({.upstream = server.url(), .http2 = true});
+  const HttpAnswer answer =
+      Ask({.url = proxy.url() + "/otdsws/rest/currentuser", .ca = proxy.ca()});
+  EXPECT_EQ(answer.status, 401);
+  EXPECT_THAT(answer.headers, testing::StartsWith("HTTP/2 401"));
+  proxy.Rule({{"fault", "too-many"}, {"count", 1}});
+  EXPECT_EQ(Ask({.url = proxy.url() + "/", .ca = proxy.ca()}).status, 429);
+}
+
 }  // namespace
 }  // namespace postern::support

@@ -200,6 +200,8 @@ def main():
     parser.add_argument("--rules", help="a file with a JSON list of rules")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tls", choices=certificates.KINDS, help="speak TLS, with a certificate like this")
+    parser.add_argument("--plain", action="store_true",
+                        help="speak HTTP all the same: the certificate is for a program in front")
     parser.add_argument("--folder", default=".", help="where the certificates are made")
     options = parser.parse_args()
     if urlsplit(options.upstream).hostname != "127.0.0.1":
@@ -209,15 +211,16 @@ def main():
         proxy.rules.add(rule)
     server = loopback.Server(type("Handler", (ProxyHandler,), {"proxy": proxy}), options.port)
     side_door = loopback.Server(type("Control", (ControlHandler,), {"proxy": proxy}), options.control_port)
-    announced = {"url": f"http{'s' if options.tls else ''}://127.0.0.1:{server.port}",
+    announced = {"url": f"http{'s' if options.tls and not options.plain else ''}://127.0.0.1:{server.port}",
                  "control": f"http://127.0.0.1:{side_door.port}"}
     if options.tls:
         files = certificates.make(options.folder, options.tls)
+        announced.update(ca=files["ca"], other_ca=files["other"], cert=files["cert"], key=files["key"])
+    if options.tls and not options.plain:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(files["cert"], files["key"])
         # The handshake is made by the connection's own thread, not by the one that accepts.
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        announced.update(ca=files["ca"], other_ca=files["other"])
     loopback.run([server, side_door], announced)
 
 
