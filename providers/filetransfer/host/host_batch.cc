@@ -226,6 +226,9 @@ Result<std::vector<std::string>> RunSteps(Transport& transport, std::span<const 
   if (answer->status != 0 || answers.size() != steps.size()) {
     return Fail(ErrorCode::kIncomplete, "the batch ended before its last step");
   }
+  if (!rest.empty()) {
+    return Fail(ErrorCode::kInvalid, "the host answers more steps than it was given");
+  }
   return answers;
 }
 

@@ -143,8 +143,10 @@ class Reader final : public OutputSink {
 
 Result<void> Reader::Take(std::string_view part) {
   held_ += part;
+  // What is held lacks its end: a long line isn't searched once more for every part of it.
+  const bool ends = part.find_first_of(std::string_view("\n\0", 2)) != std::string_view::npos;
   std::string_view rest = held_;
-  for (bool moved = true; moved && !rest.empty();) {
+  for (bool moved = ends; moved && !rest.empty();) {
     auto step = Step(&rest);
     if (!step) return tl::unexpected(step.error());
     moved = *step;

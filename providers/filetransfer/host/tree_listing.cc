@@ -98,10 +98,12 @@ for file in said find; do
 done
 )sh";
 
-// The script's answer while it arrives.
+// The script's answer while it arrives. What the host says of its length, the number of parts and
+// of types, must fit what comes: else it is an error.
 class Reader final : public OutputSink {
  public:
-  Reader(size_t roots, Listing* out) : roots_(roots), out_(out), dump_(&out->tree) {}
+  Reader(size_t roots, size_t most, Listing* out)
+      : roots_(roots), most_(most), out_(out), dump_(&out->tree) {}
 
   Result<void> Take(std::string_view part) override;
   bool whole() const { return state_ == State::kEnd && held_.empty(); }
@@ -118,7 +120,7 @@ class Reader final : public OutputSink {
   Result<void> TakeType(std::string_view token);
   void Say(std::string_view said);
 
-  const size_t roots_;
+  const size_t roots_, most_;
   Listing* out_;
   State state_ = State::kParts;
   size_t parts_ = 0;
@@ -133,11 +135,11 @@ Result<void> Reader::Take(std::string_view part) {
     auto step = Step(&rest);
     if (!step) return tl::unexpected(step.error());
     moved = *step;
-    if (out_->tree.nodes().size() > kNodeLimit) {
+    if (out_->tree.nodes().size() > most_) {
       return Fail(ErrorCode::kUnsupported,
                   fmt::format("more than {} files and folders below the roots: manage fewer in one "
                               "host",
-                              kNodeLimit));
+                              most_));
     }
   }
   held_.erase(0, held_.size() - rest.size());
@@ -227,7 +229,7 @@ Result<void> Reader::TakeType(std::string_view token) {
   }
   if (auto typed = out_->tree.AddTypes(types_, &out_->without_acl); !typed) return typed;
   types_.clear();
-  if (out_->without_acl.size() > kNodeLimit) {
+  if (out_->without_acl.size() > most_) {
     return Fail(ErrorCode::kUnsupported, "too many files and folders without an ACL");
   }
   if (!token.empty()) return {};
@@ -246,12 +248,12 @@ void Reader::Say(std::string_view said) {
 }
 
 Result<Listing> List(Transport& transport, std::string_view what,
-                     std::span<const std::string> roots, std::string_view names) {
+                     std::span<const std::string> roots, std::string_view names, size_t most) {
   std::vector<std::string> args = {std::string(what),
                                    std::to_string(posix::DumpReader::kSharedBlocks)};
   args.insert(args.end(), roots.begin(), roots.end());
   Listing out;
-  Reader reader(roots.size(), &out);
+  Reader reader(roots.size(), most, &out);
   auto answer = transport.Exec({.script = kScript,
                                 .args = args,
                                 .input = names,
@@ -268,15 +270,15 @@ Result<Listing> List(Transport& transport, std::string_view what,
 
 }  // namespace
 
-Result<Listing> ListTrees(Transport& transport, std::span<const std::string> roots) {
-  return List(transport, "trees", roots, "");
+Result<Listing> ListTrees(Transport& transport, std::span<const std::string> roots, size_t most) {
+  return List(transport, "trees", roots, "", most);
 }
 
 Result<Listing> ListNames(Transport& transport, std::span<const std::string> roots,
                           std::span<const std::string> names) {
   std::string input;
   for (const std::string& name : names) input.append(name).push_back('\0');
-  return List(transport, "names", roots, input);
+  return List(transport, "names", roots, input, kNodeLimit);
 }
 
 }  // namespace postern::filetransfer

@@ -36,8 +36,10 @@ struct Listing {
 };
 
 // The trees of the roots and every folder above them. Errors: the transport's; kUnsupported without
-// getfacl; kIncomplete for an answer that was cut; kInvalid for one that isn't the script's.
-Result<Listing> ListTrees(Transport& transport, std::span<const std::string> roots);
+// getfacl, and for more nodes than `most`; kIncomplete for an answer that was cut; kInvalid for one
+// that isn't the script's.
+Result<Listing> ListTrees(Transport& transport, std::span<const std::string> roots,
+                          size_t most = kNodeLimit);
 // The nodes of these paths alone; a path whose node is a link is told as one.
 Result<Listing> ListNames(Transport& transport, std::span<const std::string> roots,
                           std::span<const std::string> names);
