@@ -32,6 +32,10 @@ void Otds::Set(const std::string& name, const nlohmann::json& value) {
   Control("PATCH", "/settings", {{name, value}});
 }
 
+void Otds::Reset() {
+  Control("POST", "/reset");
+}
+
 void Otds::ExpireTickets() {
   Control("POST", "/expire", nlohmann::json::object());
 }

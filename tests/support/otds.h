@@ -32,6 +32,8 @@ class Otds {
   std::string url() const { return server_.url(); }
   ServerProcess& process() { return server_.process(); }
 
+  // The first world again, with new uuids; nobody is logged in.
+  void Reset();
   // A setting of otds/README.md, such as ("expiry", "401").
   void Set(const std::string& name, const nlohmann::json& value);
   // Every ticket and token that is out is expired from now on.

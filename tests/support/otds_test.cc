@@ -39,6 +39,8 @@ TEST(OtdsFixture, TellsWhatIsNotDocumented) {
   Ask({.url = server.url() + "/otdsws/rest/users?nosuch=1", .headers = {ticket}});
   EXPECT_THAT(server.Undocumented(), testing::ElementsAre(testing::HasSubstr("nosuch")));
   EXPECT_EQ(server.Requests().size(), 3U);
+  server.Reset();
+  EXPECT_THAT(server.Undocumented(), testing::IsEmpty());
 }
 
 }  // namespace

@@ -41,6 +41,8 @@ class Control:
     def change(self, method, words, body):
         if method == "PATCH" and words == ["settings"]:
             return self.settings(body)
+        if method == "POST" and words == ["reset"]:
+            return self.face.reset()
         if method == "POST" and words == ["expire"]:
             return self.face.sessions.expire_all()
         if method == "POST" and words == ["faults"]:

@@ -164,6 +164,13 @@ class Face:
         self.log = []
         self.faults = []
 
+    def reset(self):
+        """The first world again: nobody is logged in, nothing was asked, no fault waits."""
+        self.world.reset()
+        self.sessions.until.clear()
+        self.log.clear()
+        self.faults.clear()
+
     def carry_out(self, call):
         """(status, body) of a request; refusals included."""
         if not call.path.startswith(f"{self.prefix}/"):

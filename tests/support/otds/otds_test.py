@@ -17,12 +17,18 @@ USERS = "/otdsws/rest/users"
 
 
 class OtdsCase(unittest.TestCase):
+    """One server for a class; each test begins with the first world."""
+
     arguments = ()
 
+    @classmethod
+    def setUpClass(cls):
+        cls.server = python(HERE / "serve.py", *cls.arguments)
+        cls.addClassCleanup(cls.server.stop)
+        cls.url, cls.control = cls.server.announced["url"], cls.server.announced["control"]
+
     def setUp(self):
-        self.server = python(HERE / "serve.py", *self.arguments)
-        self.addCleanup(self.server.stop)
-        self.url, self.control = self.server.announced["url"], self.server.announced["control"]
+        self.side("POST", "/reset")
         self.headers = {"OTDSTicket": self.log_in()}
 
     def log_in(self):
@@ -296,6 +302,19 @@ class Access(OtdsCase):
         self.set(consolidation_seconds=0)
         self.ask("POST", "/otdsws/rest/consolidation", {"objectToConsolidate": "y"})
         self.assertEqual(self.side("GET", "/consolidations"), ["y"])
+
+
+class Reset(OtdsCase):
+    def test_brings_the_first_world_back(self):
+        before = self.side("GET", "/users/corp000001%40Corp")["uuid"]
+        self.ask("DELETE", USERS + "/corp000001%40Corp")
+        self.set(expiry="401")
+        self.side("POST", "/faults", {"kind": "html"})
+        self.side("POST", "/reset")
+        self.assertEqual((self.side("GET", "/requests"), self.side("GET", "/recycled")), ([], []))
+        self.assertNotEqual(self.side("GET", "/users/corp000001%40Corp")["uuid"], before)
+        self.assertEqual(self.side("GET", "/settings")["expiry"], "400")
+        self.assertEqual(self.ask("GET", USERS).status, 401)
 
 
 class Faults(OtdsCase):

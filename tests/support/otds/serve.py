@@ -23,10 +23,7 @@ def main():
     parser.add_argument("--prefix", default="", help="such as /otdstenant/acme")
     parser.add_argument("--slow-start", type=float, default=0.0, help="seconds of HTML with 503 at first")
     options = parser.parse_args()
-    first = world.World()
-    world.seed(first, options.users, options.groups, options.synchronized)
-    first_face = face.Face(first, options.prefix, options.slow_start)
-    first_client(first)
+    first_face = face.Face(world.World(lambda first: populate(first, options)), options.prefix, options.slow_start)
     protocol = loopback.Server(face.handler_of(first_face), options.port)
     side_door = loopback.Server(control.handler_of(control.Control(first_face)), options.control_port)
     loopback.run([protocol, side_door], {
@@ -34,8 +31,9 @@ def main():
         "control": f"http://127.0.0.1:{side_door.port}"})
 
 
-def first_client(first):
-    """The OAuth client that the provider logs in with."""
+def populate(first, options):
+    """The first world, and the OAuth client that the provider logs in with."""
+    world.seed(first, options.users, options.groups, options.synchronized)
     first.add("user", "OAuthClients", "postern")
     first.clients["postern"] = {"id": "postern", **face.access.CLIENT_DEFAULTS, "secret": "postern-client-secret"}
 

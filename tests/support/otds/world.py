@@ -83,7 +83,12 @@ def now():
 
 
 class World:
-    def __init__(self):
+    def __init__(self, populate=lambda world: None):
+        self.populate = populate
+        self.reset()
+
+    def reset(self):
+        """The first world again, with new uuids."""
         self.settings = dict(SETTINGS)
         self.partitions = {}  # name to {"synchronized", "description", "uuid"}
         self.entries = {}  # uuid to Entry
@@ -100,6 +105,7 @@ class World:
         self.cookies = {}  # cookie to (query, ordinal)
         self.passwords = {}  # uuid to password
         self.ordinals = 0
+        self.populate(self)
 
     def add_partition(self, name, description=None, synchronized=False):
         if not name:
