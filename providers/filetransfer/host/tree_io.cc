@@ -18,38 +18,76 @@ using posix::Change;
 using posix::Node;
 using posix::Tree;
 
-// Input: "COUNT", then for each piece "NAMES RESTORE REAL DUMP": two lengths, the digests of what
-// realpath and getfacl must print for the names; the names, each ended by NUL; the text for
-// setfacl. Prints a line a piece: "ok", "changed", "swapped", or what setfacl said.
+// Argument: the shell that holds the nodes of a piece open, "bash" for many, or "sh" for at most
+// kFewNodes (dash has one digit for a descriptor). Input: "COUNT", then for each piece "HOW NAMES
+// RESTORE REAL DUMP": "held" or "named"; two lengths; the digests of what is their path without
+// links and of what getfacl must print; the names, each ended by NUL; the text for setfacl. Prints
+// a line a piece: "ok", "changed", "swapped", or what setfacl said.
+//
+// Held nodes are opened first, folders by "NAME/.", which opens nothing else, and then looked at
+// and written as /proc/self/fd/N alone: what takes a name's place meanwhile is never reached. A
+// lease or a pipe put in place of a file may delay an open: it is bounded in time.
 constexpr std::string_view kWriteScript = R"sh(
 command -v setfacl >/dev/null && command -v getfacl >/dev/null || exit 127
+command -v "$1" >/dev/null || exit 126
 d=$(mktemp -d) || exit 1
 trap 'rm -rf -- "$d"' EXIT
 trap 'exit 1' HUP INT PIPE TERM
+export d want_real want_dump
+held='
+n=3
+for at do
+  if [ -L "$at" ]; then echo changed; exit; fi
+  if [ -d "$at" ]; then at=$at/.; elif [ ! -f "$at" ]; then echo changed; exit; fi
+  if [ ! -r "$at" ]; then echo "$at: it must be readable to be written safely: Permission denied"; exit; fi
+  eval "exec $n<\"\$at\"" || exit
+  n=$((n + 1))
+done
+set --
+while [ "$n" -gt 3 ]; do n=$((n - 1)); set -- "/proc/self/fd/$n" "$@"; done
+real() { readlink -z -- "$@" | sha256sum; }
+if [ "$(real "$@")" != "$want_real  -" ] ||
+    [ "$(getfacl -n -p -E -- "$@" 2>/dev/null | sha256sum)" != "$want_dump  -" ]; then
+  echo changed
+  exit
+fi
+out=$(setfacl --restore="$d/restore" 2>&1)
+code=$?
+if [ "$(real "$@")" != "$want_real  -" ]; then echo swapped
+elif [ $code = 0 ]; then echo ok
+else printf "%s\n" "$out"
+fi'
 sum() { set -- $(sha256sum); echo "$1"; }
 real() { xargs -0 realpath -zm -- <"$d/names" 2>/dev/null | sum; }
 ids() { xargs -0 stat --printf='%d:%i\n' -- <"$d/names" 2>/dev/null; }
-read -r count
-while [ "$count" -gt 0 ]; do
-  count=$((count - 1))
-  read -r names restore want_real want_dump
-  head -c "$names" >"$d/names"
-  head -c "$restore" >"$d/restore"
+named() {
   before=$(ids)
   if [ "$(real)" != "$want_real" ] ||
       [ "$(xargs -0 getfacl -n -p -E -P -- <"$d/names" 2>/dev/null | sum)" != "$want_dump" ]; then
     echo changed
-    continue
+    return
   fi
   out=$(setfacl --restore="$d/restore" 2>&1)
   code=$?
   if [ "$before" != "$(ids)" ] || [ "$(real)" != "$want_real" ]; then echo swapped
   elif [ $code = 0 ]; then echo ok
-  else printf '%s\n' "$out" | head -n 1
+  else printf '%s\n' "$out"
   fi
+}
+read -r count
+while [ "$count" -gt 0 ]; do
+  count=$((count - 1))
+  read -r how names restore want_real want_dump
+  head -c "$names" >"$d/names"
+  head -c "$restore" >"$d/restore"
+  if [ "$how" = named ]; then out=$(named)
+  else out=$(timeout 60 xargs -0 -x -n 1000 -s 1000000 "$1" -c "$held" sh <"$d/names" 2>/dev/null)
+  fi
+  printf '%s\n' "${out:-changed}" | head -n 1
 done
 )sh";
 
+constexpr size_t kFewNodes = 7;
 constexpr size_t kPiece = 200;
 constexpr int kRounds = 3;
 // What only one of getfacl and find has seen came or went meanwhile: one more look decides.
@@ -161,30 +199,55 @@ class Writer {
     return {};
   }
 
+  // Pipes, sockets and devices are never opened.
+  static bool Held(const Change& change) { return change.before.type != Node::Type::kOther; }
+
   std::string Piece(std::span<const Change* const> piece) const {
     std::string names, real, dump, restore;
-    for (const Change* change : piece) {
+    const bool held = Held(*piece.front());
+    for (size_t i = 0; i < piece.size(); ++i) {
+      const Change* change = piece[i];
+      const std::string name = held ? fmt::format("/proc/self/fd/{}", i + 3) : change->path;
       names.append(change->path).push_back('\0');
       real.append(RealOf(change->path, roots_, real_roots_)).push_back('\0');
-      dump += DumpOf(change->path, change->before);
-      restore += posix::FormatRestore(change->path, change->after, false);
+      dump += DumpOf(name, change->before);
+      restore += posix::FormatRestore(name, change->after, false);
     }
-    return fmt::format("{} {} {} {}\n", names.size(), restore.size(), base::Hex(base::Sha256(real)),
-                       base::Hex(base::Sha256(dump))) +
+    return fmt::format("{} {} {} {} {}\n", held ? "held" : "named", names.size(), restore.size(),
+                       base::Hex(base::Sha256(real)), base::Hex(base::Sha256(dump))) +
            names + restore;
   }
 
-  Result<void> WritePieces() {
+  std::vector<std::span<const Change* const>> Pieces() const {
     std::vector<std::span<const Change* const>> pieces;
     for (std::span<const Change* const> rest = pending_; !rest.empty();) {
-      pieces.push_back(rest.first(std::min(size_, rest.size())));
-      rest = rest.subspan(pieces.back().size());
+      size_t size = 1;
+      while (size < std::min(size_, rest.size()) && Held(*rest[size]) == Held(*rest[0])) ++size;
+      pieces.push_back(rest.first(size));
+      rest = rest.subspan(size);
     }
-    size_ = 1 + size_ / 20;  // the next round: what stands beside a node that changed isn't held up
+    return pieces;
+  }
+
+  Result<ExecResult> Write(const std::vector<std::span<const Change* const>>& pieces) {
     std::string input = std::to_string(pieces.size()) + "\n";
     for (const auto& piece : pieces) input += Piece(piece);
-    auto answer = transport_.Exec(
-        {.script = kWriteScript, .args = {}, .input = input, .limit = std::chrono::seconds(600)});
+    return transport_.Exec({.script = kWriteScript,
+                            .args = {shell_},
+                            .input = input,
+                            .limit = std::chrono::seconds(600)});
+  }
+
+  Result<void> WritePieces() {
+    auto pieces = Pieces();
+    auto answer = Write(pieces);
+    if (answer && answer->status == 126) {  // the host has no bash
+      shell_ = "sh";
+      size_ = std::min(size_, kFewNodes);
+      pieces = Pieces();
+      answer = Write(pieces);
+    }
+    size_ = 1 + size_ / 20;  // the next round: what stands beside a node that changed isn't held up
     if (!answer) return tl::unexpected(answer.error());
     if (answer->status == 127) return Fail(ErrorCode::kUnsupported, std::string(kNoAcl));
     std::string_view rest = answer->out;
@@ -206,6 +269,7 @@ class Writer {
   std::vector<const Change*> pending_;
   std::set<const Change*> swapped_;
   std::string said_;  // by setfacl
+  std::string shell_ = "bash";
   size_t size_ = kPiece;
   TreeWritten out_;
 };

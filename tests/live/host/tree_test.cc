@@ -1,13 +1,17 @@
 // Trees with ACLs, read and written while somebody works against it.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "providers/filetransfer/host/tree_io.h"
 #include "tests/live/host/shims.h"
@@ -162,22 +166,80 @@ TEST_F(TreeIo, ALinkSwappedInIsNotFollowed) {
   std::filesystem::remove_all("/srv/moved");
 }
 
-// Between the look and setfacl, the window that stays: it is told.
-TEST_F(TreeIo, ALinkSwappedInDuringTheWriteIsTold) {
-  const TreeRead read = Read();
-  const Node& node = *read.tree.Find(kRoot + "/-n/in");
-  Node after = node;
-  after.access.other = 0;
+// Between the look and setfacl: what is held is written, what took its place isn't reached.
+TEST_F(TreeIo, ALinkSwappedInDuringTheWriteLeadsNowhere) {
   std::filesystem::create_directories("/srv/victim/in");
+  WriteTo("/srv/victim/in/f", "text");
+  const TreeRead read = Read();
+  const std::string before = AclOf("/srv/victim/in") + AclOf("/srv/victim/in/f");
+  const std::string folder = kRoot + "/-n/in", file = folder + "/f";
+  std::vector<Change> changes;
+  for (const std::string& path : {folder, file}) {
+    Node after = *read.tree.Find(path);
+    after.access.other = 0;
+    changes.push_back({path, *read.tree.Find(path), after});
+  }
   const Shims shims;
   shims.Put("setfacl", "mv '" + kRoot + "/-n' /srv/moved; ln -s /srv/victim '" + kRoot +
                            "/-n'; exec \"$real\" \"$@\"");
-  const TreeWritten written = Write({{kRoot + "/-n/in", node, after}});
+  const TreeWritten written = Write(changes);
   EXPECT_EQ(written.written, 0U);
-  ASSERT_THAT(written.refused, SizeIs(1));
-  EXPECT_THAT(written.refused[0].why, HasSubstr("put in its place"));
+  EXPECT_THAT(written.refused, SizeIs(2));
+  EXPECT_EQ(AclOf("/srv/victim/in") + AclOf("/srv/victim/in/f"), before);
   std::filesystem::remove_all("/srv/victim");
   std::filesystem::remove_all("/srv/moved");
+}
+
+// Somebody who owns the folder swaps it and a file of it for links for as long as we write.
+TEST_F(TreeIo, ARaceOfSwapsNeverReachesAnotherNode) {
+  std::filesystem::create_directories("/srv/victim/in");
+  WriteTo("/srv/victim/in/f", "text");
+  const std::string folder = kRoot + "/-n/in", file = kRoot + "/back\\slash/in/f";
+  const TreeRead read = Read();
+  std::vector<Change> changes;
+  for (const std::string& path : {folder, folder + "/f", file}) {
+    Node after = *read.tree.Find(path);
+    after.access.users[30007] = 7;
+    posix::SetMask(&after.access);
+    changes.push_back({path, *read.tree.Find(path), after});
+  }
+  const std::string before = AclOf("/srv/victim/in") + AclOf("/srv/victim/in/f");
+  ASSERT_EQ(::symlink("/srv/victim/in", (folder + ".link").c_str()), 0);
+  ASSERT_EQ(::symlink("/srv/victim/in/f", (file + ".link").c_str()), 0);
+  std::atomic<bool> stop = false;
+  std::atomic<size_t> swaps = 0;
+  std::thread attacker([&] {
+    for (; !stop; ++swaps) {
+      for (const std::string& path : {folder, file}) {
+        ::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, (path + ".link").c_str(), RENAME_EXCHANGE);
+      }
+    }
+  });
+  size_t written = 0;
+  for (int i = 0; i < 40; ++i) {
+    const TreeWritten done = Write(changes);
+    written += done.written;
+    if (done.written == changes.size()) break;
+    ASSERT_EQ(AclOf("/srv/victim/in") + AclOf("/srv/victim/in/f"), before) << i;
+  }
+  stop = true;
+  attacker.join();
+  EXPECT_GT(swaps, 1000U);
+  EXPECT_EQ(AclOf("/srv/victim/in") + AclOf("/srv/victim/in/f"), before);
+  std::filesystem::remove_all("/srv/victim");
+}
+
+// dash has one digit for a descriptor.
+TEST_F(TreeIo, AHostWithoutBashIsWrittenInSmallPieces) {
+  WriteTo("/srv/nothing", "", 0644);
+  const std::string program = support::FindProgram("bash");
+  const std::vector<Change> changes = Widen(Read().tree);
+  ASSERT_GT(changes.size(), 14U);
+  ASSERT_EQ(::mount("/srv/nothing", program.c_str(), nullptr, MS_BIND, nullptr), 0);
+  const TreeWritten written = Write(changes);
+  ASSERT_EQ(::umount(program.c_str()), 0);
+  EXPECT_EQ(written.written, changes.size());
+  EXPECT_THAT(written.refused, IsEmpty());
 }
 
 TEST_F(TreeIo, WhatGoesOrTurnsDuringTheReadIsLookedAtAgain) {
