@@ -110,6 +110,7 @@ class Shapes(OtdsCase):
                 ("POST", USERS, {"userPartitionID": "Corp", "name": "corp000001"}, 409),
                 ("POST", USERS, {"userPartitionID": "AD", "name": "x"}, 403),
                 ("GET", USERS + "/corp000001", None, 409),
+                ("GET", USERS + "?page_size=many", None, 400),
                 ("PATCH", "/otdsws/rest/consolidation", {}, 405)):
             answer = self.ask(method, path, body)
             self.assertEqual(answer.status, status, answer.body)
@@ -315,6 +316,62 @@ class Reset(OtdsCase):
         self.assertNotEqual(self.side("GET", "/users/corp000001%40Corp")["uuid"], before)
         self.assertEqual(self.side("GET", "/settings")["expiry"], "400")
         self.assertEqual(self.ask("GET", USERS).status, 401)
+
+
+class ScimFace(OtdsCase):
+    base = "/otdsws/scim/Corp"
+
+    def test_both_faces_show_the_same_people(self):
+        given, start = [], 1
+        while rows := self.ask("GET", self.base + "/Users", query={"startIndex": start, "count": 7}).json[
+                "Resources"]:
+            given, start = given + rows, start + len(rows)
+        self.side("PATCH", "/users/corp000002%40Corp", {"values": [{"name": "accountDisabled",
+                                                                    "values": ["True"]}]})
+        again = self.ask("GET", self.base + "/Users/" + given[1]["id"]).json
+        self.assertEqual((given[1]["active"], again["active"]), (True, False))
+        listed = self.ask("GET", USERS, query={"where_partition_name": "Corp", "attrsAsKeys": "True"}).json["users"]
+        self.assertEqual([(user["id"], user["userName"], user["emails"][0]["value"], user["name"]["familyName"])
+                          for user in given],
+                         [(user["uuid"], user["name"], user["attributes"]["mail"][0], user["attributes"]["sn"][0])
+                          for user in listed])
+        groups = self.ask("GET", self.base + "/Groups").json["Resources"]
+        for group in groups:
+            facts = self.ask("GET", f"/otdsws/rest/groups/{quote(group['displayName'])}%40Corp/users").json["users"]
+            self.assertEqual([member["value"] for member in group["members"]], [user["uuid"] for user in facts])
+
+    def test_writes_arrive_at_the_other_face(self):
+        body = {"userName": "jo.hart", "externalId": "p:1", "active": False, "name": {"givenName": "Jo",
+                "familyName": "Hart"}, "emails": [{"value": "jo@example.test", "type": "work"}]}
+        made = self.ask("POST", self.base + "/Users", body)
+        self.assertEqual(made.status, 201, made.body)
+        self.assertEqual(self.ask("POST", self.base + "/Users", body).json["scimType"], "uniqueness")
+        user = self.ask("GET", USERS + "/jo.hart%40Corp", query={"attrsAsKeys": "true"}).json
+        self.assertEqual((user["uuid"], user["attributes"]["sn"]), (made.json["id"], ["Hart"]))
+        self.assertEqual(user["attributes"]["accountDisabled"][0].lower(), "true")
+        group = self.ask("GET", self.base + "/Groups", query={"filter": 'displayName eq "Group 000"'}).json[
+            "Resources"][0]
+        for operation, groups in (
+                ({"op": "add", "path": "members", "value": [{"value": made.json["id"]}]}, ["group 000@Corp"]),
+                ({"op": "remove", "path": f'members[value eq "{made.json["id"]}"]'}, [])):
+            answer = self.ask("PATCH", f"{self.base}/Groups/{group['id']}", {"Operations": [operation]})
+            self.assertEqual(answer.status, 200, answer.body)
+            self.assertEqual(self.side("GET", "/users/jo.hart%40Corp")["groups"], groups)
+        self.assertNotIn("scimExternalId", user["attributes"])
+        self.assertEqual(self.side("GET", "/undocumented"), [])
+        found = self.ask("GET", self.base + "/Users", query={"filter": 'externalId eq "p:1"'}).json
+        self.assertEqual(found["totalResults"], 1)
+        self.assertEqual(self.ask("DELETE", f"{self.base}/Users/{made.json['id']}").status, 204)
+        self.assertEqual(self.side("GET", "/recycled"), ["jo.hart@Corp"])
+
+    def test_refusals(self):
+        for method, path, body, status in (
+                ("GET", "/otdsws/scim/Nowhere/Users", None, 404), ("GET", self.base + "/Users/nobody", None, 404),
+                ("GET", self.base + "/Users?filter=active%20eq%20true", None, 400),
+                ("POST", "/otdsws/scim/AD/Users", {"userName": "x"}, 403)):
+            answer = self.ask(method, path, body)
+            self.assertEqual((answer.status, answer.json["status"]), (status, str(status)), answer.body)
+        self.assertEqual(ask(self.url, "GET", self.base + "/Users").status, 401)
 
 
 class Faults(OtdsCase):

@@ -14,12 +14,11 @@ def partition_of(call):
 def list_entries(call, kind, entries, key):
     """One page in the order of creation. The cookie is opaque and serves the query that it was given for."""
     query = {name: value for name, value in call.query.items() if name != "next_page_cookie"}
-    size = int(query.get("page_size") or PAGE)
+    size = call.number("page_size", PAGE)
     if size < 1:
         raise Refusal(400, "page_size must be positive")
     rows = sorted(selected(call, kind, entries), key=lambda entry: entry.ordinal)
-    if query.get("limit"):
-        rows = rows[:int(query["limit"])]
+    rows = rows[:call.number("limit", len(rows))]
     after = position(call, kind, query)
     rest = [entry for entry in rows if entry.ordinal > after]
     settings = call.world.settings

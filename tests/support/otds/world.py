@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass, field
 
 ROOT = "dc=identity,dc=opentext,dc=net"
+SCIM_ONLY = "scimExternalId"  # kept with the attributes, shown by the SCIM face alone
 CLASSES = {"user": "oTPerson", "group": "oTGroup", "role": "oTRole"}
 UNITS = {"user": "users", "group": "groups", "role": "roles"}
 
@@ -254,7 +255,7 @@ class World:
             derived["oTMemberOf"] = sorted(self.entries[group].location for group in entry.groups)
         shown = {**derived, **entry.values}
         return {name: [self.spelled(entry, value) if value.lower() in ("true", "false") else value
-                       for value in values] for name, values in sorted(shown.items())}
+                       for value in values] for name, values in sorted(shown.items()) if name != SCIM_ONLY}
 
     def members(self, group, kinds=("user", "group")):
         return [entry for entry in self.entries.values() if group.uuid in entry.groups and entry.kind in kinds]
