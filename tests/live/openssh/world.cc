@@ -27,7 +27,9 @@ SshdWorld::SshdWorld(const Options& options) : options_(options), port_(support:
   Machine& machine = Machine::Get();
   EXPECT_TRUE(machine.entered());
   Run({"rm", "-rf", "/srv/ssh", kExchange, "/srv/postern", "/srv/clients"});
-  machine.WriteAccounts("", "ftpusers:x:30000:\n", "");
+  // Somebody who keeps the host, and is none of the managed accounts.
+  machine.WriteAccounts("keeper:x:29999:29999::/:/bin/sh\n", "ftpusers:x:30000:\nkeeper:x:29999:\n",
+                        "keeper:*:19000:0:99999:7:::\n");
   for (const char* folder :
        {"/srv/ssh", "/srv/ssh/sshd_config.d", "/srv/ssh/keys", "/srv/clients", "/srv/postern",
         "/srv/postern/operator", "/srv/postern/access", "/srv/postern/secrets", "/run/sshd"}) {
@@ -35,8 +37,16 @@ SshdWorld::SshdWorld(const Options& options) : options_(options), port_(support:
   }
   ::mkdir(kExchange.c_str(), 0750);
   support::MakeSshKey("ed25519", "/srv/ssh/host_key");
-  for (const char* name : {"one", "two"}) {
+  for (const char* name : {"one", "two", "keeper"}) {
     support::MakeSshKey("ed25519", std::string("/srv/clients/") + name);
+  }
+  for (const char* login : {"root", "keeper"}) {
+    if (options.reach == Options::Reach::kHere || options.reach == Options::Reach::kOther) break;
+    Run({"cp", "/srv/clients/keeper.pub", std::string("/srv/ssh/keys/") + login});
+  }
+  if (options.reach == Options::Reach::kSudo) {
+    ::mkdir("/etc/sudoers.d", 0755);
+    WriteFile("/etc/sudoers.d/postern-test", "keeper ALL=(root) NOPASSWD: /usr/bin/env\n", 0440);
   }
   WriteFile("/srv/clients/known_hosts", fmt::format("[127.0.0.1]:{} {}\n", port_,
                                                     support::PublicKeyOf("/srv/ssh/host_key.pub")));
@@ -60,12 +70,24 @@ void SshdWorld::WriteConfig(const std::string& before, const std::string& after)
             0600);
 }
 
+std::string SshdWorld::HostLines() const {
+  using Reach = Options::Reach;
+  if (options_.reach == Reach::kHere) return "address = \"local:\"";
+  if (options_.reach == Reach::kOther) return options_.host;
+  const bool sudo = options_.reach == Reach::kSudo;
+  return fmt::format(
+      "address = \"ssh://{}@127.0.0.1:{}\"\nknown_host = \"{}\"\n"
+      "identity = \"/srv/clients/keeper\"{}",
+      sudo ? "keeper" : "root", port_, support::PublicKeyOf("/srv/ssh/host_key.pub"),
+      sudo ? "\nbecome = \"sudo\"" : "");
+}
+
 void SshdWorld::WriteOperatorFile() const {
   WriteFile("/srv/postern/operator/postern.toml",
             fmt::format(R"(administrators = ["person:root"]
 
 [host.edge]
-address = "local:"
+{}
 manage = {{ roots = ["{}"], accounts = "group:ftpusers" }}
 limits = {{ lose_people = 100, lose_percent = 100, remove_objects = 100, remove_percent = 100, change_percent = 100 }}
 
@@ -75,21 +97,27 @@ product = "openssh"
 config = "{}"
 uids = {{ from = 30000, to = 39999, gid = 30000 }}
 chroot = "{}"
-control = {{ pidfile = "/srv/ssh/sshd.pid" }}
+control = {{ pidfile = "/srv/ssh/sshd.pid"{} }}
 limits = {{ lose_people = 100, lose_percent = 100, remove_objects = 100, remove_percent = 100, change_percent = 100 }}
 
 [secret.pw]
 from = "file:/srv/postern/secrets/pw"
 {})",
-                        kExchange, config_, options_.chroot ? "home" : "none", options_.servers));
+                        HostLines(), kExchange, config_, options_.chroot ? "home" : "none",
+                        options_.control.empty() ? "" : ", " + options_.control, options_.servers));
 }
 
-bool SshdWorld::Start() {
+bool SshdWorld::Start(const std::string& config) {
   const std::string program = support::FindProgram("sshd");
   sshd_ = std::make_unique<support::ServerProcess>(
-      scratch_, std::vector<std::string>{program, "-D", "-e", "-f", config_},
+      scratch_,
+      std::vector<std::string>{program, "-D", "-e", "-f", config.empty() ? config_ : config},
       support::ServerProcess::Options{.name = "sshd"});
   return sshd_->WaitForPort(port_);
+}
+
+bool SshdWorld::SshdAlive() const {
+  return sshd_->Alive();
 }
 
 int SshdWorld::SshdPid() const {
@@ -135,7 +163,9 @@ RunResult SshdWorld::Postern(const std::vector<std::string>& words,
   command.insert(command.end(), words.begin(), words.end());
   support::RunOptions options;
   options.cwd = "/srv/postern";
-  if (!kill_point.empty()) options.env = {{"POSTERN_PROVIDER_KILL_POINT", kill_point}};
+  const bool program = kill_point.starts_with("apply.");
+  const char* variable = program ? "POSTERN_KILL_POINT" : "POSTERN_PROVIDER_KILL_POINT";
+  if (!kill_point.empty()) options.env = {{variable, kill_point}};
   options.limit = std::chrono::seconds(120);
   return RunCommand(command, options);
 }

@@ -21,13 +21,19 @@ class SshdWorld {
     std::string before;   // lines of sshd_config before the Include
     std::string after;    // and behind it
     std::string servers;  // further tables of the operator's file
+    // How Postern gets to the host: here, over the managed sshd itself as root or as an ordinary
+    // user with sudo, or as `host` says (lines of [host.edge]).
+    enum class Reach : uint8_t { kHere, kRoot, kSudo, kOther } reach = Reach::kHere;
+    std::string host;
+    std::string control;  // further fields of the server's control, after the pid file
   };
   explicit SshdWorld(const Options& options);
   ~SshdWorld();
   SshdWorld(const SshdWorld&) = delete;
   SshdWorld& operator=(const SshdWorld&) = delete;
 
-  bool Start();
+  // `config`: what the daemon reads instead of config(), which Postern takes it to read.
+  bool Start(const std::string& config = "");
   void WriteConfig(const std::string& before, const std::string& after);
   // `access`: the reviewed tree's one file.
   void Declare(const std::string& access);
@@ -39,7 +45,8 @@ class SshdWorld {
   static std::string Grant(const std::string& who, const std::string& folder,
                            const std::string& rights);
 
-  // Runs `postern WORDS`; `kill_point`: where the provider is killed (core/base/kill_point.h).
+  // Runs `postern WORDS`; `kill_point`: where the provider is killed (core/base/kill_point.h), or
+  // the program where its name begins so.
   support::RunResult Postern(const std::vector<std::string>& words,
                              const std::string& kill_point = "") const;
   // Applies what is declared and expects that the plan after it is empty.
@@ -64,9 +71,11 @@ class SshdWorld {
   const std::string& config() const { return config_; }
   uint16_t port() const { return port_; }
   int SshdPid() const;
+  bool SshdAlive() const;
 
  private:
   void WriteOperatorFile() const;
+  std::string HostLines() const;
   std::vector<std::string> ClientOptions(const std::string& key) const;
 
   support::Scratch scratch_;
