@@ -1,6 +1,11 @@
 // The provider killed at each point of its writes at a real sshd: meanwhile nobody has more than
 // before and after together, and the next apply makes it whole.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 
 #include "tests/live/openssh/world.h"
 #include "tests/support/scratch.h"
@@ -10,9 +15,9 @@ namespace {
 
 const std::string kIn = kExchange + "/in", kOut = kExchange + "/out";
 
-class SshdKill : public testing::TestWithParam<const char*> {
+class SshdJourney : public testing::Test {
  protected:
-  SshdKill() {
+  SshdJourney() {
     SshdWorld::MakeFolder(kIn);
     SshdWorld::MakeFolder(kOut);
   }
@@ -31,8 +36,46 @@ class SshdKill : public testing::TestWithParam<const char*> {
     return world_.Sftp(login, key, "get " + folder + "/old /dev/null\n").exit == 0;
   }
 
+  // Whatever was done by then: nobody has what neither world gives, or both of what moves.
+  void ExpectNoMore() const {
+    EXPECT_FALSE(Gets("ana-in", kIn));
+    EXPECT_FALSE(Gets("cal-in", kOut));
+    EXPECT_FALSE(Gets("bea-in", kIn) && Gets("bea-in", kOut));
+  }
+  // Exactly this world, and nothing left lying about.
+  void ExpectWorld(bool after) const {
+    EXPECT_EQ(Gets("bea-in", kIn), !after);
+    EXPECT_EQ(Gets("bea-in", kOut), after);
+    EXPECT_EQ(Gets("cal-in", kIn), after);
+    EXPECT_EQ(Gets("ana-in", kOut), !after);
+    EXPECT_EQ(world_.LetsIn("ana-in", "two"), !after);
+    EXPECT_EQ(world_.LetsIn("cal-in", "two"), after);
+    for (const auto& entry : std::filesystem::directory_iterator("/srv/ssh/sshd_config.d")) {
+      EXPECT_EQ(entry.path(), world_.include());
+    }
+  }
+  // Kills at each pass through the place, there and back, until none is left. Answers the kills.
+  int KillAt(const std::string& place, int passes) {
+    int kills = 0;
+    for (int pass = 1; pass <= passes; ++pass) {
+      SCOPED_TRACE(fmt::format("{}:{}, {}", place, pass, after_ ? "back" : "there"));
+      Declare(!after_);
+      const auto run = world_.Postern({"apply", "--yes"}, fmt::format("{}:{}", place, pass));
+      if (run.exit != 0) ExpectNoMore();
+      world_.ApplyAll();
+      after_ = !after_;
+      ExpectWorld(after_);
+      if (run.exit == 0) break;
+      ++kills;
+    }
+    return kills;
+  }
+
   SshdWorld world_{SshdWorld::Options{}};
+  bool after_ = false;
 };
+
+class SshdKill : public SshdJourney, public testing::WithParamInterface<const char*> {};
 
 TEST_P(SshdKill, GivesNobodyMoreAndTheNextApplyMakesItWhole) {
   ASSERT_TRUE(world_.Start());
@@ -43,15 +86,30 @@ TEST_P(SshdKill, GivesNobodyMoreAndTheNextApplyMakesItWhole) {
   Declare(true);
   const auto killed = world_.Postern({"apply", "--yes"}, GetParam());
   EXPECT_NE(killed.exit, 0) << GetParam() << " was never reached\n" << killed.out << killed.err;
-  EXPECT_FALSE(Gets("ana-in", kIn));
-  EXPECT_FALSE(Gets("cal-in", kOut));
-  // Down before up: who is in both worlds never has both.
-  EXPECT_FALSE(Gets("bea-in", kIn) && Gets("bea-in", kOut));
+  ExpectNoMore();
   world_.ApplyAll();
-  EXPECT_FALSE(Gets("bea-in", kIn));
-  EXPECT_TRUE(Gets("bea-in", kOut));
-  EXPECT_TRUE(Gets("cal-in", kIn));
-  EXPECT_FALSE(world_.LetsIn("ana-in", "two"));
+  ExpectWorld(true);
+}
+
+// POSTERN_FAULT_FULL: every pass of every place; else the first of two.
+TEST_F(SshdJourney, AtEveryPassOfEveryPlaceTheNextApplyFinishes) {
+  ASSERT_TRUE(world_.Start());
+  Declare(false);
+  world_.ApplyAll();
+  ExpectWorld(false);
+  const bool full = std::getenv("POSTERN_FAULT_FULL") != nullptr;  // NOLINT
+  std::vector<std::string> places = {"filetransfer.after-reload", "apply.after-call"};
+  if (full) {
+    places = {
+        "filetransfer.tree-less",     "filetransfer.before-rename", "filetransfer.after-rename",
+        "filetransfer.before-reload", "filetransfer.after-reload",  "filetransfer.before-host",
+        "filetransfer.after-host",    "provider.apply.answered",    "apply.after-intents",
+        "apply.after-call",           "apply.after-outcomes"};
+  }
+  int kills = 0;
+  for (const std::string& place : places) kills += KillAt(place, full ? 20 : 1);
+  std::printf("%d kills tried\n", kills);
+  EXPECT_GE(kills, full ? 30 : 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Points, SshdKill,
