@@ -1,7 +1,6 @@
-// Identities, accounts, keys and folders.
+// Identities, accounts and folders.
 #include <fmt/format.h>
 
-#include "core/base/hash.h"
 #include "core/compile/compiler.h"
 #include "core/diag/codes.h"
 #include "schemas/kinds.pb.h"
@@ -20,26 +19,6 @@ template <class Index, class List>
 void IndexByName(Index* index, const List& list) {
   index->reserve(list.size());
   for (const auto& declared : list) (*index)[declared.message.name()] = &declared;
-}
-
-// "ssh-ed25519 AAAA... comment" -> type and blob without the comment, and the blob's fingerprint as
-// ssh-keygen -l prints it.
-bool SplitPublicKey(std::string_view line, std::string* key, std::string* fingerprint) {
-  const size_t first = line.find(' ');
-  if (first == std::string_view::npos) return false;
-  const size_t second = line.find(' ', first + 1);
-  const std::string_view blob64 =
-      line.substr(first + 1, second == std::string_view::npos ? second : second - first - 1);
-  std::string blob;
-  if (!base::DecodeBase64(blob64, &blob)) return false;
-  const base::Digest digest = base::Sha256(blob);
-  *fingerprint = "SHA256:";
-  *fingerprint += base::Base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
-  while (fingerprint->ends_with('=')) fingerprint->pop_back();
-  key->assign(line.substr(0, first));
-  *key += ' ';
-  *key += blob64;
-  return true;
 }
 
 }  // namespace
@@ -136,11 +115,39 @@ void Compiler::CompileAccount(const config::Declared<decl::Account>& account) {
   if (message.has_starts()) info.interval.from = message.starts();
   if (message.has_expires()) info.interval.until = message.expires();
   info.interval = info.interval.Meet(ContractOf(info.identity));
+  RoundEnd(&info);
   info.enabled = (!message.has_enabled() || message.enabled()) && info.interval.Holds(facts_.now);
   desired_.identities[message.server()][info.login] = info.identity;
   account_named_[message.name()] = accounts_.size();
   accounts_.push_back(std::move(info));  // there is room: names in it stay where they are
   accounts_of_[accounts_.back().identity].push_back(static_cast<uint32_t>(accounts_.size() - 1));
+}
+
+// Whether the server ends a login by itself at a date that is written there.
+bool Compiler::ClosesAccounts(const std::string& server) const {
+  const object::Capability* expires = FindCapability(server, "account", "expires");
+  return expires != nullptr && expires->support != "unsupported";
+}
+
+// Coarser is: whole days, UTC. The last full one counts, so that nobody is let in too long.
+void Compiler::RoundEnd(AccountInfo* info) {
+  constexpr base::Instant kDay = 86400;
+  const std::string& server = info->server->message.name();
+  const object::Capability* expires = FindCapability(server, "account", "expires");
+  const base::Instant until = info->interval.until;
+  if (expires == nullptr || expires->support != "coarser" || until == base::kForever) return;
+  info->interval.until = (until + 1) / kDay * kDay - 1;
+  if (info->interval.until == until) return;
+  desired_.diagnostics.Add(
+      {.severity = diag::Severity::kWarning,
+       .code = diag::code::kEndRounded,
+       .summary = fmt::format("account \"{}\" ends at {} already", info->declared->message.name(),
+                              base::FormatInstant(info->interval.until)),
+       .span = info->declared->At(decl::Account::kExpiresFieldNumber),
+       .label = fmt::format("server \"{}\" ({}) ends logins by whole days, UTC", server,
+                            info->server->message.product()),
+       .notes = {fmt::format("declared is {}", base::FormatInstant(until)),
+                 "a date without a time is kept exactly; a key's own expires is, to the second"}});
 }
 
 void Compiler::EmitAccount(const AccountInfo& info, kinds::Account* account, kinds::SshKey* key) {
@@ -150,7 +157,8 @@ void Compiler::EmitAccount(const AccountInfo& info, kinds::Account* account, kin
   const uint32_t source = AddProvenance(OwnerOf("account:" + message.name(), info.identity),
                                         info.declared->span, info.interval.until);
   if (info.interval.until != base::kForever) {
-    desired_.provenance[source].closer = kClosedByNobody;
+    desired_.provenance[source].closer =
+        ClosesAccounts(message.server()) ? kClosedByServer : kClosedByNobody;
   }
   account->Clear();
   account->set_server(message.server());
@@ -165,12 +173,16 @@ void Compiler::EmitAccount(const AccountInfo& info, kinds::Account* account, kin
   if (server.has_uids()) account->set_gid(server.uids().gid());
   if (message.has_comment()) account->set_comment(message.comment());
   if (message.has_password()) account->set_password(message.password());
+  if (info.enabled && info.interval.until != base::kForever && ClosesAccounts(message.server())) {
+    account->set_expires(info.interval.until);
+  }
   Emit(target, *account, {source});
   if (!info.enabled && facts_.now > info.interval.until) {
     desired_.expired.emplace_back(target,
                                   object::ObjectKey{Kind::kAccount, object::EncodeKey(*account)});
   }
   if (message.has_keys()) EmitKeys(info, source, key);
+  if (message.has_principals()) EmitPrincipals(info, source, key);
   CheckHome(info);
 }
 
@@ -189,75 +201,6 @@ void Compiler::CheckHome(const AccountInfo& info) {
        .label = fmt::format("not below a root of host \"{}\"", host),
        .notes = {fmt::format("choose a folder below {}, or add its root to `manage` of host \"{}\"",
                              roots.empty() ? "a managed root" : roots.front(), host)}});
-}
-
-// Of a key with an end of its own: sshd itself refuses it from the second after.
-uint32_t Compiler::SourceOfKey(const AccountInfo& info, int element) {
-  const decl::Account& message = info.declared->message;
-  const base::Instant own = message.keys().values(element).expires();
-  const uint32_t source =
-      AddProvenance(OwnerOf("account:" + message.name(), info.identity),
-                    info.declared->At(decl::Account::kKeysFieldNumber, element), own);
-  desired_.provenance[source].closer = kClosedByServer;
-  return source;
-}
-
-// Where a key may come from and when it ends: as the server can keep it, else a diagnostic.
-bool Compiler::NarrowKey(const AccountInfo& info, const decl::Key& declared, int element,
-                         kinds::SshKey* key) {
-  if (!declared.has_from() && !declared.has_expires()) return true;
-  const std::string& server = info.server->message.name();
-  const object::Capability* options = FindCapability(server, "ssh_key", "options");
-  if (options != nullptr && options->support == "unsupported") {
-    desired_.diagnostics.Add(
-        {.code = diag::code::kFieldUnsupported,
-         .summary = fmt::format("server \"{}\" ({}) can't keep where a key comes from or ends",
-                                server, info.server->message.product()),
-         .span = info.declared->At(decl::Account::kKeysFieldNumber, element),
-         .label = options->why,
-         .also = {{info.server->span, "the server is declared here"}},
-         .notes = options->alternatives});
-    return false;
-  }
-  const auto& from = declared.from().values();
-  const bool anywhere = from.empty() || std::find(from.begin(), from.end(), "*") != from.end();
-  if (anywhere) {
-    key->mutable_from()->add_values("*");
-  } else {
-    for (const std::string& pattern : from) key->mutable_from()->add_values(pattern);
-  }
-  key->set_expires(declared.has_expires() ? declared.expires() : base::kForever);
-  return true;
-}
-
-void Compiler::EmitKeys(const AccountInfo& info, uint32_t source, kinds::SshKey* key) {
-  const std::string target = "host:" + info.server->message.host();
-  const decl::Account& message = info.declared->message;
-  const object::Capability* options = FindCapability(message.server(), "ssh_key", "options");
-  const bool tells_options = options != nullptr && options->support != "unsupported";
-  SetAuthority(target, Kind::kSshKey, message.server() + object::kKeySeparator + info.login,
-               Authority::kExact);
-  std::set<std::string> seen;
-  const bool several = message.keys().values_size() > 1;
-  for (int i = 0; i < message.keys().values_size(); ++i) {
-    const decl::Key& declared = message.keys().values(i);
-    key->Clear();
-    if (!SplitPublicKey(declared.key(), key->mutable_public_key(), key->mutable_fingerprint())) {
-      continue;
-    }
-    if (several && !seen.insert(key->fingerprint()).second) continue;
-    key->set_server(message.server());
-    key->set_login(info.login);
-    if (!NarrowKey(info, declared, i, key)) continue;
-    // What a line allows beyond sessions of SFTP is never ours.
-    if (tells_options) key->mutable_options();
-    if (declared.has_expires() && declared.expires() < facts_.now) {
-      desired_.expired.emplace_back(target,
-                                    object::ObjectKey{Kind::kSshKey, object::EncodeKey(*key)});
-      continue;
-    }
-    Emit(target, *key, {declared.has_expires() ? SourceOfKey(info, i) : source});
-  }
 }
 
 // Keeps the number that the ledger or the live account has; else the lowest never used.

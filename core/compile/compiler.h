@@ -1,7 +1,8 @@
 // core/compile/compiler.h: the working state of one compilation. Internal to core/compile.
 //
-// Strata, each in its own file: identities and accounts (accounts.cc), groups (groups.cc),
-// directory entries (directory.cc), rows of access with projection and fitting (rows.cc).
+// Strata, each in its own file: identities and accounts (accounts.cc), keys (keys.cc), groups
+// (groups.cc), directory entries (directory.cc), rows of access with projection and fitting
+// (rows.cc).
 #pragma once
 #include <map>
 #include <optional>
@@ -80,10 +81,8 @@ class Compiler {
   void CompileAccounts();
   void CompileAccount(const config::Declared<decl::Account>& account);
   void EmitAccount(const AccountInfo& info, kinds::Account* account, kinds::SshKey* key);
-  void EmitKeys(const AccountInfo& info, uint32_t source, kinds::SshKey* key);
-  bool NarrowKey(const AccountInfo& info, const decl::Key& declared, int element,
-                 kinds::SshKey* key);
-  uint32_t SourceOfKey(const AccountInfo& info, int element);
+  bool ClosesAccounts(const std::string& server) const;
+  void RoundEnd(AccountInfo* info);
   void CheckHome(const AccountInfo& info);
   std::set<uint32_t>& TakenIds(const std::string& host);
   uint32_t UidFor(const std::string& server, const std::string& login, bool group,
@@ -92,6 +91,12 @@ class Compiler {
   std::string IdentityOf(std::string_view address) const;
   void CompileFolders();
   std::span<const uint32_t> AccountsOf(std::string_view identity) const;
+  // keys.cc
+  void EmitKeys(const AccountInfo& info, uint32_t source, kinds::SshKey* key);
+  bool NarrowKey(const AccountInfo& info, const decl::Key& declared, int element,
+                 kinds::SshKey* key);
+  void EmitPrincipals(const AccountInfo& info, uint32_t source, kinds::SshKey* key);
+  uint32_t SourceOfKey(const AccountInfo& info, int element);
   // groups.cc
   const std::set<std::string>& Flatten(const std::string& group);
   const std::vector<GroupLogins>& LoginsOf(const std::string& group);

@@ -191,7 +191,12 @@ bool Compiler::AskAccount(const config::Declared<decl::Grant>& grant, const Acco
   const std::string& server = account.server->message.name();
   Provenance& provenance = desired_.provenance[source];
   provenance.until = std::min(provenance.until, interval.until);
-  if (interval.until != base::kForever) provenance.closer = kClosedByNobody;
+  if (interval.until != base::kForever) {
+    // No rule has a date: the server ends the grant where it ends the login at that moment.
+    const bool server_does = ClosesAccounts(server) && account.interval.until == interval.until;
+    const bool others_do = provenance.closer.empty() || provenance.closer == kClosedByServer;
+    provenance.closer = server_does && others_do ? kClosedByServer : kClosedByNobody;
+  }
   AddAsk(grant, server, folder, {access::Subject::Type::kAccount, account.login}, rights, interval,
          source);
   return true;
@@ -238,7 +243,6 @@ void Compiler::AskGroup(const config::Declared<decl::Grant>& grant, const std::s
            .notes = {"at login an account is confined to its login folder"}});
       continue;
     }
-    if (interval.until != base::kForever) desired_.provenance[source].closer = kClosedByNobody;
     // `via` that names some of the members' accounts can't be said of the group at the server, and
     // some products know no groups in their rows.
     const bool apart = !TakesGroups(server);
@@ -254,6 +258,7 @@ void Compiler::AskGroup(const config::Declared<decl::Grant>& grant, const std::s
       }
       continue;
     }
+    if (interval.until != base::kForever) desired_.provenance[source].closer = kClosedByNobody;
     if (interval.Holds(facts_.now)) ProjectGroup(group, server, source);
     AddAsk(grant, server, folder, {access::Subject::Type::kGroup, group}, rights, interval, source);
   }

@@ -77,6 +77,18 @@ void CheckUids(const CheckInput& input, diag::Diagnostics* diagnostics) {
   }
 }
 
+void CheckCertificates(const CheckInput& input, diag::Diagnostics* diagnostics) {
+  for (const auto& server : input.declarations.servers) {
+    if (!server.message.has_certificates() || server.message.product() == "openssh") continue;
+    diagnostics->Add(
+        {.code = code::kBadSetting,
+         .summary = fmt::format("server \"{}\" takes no certificates", server.message.name()),
+         .span = server.At(decl::Server::kCertificatesFieldNumber),
+         .label = fmt::format("{} has none", server.message.product()),
+         .notes = {"only servers with product = \"openssh\" do"}});
+  }
+}
+
 // Where a server says by ACL entries what each account may do, the group digit of a mode is the
 // ACL's mask and the others' digit would let everybody by: both belong to the grants.
 void CheckModes(const CheckInput& input, diag::Diagnostics* diagnostics) {
@@ -125,6 +137,7 @@ void CheckPlaces(const CheckInput& input, diag::Diagnostics* diagnostics) {
 void CheckRanges(const CheckInput& input, diag::Diagnostics* diagnostics) {
   CheckTimes(input.declarations, diagnostics);
   CheckUids(input, diagnostics);
+  CheckCertificates(input, diagnostics);
   CheckModes(input, diagnostics);
   CheckPlaces(input, diagnostics);
 }

@@ -134,6 +134,7 @@ inline constexpr char kOpensNothing[] = "W0402";    // a grant that no account o
 inline constexpr char kMemberWithout[] = "W0403";   // a group member without an account there
 inline constexpr char kNobodyCloses[] = "W0404";    // an end that no server enforces by itself
 inline constexpr char kExpired[] = "W0405";         // its time is over
+inline constexpr char kEndRounded[] = "W0406";      // an end that the server keeps by whole days
 inline constexpr char kForeign[] = "W0501";         // a live object that nothing declares
 inline constexpr char kClockSkew[] = "W0502";       // the target's clock is off
 inline constexpr char kLockGap[] = "W0503";         // a lock that leaves a way in

@@ -153,6 +153,12 @@ constexpr CodePage kPages[] = {
     {code::kExpired, "its time is over",
      "Time is state, not an error: the plan takes the access away.", "expires = 2025-12-31",
      "Extend it, or delete the block."},
+    {code::kEndRounded, "an end that the server keeps by whole days",
+     "The server ends logins by itself, but knows days only (UTC). The last full day counts, so "
+     "that\n"
+     "nobody is let in too long.",
+     "expires = 2026-12-31T12:00:00Z     # sshd: 2026-12-30T23:59:59Z",
+     "Write a date without a time, which is kept exactly, or give the keys their own expires."},
     {code::kForeign, "live, and declared nowhere",
      "Something stands in our managed scope that no declaration names.",
      "account tmpuser on edge-ftp",

@@ -24,6 +24,7 @@ FieldTable CompileField(const FieldDescriptor* descriptor) {
   field.key = rule.key();
   field.secret = rule.secret();
   field.server_owned = rule.server_owned();
+  field.clears = rule.clears();
   field.comparator = static_cast<Comparator>(rule.comparator());
   field.direction = static_cast<Direction>(rule.direction());
   field.descriptor = descriptor;

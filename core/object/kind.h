@@ -44,6 +44,7 @@ struct FieldTable {
   bool key = false;
   bool secret = false;
   bool server_owned = false;
+  bool clears = false;      // no longer declared means none, not released
   bool collection = false;  // a wrapped set of strings
   bool text = false;        // string
   bool boolean = false;

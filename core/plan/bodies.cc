@@ -8,6 +8,14 @@
 #include "schemas/kinds.pb.h"
 
 namespace postern::plan {
+namespace {
+
+void PutVarint(uint64_t value, std::string* out) {
+  for (; value >= 0x80; value >>= 7) *out += static_cast<char>(value | 0x80);
+  *out += static_cast<char>(value);
+}
+
+}  // namespace
 
 bool IsBaseline(object::Kind kind, std::string_view key) {
   return kind == object::Kind::kGrant && key.ends_with(
@@ -56,17 +64,46 @@ std::vector<std::string> SetIn(std::string_view body, uint32_t number) {
 }
 
 std::string SetField(uint32_t number, std::span<const std::string> elements) {
-  const auto put = [](uint64_t value, std::string* out) {
-    for (; value >= 0x80; value >>= 7) *out += static_cast<char>(value | 0x80);
-    *out += static_cast<char>(value);
-  };
   kinds::Strings strings;
   for (const std::string& element : elements) strings.add_values(element);
   const std::string bytes = strings.SerializeAsString();
   std::string out;
-  put(number << 3 | 2, &out);
-  put(bytes.size(), &out);
+  PutVarint(number << 3 | 2, &out);
+  PutVarint(bytes.size(), &out);
   return out + bytes;
+}
+
+std::string MeetOfSets(uint32_t field, const std::string& before, const std::string& after) {
+  const uint64_t bit = uint64_t{1} << field;
+  const std::vector<std::string> had = SetIn(before, field), has = SetIn(after, field);
+  std::vector<std::string> both;
+  bool some = false;
+  const auto in = [](const std::vector<std::string>& set, const std::string& element) {
+    return std::binary_search(set.begin(), set.end(), element);
+  };
+  for (const std::string& element : had) {
+    some = some || (in(has, element) && !element.starts_with('!'));
+    if (in(has, element) || element.starts_with('!')) both.push_back(element);
+  }
+  for (const std::string& element : has) {
+    if (element.starts_with('!') && !in(had, element)) both.push_back(element);
+  }
+  if (!some) return Restrict(after, bit);
+  std::sort(both.begin(), both.end());
+  return SetField(field, both);
+}
+
+std::string WithoutEndOfLocked(object::Kind kind, std::string body) {
+  if (kind != object::Kind::kAccount) return body;
+  if (FlagIn(body, kinds::Account::kEnabledFieldNumber, true)) return body;
+  return object::Restrict(body, ~(uint64_t{1} << kinds::Account::kExpiresFieldNumber));
+}
+
+std::string NeverField(uint32_t number) {
+  std::string out;
+  PutVarint(number << 3, &out);
+  PutVarint(static_cast<uint64_t>(base::kForever), &out);
+  return out;
 }
 
 std::string WithFlag(object::Kind kind, std::string_view body, uint32_t number, bool value) {

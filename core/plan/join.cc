@@ -159,8 +159,28 @@ void Planner::JoinTarget(uint32_t index, const observe::ObservedTarget& target) 
     while (matches(desired, d)) ++d;
     if (matches(observed, o)) row.observed = &observed[o++];
     if (matches(recorded, r)) row.recorded = &recorded[r++];
+    ClearUndeclared(&row);
     Decide(row);
   }
+}
+
+// An end that was declared and isn't any more is none, where the kind says so. Of what is locked
+// nothing is said: the lock stands in its place.
+void Planner::ClearUndeclared(Row* row) {
+  if (row->desired == nullptr || row->recorded == nullptr) return;
+  std::string gone;
+  const uint64_t wanted = object::FieldsSet(row->desired->body);
+  for (const object::FieldTable& field : object::TableOf(row->kind).fields) {
+    const uint64_t bit = uint64_t{1} << field.number;
+    if (!field.clears || (wanted & bit) != 0) continue;
+    if ((object::FieldsSet(row->recorded->body) & bit) != 0) gone += NeverField(field.number);
+  }
+  if (gone.empty()) return;
+  std::string body =
+      WithoutEndOfLocked(row->kind, object::Overlay(row->kind, row->desired->body, gone));
+  auto& [bytes, object] = cleared_.emplace_back(std::move(body), *row->desired);
+  object.body = bytes;
+  row->desired = &object;
 }
 
 void Planner::Decide(const Row& row) {

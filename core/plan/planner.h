@@ -3,6 +3,7 @@
 // join.cc finds the changes, access.cc what they mean for people, steps.cc splits them into steps
 // and orders those, components.cc says what must wait for what, limits.cc refuses, plan.cc drives.
 #pragma once
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -57,6 +58,7 @@ class Planner {
   void TakeMoved(const object::ObjectView& live, Change* change, std::set<size_t>* dropped);
   // join.cc, what it asks
   Change& AddChange(const Row& row, Action action, Reason reason);
+  void ClearUndeclared(Row* row);
   const ScopeState& ScopeFor(const Row& row) const;
   std::string ForeignPolicy(uint32_t target) const;
   uint32_t RetentionDays(uint32_t target) const;
@@ -158,6 +160,8 @@ class Planner {
   std::map<std::tuple<uint32_t, object::Kind, std::string>, ScopeState> scopes_;
   std::vector<const observe::ObservedTarget*> observed_;  // parallel to plan_.targets
   std::vector<const compile::DesiredTarget*> desired_;    // parallel, may be null
+  // Desired objects with what was declared once and isn't any more: their bodies are theirs.
+  std::deque<std::pair<std::string, compile::DesiredObject>> cleared_;
   // Who stood behind an account when it was last applied: (server or directory target, login or
   // DN). Use Former().
   using Identities = std::map<std::pair<std::string, std::string>, std::string>;
@@ -190,6 +194,13 @@ uint32_t NumberIn(std::string_view body, uint32_t field);  // 0: unset
 std::vector<std::string> SetIn(std::string_view body, uint32_t field);
 // A body of that set alone; `elements` sorted.
 std::string SetField(uint32_t field, std::span<const std::string> elements);
+// The elements of both; what excludes ("!...") excludes in either. Sets without a common element
+// have no meet that can be written: then all of the new value comes in one replacement.
+std::string MeetOfSets(uint32_t field, const std::string& before, const std::string& after);
+// A body of that instant alone: never.
+std::string NeverField(uint32_t field);
+// Of an account: the body without its end where it is locked; a lock stands in that place.
+std::string WithoutEndOfLocked(object::Kind kind, std::string body);
 std::string WithFlag(object::Kind kind, std::string_view body, uint32_t field, bool value);
 
 }  // namespace postern::plan

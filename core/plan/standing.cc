@@ -36,7 +36,8 @@ std::vector<std::string> Stale(const Plan& plan, const observe::Observed& observ
     std::string& state = states.try_emplace(step.change, StateBefore(change)).first->second;
     state = step.operation.after.empty()
                 ? std::string()
-                : object::Overlay(change.kind, state, step.operation.after);
+                : WithoutEndOfLocked(change.kind,
+                                     object::Overlay(change.kind, state, step.operation.after));
     auto& list = results[{plan.targets[change.target].name, change.kind, step.operation.key}];
     // Renamed: absent under the old key.
     list.push_back(step.operation.new_key.empty() ? state : std::string());

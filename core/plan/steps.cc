@@ -86,30 +86,6 @@ Fields Sort(Kind kind) {
   return fields;
 }
 
-// The elements of both; what excludes ("!...") excludes in either. Sets without a common element
-// have no meet that can be written: then all of the new value comes in one replacement.
-std::string MeetOfSets(const object::FieldTable& table, const std::string& before,
-                       const std::string& after) {
-  const uint64_t bit = uint64_t{1} << table.number;
-  const std::vector<std::string> had = SetIn(before, table.number),
-                                 has = SetIn(after, table.number);
-  std::vector<std::string> both;
-  bool some = false;
-  const auto in = [](const std::vector<std::string>& set, const std::string& element) {
-    return std::binary_search(set.begin(), set.end(), element);
-  };
-  for (const std::string& element : had) {
-    some = some || (in(has, element) && !element.starts_with('!'));
-    if (in(has, element) || element.starts_with('!')) both.push_back(element);
-  }
-  for (const std::string& element : has) {
-    if (element.starts_with('!') && !in(had, element)) both.push_back(element);
-  }
-  if (!some) return Restrict(after, bit);
-  std::sort(both.begin(), both.end());
-  return SetField(table.number, both);
-}
-
 // What both worlds allow, as a change of `before`: fields where before and after differ take the
 // value that gives less. Empty: before already gives no more than after.
 std::string Meet(Kind kind, const std::string& before, const std::string& after, bool* locks) {
@@ -122,7 +98,7 @@ std::string Meet(Kind kind, const std::string& before, const std::string& after,
         break;
       case Direction::kIntersect: {
         if (table.collection) {
-          meet = object::Overlay(kind, meet, MeetOfSets(table, before, after));
+          meet = object::Overlay(kind, meet, MeetOfSets(table.number, before, after));
           break;
         }
         auto grant = object::DecodeAs<kinds::Grant>(meet);
@@ -169,6 +145,14 @@ bool Planner::CanDisable(const Change& change) const {
 void Planner::AddStep(uint32_t change, Phase phase, std::string before, std::string after,
                       bool removes, bool adds) {
   const Change& of = plan_.changes[change];
+  before = WithoutEndOfLocked(of.kind, std::move(before));
+  after = WithoutEndOfLocked(of.kind, std::move(after));
+  if (of.kind == Kind::kAccount && FlagIn(after, kAccountEnabled, false) &&
+      !FlagIn(before, kAccountEnabled, true)) {
+    // What opens the account says its end again.
+    after = object::Overlay(of.kind, after,
+                            Restrict(of.after, uint64_t{1} << kinds::Account::kExpiresFieldNumber));
+  }
   Step step;
   step.change = change;
   step.phase = phase;
@@ -288,6 +272,10 @@ void Planner::StepsOfUpdate(uint32_t index) {
   const auto advance = [&](Phase phase, const std::string& next, bool removes, bool adds) {
     if (object::Satisfies(change.kind, next, now) &&
         object::FieldsSet(next) == (object::FieldsSet(next) & object::FieldsSet(now))) {
+      return;
+    }
+    if (WithoutEndOfLocked(change.kind, now) == WithoutEndOfLocked(change.kind, next)) {
+      now = next;
       return;
     }
     AddStep(index, phase, now, next, removes, adds);

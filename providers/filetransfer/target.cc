@@ -230,6 +230,7 @@ Result<ServerSettings> SettingsOf(const decl::Host& host, const decl::Server& se
                                      : folder + (sshd ? "/sshd_config.d" : "") + "/postern.conf";
   if (sshd) out.control.program = "sshd";
   out.chroot_home = server.chroot() == "home";
+  out.revoked = server.certificates().revoked();
   out.first_uid = server.uids().from();
   out.last_uid = server.uids().to();
   out.uid_group = server.uids().gid();

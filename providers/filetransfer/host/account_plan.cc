@@ -34,9 +34,14 @@ std::string WhyLoginUnfit(std::string_view login) {
 }
 
 // Far dates, "never" among them, are none.
-std::string DayOf(base::Instant until) {
+bool IsNever(base::Instant until) {
   constexpr base::Instant kFar = int64_t{1} << 40;
-  return until > kFar ? std::string(kNever) : std::to_string(posix::ExpiryDayFor(until));
+  return until > kFar;
+}
+
+std::string DayOf(base::Instant until, const AccountSettings& settings) {
+  if (IsNever(until)) return std::string(kNever);
+  return std::to_string(posix::DayWritten(until, settings.pam.value_or(true)));
 }
 
 bool Clears(const Operation& operation, uint32_t field) {
@@ -133,8 +138,10 @@ std::string AccountPlan::AsRead(const Operation& operation) const {
   const bool locked = after.has_enabled() ? !after.enabled()
                                           : state_.Locked(after.login()) ||
                                                 state_.accounts.FindUser(after.login()) == nullptr;
-  if (after.has_expires() && (locked || DayOf(after.expires()) == kNever)) after.clear_expires();
-  if (after.has_expires()) after.set_expires(ExpiryAsTold(after.expires()));
+  if (locked) after.clear_expires();
+  if (after.has_expires()) {
+    after.set_expires(IsNever(after.expires()) ? base::kForever : ExpiryAsTold(after.expires()));
+  }
   if (after.comment().empty()) after.clear_comment();
   after.clear_password();
   return object::EncodeBody(after);
@@ -245,7 +252,8 @@ AccountPlan::Refusal AccountPlan::Create(const Operation& operation, const kinds
   if (Refusal why = SetPassword(operation, want, true, index)) return why;
   if (want.enabled()) {
     Add(Verb::kUnlock,
-        {user.name, want.has_expires() ? DayOf(want.expires()) : std::string(kNever)}, index);
+        {user.name, want.has_expires() ? DayOf(want.expires(), settings_) : std::string(kNever)},
+        index);
   }
   return std::nullopt;
 }
@@ -254,7 +262,8 @@ void AccountPlan::SetExpiry(const Operation& operation, const kinds::Account& wa
                             const std::string& login, size_t index) {
   if (!want.has_expires() && !Clears(operation, kExpiresField)) return;
   const posix::Shadow* shadow = state_.accounts.FindShadow(login);
-  const std::string day = want.has_expires() ? DayOf(want.expires()) : std::string(kNever);
+  const std::string day =
+      want.has_expires() ? DayOf(want.expires(), settings_) : std::string(kNever);
   const int64_t now = shadow == nullptr ? 0 : shadow->expires.value_or(0);
   if (day == kNever ? now <= 0 : day == std::to_string(now)) return;
   const bool shorter = day != kNever && (now <= 0 || std::stoll(day) < now);
@@ -292,7 +301,8 @@ AccountPlan::Refusal AccountPlan::Change(const Operation& operation, const kinds
     Add(Verb::kRename, {user.name, login}, index);
   }
   if (!locked && was_locked) {
-    Add(Verb::kUnlock, {login, want.has_expires() ? DayOf(want.expires()) : std::string(kNever)},
+    Add(Verb::kUnlock,
+        {login, want.has_expires() ? DayOf(want.expires(), settings_) : std::string(kNever)},
         index);
   }
   return std::nullopt;

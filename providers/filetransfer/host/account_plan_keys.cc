@@ -50,6 +50,11 @@ void Narrow(const kinds::SshKey& want, openssh::KeyOptions* options) {
     options->from.reset();
     if (!anywhere && !from.empty()) options->from = fmt::format("{}", fmt::join(from, ","));
   }
+  const auto& allowed = want.options().values();
+  options->cert_authority = std::find(allowed.begin(), allowed.end(), kAuthority) != allowed.end();
+  if (want.has_principals()) {
+    options->principals = fmt::format("{}", fmt::join(want.principals().values(), ","));
+  }
   if (want.has_expires()) {
     options->not_after.reset();
     if (want.expires() != base::kForever) options->not_after = want.expires();

@@ -39,6 +39,10 @@ struct AccountSettings {
   std::string shell = "/usr/sbin/nologin";
   std::vector<std::string> roots;  // managed; files in them keep the uids of who is gone
   std::string ledger_key;          // for password digests
+  // Whether PAM judges the day in shadow; nothing: it isn't known, and no end can be told.
+  std::optional<bool> pam = false;
+  // Logins whose certificates sshd doesn't look up in the declared revocation list.
+  std::set<std::string, std::less<>> unrevoked;
 };
 
 // The lowest id of an ordinary account, and the one that isn't one.

@@ -7,8 +7,7 @@
 #include <set>
 
 #include "core/base/hash.h"
-#include "providers/filetransfer/openssh/keys.h"
-#include "providers/filetransfer/openssh/words.h"
+#include "providers/filetransfer/host/key_objects.h"
 #include "providers/filetransfer/posix/accounts.h"
 #include "providers/filetransfer/proftpd_io/password.h"
 #include "schemas/kinds.pb.h"
@@ -99,46 +98,6 @@ Result<void> FillKeys(Transport& transport, const AccountSettings& settings, con
   return {};
 }
 
-// "pty" and the like let a key do more than sessions of SFTP need; what only narrows isn't told.
-void AddOptions(const openssh::KeyOptions& options, std::set<std::string>* out) {
-  if (options.cert_authority) out->insert("cert-authority");
-  if (options.command) out->insert("command=" + *options.command);
-  if (options.principals) out->insert("principals=" + *options.principals);
-  for (const std::string& other : options.others) {
-    if (!other.starts_with("no-") || other == "no-touch-required") out->insert(other);
-  }
-}
-
-// What all lines of one key let it do together: sshd goes on to the next where one refuses.
-struct KeyLines {
-  std::string public_key;
-  std::set<std::string> from, options;
-  base::Instant expires = 0;
-  int64_t modified = 0;
-
-  void Add(const openssh::AuthorizedKey& key, int64_t changed) {
-    public_key = key.type + " " + base::Base64(key.blob);
-    modified = std::max(modified, changed);
-    const auto patterns = openssh::SplitList(key.options.from.value_or("*"), ',');
-    from.insert(patterns.begin(), patterns.end());
-    base::Instant until = key.options.not_after.value_or(base::kForever);
-    // A time without Z may be that much later than it reads.
-    if (key.options.not_after && key.options.local_time) until += openssh::kWidestZone;
-    expires = std::max(expires, until);
-    AddOptions(key.options, &options);
-  }
-};
-
-bool Excludes(const std::set<std::string>& patterns) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [](const std::string& pattern) { return pattern.starts_with('!'); });
-}
-
-void SetChanged(int64_t modified, Object* object) {
-  object->changed_at = modified;
-  if (modified != 0) object->how_known = "window";
-}
-
 void AppendAccounts(const HostState& state, const AccountSettings& settings, const HostScope& scope,
                     std::vector<Object>* out) {
   for (const std::string& login : scope.logins()) {
@@ -155,8 +114,10 @@ void AppendAccounts(const HostState& state, const AccountSettings& settings, con
     if (!user->gecos.empty()) account.set_comment(user->gecos);
     const posix::Shadow* shadow = state.accounts.FindShadow(login);
     // Day 0 is none to sshd without PAM (shadow(5) leaves it open): the wider is told.
-    if (!locked && shadow != nullptr && shadow->expires.value_or(0) > 0) {
-      account.set_expires((*shadow->expires + 1) * posix::kSecondsPerDay - 1);
+    const bool ends = shadow != nullptr && shadow->expires.value_or(0) > 0;
+    if (!locked && settings.pam) {
+      account.set_expires(ends ? posix::LastSecondOf(*shadow->expires, *settings.pam)
+                               : base::kForever);
     }
     const auto field = state.password_fields.find(login);
     const std::string hash = field == state.password_fields.end() ? "" : field->second;
@@ -164,41 +125,11 @@ void AppendAccounts(const HostState& state, const AccountSettings& settings, con
     const std::string digest = usable ? PasswordDigest(settings.ledger_key, hash) : "";
     if (!digest.empty()) account.set_password(digest);
     Object object = object::Encode(account);
+    if (!settings.pam) object.unreadable |= uint64_t{1} << kinds::Account::kExpiresFieldNumber;
     // A number that two names share doesn't say which of them is which.
     if (state.accounts.NamesOf(user->uid).size() == 1) object.id = std::to_string(user->uid);
     SetChanged(state.File(kPasswdPath).modified, &object);
     out->push_back(std::move(object));
-  }
-}
-
-void AppendKeys(const HostState& state, const AccountSettings& settings, const HostScope& scope,
-                std::vector<Object>* out) {
-  for (const auto& [login, files] : state.keys) {
-    if (!scope.Tells(login)) continue;
-    std::map<std::string, KeyLines> keys;
-    for (const KeyFileState& file : files) {
-      for (const openssh::AuthorizedKey& key : openssh::ParseAuthorizedKeys(file.content).keys) {
-        keys[key.Fingerprint()].Add(key, file.modified);
-      }
-    }
-    for (const auto& [fingerprint, lines] : keys) {
-      kinds::SshKey object;
-      object.set_server(settings.server);
-      object.set_login(login);
-      object.set_fingerprint(fingerprint);
-      object.set_public_key(lines.public_key);
-      // One that is let in from anywhere is, whatever else is said.
-      const bool anywhere = lines.from.contains("*") && !Excludes(lines.from);
-      for (const std::string& from : lines.from) {
-        if (!anywhere || from == "*") object.mutable_from()->add_values(from);
-      }
-      object.set_expires(lines.expires);
-      object.mutable_options();
-      for (const std::string& option : lines.options) object.mutable_options()->add_values(option);
-      Object encoded = object::Encode(object);
-      SetChanged(lines.modified, &encoded);
-      out->push_back(std::move(encoded));
-    }
   }
 }
 

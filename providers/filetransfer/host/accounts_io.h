@@ -17,6 +17,10 @@
 
 namespace postern::filetransfer {
 
+// Of a key's options: it opens nothing itself, certificates that it signed do.
+inline constexpr std::string_view kAuthority = "cert-authority";
+// And what it signed isn't looked up in the declared revocation list.
+inline constexpr std::string_view kUnrevoked = "unrevoked";
 inline constexpr std::string_view kPasswdPath = "/etc/passwd";
 inline constexpr std::string_view kGroupPath = "/etc/group";
 inline constexpr std::string_view kShadowPath = "/etc/shadow";

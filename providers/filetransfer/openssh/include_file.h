@@ -25,6 +25,7 @@ struct ManagedAccount {
   std::string login;
   std::string chroot;        // absolute; empty: none
   std::string start_folder;  // as the client sees it; empty: home
+  std::string revoked;       // RevokedKeys; empty: whatever the server says
   bool locked = false;       // no way in, whatever shadow says
   auto operator<=>(const ManagedAccount&) const = default;
 };

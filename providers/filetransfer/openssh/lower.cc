@@ -49,6 +49,9 @@ std::string RenderAccount(const IncludeContent& content, const ManagedAccount& a
   text += fmt::format("    ChrootDirectory {}\n",
                       account.chroot.empty() ? "none" : QuotePath(account.chroot));
   text += "    DisableForwarding yes\n    PermitTTY no\n";
+  if (!account.revoked.empty()) {
+    text += fmt::format("    RevokedKeys \"{}\"\n", account.revoked);
+  }
   if (account.locked) text += fmt::format("    DenyUsers {}\n", account.login);
   return text;
 }
@@ -56,6 +59,9 @@ std::string RenderAccount(const IncludeContent& content, const ManagedAccount& a
 std::string WhyAccountUnfit(const ManagedAccount& account) {
   if (std::string why = WhyNameUnfit(account.login); !why.empty()) return why;
   if (std::string why = WhyFolderUnfit(account.chroot); !why.empty()) return why;
+  if (account.revoked.find('%') != std::string::npos || !WhyFolderUnfit(account.revoked).empty()) {
+    return "the revocation list has a name that a line of sshd can't carry";
+  }
   if (account.start_folder.find_first_of(" \t%") != std::string::npos) {
     return "the first folder has a blank or a percent sign, which a command can't carry";
   }

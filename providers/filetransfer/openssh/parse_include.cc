@@ -97,6 +97,8 @@ class Reader {
       if (fresh) account->start_folder = at->second.start_folder;
     } else if (keyword == "chrootdirectory") {
       account->chroot = UnquotePath(value);
+    } else if (keyword == "revokedkeys") {
+      account->revoked = UnquotePath(value);
     } else if (keyword == "denyusers") {
       account->locked = account->locked || value == account->login;
     }

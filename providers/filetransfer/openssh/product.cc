@@ -39,10 +39,11 @@ std::vector<Capability> OpenSshProduct::Capabilities() const {
        "expires",
        Support::kCoarser,
        {},
-       "shadow holds a UTC day; PAM refuses on that day, sshd without PAM a day later: the earlier "
-       "is written",
+       "shadow holds a UTC day; PAM refuses on that day, sshd without PAM a day later: the day "
+       "that "
+       "ends it in time is written",
        {"expires of the grant or the contract: the next apply ends it to the second",
-        "expiry-time of the keys, to the second"}},
+        "expires of the keys, to the second"}},
       {"account",
        "enabled",
        Support::kNative,
@@ -52,6 +53,12 @@ std::vector<Capability> OpenSshProduct::Capabilities() const {
        {}},
       {"ssh_key", "", Support::kNative, {}, "authorized_keys is read anew at each login", {}},
       {"ssh_key", "options", Support::kNative, {}, "restrict, from=, expiry-time in UTC", {}},
+      {"ssh_key",
+       "principals",
+       Support::kNative,
+       {},
+       "a line with cert-authority and principals= in the account's file of keys",
+       {}},
       {"grant",
        "group",
        Support::kCoarser,

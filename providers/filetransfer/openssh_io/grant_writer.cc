@@ -134,6 +134,15 @@ Result<openssh::IncludeContent> SshdGrantWriter::ContentOf(const SshdSnapshot& s
   std::sort(content.roots.begin(), content.roots.end());
   content.roots.erase(std::unique(content.roots.begin(), content.roots.end()), content.roots.end());
   content.accounts = AccountBlocks(snapshot, settings_);
+  if (!WhyNoRevocation(snapshot, settings_).empty()) {
+    // A revocation must not wait for the list: the blocks go on saying what they said of it.
+    for (openssh::ManagedAccount& account : content.accounts) {
+      const auto& before = snapshot.grants.content.accounts;
+      const auto at = std::find_if(before.begin(), before.end(),
+                                   [&](const auto& block) { return block.login == account.login; });
+      account.revoked = at == before.end() ? "" : at->revoked;
+    }
+  }
   for (const GrantRow& row : content.rows) {
     const bool known = std::any_of(
         content.accounts.begin(), content.accounts.end(),
@@ -211,6 +220,9 @@ Result<void> SshdGrantWriter::TryBlocks(std::span<const Operation> operations) {
   auto snapshot = TakeSshdSnapshot(transport_, settings_, {});
   if (!snapshot) return tl::unexpected(snapshot.error());
   if (std::string why = WhyUnwritable(*snapshot, settings_); !why.empty()) {
+    return Fail(ErrorCode::kDenied, std::move(why));
+  }
+  if (std::string why = WhyNoRevocation(*snapshot, settings_); !why.empty()) {
     return Fail(ErrorCode::kDenied, std::move(why));
   }
   std::map<std::string, openssh::ManagedAccount> blocks;

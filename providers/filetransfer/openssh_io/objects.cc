@@ -16,7 +16,7 @@ using object::Object;
 // What our blocks set: of these a line before ours decides.
 bool IsOurs(std::string_view keyword) {
   constexpr std::string_view kOurs[] = {"forcecommand", "chrootdirectory", "disableforwarding",
-                                        "permittty"};
+                                        "permittty", "revokedkeys"};
   return std::find(std::begin(kOurs), std::end(kOurs), keyword) != std::end(kOurs);
 }
 

@@ -163,6 +163,10 @@ std::vector<Check> SshdChecks(const SshdSnapshot& snapshot, const ServerSettings
       check.where = settings.config;
     }
     out.push_back(std::move(check));
+    if (!settings.revoked.empty()) {
+      out.push_back(
+          MakeCheck("revocation list", WhyNoRevocation(snapshot, settings), settings.revoked));
+    }
     out.push_back(MakeCheck("rules by other hands", FirstRule(snapshot, settings), "none"));
   }
   out.push_back(

@@ -47,9 +47,30 @@ Part PartOf(const SshdSnapshot& snapshot, const ServerSettings& settings, Kind k
   return {RuleObjects(snapshot, settings), snapshot.account_problem};
 }
 
+// An authority comes, or a name that its certificates may carry.
+bool OpensCertificates(const Operation& operation) {
+  const auto after = object::DecodeAs<kinds::SshKey>(operation.after);
+  const auto before = object::DecodeAs<kinds::SshKey>(operation.before);
+  const auto& had = before.principals().values();
+  const auto& has = after.principals().values();
+  return std::any_of(has.begin(), has.end(), [&](const std::string& name) {
+    return std::find(had.begin(), had.end(), name) == had.end();
+  });
+}
+
+// What an authority signed isn't looked up in the revocation list, and shall be.
+bool MissesRevocation(const Operation& operation) {
+  if (operation.kind != Kind::kSshKey || operation.after.empty()) return false;
+  const auto before = object::DecodeAs<kinds::SshKey>(operation.before);
+  const auto& options = before.options().values();
+  return std::find(options.begin(), options.end(), kUnrevoked) != options.end();
+}
+
 // Opens what was shut, or may: such an operation waits for the account's block in the include.
 bool Opens(const Operation& operation) {
-  if (operation.kind != Kind::kAccount || operation.after.empty()) return false;
+  if (operation.after.empty()) return false;
+  if (operation.kind == Kind::kSshKey) return OpensCertificates(operation);
+  if (operation.kind != Kind::kAccount) return false;
   const auto after = object::DecodeAs<kinds::Account>(operation.after);
   if (operation.before.empty()) return true;
   const auto before = object::DecodeAs<kinds::Account>(operation.before);
@@ -221,8 +242,14 @@ std::vector<Outcome> OpenSshServer::ApplyToAccounts(std::span<const Operation> o
     return out;
   }
   const bool opens = std::any_of(operations.begin(), operations.end(), Opens);
+  const bool heals = std::any_of(operations.begin(), operations.end(), MissesRevocation);
   Result<void> blocks = {};
-  if (opens) blocks = Writer().EnsureBlocks(operations);
+  if (opens || heals) blocks = Writer().EnsureBlocks(operations);
+  // What the blocks say now counts in the read-back.
+  if (opens || heals) {
+    auto again = TakeSshdSnapshot(transport_, settings_, {});
+    if (again) snapshot = std::move(again);
+  }
   std::vector<Operation> going, held;
   const std::string no_keys = WhyNoKeys(*snapshot, settings_);
   for (const Operation& operation : operations) {
@@ -231,7 +258,7 @@ std::vector<Outcome> OpenSshServer::ApplyToAccounts(std::span<const Operation> o
     (keys || (!blocks && Opens(operation)) ? held : going).push_back(operation);
   }
   for (const Operation& operation : held) {
-    const bool of_blocks = !blocks && operation.kind == Kind::kAccount;
+    const bool of_blocks = !blocks && Opens(operation);
     out.push_back(fail(
         operation, of_blocks && blocks.error().retryable() ? Status::kTransient : Status::kDenied,
         of_blocks ? "the account isn't confined: " + blocks.error().message : no_keys));

@@ -111,6 +111,24 @@ Result<void> ReadAnswers(Transport& transport, const ServerSettings& settings, S
   return {};
 }
 
+// Whose certificates are held against the declared list: who has a line of ours that says so, and
+// nothing before it that says another.
+void FindUnrevoked(const ServerSettings& settings, SshdSnapshot* out) {
+  if (settings.revoked.empty()) return;
+  for (const std::string& login : out->Logins()) out->accounts.unrevoked.insert(login);
+  for (const openssh::ManagedAccount& block : out->grants.content.accounts) {
+    if (block.revoked != settings.revoked) continue;
+    const auto answered = out->answers.accounts.find(block.login);
+    const bool other =
+        answered != out->answers.accounts.end() &&
+        std::any_of(answered->second.begin(), answered->second.end(),
+                    [&](const openssh::Settings& one) {
+                      return !one.revoked_keys.empty() && one.revoked_keys != settings.revoked;
+                    });
+    if (!other) out->accounts.unrevoked.erase(block.login);
+  }
+}
+
 Result<void> ReadDaemon(Transport& transport, const ServerSettings& settings, SshdSnapshot* out) {
   FindControl(settings, out);
   if (out->control.unit.empty() && out->control.pidfile.empty()) {
@@ -221,9 +239,29 @@ std::map<std::string, SessionView> SshdSnapshot::Sessions() const {
   return out;
 }
 
+// A list is a KRL or lines of public keys: with anything else sshd refuses every key of everybody.
+std::string WhyNoRevocation(const SshdSnapshot& snapshot, const ServerSettings& settings) {
+  if (settings.revoked.empty()) return "";
+  const FileState& list = snapshot.revoked;
+  const std::string refuses = ": sshd would refuse every key of everybody";
+  if (list.presence == Presence::kAbsent) {
+    return fmt::format("the revocation list {} isn't there{}", settings.revoked, refuses);
+  }
+  if (list.presence != Presence::kPresent || !list.regular) {
+    return fmt::format("the revocation list {} can't be read{}", settings.revoked, refuses);
+  }
+  constexpr std::string_view kMagic("SSHKRL\n\0", 8);
+  if (list.content.starts_with(kMagic)) return "";
+  const auto lines = openssh::ParseAuthorizedKeys(list.content);
+  if (lines.problems.empty()) return "";
+  return fmt::format("the revocation list {} is neither made by ssh-keygen -k nor a list of keys{}",
+                     settings.revoked, refuses);
+}
+
 openssh::ManagedAccount AccountBlock(const std::string& login, const std::string& home,
                                      const ServerSettings& settings) {
   openssh::ManagedAccount out{.login = login};
+  out.revoked = settings.revoked;
   if (settings.chroot_home && home.starts_with('/') && home != "/") {
     out.chroot = home;
     out.start_folder = "/";
@@ -264,10 +302,13 @@ Result<SshdSnapshot> TakeSshdSnapshot(Transport& transport, const ServerSettings
     out.config_problem = config.error().message;
   }
   out.pending_path = PendingPathOf(settings.include);
-  auto read = ReadFiles(transport, std::vector<std::string>{settings.include, out.pending_path});
+  std::vector<std::string> paths = {settings.include, out.pending_path};
+  if (!settings.revoked.empty()) paths.push_back(settings.revoked);
+  auto read = ReadFiles(transport, paths);
   if (!read) return tl::unexpected(read.error());
   out.include = read->at(settings.include);
   out.pending = read->at(out.pending_path);
+  if (!settings.revoked.empty()) out.revoked = read->at(settings.revoked);
 
   out.accounts = AccountSettingsOf(settings);
   auto host = ReadHost(transport, out.accounts, ReadKeys::kNo);
@@ -284,7 +325,12 @@ Result<SshdSnapshot> TakeSshdSnapshot(Transport& transport, const ServerSettings
       return tl::unexpected(done.error());
     }
   }
-  if (out.config_problem.empty()) out.accounts.key_places = PlacesOf(out.answers);
+  out.accounts.pam.reset();
+  if (out.config_problem.empty()) {
+    out.accounts.key_places = PlacesOf(out.answers);
+    out.accounts.pam = out.answers.server.pam;
+  }
+  FindUnrevoked(settings, &out);
   if (parts.keys) {
     auto again = ReadHost(transport, out.accounts, ReadKeys::kYes);
     if (!again) return tl::unexpected(again.error());

@@ -38,7 +38,7 @@ struct SshdSnapshot {
   DaemonSettings control;
   DaemonState daemon;
   std::string pending_path;
-  FileState include, pending;
+  FileState include, pending, revoked;  // the last with settings.revoked only
   // As the daemon enforces it: the include, or the one before while that isn't loaded yet.
   openssh::ParsedInclude grants;
   bool include_written = false;        // by Postern, ever
@@ -68,6 +68,10 @@ openssh::ManagedAccount AccountBlock(const std::string& login, const std::string
 // file of keys would have the rights of its folder's rows: whoever may create there lets himself
 // in.
 std::string WhyNoKeys(const SshdSnapshot& snapshot, const ServerSettings& settings);
+
+// Why sshd would refuse every key with the declared revocation list; empty: it reads it, or none is
+// declared.
+std::string WhyNoRevocation(const SshdSnapshot& snapshot, const ServerSettings& settings);
 
 // Everything that `live_rows.h` asks for, of a snapshot with the tree. It refers to the snapshot.
 LiveQuestion LiveQuestionOf(const SshdSnapshot& snapshot, const ServerSettings& settings);

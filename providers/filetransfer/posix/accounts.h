@@ -51,8 +51,15 @@ inline constexpr int64_t kSecondsPerDay = 86400;
 // The day that a lock writes: long past, and not 0, which shadow(5) leaves open.
 inline constexpr int64_t kLockDay = 1;
 // The last day field that keeps the account within `until` (its last second): rounded toward less.
-// PAM refuses from the first second of the day written, sshd without PAM one day later.
 int64_t ExpiryDayFor(base::Instant until);
+// The day to write for it, and its last second as the day written means it: PAM refuses from the
+// first second of that day, sshd without PAM one day later.
+inline int64_t DayWritten(base::Instant until, bool pam) {
+  return ExpiryDayFor(until) + (pam ? 1 : 0);
+}
+inline base::Instant LastSecondOf(int64_t day_written, bool pam) {
+  return (day_written + (pam ? 0 : 1)) * kSecondsPerDay - 1;
+}
 
 struct LineProblem {
   std::string file;   // "passwd", "group", "shadow"

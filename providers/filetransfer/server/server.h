@@ -26,6 +26,7 @@ struct ServerSettings {
   std::string ledger_key;          // for password digests
   uint32_t first_uid = 0, last_uid = 0, uid_group = 0;  // of its accounts; 0: nobody said
   bool chroot_home = false;                             // sessions see the login folder as "/"
+  std::string revoked;  // revocation list on the host; empty: nobody named one
 };
 
 // What the accounts of one server must be let do by the folders: modes and ACLs hold for every

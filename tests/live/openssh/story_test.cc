@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/base/time.h"
 #include "tests/live/openssh/world.h"
 #include "tests/support/scratch.h"
 #include "tests/support/sshd.h"
@@ -156,6 +157,48 @@ TEST_P(OpenSshStory, AKeyIsLetInFromWhereAndUntilWhenItIsDeclared) {
   world_->ApplyAll();
   EXPECT_FALSE(world_->LetsIn("bea-in", "two"));
   EXPECT_FALSE(std::filesystem::exists("/srv/ssh/keys/bea-in")) << "it was the only one";
+}
+
+// sshd ends the login itself, at the end of the declared day, with PAM and without.
+TEST_P(OpenSshStory, AnEndIsWrittenAndKeptByTheServer) {
+  Begin();
+  const int64_t today = base::Now() / 86400;
+  const auto date = [](int64_t day) { return base::FormatInstant(day * 86400).substr(0, 10); };
+  const auto written = [] {
+    const std::string line = SshdWorld::Run({"getent", "shadow", "bea-in"});
+    std::vector<std::string> fields(1);
+    for (const char c : line) c == ':' ? (void)fields.emplace_back() : (void)(fields.back() += c);
+    return fields.at(7);
+  };
+  const int64_t shift = GetParam() ? 1 : 0;
+  Declare("expires = " + date(today));
+  world_->ApplyAll();
+  EXPECT_EQ(written(), std::to_string(today + shift));
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one")) << "the whole of the day is hers";
+  EXPECT_THAT(world_->Postern({"explain", "account:sftp/bea-in"}).out,
+              HasSubstr("until " + date(today) + " (closed by server)"));
+  // The moment after it, as sshd sees it.
+  SshdWorld::Run({"chage", "-E", std::to_string(today + shift - 1), "bea-in"});
+  EXPECT_FALSE(world_->LetsIn("bea-in", "one"));
+  ExpectDriftThatHeals(AllOf(HasSubstr("less access  bea"), HasSubstr(date(today - 1))));
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
+  // A lock stands in its place, and what opens it again writes it again.
+  Declare("enabled = false\nexpires = " + date(today + 400));
+  world_->ApplyAll();
+  EXPECT_FALSE(world_->LetsIn("bea-in", "one"));
+  Declare("expires = " + date(today + 400));
+  world_->ApplyAll();
+  EXPECT_EQ(written(), std::to_string(today + 400 + shift));
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
+  // An end that isn't declared any more is none.
+  Declare("");
+  EXPECT_THAT(world_->Postern({"plan", "--detail"}).out, HasSubstr("never"));
+  world_->ApplyAll();
+  EXPECT_EQ(written(), "");
+  Declare("expires = 2999-12-31T12:00:00Z");
+  const auto plan = world_->Postern({"plan"});
+  EXPECT_THAT(plan.out + plan.err, HasSubstr("2999-12-30T23:59:59Z"));
+  world_->ApplyAll();
 }
 
 TEST_P(OpenSshStory, AMovedInFileAndAGivenAwayFolderAreTold) {

@@ -98,13 +98,15 @@ config = "{}"
 uids = {{ from = 30000, to = 39999, gid = 30000 }}
 chroot = "{}"
 control = {{ pidfile = "/srv/ssh/sshd.pid"{} }}
+{}
 limits = {{ lose_people = 100, lose_percent = 100, remove_objects = 100, remove_percent = 100, change_percent = 100 }}
 
 [secret.pw]
 from = "file:/srv/postern/secrets/pw"
 {})",
                         HostLines(), kExchange, config_, options_.chroot ? "home" : "none",
-                        options_.control.empty() ? "" : ", " + options_.control, options_.servers));
+                        options_.control.empty() ? "" : ", " + options_.control, options_.server,
+                        options_.servers));
 }
 
 bool SshdWorld::Start(const std::string& config) {

@@ -20,6 +20,7 @@ class SshdWorld {
     bool chroot = false;  // "chroot = home"
     std::string before;   // lines of sshd_config before the Include
     std::string after;    // and behind it
+    std::string server;   // further lines of the server's table
     std::string servers;  // further tables of the operator's file
     // How Postern gets to the host: here, over the managed sshd itself as root or as an ordinary
     // user with sudo, or as `host` says (lines of [host.edge]).

@@ -232,6 +232,57 @@ TEST_F(CompileTest, WhatAServerCantKeepOfAKeyIsRefusedWithPlaceAndWayOut) {
   EXPECT_GT(said.span.column, 80U) << "the second element of the list";
 }
 
+TEST_F(CompileTest, PrincipalsAreLinesOfEachAuthorityThatTheOperatorNames) {
+  const std::string more =
+      "[account.jo-cert]\nfor = \"person:jo\"\nserver = \"ftp\"\nhome = \"/srv\"\n"
+      "principals = [\"jo\", \"ops\"]\n";
+  const Desired without = Read(more);
+  ASSERT_THAT(Codes(without), ElementsAre(diag::code::kWayInMissing));
+  EXPECT_THAT(without.diagnostics.all()[0].notes[0], testing::HasSubstr("authorities"));
+  const size_t at = operator_.find("uids =");
+  operator_.replace(operator_.find("product = \"proftpd\"\nuids"), 19, "product = \"openssh\"");
+  ASSERT_NE(at, std::string::npos);
+  operator_.insert(at, std::string("certificates = { authorities = [\"") + kSshKey + "\", \"" +
+                           kOtherKey + "\"] }\n");
+  const Desired desired = Read(more);
+  EXPECT_THAT(Codes(desired), IsEmpty());
+  size_t found = 0;
+  for (const DesiredObject& object : desired.Find("host:edge")->objects) {
+    if (object.kind != Kind::kSshKey) continue;
+    const auto key = object::DecodeAs<kinds::SshKey>(object.body);
+    EXPECT_THAT(key.principals().values(), ElementsAre("jo", "ops"));
+    EXPECT_THAT(key.options().values(), ElementsAre("cert-authority"));
+    ++found;
+  }
+  EXPECT_EQ(found, 2U);
+}
+
+TEST_F(CompileTest, AServerThatEndsLoginsByDaysIsGivenTheLastFullOne) {
+  facts_.capabilities["ftp"] = {
+      {.kind = "account", .field = "expires", .support = "coarser", .why = "days"}};
+  const auto account = [](const std::string& expires) {
+    return "[account.jo-end]\nfor = \"person:jo\"\nserver = \"ftp\"\nhome = \"/srv\"\nexpires = " +
+           expires + "\n";
+  };
+  const Desired whole = Read(account("2026-12-31") + Grant("account:jo-end") +
+                             Grant("account:jo-end", "expires = 2026-11-30", "\"read\""));
+  EXPECT_THAT(Codes(whole), IsEmpty());
+  EXPECT_EQ(base::FormatInstant(AccountNamed(whole, "jo-end").expires()), "2026-12-31T23:59:59Z");
+  std::vector<std::string> closers;
+  for (const GrantLine& line : whole.grants) {
+    closers.push_back(whole.provenance[line.source].closer);
+  }
+  EXPECT_THAT(closers, ElementsAre("server", "nobody")) << "a rule has no date of its own";
+  const Desired part = Read(account("2026-12-31T12:00:00Z"));
+  ASSERT_THAT(Codes(part), ElementsAre(diag::code::kEndRounded));
+  EXPECT_EQ(base::FormatInstant(AccountNamed(part, "jo-end").expires()), "2026-12-30T23:59:59Z");
+  // Nothing is written where the server knows no dates.
+  facts_.capabilities["ftp"] = {
+      {.kind = "account", .field = "expires", .support = "unsupported", .why = "none"}};
+  const Desired none = Read(account("2026-12-31"));
+  EXPECT_FALSE(AccountNamed(none, "jo-end").has_expires());
+}
+
 TEST_F(CompileTest, OpensEveryAccountOfTheIdentityOnTheHost) {
   EXPECT_THAT(Rows(Read(Grant("person:al"))),
               ElementsAre("ftp /srv/d subtree account:al-in list",

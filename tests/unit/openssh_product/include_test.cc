@@ -49,6 +49,7 @@ IncludeContent ContentOf(std::vector<GrantRow> rows, std::mt19937& random) {
     ManagedAccount account{.login = login, .locked = random() % 3 == 0};
     if (random() % 2) account.chroot = random() % 2 ? "/srv" : "/srv/y z/50%";
     if (random() % 2) account.start_folder = "/in";
+    if (random() % 2) account.revoked = "/etc/ssh/revoked list";
     content.accounts.push_back(account);
   }
   return content;

@@ -66,6 +66,10 @@ TEST(Accounts, ExpiryIsRoundedTowardLess) {
   EXPECT_EQ(ExpiryDayFor(last_second - 1), day - 1);
   EXPECT_EQ(ExpiryDayFor(last_second + 1), day);
   EXPECT_EQ(ExpiryDayFor(-5), kLockDay);
+  for (const bool pam : {false, true}) {
+    EXPECT_EQ(DayWritten(last_second, pam), pam ? day + 1 : day);
+    EXPECT_EQ(LastSecondOf(DayWritten(last_second, pam), pam), last_second);
+  }
 }
 
 TEST(Tree, NamesCarryOctalEscapes) {
