@@ -175,6 +175,9 @@ void Compiler::EmitAccount(const AccountInfo& info, kinds::Account* account, kin
   if (message.has_password()) account->set_password(message.password());
   if (info.enabled && info.interval.until != base::kForever && ClosesAccounts(message.server())) {
     account->set_expires(info.interval.until);
+    desired_.login_ends.push_back(
+        {source, info.identity, server.host(),
+         fmt::format("the login {} at {}", info.login, message.server())});
   }
   Emit(target, *account, {source});
   if (!info.enabled && facts_.now > info.interval.until) {

@@ -66,6 +66,13 @@ struct GrantLine {
   enum class State : uint8_t { kScheduled, kActive, kExpired } state = State::kActive;
 };
 
+// A login, or a key of one, that the server itself ends.
+struct LoginEnd {
+  uint32_t source = 0;  // with `until` and `closer`
+  std::string identity, host;
+  std::string what;  // "the login acme-in at edge-sftp"
+};
+
 // Move only: its objects are views.
 // What a server gives beyond a grant, accepted by its author.
 struct Accepted {
@@ -78,6 +85,7 @@ struct Desired {
   std::vector<DesiredTarget> targets;
   std::vector<Provenance> provenance;
   std::vector<GrantLine> grants;
+  std::vector<LoginEnd> login_ends;
   // By server: login -> identity; by directory target: DN -> identity.
   std::unordered_map<std::string, absl::flat_hash_map<std::string, std::string>> identities;
   // Numeric ids that this compilation allocated: (server, uid).

@@ -43,6 +43,11 @@ uint32_t Compiler::SourceOfKey(const AccountInfo& info, int element) {
       AddProvenance(OwnerOf("account:" + message.name(), info.identity),
                     info.declared->At(decl::Account::kKeysFieldNumber, element), own);
   desired_.provenance[source].closer = kClosedByServer;
+  std::string key, fingerprint;
+  SplitPublicKey(message.keys().values(element).key(), &key, &fingerprint);
+  desired_.login_ends.push_back(
+      {source, info.identity, info.server->message.host(),
+       fmt::format("the key {} of {} at {}", fingerprint, info.login, message.server())});
   return source;
 }
 

@@ -117,7 +117,20 @@ std::vector<Ending> EndingSoon(const compile::Desired& desired, const diag::Sour
     if (grant.until == base::kForever || grant.until < now || grant.until - now > within) continue;
     const compile::Provenance& source = desired.provenance[grant.source];
     endings.push_back({grant.until, grant.identity, grant.host, grant.path, source.closer,
-                       source.ticket, sources.Place(source.span), grant.rights});
+                       source.ticket, sources.Place(source.span), grant.rights, ""});
+  }
+  for (const compile::LoginEnd& login : desired.login_ends) {
+    const compile::Provenance& source = desired.provenance[login.source];
+    if (source.until < now || source.until - now > within) continue;
+    endings.push_back({source.until,
+                       login.identity,
+                       login.host,
+                       "",
+                       source.closer,
+                       source.ticket,
+                       sources.Place(source.span),
+                       {},
+                       login.what});
   }
   std::stable_sort(endings.begin(), endings.end(), [](const Ending& a, const Ending& b) {
     return std::tie(a.until, a.identity, a.path) < std::tie(b.until, b.identity, b.path);
@@ -130,21 +143,27 @@ std::string RenderEndings(const std::vector<Ending>& endings, base::Instant now,
   if (endings.empty()) return "No grant ends within " + Safe(within, style) + ".\n";
   Table table({"ends", "", "who", "loses", "closed by", "ticket", "declared"});
   const size_t most = detail ? endings.size() : kScreenLines - 4;
-  size_t nobody = 0;
+  size_t nobody = 0, grants = 0;
   for (size_t i = 0; i < endings.size(); ++i) {
     const Ending& ending = endings[i];
     nobody += ending.closer != "server";
+    grants += ending.what.empty();
     if (i >= most) continue;
-    table.Row({Moment(ending.until), DaysUntil(ending.until, now), WhoText(ending.identity),
-               access::Format(ending.rights) + " on " + ending.path,
-               ending.closer.empty() ? "nobody" : ending.closer, ending.ticket, ending.place});
+    table.Row(
+        {Moment(ending.until), DaysUntil(ending.until, now), WhoText(ending.identity),
+         ending.what.empty() ? access::Format(ending.rights) + " on " + ending.path : ending.what,
+         ending.closer.empty() ? "nobody" : ending.closer, ending.ticket, ending.place});
   }
   std::string out = table.Print(style);
   if (endings.size() > most) {
     out += fmt::format("... and {} more: --detail shows all\n", Thousands(endings.size() - most));
   }
-  out += Count(endings.size(), "grant") + (endings.size() == 1 ? " ends" : " end") + " within " +
-         Safe(within, style) + ".";
+  const size_t logins = endings.size() - grants;
+  if (grants > 0) out += Count(grants, "grant");
+  if (grants > 0 && logins > 0) out += " and ";
+  if (logins > 0) out += logins == 1 ? "1 login or key" : Thousands(logins) + " logins and keys";
+  out += (endings.size() == 1 ? " ends" : " end") + std::string(" within ") + Safe(within, style) +
+         ".";
   if (nobody > 0) {
     out +=
         fmt::format(" {} closed by nobody: a plan after the end takes {} away.",
@@ -158,8 +177,13 @@ void WriteEndingsJson(const std::vector<Ending>& endings, std::ostream& out) {
   json.Object().Field("format_version", "1.0").Key("endings").Array();
   for (const Ending& ending : endings) {
     json.Object().TimeField("until", ending.until).Field("identity", ending.identity);
-    json.Field("host", ending.host).Field("path", ending.path);
-    WriteRights(json, ending.rights);
+    json.Field("host", ending.host);
+    if (ending.what.empty()) {
+      json.Field("path", ending.path);
+      WriteRights(json, ending.rights);
+    } else {
+      json.Field("login", ending.what);
+    }
     json.Field("closer", ending.closer.empty() ? std::string("nobody") : ending.closer);
     json.Optional("ticket", ending.ticket).Field("declared_at", ending.place).End();
   }

@@ -24,13 +24,14 @@ void WriteAccessRows(JsonWriter& json, const std::vector<AccessRow>& rows);
 void WriteAccessJson(const AccessHeading& heading, const std::vector<AccessRow>& rows,
                      std::ostream& out);
 
-// A declared grant that ends soon.
+// A declared grant that ends soon, or a login or key that its server ends.
 struct Ending {
   base::Instant until = 0;
   std::string identity, host, path, closer, ticket, place;
   access::Rights rights;
+  std::string what;  // of a login or key; then no path and rights
 };
-// Grants that end within [now, now + within], the first to end first.
+// What ends within [now, now + within], the first to end first.
 std::vector<Ending> EndingSoon(const compile::Desired& desired, const diag::Sources& sources,
                                base::Instant now, int64_t within);
 std::string RenderEndings(const std::vector<Ending>& endings, base::Instant now,

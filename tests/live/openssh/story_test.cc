@@ -177,6 +177,9 @@ TEST_P(OpenSshStory, AnEndIsWrittenAndKeptByTheServer) {
   EXPECT_TRUE(world_->LetsIn("bea-in", "one")) << "the whole of the day is hers";
   EXPECT_THAT(world_->Postern({"explain", "account:sftp/bea-in"}).out,
               HasSubstr("until " + date(today) + " (closed by server)"));
+  EXPECT_THAT(world_->Postern({"access", "expiring"}).out,
+              AllOf(HasSubstr("the login bea-in at sftp"), HasSubstr("server"),
+                    testing::Not(HasSubstr("nobody"))));
   // The moment after it, as sshd sees it.
   SshdWorld::Run({"chage", "-E", std::to_string(today + shift - 1), "bea-in"});
   EXPECT_FALSE(world_->LetsIn("bea-in", "one"));
