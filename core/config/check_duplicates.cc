@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -119,6 +120,33 @@ void CheckUids(const CheckInput& input, diag::Diagnostics* diagnostics) {
       [&](size_t i) {
         return fmt::format("uid {} at {} is given twice", parts(i).second, parts(i).first);
       });
+}
+
+// To the kernel of a host a number is one account, whichever server gave it: two identities would
+// share everything that folders give.
+void CheckUidsOfHosts(const CheckInput& input, diag::Diagnostics* diagnostics) {
+  std::map<std::pair<std::string_view, uint32_t>, const Declared<decl::Account>*> first;
+  for (const auto& account : input.declarations.accounts) {
+    const decl::Account& m = account.message;
+    const auto* server = m.has_uid() ? input.index.Get<decl::Server>(m.server()) : nullptr;
+    if (server == nullptr) continue;
+    const auto [at, is_new] = first.try_emplace({server->message.host(), m.uid()}, &account);
+    const decl::Account& other = at->second->message;
+    // Twice at one server is said of the server.
+    if (is_new || other.server() == m.server() || other.for_() == m.for_()) continue;
+    auto& d = diagnostics->Add(
+        {.code = code::kSameUid,
+         .summary = fmt::format("uid {} on host \"{}\" is given to {} and to {}", m.uid(),
+                                server->message.host(), other.for_(), m.for_()),
+         .span = account.At(decl::Account::kUidFieldNumber),
+         .label = fmt::format("at server \"{}\"", m.server()),
+         .notes = {
+             "servers of one host share its numbers: whoever logs in at either is the same to "
+             "the folders",
+             "give another uid, or leave it out: one is allocated"}});
+    d.also.push_back({at->second->At(decl::Account::kUidFieldNumber),
+                      fmt::format("first given here, at server \"{}\"", other.server())});
+  }
 }
 
 // One public key for two identities: whoever holds it can be either.
@@ -260,6 +288,7 @@ void CheckDuplicates(const CheckInput& input, diag::Diagnostics* diagnostics) {
   CheckNames(input, diagnostics);
   CheckAccounts(input, diagnostics);
   CheckUids(input, diagnostics);
+  CheckUidsOfHosts(input, diagnostics);
   CheckKeys(input, diagnostics);
   CheckFolders(input, diagnostics);
   CheckEntries(input, diagnostics);

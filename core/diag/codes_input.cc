@@ -212,7 +212,10 @@ constexpr CodePage kPages[] = {
      "thing; each\n"
      "would take the other's objects for foreign.",
      "[host.a]\naddress = \"local:\"\n[host.b]\naddress = \"local:\"", "Keep one of them."},
-    {code::kSameUid, "one uid for two accounts", "Files of one account would belong to the other.",
+    {code::kSameUid, "one uid for two accounts",
+     "Files of one account would belong to the other. Servers of one host share its numbers: there "
+     "two\n"
+     "identities can't have one, at whichever server.",
      "[account.a]\nuid = 30001\n[account.b]\nuid = 30001",
      "Change one, or leave uid out: a fresh one is allocated."},
 };
