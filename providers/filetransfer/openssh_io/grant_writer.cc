@@ -49,6 +49,27 @@ std::string WhyUnwritable(const SshdSnapshot& snapshot, const ServerSettings& se
                      settings.include, settings.config);
 }
 
+// sshd refuses a chroot that others than root may write: what another server's accounts would
+// change there isn't given, or every session of ours would end. Answers what was left out; empty:
+// nothing.
+std::string KeepChroots(const openssh::IncludeContent& content, TreeNeeds* peers) {
+  std::string why;
+  for (posix::Wanted& wanted : peers->wanted) {
+    if (!(posix::NeedsOf(wanted.rights).folder & posix::kWrite)) continue;
+    for (const openssh::ManagedAccount& account : content.accounts) {
+      if (account.chroot.empty() || !access::IsWithin(account.chroot, wanted.path)) continue;
+      why = fmt::format("account {}: sshd refuses the chroot {} where somebody may change {}",
+                        account.login, account.chroot, wanted.path);
+      for (int bit = 0; bit < access::kRightCount; ++bit) {
+        const access::Rights right = static_cast<access::Right>(bit);
+        if (posix::NeedsOf(right).folder & posix::kWrite) wanted.rights = wanted.rights - right;
+      }
+      break;
+    }
+  }
+  return why;
+}
+
 // Everyone's rows are the deny-alls of the roots: lines of their own.
 bool IsEveryone(const GrantRow& row) {
   return row.subject.type == Subject::Type::kEveryone;
@@ -182,8 +203,10 @@ Result<void> SshdGrantWriter::Try(std::span<const Operation> operations,
 
 Result<Stages> SshdGrantWriter::StagesFor(const SshdSnapshot& snapshot,
                                           const openssh::IncludeContent& content) const {
-  const FitInput input = FitInputOf(content.rows, snapshot.host.accounts, snapshot.Logins(),
-                                    snapshot.peers, content.roots);
+  TreeNeeds peers = snapshot.peers;
+  KeepChroots(content, &peers);
+  const FitInput input =
+      FitInputOf(content.rows, snapshot.host.accounts, snapshot.Logins(), peers, content.roots);
   auto fit = posix::Fit(snapshot.tree.tree, input.wanted, input.question);
   if (!fit) return tl::unexpected(fit.error());
   return StagesOf(fit->changes);
@@ -202,6 +225,10 @@ Result<void> SshdGrantWriter::FitTree() {
     if (!stages) return tl::unexpected(stages.error());
     done = WriteStage(stages->less);
     if (done) done = WriteStage(stages->more);
+    if (done) {
+      const std::string why = KeepChroots(snapshot->grants.content, &snapshot->peers);
+      if (!why.empty()) return Fail(ErrorCode::kDenied, why);
+    }
     if (done || done.error().code != ErrorCode::kConflict) break;
   }
   return done;

@@ -26,7 +26,8 @@ class TwoServers : public testing::Test {
     ASSERT_TRUE(Machine::Get().entered());
     // Accounts of a host are marked by a group, at each of its servers.
     ftp_.WriteGroups({{"ftpusers", 40000, {}}});
-    world_ = std::make_unique<SshdWorld>(SshdWorld::Options{.servers = FtpServer()});
+    world_ =
+        std::make_unique<SshdWorld>(SshdWorld::Options{.chroot = chroot_, .servers = FtpServer()});
     SshdWorld::MakeFolder(kIn);
     SshdWorld::MakeFolder(kOut);
     ASSERT_TRUE(world_->Start());
@@ -91,6 +92,7 @@ control = {{ pidfile = "{}", start = [{}] }}
     return text.substr(colon + 1, text.find(':', colon + 1) - colon - 1);
   }
 
+  bool chroot_ = false;
   const std::string kCalGrant = SshdWorld::Grant(
       "person:cal", "out", R"("list", "create", "delete", "rename", "mkdir", "rmdir")");
   support::Scratch scratch_;
@@ -129,6 +131,28 @@ TEST_F(TwoServers, AnEntryTakenByHandIsLessAtTheServerWhoseAccountItWas) {
   EXPECT_THAT(drift.out, AllOf(HasSubstr("cal"), HasSubstr(kOut), HasSubstr("create")));
   world_->ApplyAll();
   EXPECT_TRUE(FtpPuts("cal-ftp", kOut + "/order"));
+}
+
+class TwoServersChroot : public TwoServers {
+ protected:
+  TwoServersChroot() { chroot_ = true; }
+};
+
+// sshd ends every session whose chroot somebody else may write: the other server's grant waits.
+TEST_F(TwoServersChroot, AGrantAtTheOtherServerShutsNobodysChroot) {
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
+  Declare(kCalGrant + SshdWorld::Grant("person:cal", "all", R"("list", "create")"));
+  const auto run = world_->Postern({"apply", "--yes"});
+  EXPECT_NE(run.exit, 0);
+  EXPECT_THAT(run.out + run.err, HasSubstr("sshd refuses the chroot " + kExchange));
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
+  EXPECT_FALSE(FtpPuts("cal-ftp", kExchange + "/order"));
+  EXPECT_FALSE(world_->PlanIsEmpty()) << "what was declared isn't so";
+  // What else is declared goes on, and the grant taken back leaves nothing.
+  Declare(kCalGrant);
+  world_->ApplyAll();
+  EXPECT_TRUE(FtpPuts("cal-ftp", kOut + "/order"));
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
 }
 
 }  // namespace
