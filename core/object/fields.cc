@@ -23,12 +23,25 @@ uint64_t KeyMask(Kind kind) {
   return mask;
 }
 
-uint64_t SecretMask(Kind kind) {
+namespace {
+
+template <class Has>
+uint64_t MaskOf(Kind kind, Has has) {
   uint64_t mask = 0;
   for (const FieldTable& field : TableOf(kind).fields) {
-    if (field.secret) mask |= uint64_t{1} << field.number;
+    if (has(field)) mask |= uint64_t{1} << field.number;
   }
   return mask;
+}
+
+}  // namespace
+
+uint64_t SecretMask(Kind kind) {
+  return MaskOf(kind, [](const FieldTable& field) { return field.secret; });
+}
+
+uint64_t ServerOwnedMask(Kind kind) {
+  return MaskOf(kind, [](const FieldTable& field) { return field.server_owned; });
 }
 
 std::string_view SecretIn(Kind kind, std::string_view body) {

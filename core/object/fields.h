@@ -15,6 +15,8 @@ std::string Restrict(std::string_view body, uint64_t mask);
 // Bits of the kind's key fields; of its secret fields.
 uint64_t KeyMask(Kind kind);
 uint64_t SecretMask(Kind kind);
+// Said by the target beside what is managed: shown, never wanted, recorded or compared.
+uint64_t ServerOwnedMask(Kind kind);
 // Text of the kind's secret field, empty when unset.
 std::string_view SecretIn(Kind kind, std::string_view body);
 

@@ -30,7 +30,8 @@ bool GivesNobodyAnything(object::Kind kind, std::string_view before, std::string
 }
 
 std::string ReadDigest(object::Kind kind, std::string_view body) {
-  return base::Hex(base::Sha256(Restrict(body, ~SecretMask(kind))));
+  return base::Hex(
+      base::Sha256(Restrict(body, ~(SecretMask(kind) | object::ServerOwnedMask(kind)))));
 }
 
 bool FlagIn(std::string_view body, uint32_t number, bool unset) {
@@ -104,6 +105,16 @@ std::string NeverField(uint32_t number) {
   PutVarint(number << 3, &out);
   PutVarint(static_cast<uint64_t>(base::kForever), &out);
   return out;
+}
+
+std::string NoteIn(object::Kind kind, std::string_view body) {
+  if (kind != object::Kind::kGrant) return "";
+  object::FieldWalker walker(body);
+  object::WireField field;
+  while (walker.Next(&field)) {
+    if (field.number == kinds::Grant::kNoteFieldNumber) return std::string(field.bytes);
+  }
+  return "";
 }
 
 std::string WithFlag(object::Kind kind, std::string_view body, uint32_t number, bool value) {

@@ -63,6 +63,11 @@ Drift::Effect EffectOf(Kind kind, const std::vector<object::FieldDifference>& fi
   return less ? Drift::Effect::kLess : Drift::Effect::kEqual;
 }
 
+// " at edge-sftp, in /srv/in/deep and 2 more folders"
+std::string Where(const kinds::Grant& row) {
+  return fmt::format(" at {}{}{}", row.server(), row.note().empty() ? "" : ", in ", row.note());
+}
+
 std::string FieldsText(Kind kind, const std::vector<object::FieldDifference>& fields,
                        std::string_view recorded, std::string_view live) {
   if (kind == Kind::kGrant) {
@@ -72,12 +77,13 @@ std::string FieldsText(Kind kind, const std::vector<object::FieldDifference>& fi
     const auto at = [&](Rights rights) {
       return fmt::format("{} on {} ({})", access::Format(rights), row.path(), row.depth());
     };
+    const std::string where = Where(row);
     std::string text;
     if (!(is - was).empty()) text = at(is - was) + " added";
     if (!(was - is).empty()) {
       text += (text.empty() ? "" : "; ") + at(was - is) + " taken away";
     }
-    return text;
+    return text.empty() ? text : text + where;
   }
   std::string text;
   for (const object::FieldDifference& field : fields) {
@@ -97,7 +103,7 @@ std::string_view FirstValue(std::string_view dn) {
 }
 
 // "key SHA256:... added to acme-in", "k.lem added to group ops", "account gone".
-std::string PresenceText(Kind kind, std::string_view key, bool added) {
+std::string PresenceText(Kind kind, std::string_view key, std::string_view body, bool added) {
   const auto parts = object::SplitKey(key);
   const std::string_view to = added ? "added to" : "removed from";
   switch (kind) {
@@ -107,9 +113,12 @@ std::string PresenceText(Kind kind, std::string_view key, bool added) {
       return fmt::format("{} {} group {} at {}", parts[2], to, parts[1], parts[0]);
     case Kind::kMembership:
       return fmt::format("{} {} group {}", FirstValue(parts[1]), to, FirstValue(parts[0]));
-    case Kind::kGrant:
-      return fmt::format("grant of {} on {} ({}) {}", parts[3], parts[1], parts[2],
-                         added ? "added" : "removed");
+    case Kind::kGrant: {
+      const auto row = object::DecodeAs<kinds::Grant>(body);
+      const std::string rights = access::Format(Rights(row.rights()));
+      return fmt::format("{} of {} on {} ({}) {}{}", rights.empty() ? "grant" : rights, parts[3],
+                         parts[1], parts[2], added ? "added" : "removed", Where(row));
+    }
     default:
       return added ? fmt::format("{} nobody declared", object::NameOf(kind))
                    : fmt::format("{} gone", object::NameOf(kind));
@@ -210,7 +219,7 @@ void Planner::NoteDrift(const Row& row) {
     const bool retired = row.recorded->retired_at != 0;
     drift.effect = object::TableOf(row.kind).bears_access && !retired ? Drift::Effect::kLess
                                                                       : Drift::Effect::kEqual;
-    drift.what = PresenceText(row.kind, row.key, false);
+    drift.what = PresenceText(row.kind, row.key, row.recorded->body, false);
     if (IsBaseline(row.kind, row.key)) {
       drift.effect = Drift::Effect::kMore;
       drift.what = "the deny-all is gone: folders there are open as far as POSIX allows";
@@ -260,7 +269,7 @@ void Planner::NoteForeign(const Row& row) {
                       (row.kind == Kind::kUser && !FlagIn(row.observed->body, 10, true));
   drift.effect = object::TableOf(row.kind).bears_access && !locked ? Drift::Effect::kMore
                                                                    : Drift::Effect::kEqual;
-  drift.what = PresenceText(row.kind, row.key, true);
+  drift.what = PresenceText(row.kind, row.key, row.observed->body, true);
   drift.changed_by = row.observed->changed_by;
   drift.changed_at = row.observed->changed_at;
   drift.how_known = row.observed->how_known;

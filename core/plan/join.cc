@@ -211,7 +211,9 @@ Change& Planner::AddChange(const Row& row, Action action, Reason reason) {
     change.owner = row.recorded->owner;
   }
   if (row.observed != nullptr) {
-    change.before = Restrict(row.observed->body, ~SecretMask(row.kind));
+    change.before =
+        Restrict(row.observed->body, ~(SecretMask(row.kind) | object::ServerOwnedMask(row.kind)));
+    change.note = NoteIn(row.kind, row.observed->body);
     change.id = row.observed->id;
     change.changed_by = row.observed->changed_by;
     change.changed_at = row.observed->changed_at;

@@ -71,6 +71,7 @@ struct Change {
   std::string changed_by;  // for drift: who, when, how known
   base::Instant changed_at = 0;
   std::string how_known;
+  std::string note;              // of a row: where below it the folders make it what it is
   std::string held;              // not empty: why nothing is done about it now
   base::Instant retired_at = 0;  // kDisable and kDelete after retention: since when
   std::string secret_desired;    // hex HMAC of the wanted secret, when one is set

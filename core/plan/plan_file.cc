@@ -39,6 +39,7 @@ void Put(const Change& from, planfile::Change* to) {
   to->set_held(from.held);
   to->set_retired_at(from.retired_at);
   to->set_secret_desired(from.secret_desired);
+  to->set_note(from.note);
 }
 
 Change Take(const planfile::Change& from) {
@@ -64,6 +65,7 @@ Change Take(const planfile::Change& from) {
   to.held = from.held();
   to.retired_at = from.retired_at();
   to.secret_desired = from.secret_desired();
+  to.note = from.note();
   return to;
 }
 

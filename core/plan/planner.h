@@ -189,7 +189,8 @@ std::string ReadDigest(object::Kind kind, std::string_view body);
 using object::KeyMask, object::Restrict, object::SecretIn, object::SecretMask;
 // Small bodies by field.
 bool FlagIn(std::string_view body, uint32_t field, bool unset);
-uint32_t NumberIn(std::string_view body, uint32_t field);  // 0: unset
+uint32_t NumberIn(std::string_view body, uint32_t field);      // 0: unset
+std::string NoteIn(object::Kind kind, std::string_view body);  // of a grant; else empty
 // The elements of a set, sorted; none where it isn't set.
 std::vector<std::string> SetIn(std::string_view body, uint32_t field);
 // A body of that set alone; `elements` sorted.

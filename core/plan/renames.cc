@@ -78,7 +78,8 @@ void Planner::RenamesById(uint32_t target, std::set<size_t>* dropped) {
 void Planner::TakeMoved(const object::ObjectView& live, Change* change, std::set<size_t>* dropped) {
   change->action = Action::kRename;
   change->old_key = live.key;
-  change->before = Restrict(live.body, ~SecretMask(change->kind));
+  change->before =
+      Restrict(live.body, ~(SecretMask(change->kind) | object::ServerOwnedMask(change->kind)));
   change->id = live.id;
   change->changed_by = live.changed_by;
   change->changed_at = live.changed_at;

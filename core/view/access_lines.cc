@@ -181,6 +181,7 @@ void Explain(const Plan& plan, const Causes& causes, const AccessChange& change,
   if (TakesAway(side)) line->why = LossReason(*cause, provenance);
   if (!TakesAway(side) && cause->reason == plan::Reason::kDrift && line->why.empty()) {
     line->why = "was taken away by other hands";
+    if (!cause->note.empty()) line->why += " in " + cause->note;
   }
   if (line->place.empty()) line->place = cause->place;
   if (line->place.empty()) line->place = OwnersPlace(cause->owner);

@@ -197,16 +197,14 @@ FitInput FitInputOf(std::span<const GrantRow> rows, const posix::HostAccounts& h
   return out;
 }
 
-Result<std::vector<GrantRow>> LiveRows(const LiveQuestion& question) {
-  const auto& content = question.content;
-  const FitInput input =
-      FitInputOf(content.rows, question.host, question.logins, question.peers, question.roots);
-  const auto fit = posix::Fit(question.tree, input.wanted, input.question);
-  if (!fit) return tl::unexpected(fit.error());
-  const Measurer measurer(question, *fit);
+namespace {
+
+using Viewers = std::map<std::string, Viewer>;
+
+// What the folders give each account beyond the rows, as rows of its own.
+Viewers MeasureAccounts(const LiveQuestion& question, const Measurer& measurer, Rows* rows) {
   const GainRows gains(question.tree, question.roots);
-  std::map<std::string, Viewer> viewers;
-  Rows rows;
+  Viewers viewers;
   for (const std::string& login : question.logins) {
     const auto who = question.host.CredentialsOf(login);
     if (!who) continue;
@@ -215,31 +213,72 @@ Result<std::vector<GrantRow>> LiveRows(const LiveQuestion& question) {
       viewer.session = at->second;
     }
     measurer.Measure(&viewer);
-    gains.Add(viewer.gained, {Subject::Type::kAccount, login}, &rows);
+    gains.Add(viewer.gained, {Subject::Type::kAccount, login}, rows);
     viewers.emplace(login, std::move(viewer));
   }
-  for (const GrantRow& row : content.rows) {
+  return viewers;
+}
+
+using Where = std::map<RowKey, std::string>;
+
+// The include's rows, less what the folders or the session keep back. Also a row of which nothing
+// is left: the include has it, and the next write of the include would give it again.
+void AddIncludeRows(const LiveQuestion& question, const Viewers& viewers, Rows* rows,
+                    Where* where) {
+  for (const GrantRow& row : question.content.rows) {
     Rights told = row.rights;
+    const RowKey key{row.path, row.depth, row.subject};
     if (const auto at = viewers.find(row.subject.name); at != viewers.end()) {
       told = posix::GivenBy(posix::NeedsOf(row.rights)) & at->second.session.allowed;
       told = told - LostIn(row, at->second.lost);
+      (*where)[key] = WhereLost(row, at->second.lost);
     }
-    // Also a row of which nothing is left: the include has it, and the next write of the include
-    // would give it again.
-    rows[{row.path, row.depth, row.subject}] |= told;
+    (*rows)[key] |= told;
   }
+}
+
+// The deny-all of each root, with the rights that `other` has somewhere in it.
+void AddEveryone(const LiveQuestion& question, const Measurer& measurer, Rows* rows, Where* where) {
+  const auto& roots = question.content.roots;
+  if (roots.empty()) return;
   Viewer stranger{.login = "", .who = Stranger()};
-  if (!content.roots.empty()) measurer.Measure(&stranger);
-  for (const std::string& root : content.roots)
-    rows[{root, Depth::kSubtree, Subject{Subject::Type::kEveryone, ""}}];
+  measurer.Measure(&stranger);
+  const auto key = [](const std::string& root) {
+    return RowKey{root, Depth::kSubtree, Subject{Subject::Type::kEveryone, ""}};
+  };
+  for (const std::string& root : roots) (*rows)[key(root)];
+  std::map<std::string, std::vector<std::string>> open;
   for (const auto& [folder, rights] : stranger.gained) {
-    const std::string root = RootOf(content.roots, folder);
-    if (!root.empty())
-      rows[{root, Depth::kSubtree, Subject{Subject::Type::kEveryone, ""}}] |= rights;
+    const std::string root = RootOf(roots, folder);
+    if (root.empty()) continue;
+    (*rows)[key(root)] |= rights;
+    open[root].push_back(folder);
   }
+  for (const auto& [root, folders] : open) {
+    if (folders != std::vector{root}) (*where)[key(root)] = SomeFolders(folders);
+  }
+}
+
+}  // namespace
+
+Result<std::vector<GrantRow>> LiveRows(const LiveQuestion& question, RowNotes* notes) {
+  const auto& content = question.content;
+  const FitInput input =
+      FitInputOf(content.rows, question.host, question.logins, question.peers, question.roots);
+  const auto fit = posix::Fit(question.tree, input.wanted, input.question);
+  if (!fit) return tl::unexpected(fit.error());
+  const Measurer measurer(question, *fit);
+  Rows rows;
+  Where where;
+  const Viewers viewers = MeasureAccounts(question, measurer, &rows);
+  AddIncludeRows(question, viewers, &rows, &where);
+  AddEveryone(question, measurer, &rows, &where);
   std::vector<GrantRow> out;
   for (const auto& [key, rights] : rows) {
     out.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), rights});
+    const auto at = where.find(key);
+    if (notes == nullptr || at == where.end() || at->second.empty()) continue;
+    notes->emplace(out.back(), at->second);
   }
   return out;
 }

@@ -47,8 +47,10 @@ struct LiveQuestion {
   TreeNeeds peers = {};                         // accounts of the host's other servers
 };
 
-// Sorted; the deny-all of a root is a row of everyone. Errors: posix::Fit's.
-Result<std::vector<access::GrantRow>> LiveRows(const LiveQuestion& question);
+// Sorted; the deny-all of a root is a row of everyone. Errors: posix::Fit's. `notes`: where the
+// folders make a row less than the include has it, or the row of everyone more.
+Result<std::vector<access::GrantRow>> LiveRows(const LiveQuestion& question,
+                                               RowNotes* notes = nullptr);
 
 // What posix::Fit is asked for a set of rows: rows of accounts that the host lacks are left out.
 struct FitInput {

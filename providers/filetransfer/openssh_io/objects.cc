@@ -35,7 +35,7 @@ bool ShowsElsewhere(const openssh::Edit& edit) {
 std::vector<Object> GrantObjects(const SshdSnapshot& snapshot, const ServerSettings& settings) {
   std::vector<Object> out;
   for (const access::GrantRow& row : snapshot.rows) {
-    out.push_back(ObjectFrom(GrantOf(settings.name, row), snapshot.include));
+    out.push_back(ObjectFrom(GrantOf(settings.name, row, snapshot.notes), snapshot.include));
   }
   return out;
 }

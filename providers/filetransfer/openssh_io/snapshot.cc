@@ -175,7 +175,7 @@ Result<void> ReadTreeOf(Transport& transport, const ServerSettings& settings, co
     out->grant_problem = out->tree.why_not;
     return {};
   }
-  auto rows = LiveRows(LiveQuestionOf(*out, settings));
+  auto rows = LiveRows(LiveQuestionOf(*out, settings), &out->notes);
   if (rows) {
     out->rows = std::move(*rows);
   } else {

@@ -44,6 +44,7 @@ struct SshdSnapshot {
   bool include_written = false;        // by Postern, ever
   bool reload_due = false;             // the include was swapped and not loaded
   std::vector<access::GrantRow> rows;  // live; with Parts::grants
+  RowNotes notes;
   TreeRead tree;
   TreeNeeds peers;  // with Parts::grants
   // Why the part can't be read; empty: it could.

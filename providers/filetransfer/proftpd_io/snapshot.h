@@ -39,6 +39,7 @@ struct Snapshot {
   proftpd::ParsedInclude grants;
   // The same less what the folders keep from some account that a row is about (ProftpdServer).
   std::vector<access::GrantRow> given;
+  RowNotes notes;                // of `given`
   bool include_written = false;  // by Postern, ever
   bool reload_due = false;       // the include was swapped and not loaded
   DaemonState daemon;

@@ -76,16 +76,22 @@ Result<TreeNeeds> TreeNeedsOf(const Snapshot& snapshot) {
 void Narrow(const Shortfall& shortfall, Snapshot* snapshot) {
   const People people = PeopleOf(*snapshot);
   snapshot->given.clear();
+  snapshot->notes.clear();
   for (access::GrantRow row : snapshot->grants.rows) {
     access::Rights lost;
+    RightsByFolder where;
     for (const std::string& login : LoginsOf(row.subject, people)) {
       const auto who = people.accounts.find(login);
       if (who == people.accounts.end()) continue;
       const auto at = shortfall.find(who->second.uid);
-      if (at != shortfall.end()) lost |= LostIn(row, at->second);
+      if (at == shortfall.end()) continue;
+      lost |= LostIn(row, at->second);
+      for (const auto& [folder, rights] : at->second) where[folder] |= rights;
     }
+    std::string note = WhereLost(row, where);
     // Also a row of which nothing is left: the daemon still has it, so it isn't gone.
     row.rights = row.rights - lost;
+    if (!note.empty()) snapshot->notes.emplace(row, std::move(note));
     snapshot->given.push_back(std::move(row));
   }
 }

@@ -14,13 +14,15 @@ Result<access::GrantRow> RowOf(const kinds::Grant& grant) {
                           *subject, access::Rights(grant.rights())};
 }
 
-kinds::Grant GrantOf(const std::string& server, const access::GrantRow& row) {
+kinds::Grant GrantOf(const std::string& server, const access::GrantRow& row,
+                     const RowNotes& notes) {
   kinds::Grant grant;
   grant.set_server(server);
   grant.set_path(row.path);
   grant.set_depth(std::string(access::NameOf(row.depth)));
   grant.set_subject(access::Format(row.subject));
   grant.set_rights(row.rights.bits());
+  if (const auto note = notes.find(row); note != notes.end()) grant.set_note(note->second);
   return grant;
 }
 

@@ -6,13 +6,16 @@
 #include "core/access/rights.h"
 #include "core/base/result.h"
 #include "core/object/target.h"
+#include "providers/filetransfer/server/server.h"
 #include "providers/filetransfer/transport/files.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::filetransfer {
 
 Result<access::GrantRow> RowOf(const kinds::Grant& grant);
-kinds::Grant GrantOf(const std::string& server, const access::GrantRow& row);
+// `notes`: of the rows as they are told.
+kinds::Grant GrantOf(const std::string& server, const access::GrantRow& row,
+                     const RowNotes& notes = {});
 // What a file says, as an object; when the file was written is the window in which it changed.
 object::Object ObjectFrom(const google::protobuf::Message& message, const FileState& file,
                           std::string id = {});

@@ -1,5 +1,7 @@
 #include "providers/filetransfer/server/server.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace postern::filetransfer {
@@ -65,6 +67,28 @@ access::Rights LostIn(const access::GrantRow& row, const RightsByFolder& lost) {
     if (row.depth == access::Depth::kSubtree || at->first == row.path) gone |= at->second;
   }
   return gone;
+}
+
+std::string SomeFolders(const std::vector<std::string>& folders) {
+  constexpr size_t kNamed = 3;
+  std::string text;
+  for (size_t i = 0; i < std::min(kNamed, folders.size()); ++i) {
+    text += (text.empty() ? "" : ", ") + folders[i];
+  }
+  if (folders.size() <= kNamed) return text;
+  const size_t more = folders.size() - kNamed;
+  return fmt::format("{} and {} more {}", text, more, more == 1 ? "folder" : "folders");
+}
+
+std::string WhereLost(const access::GrantRow& row, const RightsByFolder& lost) {
+  std::vector<std::string> folders;
+  for (auto at = lost.lower_bound(row.path); at != lost.end(); ++at) {
+    if (!access::IsWithin(at->first, row.path)) break;
+    if (row.depth != access::Depth::kSubtree && at->first != row.path) continue;
+    if (!(at->second & row.rights).empty()) folders.push_back(at->first);
+  }
+  if (folders.size() == 1 && folders.front() == row.path) return "";
+  return SomeFolders(folders);
 }
 
 }  // namespace postern::filetransfer

@@ -43,6 +43,13 @@ using RightsByFolder = std::map<std::string, access::Rights, posix::PathOrder>;
 using Shortfall = std::map<uint32_t, RightsByFolder>;
 // The rights that are gone somewhere in what a row covers.
 access::Rights LostIn(const access::GrantRow& row, const RightsByFolder& lost);
+// Where below its path that is: "/srv/in/a, /srv/in/b, /srv/in/c and 2 more folders"; empty when it
+// is the path alone.
+std::string WhereLost(const access::GrantRow& row, const RightsByFolder& lost);
+// The same of any folders.
+std::string SomeFolders(const std::vector<std::string>& folders);
+// Of rows as they are told: where the folders make them what they are.
+using RowNotes = std::map<access::GrantRow, std::string>;
 
 class Server {
  public:

@@ -59,13 +59,19 @@ class LiveRowsTest : public testing::Test {
   void Put() { tree_.Put(path_, node_); }
   // "account:bea subtree /srv/x/in list, read"
   std::vector<std::string> Told() {
+    notes_.clear();
+    RowNotes notes;
     const auto rows = LiveRows({.content = content_,
                                 .host = host_,
                                 .tree = tree_,
                                 .logins = kLogins,
                                 .sessions = sessions_,
-                                .roots = {"/srv/x"}});
+                                .roots = {"/srv/x"}},
+                               &notes);
     EXPECT_TRUE(rows) << rows.error().message;
+    for (const auto& [row, note] : notes) {
+      notes_.push_back(access::Format(row.subject) + " " + row.path + ": " + note);
+    }
     std::vector<std::string> out;
     for (const GrantRow& row : *rows) {
       if (row.subject.type == Subject::Type::kEveryone && row.rights.empty()) continue;
@@ -80,6 +86,7 @@ class LiveRowsTest : public testing::Test {
   posix::Tree tree_;
   openssh::IncludeContent content_;
   std::map<std::string, SessionView> sessions_;
+  std::vector<std::string> notes_;  // of the last rows told
   Node node_;
   std::string path_;
 };
@@ -94,10 +101,28 @@ TEST_F(LiveRowsTest, AChmodThatCutsTheMaskIsLess) {
   At("/srv/x/in/deep/file").access.mask = posix::kExecute;
   Put();
   EXPECT_THAT(Told(), ElementsAre("account:bea subtree /srv/x/in list"));
+  EXPECT_THAT(notes_, ElementsAre("account:bea /srv/x/in: /srv/x/in/deep"));
   At("/srv/x/in/deep").access.mask = posix::kWrite;
   Put();
   // Nobody enters without x; the row is still there, for the include has it.
   EXPECT_THAT(Told(), ElementsAre("account:bea subtree /srv/x/in "));
+}
+
+// Which folders it is that make a row less is said, of many the first.
+TEST_F(LiveRowsTest, NamesTheFoldersThatCutARow) {
+  for (const char* name : {"a", "b", "c", "d"}) {
+    tree_.Put(std::string("/srv/x/in/") + name, Plain(Node::Type::kFolder));
+  }
+  EXPECT_THAT(Told(), ElementsAre("account:bea subtree /srv/x/in "));
+  EXPECT_THAT(notes_, ElementsAre("account:bea /srv/x/in: /srv/x/in/a, /srv/x/in/b, /srv/x/in/c "
+                                  "and 1 more folder"));
+  FitTree();
+  Told();
+  EXPECT_THAT(notes_, testing::IsEmpty());
+  At("/srv/x/in").access.users.erase(kBea);
+  Put();
+  Told();
+  EXPECT_THAT(notes_, testing::IsEmpty()) << "the row's own path needs no name";
 }
 
 TEST_F(LiveRowsTest, AnExtraEntryIsARowOfItsAccount) {
