@@ -43,7 +43,7 @@ export acls='
   END { print NR >>count }'
 acls() {
   : >"$1.count"
-  xargs -0 -r -n 20000 -s 1000000 sh -c '
+  xargs -0 -r -n 30000 -s 1000000 sh -c '
     at=$1 follow=$2 shared=$3; shift 3
     getfacl -n -p -E $follow -- "$@" >"$at.dump" 2>>"$at.said"
     exec awk -v count="$at.count" -v shared="$shared" "$acls" <"$at.dump"
@@ -53,6 +53,10 @@ part() {
   for file in letters types said find; do : >"$1.$file"; done
   xargs -0 -r -s 1000000 sh -c '
     at=$1; shift
+    if [ ! -s "$at.letters" ] && [ ! -s "$at.types" ]; then
+      find "$@" -type l -fprintf "$at.types" "l %p\0" -o -fprintf "$at.letters" %y -print0 2>>"$at.find"
+      exit 0
+    fi
     find "$@" -type l -fprintf "$at.l" "l %p\0" -o -fprintf "$at.y" %y -print0 2>>"$at.find"
     cat "$at.l" >>"$at.types"; cat "$at.y" >>"$at.letters"
     :' sh "$1" <"$1.names" | acls "$1" -P
@@ -62,7 +66,7 @@ part() {
     : >"$1.letters"
     xargs -0 -r -s 1000000 sh -c 'find "$@" -printf "%y %p\0"; :' sh <"$1.names" >"$1.types" 2>>"$1.find"
   fi
-  printf '\0'; cat "$1.letters"; printf '\0'; cat "$1.types"; printf '\0'
+  printf '\0'; cat "$1.letters"; printf '\0'; [ ! -s "$1.types" ] || cat "$1.types"; printf '\0'
 }
 above() {
   { printf '%s\0' "$@"; realpath -zm -- "$@"; } | xargs -0 sh -c '
@@ -94,7 +98,10 @@ else
   cat "$d/above" "$d"/part.* || :
 fi
 for file in said find; do
-  cat "$d"/*."$file" | grep -av 'No such file or directory$' | head -c 60000; printf '\0'
+  said=
+  for at in "$d"/*."$file"; do [ ! -s "$at" ] || said=1; done
+  [ -z "$said" ] || cat "$d"/*."$file" | grep -av 'No such file or directory$' | head -c 60000
+  printf '\0'
 done
 )sh";
 

@@ -11,6 +11,7 @@
 
 #include "core/base/time.h"
 #include "providers/filetransfer/host/ssh_sessions.h"
+#include "providers/filetransfer/host/tree_io.h"
 #include "providers/filetransfer/transport/ssh.h"
 #include "tests/live/host/world.h"
 #include "tests/live/openssh_product/estate.h"
@@ -214,6 +215,37 @@ TEST(Hostile, BannerAndStartupOutput) {
   kinds::Account locked = acme;
   locked.set_enabled(false);
   EXPECT_EQ(w.Apply(w.Update(acme, locked)).status, Status::kApplied);
+}
+
+// Through a real connection with noise before and after: 50 MB aren't fetched, the tree is whole.
+TEST(Hostile, ALargeKeyFileAndATreeThroughANoisyLogin) {
+  World w;
+  for (const char* login : {"acme", "bea"}) {
+    ASSERT_EQ(w.Apply(w.Create(w.Account(login, *login == 'a' ? 30001 : 30002))).status,
+              Status::kApplied);
+    ASSERT_EQ(w.Apply(w.Create(w.Key(login, NewKey(login)))).status, Status::kApplied);
+  }
+  const std::string large = kRoot + "/acme/.ssh/authorized_keys";
+  std::filesystem::resize_file(large, 50'000'000);
+  std::filesystem::create_directories(kRoot + "/new\nline/in");
+  const support::Scratch scratch;
+  support::Sshd sshd(scratch, {.more = "ForceCommand echo 3; echo '=0 /etc'; echo noise >&2; sh -c "
+                                       "\"$SSH_ORIGINAL_COMMAND\"; echo '# file: /etc'"});
+  ASSERT_TRUE(sshd.Start());
+  auto transport = MakeSshTransport({.address = *ParseSshAddress(sshd.address()),
+                                     .known_host = sshd.known_host(),
+                                     .identity = sshd.identity()});
+  ASSERT_TRUE(transport) << transport.error().message;
+  w.transport = std::move(*transport);
+  const HostState state = w.Read();
+  EXPECT_THAT(state.unreadable_keys.at("acme"), ::testing::HasSubstr("50000000 bytes"));
+  EXPECT_EQ(state.unreadable_keys.size(), 1U);
+  EXPECT_THAT(ObjectsOf(state, w.settings, Kind::kSshKey), SizeIs(1));
+  const auto read = ReadTree(*w.transport, w.settings.roots);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_TRUE(read->complete) << read->why_not;
+  EXPECT_NE(read->tree.Find(kRoot + "/new\nline/in"), nullptr);
+  EXPECT_EQ(read->tree.Find("/etc"), nullptr);
 }
 
 }  // namespace
