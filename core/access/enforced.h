@@ -10,6 +10,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -47,6 +48,14 @@ class Enforced {
   virtual ~Enforced() = default;
   // Whom the server lets do what there, by any way in.
   virtual CellAnswers AnswersAt(const Cell& cell) const = 0;
+  // What the daemon gives at a path through a symbolic link by the link's own name, where its rules
+  // aren't asked for what the link leads to.
+  virtual CellAnswers AnswersByLink(const Cell& cell) const {
+    static_cast<void>(cell);
+    return {};
+  }
+  // Whose sessions see which folder as "/"; those who aren't confined see "/".
+  virtual std::map<std::string, AccountSet> Views() const { return {{"/", AccountSet::All()}}; }
   // Every plain path that a rule names, sorted: below none of them, nor beside, do answers change.
   virtual std::vector<std::string> NamedPaths() const = 0;
   // Accounts that anybody gets in as, without a credential.

@@ -66,6 +66,9 @@ class Product {
   // is idempotent. `roots` are the managed roots; rows lie within them.
   virtual Fit FitRows(std::span<const GrantRow> rows, std::span<const std::string> roots) const = 0;
 
+  // Its rules speak of paths, so that another path of a folder isn't under them.
+  virtual bool RulesByPath() const { return false; }
+
   // What the server enforces with that configuration. Null: this product has no rules but rows.
   // Errors: kInvalid, kIncomplete, saying what of the configuration can't be read.
   virtual Result<std::unique_ptr<Enforced>> Raise(const RaiseInput& input) const {

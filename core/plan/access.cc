@@ -108,6 +108,7 @@ void Planner::RaiseWorlds() {
   if (after_) plan_.delta = access::Delta(before_, *after_, touched, identity_of);
   if (held) plan_.held_delta = access::Delta(before_, *held, touched_held, identity_of);
   WarnUndone(touched);
+  NameWays();
   ExplainDelta();
 }
 

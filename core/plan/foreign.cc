@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/object/wire_fields.h"
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
 
@@ -75,8 +76,7 @@ std::string NoteOf(const ServerRules& rules, const RuleUnit& unit) {
   std::string note;
   for (size_t i = 0; i < std::min(kSaid, unit.size()); ++i) {
     const ForeignRule& rule = rules.rules()[unit[i]];
-    note += fmt::format("{}{}:{}: {}", note.empty() ? "" : "; ", rule.rule.file(), rule.rule.line(),
-                        rule.rule.text());
+    note += fmt::format("{}{}: {}", note.empty() ? "" : "; ", rule.Place(), rule.rule.text());
   }
   if (unit.size() > kSaid) note += fmt::format("; and {} rules more", unit.size() - kSaid);
   return note;
@@ -98,6 +98,14 @@ void NameUnknown(const Overlay& effect, Drift* drift) {
                             ReasonText(*reason), drift->what.empty() ? "" : "; ", drift->what);
 }
 
+bool IsWay(const object::ObjectView& rule) {
+  object::FieldWalker walker(rule.body);
+  for (object::WireField field; walker.Next(&field);) {
+    if (field.number == kinds::NativeRule::kByFieldNumber) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 // Rules are judged where they stand: before the join, so that drift comes in the order of keys.
@@ -111,6 +119,7 @@ void Planner::NoteNativeRules(uint32_t index, const observe::ObservedTarget& tar
   std::vector<std::string> servers;
   for (const object::ObjectView& rule : rules) {
     const std::string server(object::SplitKey(rule.key)[0]);
+    if (IsWay(rule) && !TakeWay(index, server, rule)) continue;
     if (servers.empty() || servers.back() != server) servers.push_back(server);
     foreign_[{index, server}].rules.AddRule(rule);
   }
@@ -164,6 +173,10 @@ ServerState Planner::StateOf(uint32_t target, const std::string& server,
     if (!known && opened) state.roots.push_back(root);
   }
   state.accounts = AccountsOf(target, server, world);
+  state.exists = [objects = &observed_[target]->objects,
+                  name = host->name()](const std::string& path) {
+    return objects->Find(Kind::kFolder, object::MakeKey(Kind::kFolder, {name, path})) != nullptr;
+  };
   return state;
 }
 
@@ -293,6 +306,10 @@ void Planner::NoteForeignRule(uint32_t target, const access::World& world,
   }
   drift.effect = EffectOf(drift.access, effect);
   NameUnknown(effect, &drift);
+  const bool way = unit.size() == 1 && first.IsWay();
+  // Of a folder's other path that gives nobody more there is nothing to say.
+  if (way && drift.effect == Drift::Effect::kEqual) return;
+  if (way && !drift.what.empty()) drift.what += fmt::format(" (by {})", first.rule.file());
   if (drift.what.empty()) drift.what = "changes nobody's access";
   plan_.drift.push_back(std::move(drift));
 }

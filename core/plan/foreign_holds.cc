@@ -18,16 +18,6 @@ using access::Part;
 using access::Rights;
 using object::Kind;
 
-// A grant that comes or gets wider; the deny-all and a narrowing only take away.
-bool Adds(const Change& change) {
-  if (change.kind != Kind::kGrant || IsBaseline(change.kind, change.key)) return false;
-  if (change.action == Action::kCreate) return true;
-  if (change.action != Action::kUpdate) return false;
-  const Rights was(object::DecodeAs<kinds::Grant>(change.before).rights());
-  const Rights is(object::DecodeAs<kinds::Grant>(change.after).rights());
-  return !(is - was).empty();
-}
-
 bool IsOfServer(const Change& change, uint32_t target, const std::string& server) {
   if (change.target != target || !WritesTarget(change.action)) return false;
   if (static_cast<int>(change.kind) < static_cast<int>(Kind::kAccount)) return false;
@@ -51,6 +41,15 @@ std::vector<Cell> CellsOf(const object::KeyParts& grant, const Overlay& overlay)
 }
 
 }  // namespace
+
+bool AddsAccess(const Change& change) {
+  if (change.kind != Kind::kGrant || IsBaseline(change.kind, change.key)) return false;
+  if (change.action == Action::kCreate) return true;
+  if (change.action != Action::kUpdate) return false;
+  const Rights was(object::DecodeAs<kinds::Grant>(change.before).rights());
+  const Rights is(object::DecodeAs<kinds::Grant>(change.after).rights());
+  return !(is - was).empty();
+}
 
 // The server after these changes, without those that are held.
 access::ServerWorld Planner::ServerAfter(uint32_t target, const std::string& server,
@@ -93,7 +92,8 @@ void Planner::HoldConflicts() {
     if (foreign.computed) raised = RaiseAfter(target, server, foreign, &world);
     bool held = false;
     for (Change& change : plan_.changes) {
-      if (!change.held.empty() || !Adds(change) || !IsOfServer(change, target, server)) continue;
+      if (!change.held.empty() || !AddsAccess(change) || !IsOfServer(change, target, server))
+        continue;
       if (raised) {
         HoldIfInexact(foreign, *raised, world, &change);
       } else {
@@ -155,16 +155,16 @@ const ForeignRule* Planner::Blame(const ForeignServer& foreign, const RaisedServ
 }
 
 void Planner::Hold(const ForeignRule& rule, const std::string& why, Change* change) {
-  change->held = fmt::format("a rule by other hands stands in the way: {}", rule.Place());
+  change->held = fmt::format("{} stands in the way: {}",
+                             rule.IsWay() ? "another path of the folder" : "a rule by other hands",
+                             rule.Place());
   diagnostics_->Add(
       {.severity = diag::Severity::kWarning,
        .code = diag::code::kForeignRule,
        .summary = fmt::format("{} is held: {}", object::Describe(change->kind, change->key), why),
        .subject = rule.Place(),
        .label = rule.rule.text(),
-       .notes = {fmt::format("take this rule out of {} (line {}), or narrow `manage.roots` so that "
-                             "{} is not managed",
-                             rule.rule.file(), rule.rule.line(), rule.rule.path())}});
+       .notes = {rule.WayOut()}});
 }
 
 // A revocation that a rule by other hands undoes is no loss; it is said.
@@ -194,16 +194,16 @@ void Planner::WarnKept(const ForeignServer& foreign, const access::AccessChange&
     const Rights kept = foreign.after->At(line.account, cell).more & line.rights;
     if (kept.empty()) continue;
     const ForeignRule* rule = Blame(foreign, *foreign.raised_after, line.account, cell);
-    diagnostics_->Add(
-        {.severity = diag::Severity::kWarning,
-         .code = diag::code::kForeignRule,
-         .summary = fmt::format("{} keeps {} on {}: a rule by other hands gives it, so that taking "
-                                "the grant away doesn't end it",
-                                ShortIdentity(line.identity), access::Format(kept), line.path),
-         .subject = rule->Place(),
-         .label = rule->rule.text(),
-         .notes = {fmt::format("take this rule out of {} (line {})", rule->rule.file(),
-                               rule->rule.line())}});
+    diagnostics_->Add({.severity = diag::Severity::kWarning,
+                       .code = diag::code::kForeignRule,
+                       .summary = fmt::format(
+                           "{} keeps {} on {}: {} gives it, so that taking the grant away "
+                           "doesn't end it",
+                           ShortIdentity(line.identity), access::Format(kept), line.path,
+                           rule->IsWay() ? "another path of the folder" : "a rule by other hands"),
+                       .subject = rule->Place(),
+                       .label = rule->rule.text(),
+                       .notes = {rule->WayOut()}});
     return;
   }
 }

@@ -13,9 +13,6 @@ using object::Kind;
 
 constexpr base::Instant kDay = 86400;
 constexpr uint32_t kDefaultRetention = 30;
-constexpr uint32_t kDefaultShrink = 30;
-// Below this many objects a shrink says nothing: one of three is a third.
-constexpr uint64_t kShrinkMinimum = 10;
 
 template <class T>
 bool Less(const T& a, Kind kind, std::string_view key) {
@@ -33,98 +30,7 @@ std::string ContainerOf(Kind kind, std::string_view key) {
   return std::string(parts[0]) + object::kKeySeparator + std::string(parts[1]);
 }
 
-// Whether we own anything in that scope: one that is managed no longer is nobody's business.
-bool HoldsOurs(const ledger::Census& scope,
-               const std::map<std::string, std::vector<ledger::Recorded>>& recorded) {
-  const auto rows = recorded.find(scope.target);
-  if (rows == recorded.end()) return false;
-  return std::any_of(rows->second.begin(), rows->second.end(), [&](const ledger::Recorded& row) {
-    if (row.kind != scope.kind) return false;
-    return object::SplitKey(row.key)[0].ends_with(scope.scope);
-  });
-}
-
-void WarnIncomplete(const std::string& target, Kind kind, const std::string& scope,
-                    const std::string& reason, const char* code, TargetSummary* summary,
-                    diag::Diagnostics* diagnostics) {
-  summary->incomplete.push_back(fmt::format("{} in {}: {}", object::NameOf(kind), scope, reason));
-  diagnostics->Add({.severity = diag::Severity::kWarning,
-                    .code = code,
-                    .summary = fmt::format("not every {} in {} could be read: {}",
-                                           object::NameOf(kind), scope, reason),
-                    .subject = target,
-                    .notes = {"what depends on it is held: no grant, no revocation"}});
-}
-
 }  // namespace
-
-void Planner::Summarise(const observe::ObservedTarget& target) {
-  TargetSummary summary;
-  summary.name = target.name;
-  summary.reached = target.reached;
-  summary.error = target.error.message;
-  summary.took = target.took;
-  summary.product = target.probe.product;
-  summary.version = target.probe.product_version;
-  for (const auto& [kind, concurrency] : target.probe.concurrency) {
-    summary.concurrency[std::string(object::NameOf(kind))] = concurrency;
-  }
-  for (const object::KindTable& table : object::AllKinds()) {
-    if (table.kind == Kind::kServerConfig) continue;  // what access is read from, not access
-    const size_t count = target.objects.OfKind(table.kind).size();
-    if (count > 0) summary.counts[table.name] = count;
-  }
-  for (const object::ObjectView& object : target.objects.all()) {
-    summary.unreadable_fields += static_cast<uint64_t>(__builtin_popcountll(object.unreadable));
-  }
-  plan_.targets.push_back(std::move(summary));
-}
-
-// Complete is what the provider says is complete and what hasn't shrunk beyond the bound.
-void Planner::JudgeScopes(const observe::ObservedTarget& target) {
-  const auto index = static_cast<uint32_t>(plan_.targets.size() - 1);
-  const decl::Limits& limits = LimitsOf(index);
-  const uint64_t bound = limits.has_shrink_percent() ? limits.shrink_percent() : kDefaultShrink;
-  for (const object::ScopeStatus& scope : target.scopes) {
-    ScopeState state{scope.complete, scope.reason};
-    const auto last = std::find_if(
-        in_.last_census.begin(), in_.last_census.end(), [&](const ledger::Census& census) {
-          return census.target == target.name && census.kind == scope.kind &&
-                 census.scope == scope.scope;
-        });
-    const bool bounded = scope.kind != Kind::kSession && !object::TableOf(scope.kind).observed_only;
-    if (state.complete && !scope.sentinel_seen) {
-      state = {false, "its sentinel was not in the answer"};
-    }
-    if (state.complete && bounded && last != in_.last_census.end() &&
-        last->count >= kShrinkMinimum && scope.count * 100 < last->count * (100 - bound)) {
-      state = {false, fmt::format("shrank from {} to {} since the last observation", last->count,
-                                  scope.count)};
-    }
-    if (!state.complete) {
-      WarnIncomplete(
-          target.name, scope.kind, scope.scope, state.reason,
-          scope.complete && scope.sentinel_seen ? diag::code::kShrunk : diag::code::kIncomplete,
-          &plan_.targets[index], diagnostics_);
-    }
-    scopes_[{index, scope.kind, scope.scope}] = std::move(state);
-  }
-  // A scope that we know of and that nothing was said about is no empty scope.
-  for (const ledger::Census& known : in_.last_census) {
-    if (known.target != target.name || scopes_.contains({index, known.kind, known.scope})) continue;
-    if (!HoldsOurs(known, *in_.recorded)) continue;
-    WarnIncomplete(target.name, known.kind, known.scope, "the target said nothing about it",
-                   diag::code::kIncomplete, &plan_.targets[index], diagnostics_);
-  }
-}
-
-const ScopeState& Planner::ScopeFor(const Row& row) const {
-  static const ScopeState kUnseen{false, "the target said nothing about it"};
-  const auto& scopes = observed_[row.target]->scopes;
-  const std::string scope(observe::ScopeOf(row.kind, row.key, scopes));
-  const auto at = scopes_.find({row.target, row.kind, scope});
-  return at == scopes_.end() ? kUnseen : at->second;
-}
 
 void Planner::JoinTarget(uint32_t index, const observe::ObservedTarget& target) {
   static const std::vector<compile::DesiredObject> kNoDesired;
@@ -243,49 +149,62 @@ void Planner::DecideBoth(const Row& row) {
     return;
   }
   const uint64_t wanted = object::FieldsSet(row.desired->body);
-  if ((row.observed->unreadable & wanted) != 0 && Locks(row)) {
-    // An end isn't held by what else couldn't be read: the lock alone is written.
-    const uint64_t lock = uint64_t{1} << (row.kind == Kind::kUser ? 10 : 3);
-    Change& change = AddChange(row, Action::kUpdate, Reason::kChanged);
-    change.after = Restrict(change.after, KeyMask(row.kind) | lock);
-    change.fields = object::Differences(row.kind, change.after, row.observed->body);
-    return;
+  if ((row.observed->unreadable & wanted) != 0) return DecideUnread(row);
+  std::string secret;
+  const bool secret_differs = SecretDiffers(row, &secret);
+  if (!secret_differs && object::Satisfies(row.kind, row.desired->body, row.observed->body)) {
+    DecideSame(row, replaced, secret);
+  } else {
+    DecideOther(row, secret_differs, secret);
   }
-  if ((row.observed->unreadable & wanted) != 0) {
+}
+
+// A field that decides couldn't be read.
+void Planner::DecideUnread(const Row& row) {
+  if (!Locks(row)) {
     AddChange(row, Action::kUpdate, Reason::kChanged).held =
         "a field that decides couldn't be read on the target";
     return;
   }
-  std::string secret;
-  const bool secret_differs = SecretDiffers(row, &secret);
-  if (!secret_differs && object::Satisfies(row.kind, row.desired->body, row.observed->body)) {
-    const bool same_record = recorded != nullptr && recorded->retired_at == 0 && !replaced &&
-                             (object::FieldsSet(recorded->body) | SecretMask(row.kind)) ==
-                                 (wanted | SecretMask(row.kind)) &&
-                             object::Satisfies(row.kind, row.desired->body, recorded->body);
-    if (same_record) return;
-    const uint64_t released =
-        recorded == nullptr ? 0
-                            : object::FieldsSet(recorded->body) & ~wanted & ~SecretMask(row.kind);
-    AddChange(row, Action::kAdopt,
-              recorded == nullptr ? Reason::kDeclared
-              : replaced          ? Reason::kReplaced
-                                  : Reason::kChanged)
-        .secret_desired = secret;
-    if (released != 0) {
-      plan_.looks.push_back({fmt::format("{}: a line is gone from its declaration",
-                                         object::Describe(row.kind, row.key)),
-                             "released, the live value stays", plan_.changes.back().place});
-    }
-    return;
-  }
+  // An end isn't held by what else couldn't be read: the lock alone is written.
+  const uint64_t lock = uint64_t{1} << (row.kind == Kind::kUser ? 10 : 3);
+  Change& change = AddChange(row, Action::kUpdate, Reason::kChanged);
+  change.after = Restrict(change.after, KeyMask(row.kind) | lock);
+  change.fields = object::Differences(row.kind, change.after, row.observed->body);
+}
+
+// Live as wanted: at most the record is made to say so.
+void Planner::DecideSame(const Row& row, bool replaced, const std::string& secret) {
+  const ledger::Recorded* recorded = row.recorded;
+  const uint64_t wanted = object::FieldsSet(row.desired->body);
+  const bool same_record = recorded != nullptr && recorded->retired_at == 0 && !replaced &&
+                           (object::FieldsSet(recorded->body) | SecretMask(row.kind)) ==
+                               (wanted | SecretMask(row.kind)) &&
+                           object::Satisfies(row.kind, row.desired->body, recorded->body);
+  if (same_record) return;
+  const uint64_t released =
+      recorded == nullptr ? 0 : object::FieldsSet(recorded->body) & ~wanted & ~SecretMask(row.kind);
+  AddChange(row, Action::kAdopt,
+            recorded == nullptr ? Reason::kDeclared
+            : replaced          ? Reason::kReplaced
+                                : Reason::kChanged)
+      .secret_desired = secret;
+  if (released == 0) return;
+  plan_.looks.push_back(
+      {fmt::format("{}: a line is gone from its declaration", object::Describe(row.kind, row.key)),
+       "released, the live value stays", plan_.changes.back().place});
+}
+
+// Live otherwise than wanted.
+void Planner::DecideOther(const Row& row, bool secret_differs, const std::string& secret) {
+  const ledger::Recorded* recorded = row.recorded;
   const bool as_recorded = recorded != nullptr &&
                            object::Satisfies(row.kind, row.desired->body, recorded->body) &&
                            (!secret_differs || recorded->secret_desired == secret);
   Change& change = AddChange(row, Action::kUpdate, as_recorded ? Reason::kDrift : Reason::kChanged);
   change.fields = object::Differences(row.kind, row.desired->body, row.observed->body);
+  change.secret_desired = secret;
   if (secret_differs) {
-    change.secret_desired = secret;
     object::FieldDifference difference;
     difference.name = "password";
     difference.secret = true;
@@ -293,7 +212,6 @@ void Planner::DecideBoth(const Row& row) {
     difference.has_before = !SecretIn(row.kind, row.observed->body).empty();
     change.fields.push_back(std::move(difference));
   } else {
-    change.secret_desired = secret;
     // The live secret is the wanted one: don't write it again.
     change.after = Restrict(change.after, ~SecretMask(row.kind));
   }

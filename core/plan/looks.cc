@@ -72,7 +72,8 @@ Look LookAt(const Plan& plan, const Change& change) {
 Look LookAtRule(const Drift& drift) {
   if (drift.effect == Drift::Effect::kEqual) return {};
   const bool verb = drift.what.starts_with("also ") || drift.what.starts_with("no longer ");
-  const std::string who = verb ? drift.who.substr(drift.who.find(':') + 1) + " " : "";
+  std::string who = verb ? drift.who.substr(drift.who.find(':') + 1) + " " : "";
+  if (drift.what.starts_with("leads out ")) who = drift.who + " ";  // a link's path
   return {who + drift.what, AfterWho(ByWhom(drift.changed_by, drift.changed_at), drift.note), ""};
 }
 

@@ -177,6 +177,7 @@ Plan Planner::Run() {
     JoinTarget(i, *observed_[i]);
     MatchRenames(i);
   }
+  HoldOneFolder();
   HoldConflicts();
   RaiseWorlds();
   CountPeople();
@@ -272,6 +273,9 @@ void Planner::CollectReadSet() {
   // What other hands' rules give was computed from the configuration.
   for (const auto& [at, foreign] : foreign_) {
     if (foreign.raised_after == nullptr) continue;
+    for (const ForeignRule& rule : foreign.rules.rules()) {
+      if (rule.IsWay()) expect(at.first, rule.object->kind, std::string(rule.object->key));
+    }
     for (const object::ObjectView& file :
          observed_[at.first]->objects.OfKind(Kind::kServerConfig)) {
       const auto config = object::DecodeAs<kinds::ServerConfig>(file.body);

@@ -40,12 +40,17 @@ class Planner {
     const ledger::Recorded* recorded = nullptr;
   };
 
-  // join.cc
+  // scopes.cc
   void Summarise(const observe::ObservedTarget& target);
   void JudgeScopes(const observe::ObservedTarget& target);
+  const ScopeState& ScopeFor(const Row& row) const;
+  // join.cc
   void JoinTarget(uint32_t index, const observe::ObservedTarget& target);
   void Decide(const Row& row);
   void DecideBoth(const Row& row);
+  void DecideUnread(const Row& row);
+  void DecideSame(const Row& row, bool replaced, const std::string& secret);
+  void DecideOther(const Row& row, bool secret_differs, const std::string& secret);
   void DecideMissing(const Row& row);
   void DecideRemoved(const Row& row);
   void DecideUndeclared(const Row& row);
@@ -59,7 +64,6 @@ class Planner {
   // join.cc, what it asks
   Change& AddChange(const Row& row, Action action, Reason reason);
   void ClearUndeclared(Row* row);
-  const ScopeState& ScopeFor(const Row& row) const;
   std::string ForeignPolicy(uint32_t target) const;
   uint32_t RetentionDays(uint32_t target) const;
   bool IsExpired(uint32_t target, object::Kind kind, std::string_view key) const;
@@ -102,6 +106,15 @@ class Planner {
   std::optional<RaisedServer> RaiseAfter(uint32_t target, const std::string& server,
                                          const ForeignServer& foreign,
                                          access::ServerWorld* world) const;
+  // second_ways.cc
+  bool TakeWay(uint32_t target, const std::string& server, const object::ObjectView& object);
+  void NoteWayOut(uint32_t target, const object::ObjectView& object, const kinds::NativeRule& way);
+  void HoldOneFolder();
+  void HoldFolder(uint32_t target, const std::string& path, const std::string& real,
+                  const std::string& other,
+                  const std::map<std::string, const compile::DesiredObject*>& declared);
+  void NameWays();
+  static std::string WayTo(const ForeignServer& foreign, std::string_view path);
   // foreign_holds.cc
   void HoldConflicts();
   void HoldIfNear(const ForeignServer& foreign, Change* change);
@@ -126,7 +139,7 @@ class Planner {
   void StepsOfCreate(uint32_t change);
   void StepsOfRename(uint32_t change);
   void StepsOfRemoval(uint32_t change);
-  void EndSessions();
+  void EndSessions();  // sessions.cc
   void AddStep(uint32_t change, Phase phase, std::string before, std::string after, bool removes,
                bool adds);
   void OrderSteps();
@@ -170,6 +183,8 @@ class Planner {
   std::set<std::tuple<uint32_t, object::Kind, std::string_view>> expired_;
   // By target and server, those with rules by other hands.
   std::map<std::pair<uint32_t, std::string>, ForeignServer> foreign_;
+  // By target: other paths of folders -> the paths that count.
+  std::map<uint32_t, std::map<std::string, std::string>> ways_;
   // The world as it would be; `before_` itself while no change is made to it.
   const access::World& after() const { return after_ ? *after_ : before_; }
 
@@ -180,6 +195,8 @@ class Planner {
 // Whether the target itself changes by it; false where only the ledger does.
 bool WritesTarget(Action action);
 void PutChange(const Change& change, const std::string& target, access::World* world);
+// A grant that comes or gets wider; the deny-all and a narrowing only take away.
+bool AddsAccess(const Change& change);
 // The deny-all row of a managed root (schemas/kinds.proto, Grant).
 bool IsBaseline(object::Kind kind, std::string_view key);
 // A grant row without rights on either side: it matters where it stands, not to whom.

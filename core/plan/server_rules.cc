@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <numeric>
 
 namespace postern::plan {
@@ -18,6 +19,23 @@ access::ConfigFile::Role RoleOf(const std::string& role) {
   return role == "access" ? Role::kAccess : Role::kIncluded;
 }
 
+// Rights and login of "3 acme-in".
+access::SecondWay WayOf(const kinds::NativeRule& rule) {
+  access::SecondWay way{.path = rule.file(), .real = rule.path(), .target = {}, .given = {}};
+  way.is_link = rule.by() == "link";
+  constexpr std::string_view kText = "link to ";
+  if (rule.text().starts_with(kText)) way.target = rule.text().substr(kText.size());
+  if (!rule.has_given()) return way;
+  way.given.emplace();
+  for (const std::string& one : rule.given().values()) {
+    uint32_t bits = 0;
+    const auto end = std::from_chars(one.data(), one.data() + one.size(), bits).ptr;
+    const size_t skip = static_cast<size_t>(end - one.data()) + 1;
+    if (skip < one.size()) (*way.given)[one.substr(skip)] = access::Rights(bits);
+  }
+  return way;
+}
+
 }  // namespace
 
 std::string ForeignRule::Place() const {
@@ -30,6 +48,17 @@ void ServerRules::AddFile(const kinds::ServerConfig& file) {
                     .text = file.text(),
                     .has_text = file.has_text()});
   defines_.insert(defines_.end(), file.defines().values().begin(), file.defines().values().end());
+}
+
+std::string ForeignRule::WayOut() const {
+  if (IsWay()) {
+    return fmt::format("take {} away, or narrow `manage.roots` so that {} is not managed",
+                       rule.file(), rule.path());
+  }
+  return fmt::format(
+      "take this rule out of {} (line {}), or narrow `manage.roots` so that {} is "
+      "not managed",
+      rule.file(), rule.line(), rule.path());
 }
 
 void ServerRules::AddRule(const object::ObjectView& object) {
@@ -57,12 +86,21 @@ std::vector<RuleUnit> ServerRules::Units() const {
 }
 
 Result<std::shared_ptr<const access::Enforced>> ServerRules::RaiseWithout(
-    access::RaiseInput input, const RuleUnit& unit) const {
-  for (const size_t i : unit) input.without.emplace(rules_[i].rule.file(), rules_[i].rule.line());
+    access::RaiseInput input, const RuleUnit& unit,
+    const std::function<bool(const std::string&)>& exists) const {
+  std::vector<access::SecondWay> ways;
+  for (size_t i = 0; i < rules_.size(); ++i) {
+    const bool without = std::binary_search(unit.begin(), unit.end(), i);
+    if (rules_[i].IsWay()) {
+      if (!without) ways.push_back(WayOf(rules_[i].rule));
+    } else if (without) {
+      input.without.emplace(rules_[i].rule.file(), rules_[i].rule.line());
+    }
+  }
   auto raised = product_->Raise(input);
   if (!raised) return tl::unexpected(raised.error());
   if (*raised == nullptr) return Fail(ErrorCode::kNotFound, "this product has no rules to raise");
-  return std::shared_ptr<const access::Enforced>(*std::move(raised));
+  return access::OverWays(*std::move(raised), ways, input.accounts, exists);
 }
 
 Result<RaisedServer> ServerRules::Raise(const ServerState& state) const {
@@ -82,12 +120,13 @@ Result<RaisedServer> ServerRules::Raise(const ServerState& state) const {
                 .accounts = state.accounts,
                 .without = {}};
   out.managed_ = state.managed;
+  out.exists_ = state.exists;
   out.paths_.insert(state.managed.begin(), state.managed.end());
   for (const access::GrantRow& row : state.rows) out.paths_.insert(row.path);
   access::Overlay::Logins logins;
   for (uint32_t i = 0; i < state.accounts.size(); ++i) logins.emplace(state.accounts[i].name, i);
   out.logins_ = std::make_shared<const access::Overlay::Logins>(std::move(logins));
-  auto live = RaiseWithout(out.input_, {});
+  auto live = RaiseWithout(out.input_, {}, state.exists);
   if (!live) return tl::unexpected(live.error());
   out.live_ = *std::move(live);
   auto all = out.Of(Whole());
@@ -98,7 +137,7 @@ Result<RaisedServer> ServerRules::Raise(const ServerState& state) const {
 
 Result<RaisedServer::Enforced> RaisedServer::Lacking(const RuleUnit& unit) const {
   if (const auto known = lacking_.find(unit); known != lacking_.end()) return known->second;
-  auto raised = rules_->RaiseWithout(input_, unit);
+  auto raised = rules_->RaiseWithout(input_, unit, exists_);
   if (raised) lacking_.emplace(unit, *raised);
   return raised;
 }

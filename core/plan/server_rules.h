@@ -6,6 +6,7 @@
 // Cost: two raises and a comparison for the effect of all, as much again for each unit. Only
 // servers with such rules are raised at all.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "core/access/overlay.h"
 #include "core/access/product.h"
+#include "core/access/ways.h"
 #include "core/object/object.h"
 #include "schemas/kinds.pb.h"
 
@@ -25,6 +27,8 @@ struct ServerState {
   std::vector<std::string> managed;  // where effects are looked for
   std::vector<access::RaiseAccount> accounts;
   bool rewritten = false;  // Postern's own file is written anew
+  // A folder in the managed roots is there.
+  std::function<bool(const std::string&)> exists;
 };
 
 struct ForeignRule {
@@ -32,6 +36,10 @@ struct ForeignRule {
   kinds::NativeRule rule;
   // "/etc/proftpd/conf.d/x.conf:12", or the file alone.
   std::string Place() const;
+  // It is no rule but another path of a folder.
+  bool IsWay() const { return rule.has_by(); }
+  // What to do about it, for people.
+  std::string WayOut() const;
 };
 
 // Rules that an effect is told of together: places in ServerRules::rules().
@@ -57,6 +65,7 @@ class RaisedServer {
   access::RaiseInput input_;
   std::set<std::string> paths_;
   std::vector<std::string> managed_;
+  std::function<bool(const std::string&)> exists_;
   std::shared_ptr<const access::Overlay::Logins> logins_;
   Enforced live_;
   std::shared_ptr<const access::Overlay> all_;
@@ -69,6 +78,7 @@ class ServerRules {
   // Null product: nothing can be raised.
   void SetProduct(const access::Product* product) { product_ = product; }
   void AddFile(const kinds::ServerConfig& file);
+  // A rule, or another path of a folder (NativeRule's `by`).
   void AddRule(const object::ObjectView& object);
   const std::vector<ForeignRule>& rules() const { return rules_; }
 
@@ -81,8 +91,9 @@ class ServerRules {
 
  private:
   friend class RaisedServer;
-  Result<std::shared_ptr<const access::Enforced>> RaiseWithout(access::RaiseInput input,
-                                                               const RuleUnit& unit) const;
+  Result<std::shared_ptr<const access::Enforced>> RaiseWithout(
+      access::RaiseInput input, const RuleUnit& unit,
+      const std::function<bool(const std::string&)>& exists) const;
 
   const access::Product* product_ = nullptr;
   std::vector<access::ConfigFile> files_;

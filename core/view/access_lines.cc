@@ -292,7 +292,11 @@ class Folder {
       at->second.server = change.place.server;
       return;
     }
-    const std::string depth = change.depth == access::Depth::kThis ? ", not below" : "";
+    std::string depth = change.depth == access::Depth::kThis ? ", not below" : "";
+    constexpr std::string_view kWay = "path:";
+    if (change.through.starts_with(kWay)) {
+      depth += fmt::format(" (by {})", change.through.substr(kWay.size()));
+    }
     if (!change.elsewhere.empty()) {
       key.what = access::Format(change.rights);
       key.after = fmt::format("{} at {}, {} through {}", depth, change.place.server,

@@ -96,9 +96,10 @@ class Measurer {
 
   // Whether the account may enter a folder from where it looks. Asked once for each folder.
   bool Reaches(Viewer* viewer, std::string_view folder) const {
-    if (folder.empty() || !access::IsWithin(folder, viewer->session.chroot)) {
+    if (folder.empty() || SeenByMount(*viewer, folder)) return true;
+    if (!access::IsWithin(folder, viewer->session.chroot)) {
       // Nothing above a chroot is asked; what isn't below it isn't seen.
-      return folder.empty() || access::IsWithin(viewer->session.chroot, folder);
+      return access::IsWithin(viewer->session.chroot, folder);
     }
     if (const auto at = viewer->reach.find(folder); at != viewer->reach.end()) return at->second;
     const Node* node = question_.tree.Find(folder);
@@ -109,6 +110,13 @@ class Measurer {
                                   Reaches(viewer, access::ParentOf(folder));
     viewer->reach.emplace(std::string(folder), enters);
     return enters;
+  }
+
+  // A second mount of the folder lies in what the session sees. Who gets there isn't asked: it may.
+  bool SeenByMount(const Viewer& viewer, std::string_view folder) const {
+    return std::any_of(question_.ways.begin(), question_.ways.end(), [&](const SecondWay& way) {
+      return folder == way.real && access::IsWithin(way.path, viewer.session.chroot);
+    });
   }
 
   // Who may make entries owns what it made; an owner where it can't have made it is a change.

@@ -23,6 +23,7 @@
 
 #include "core/access/rights.h"
 #include "core/base/result.h"
+#include "providers/filetransfer/host/second_ways.h"
 #include "providers/filetransfer/openssh/include_file.h"
 #include "providers/filetransfer/posix/accounts.h"
 #include "providers/filetransfer/posix/fit.h"
@@ -45,6 +46,7 @@ struct LiveQuestion {
   std::map<std::string, SessionView> sessions;  // by login
   std::vector<std::string> roots;               // managed
   TreeNeeds peers = {};                         // accounts of the host's other servers
+  std::vector<SecondWay> ways = {};             // other mounts of managed folders
 };
 
 // Sorted; the deny-all of a root is a row of everyone. Errors: posix::Fit's. `notes`: where the

@@ -7,6 +7,7 @@
 #include "providers/filetransfer/host/account_editor.h"
 #include "providers/filetransfer/openssh_io/grant_writer.h"
 #include "providers/filetransfer/server/session_operations.h"
+#include "providers/filetransfer/server/way_rules.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::filetransfer {
@@ -32,19 +33,6 @@ bool IsHostKind(Kind kind) {
 
 bool Wants(std::span<const Kind> kinds, Kind kind) {
   return kinds.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
-}
-
-// Objects of one kind, or why they can't be told.
-struct Part {
-  std::vector<Object> objects;
-  std::string problem;
-};
-
-// Grants and rules; sessions are asked for by themselves.
-Part PartOf(const SshdSnapshot& snapshot, const ServerSettings& settings, Kind kind) {
-  if (kind == Kind::kGrant) return {GrantObjects(snapshot, settings), snapshot.grant_problem};
-  if (!snapshot.config_problem.empty()) return {{}, snapshot.config_problem};
-  return {RuleObjects(snapshot, settings), snapshot.account_problem};
 }
 
 // An authority comes, or a name that its certificates may carry.
@@ -83,6 +71,38 @@ bool Opens(const Operation& operation) {
 Result<SshdSnapshot> OpenSshServer::Take(Parts parts) {
   parts.peers = [this] { return NeedsOfPeers(); };
   return TakeSshdSnapshot(transport_, settings_, parts);
+}
+
+// Grants, rules and sessions.
+OpenSshServer::Part OpenSshServer::PartOf(const SshdSnapshot& snapshot, Kind kind) {
+  if (kind == Kind::kGrant) return {GrantObjects(snapshot, settings_), snapshot.grant_problem};
+  if (kind == Kind::kSession) {
+    auto sessions = Sessions(snapshot);
+    if (!sessions) return {{}, sessions.error().message};
+    Part part;
+    for (const SshdSession& session : *sessions) {
+      part.objects.push_back(SessionObject(settings_.name, session));
+    }
+    return part;
+  }
+  if (!snapshot.config_problem.empty()) return {{}, snapshot.config_problem};
+  Part part{RuleObjects(snapshot, settings_), snapshot.account_problem};
+  auto ways = ReadSecondWays(transport_, settings_.roots);
+  if (!ways) {
+    part.problem = ways.error().message;
+    return part;
+  }
+  for (Object& way : WayRules(settings_.name, settings_.roots, *ways, {})) {
+    part.objects.push_back(std::move(way));
+  }
+  return part;
+}
+
+Result<posix::Tree> OpenSshServer::TreeOfRoots() {
+  auto tree = ReadTree(transport_, settings_.roots);
+  if (!tree) return tl::unexpected(tree.error());
+  if (!tree->complete) return Fail(ErrorCode::kIncomplete, tree->why_not);
+  return std::move(tree->tree);
 }
 
 SshdGrantWriter OpenSshServer::Writer() {
@@ -151,16 +171,7 @@ Result<std::vector<ScopeStatus>> OpenSshServer::Enumerate(std::span<const Kind> 
   }
   for (const Kind kind : kOwnKinds) {
     if (!Wants(kinds, kind)) continue;
-    Part part;
-    if (kind == Kind::kSession) {
-      auto sessions = Sessions(*snapshot);
-      if (!sessions) part.problem = sessions.error().message;
-      for (const SshdSession& session : sessions ? *sessions : std::vector<SshdSession>()) {
-        part.objects.push_back(SessionObject(settings_.name, session));
-      }
-    } else {
-      part = PartOf(*snapshot, settings_, kind);
-    }
+    const Part part = PartOf(*snapshot, kind);
     ScopeStatus status{.kind = kind, .scope = settings_.name, .reason = part.problem};
     status.complete = status.sentinel_seen = part.problem.empty();
     status.count = part.objects.size();
@@ -185,15 +196,7 @@ Result<std::vector<ReadAnswer>> OpenSshServer::Read(std::span<const ObjectKey> k
   for (const Kind kind : kOwnKinds) {
     if (!Wants(kinds, kind)) continue;
     Part& part = parts[kind];
-    if (kind == Kind::kSession) {
-      auto sessions = Sessions(*snapshot);
-      if (!sessions) part.problem = sessions.error().message;
-      for (const SshdSession& session : sessions ? *sessions : std::vector<SshdSession>()) {
-        part.objects.push_back(SessionObject(settings_.name, session));
-      }
-    } else {
-      part = PartOf(*snapshot, settings_, kind);
-    }
+    part = PartOf(*snapshot, kind);
     for (Object& object : part.objects) {
       ObjectKey key{kind, object.key};
       index.emplace(std::move(key), std::move(object));

@@ -31,8 +31,15 @@ class OpenSshServer final : public Server {
   bool fits_tree() const override { return true; }
   Result<void> FitTree() override;
   Result<Shortfall> ShortfallOfPeers() override;
+  Result<posix::Tree> TreeOfRoots() override;
 
  private:
+  // Objects of one kind, or why they can't be told.
+  struct Part {
+    std::vector<object::Object> objects;
+    std::string problem;
+  };
+  Part PartOf(const SshdSnapshot& snapshot, object::Kind kind);
   Result<SshdSnapshot> Take(Parts parts);
   SshdGrantWriter Writer();
   std::vector<object::Outcome> ApplyToAccounts(std::span<const object::Operation> operations,

@@ -147,6 +147,20 @@ Result<void> ReadDaemon(Transport& transport, const ServerSettings& settings, Ss
   return {};
 }
 
+// A folder that another mount shows in the roots once more is fitted and told by the path that
+// counts alone: its modes can't follow two.
+void DropSecondMounts(std::span<const SecondWay> ways, posix::Tree* tree) {
+  for (const SecondWay& way : ways) {
+    std::vector<std::string> below;
+    const auto& nodes = tree->nodes();
+    for (auto at = nodes.lower_bound(way.path); at != nodes.end(); ++at) {
+      if (!access::IsWithin(at->first, way.path)) break;
+      below.push_back(at->first);
+    }
+    for (const std::string& path : below) tree->Drop(path);
+  }
+}
+
 Result<void> ReadTreeOf(Transport& transport, const ServerSettings& settings, const Parts& parts,
                         SshdSnapshot* out) {
   for (const std::string* problem :
@@ -171,6 +185,10 @@ Result<void> ReadTreeOf(Transport& transport, const ServerSettings& settings, co
     return {};
   }
   out->tree = std::move(*tree);
+  auto ways = ReadWaysByMounts(transport, settings.roots);
+  if (!ways) return tl::unexpected(ways.error());
+  out->ways = std::move(*ways);
+  DropSecondMounts(out->ways, &out->tree.tree);
   if (!out->tree.complete) {
     out->grant_problem = out->tree.why_not;
     return {};
@@ -286,7 +304,8 @@ LiveQuestion LiveQuestionOf(const SshdSnapshot& snapshot, const ServerSettings& 
           .logins = snapshot.Logins(),
           .sessions = snapshot.Sessions(),
           .roots = settings.roots,
-          .peers = snapshot.peers};
+          .peers = snapshot.peers,
+          .ways = snapshot.ways};
 }
 
 Result<SshdSnapshot> TakeSshdSnapshot(Transport& transport, const ServerSettings& settings,

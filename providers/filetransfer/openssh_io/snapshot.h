@@ -46,7 +46,8 @@ struct SshdSnapshot {
   std::vector<access::GrantRow> rows;  // live; with Parts::grants
   RowNotes notes;
   TreeRead tree;
-  TreeNeeds peers;  // with Parts::grants
+  TreeNeeds peers;              // with Parts::grants
+  std::vector<SecondWay> ways;  // other mounts of managed folders; likewise
   // Why the part can't be read; empty: it could.
   std::string config_problem, account_problem, daemon_problem, include_problem, grant_problem;
 

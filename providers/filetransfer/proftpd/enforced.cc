@@ -24,19 +24,30 @@ class ProftpdEnforced final : public access::Enforced {
 
   // A right that some way in gives is there; one that another refuses is there all the same.
   CellAnswers AnswersAt(const access::Cell& cell) const override {
-    using Rest = ObjectPath::Rest;
-    constexpr Rest kRests[] = {Rest::kNone, Rest::kEntry, Rest::kDeeper};
-    const ObjectPath object{cell.path, kRests[static_cast<size_t>(cell.part)]};
+    const ObjectPath object = ObjectOf(cell);
     CellAnswers out = raiser_.AnswersFor(object, Way::kFtp);
     const CellAnswers sftp = raiser_.AnswersFor(object, Way::kSftp);
     for (size_t i = 0; i < out.size(); ++i) out[i] = out[i] | sftp[i];
     return out;
   }
+  // Every command but FTP's DELE asks for what a link leads to (tests/live/proftpd_product).
+  CellAnswers AnswersByLink(const access::Cell& cell) const override {
+    constexpr auto kDelete = static_cast<size_t>(access::Right::kDelete);
+    CellAnswers out;
+    out[kDelete] = raiser_.AnswersFor(ObjectOf(cell), Way::kFtp)[kDelete];
+    return out;
+  }
+  std::map<std::string, AccountSet> Views() const override { return raiser_.Views(); }
   std::vector<std::string> NamedPaths() const override { return raiser_.NamedPaths(); }
   AccountSet OpenToAnybody() const override { return raiser_.Anonymous(); }
   const Reason& ReasonOf(ReasonId id) const override { return raiser_.reason(id); }
 
  private:
+  static ObjectPath ObjectOf(const access::Cell& cell) {
+    using Rest = ObjectPath::Rest;
+    constexpr Rest kRests[] = {Rest::kNone, Rest::kEntry, Rest::kDeeper};
+    return {cell.path, kRests[static_cast<size_t>(cell.part)]};
+  }
   Raiser raiser_;
 };
 

@@ -15,6 +15,7 @@ class ProftpdProduct final : public access::Product {
   // a switch of the folder.
   access::Fit FitRows(std::span<const access::GrantRow> rows,
                       std::span<const std::string> roots) const override;
+  bool RulesByPath() const override { return true; }
   // Takes redacted texts (redact.h): a statement stands on one line.
   Result<std::unique_ptr<access::Enforced>> Raise(const access::RaiseInput& input) const override;
 };

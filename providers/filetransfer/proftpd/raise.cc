@@ -66,6 +66,14 @@ class Raiser::Impl {
     return paths;
   }
 
+  std::map<std::string, AccountSet> Views() const {
+    std::map<std::string, AccountSet> views;
+    for (const ServerModel& server : servers_) {
+      if (server.Serves(Way::kFtp) || server.Serves(Way::kSftp)) server.AddViews(&views);
+    }
+    return views;
+  }
+
   AccountSet Anonymous() const {
     AccountSet who;
     for (const ServerModel& server : servers_) who |= server.Anonymous();
@@ -179,6 +187,9 @@ CellAnswers Raiser::AnswersFor(const Cell& cell, Way way) const {
 }
 std::vector<std::string> Raiser::NamedPaths() const {
   return impl_->NamedPaths();
+}
+std::map<std::string, AccountSet> Raiser::Views() const {
+  return impl_->Views();
 }
 AccountSet Raiser::Anonymous() const {
   return impl_->Anonymous();

@@ -13,6 +13,7 @@
 // blocks name, and is kept for all objects that the same blocks govern.
 #pragma once
 #include <array>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -68,6 +69,8 @@ class Raiser {
   // Every plain path that a rule names, sorted: below none of them, nor beside, do answers change.
   std::vector<std::string> NamedPaths() const;
   const std::vector<RaiseAccount>& accounts() const;
+  // Accounts by the folder that their sessions see as "/" at some server.
+  std::map<std::string, AccountSet> Views() const;
   // Accounts of <Anonymous> sections: their own name and every alias gets in without a password.
   AccountSet Anonymous() const;
   const Reason& reason(ReasonId id) const;

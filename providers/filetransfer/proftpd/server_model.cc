@@ -116,6 +116,15 @@ AccountSet ServerModel::Confined(const std::string& path) const {
   return who;
 }
 
+void ServerModel::AddViews(std::map<std::string, AccountSet>* views) const {
+  if (!context_.rules.root_confines) {
+    (*views)["/"] = AccountSet::All();
+    return;
+  }
+  (*views)["/"] |= ~rooted_;
+  for (const auto& [root, who] : roots_) (*views)[root] |= who;
+}
+
 Answer ServerModel::AskSession(const Session& session, const Cell& cell, Right right) const {
   const std::vector<int32_t> objects = session.tree->Governing(cell);
   std::vector<int32_t> children = {kNoBlock};

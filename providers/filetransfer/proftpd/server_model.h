@@ -52,6 +52,8 @@ class ServerModel {
   // Logins by real name are let in.
   AccountSet RealNames() const;
   AccountSet Anonymous() const { return anonymous_; }
+  // Accounts by the folder that their sessions see as "/".
+  void AddViews(std::map<std::string, AccountSet>* views) const;
   void AddNamedPaths(std::vector<std::string>* paths) const;
 
  private:

@@ -12,6 +12,7 @@
 #include "providers/filetransfer/proftpd_io/sessions.h"
 #include "providers/filetransfer/proftpd_io/tree_needs.h"
 #include "providers/filetransfer/server/session_operations.h"
+#include "providers/filetransfer/server/way_rules.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::filetransfer {
@@ -57,7 +58,26 @@ Result<std::vector<Object>> ProftpdServer::NativeRules(
   }
   auto config = Understand(snapshot, settings_, contents);
   if (!config) return tl::unexpected(config.error());
-  return ForeignRules(snapshot, settings_, *config);
+  auto ways = Ways(snapshot);
+  if (!ways) return ways;
+  std::vector<Object> out = ForeignRules(snapshot, settings_, *config);
+  for (Object& way : *ways) out.push_back(std::move(way));
+  return out;
+}
+
+Result<std::vector<Object>> ProftpdServer::Ways(const Snapshot& snapshot) {
+  auto ways = ReadSecondWays(transport_, settings_.roots);
+  if (!ways) return tl::unexpected(ways.error());
+  GivenBehind given;
+  Server* fitter = Fitter();
+  const bool inside = std::any_of(ways->ways.begin(), ways->ways.end(),
+                                  [](const SecondWay& way) { return !way.leads_out; });
+  if (fitter != nullptr && inside) {
+    const auto tree = fitter->TreeOfRoots();
+    // Without it the daemon's rules are told alone: more, never less.
+    if (tree) given = GivenByFolders(snapshot, *tree, ways->ways);
+  }
+  return WayRules(settings_.name, settings_.roots, *ways, given);
 }
 
 Result<std::vector<Object>> ProftpdServer::ObservedOnly(

@@ -42,6 +42,9 @@ class ProftpdServer final : public Server {
                                           const object::Secrets& secrets);
   std::vector<object::Outcome> ApplySessions(std::span<const object::Operation> operations);
   Result<std::vector<OpenSession>> Sessions(const Snapshot& snapshot);
+  // Second ways into the managed roots, with what the folders let our accounts do there, where a
+  // peer reads those.
+  Result<std::vector<object::Object>> Ways(const Snapshot& snapshot);
   Result<std::vector<object::Object>> NativeRules(const Snapshot& snapshot,
                                                   const std::vector<FolderEntry>& access_files);
 

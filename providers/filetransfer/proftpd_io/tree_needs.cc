@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "providers/filetransfer/posix/access.h"
+
 namespace postern::filetransfer {
 namespace {
 
@@ -94,6 +96,33 @@ void Narrow(const Shortfall& shortfall, Snapshot* snapshot) {
     if (!note.empty()) snapshot->notes.emplace(row, std::move(note));
     snapshot->given.push_back(std::move(row));
   }
+}
+
+GivenBehind GivenByFolders(const Snapshot& snapshot, const posix::Tree& tree,
+                           std::span<const SecondWay> ways) {
+  // Questions that are asked for one way: beyond, the daemon's rules are told alone.
+  constexpr size_t kMostQuestions = 1'000'000;
+  const People people = PeopleOf(snapshot);
+  GivenBehind out;
+  for (const SecondWay& way : ways) {
+    if (way.leads_out || way.path == way.real || out.contains(way.real)) continue;
+    std::vector<std::string> folders;
+    const auto& nodes = tree.nodes();
+    for (auto at = nodes.lower_bound(way.real); at != nodes.end(); ++at) {
+      if (!access::IsWithin(at->first, way.real)) break;
+      if (at->second.type == posix::Node::Type::kFolder) folders.push_back(at->first);
+    }
+    if (folders.size() * people.accounts.size() > kMostQuestions) continue;
+    auto& given = out[way.real];
+    for (const auto& [login, who] : people.accounts) {
+      for (const std::string& folder : folders) {
+        // Whether it is reached is the other path's question: asked from here.
+        const auto here = posix::RightsIn(tree, who, folder, {}, folder);
+        given[login] |= here ? here->every | here->some : access::Rights::All();
+      }
+    }
+  }
+  return out;
 }
 
 }  // namespace postern::filetransfer

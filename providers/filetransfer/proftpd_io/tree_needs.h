@@ -6,6 +6,7 @@
 #pragma once
 #include "providers/filetransfer/proftpd_io/snapshot.h"
 #include "providers/filetransfer/server/server.h"
+#include "providers/filetransfer/server/way_rules.h"
 
 namespace postern::filetransfer {
 
@@ -16,5 +17,10 @@ Result<TreeNeeds> TreeNeedsOf(const Snapshot& snapshot);
 // `given` of the snapshot becomes what the rows give once the folders have had their say: a row
 // says what holds for each of its accounts, everywhere below it.
 void Narrow(const Shortfall& shortfall, Snapshot* snapshot);
+
+// What the folders behind each way, and those below them, let each account do at most. What wasn't
+// read gives everything.
+GivenBehind GivenByFolders(const Snapshot& snapshot, const posix::Tree& tree,
+                           std::span<const SecondWay> ways);
 
 }  // namespace postern::filetransfer

@@ -63,6 +63,11 @@ class Server {
   virtual Result<void> FitTree() { return {}; }
   // Of the peers' accounts. Empty where this server fits no tree: nobody promised anything there.
   virtual Result<Shortfall> ShortfallOfPeers() { return Shortfall(); }
+  // The folders as they are, for what they let peers' accounts do. Errors: they can't be read, or
+  // this server reads none.
+  virtual Result<posix::Tree> TreeOfRoots() {
+    return Fail(ErrorCode::kUnsupported, "this server reads no tree");
+  }
   // `access_files`: the .ftpaccess files under the roots; null: they could not be looked for.
   virtual Result<std::vector<object::ScopeStatus>> Enumerate(
       std::span<const object::Kind> kinds, const std::vector<FolderEntry>* access_files,

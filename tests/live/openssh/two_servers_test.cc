@@ -1,104 +1,15 @@
 // An sshd and a ProFTPD on one host, over the same folders: what one server's rows want of modes
-// and ACLs never takes the other's accounts' access away, and a hole in the folders is seen at
-// both.
-#include <fmt/format.h>
+// and ACLs never takes the other's accounts' access away, a hole in the folders is seen at both,
+// and a person's access is the union of what both give.
+#include "tests/live/openssh/two_servers.h"
+
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <fstream>
-
-#include "tests/live/openssh/world.h"
-#include "tests/live/openssh_product/machine.h"
-#include "tests/support/proftpd.h"
 
 namespace postern::live {
 namespace {
 
-using support::RunCommand;
 using testing::AllOf;
 using testing::HasSubstr;
-
-const std::string kIn = kExchange + "/in", kOut = kExchange + "/out";
-
-class TwoServers : public testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_TRUE(Machine::Get().entered());
-    // Accounts of a host are marked by a group, at each of its servers.
-    ftp_.WriteGroups({{"ftpusers", 40000, {}}});
-    world_ =
-        std::make_unique<SshdWorld>(SshdWorld::Options{.chroot = chroot_, .servers = FtpServer()});
-    SshdWorld::MakeFolder(kIn);
-    SshdWorld::MakeFolder(kOut);
-    ASSERT_TRUE(world_->Start());
-    ASSERT_TRUE(ftp_.Start());
-    std::ofstream("/srv/clients/file") << "an order\n";
-    Declare(kCalGrant);
-    world_->ApplyAll();
-  }
-
-  std::string FtpServer() const {
-    std::string start;
-    for (const std::string& word : ftp_.StartCommand()) {
-      if (word != "-n") start += (start.empty() ? "\"" : ", \"") + word + "\"";
-    }
-    return fmt::format(R"(
-[server.ftp]
-host = "edge"
-product = "proftpd"
-config = "{}"
-include = "{}"
-uids = {{ from = 40000, to = 49999, gid = 40000 }}
-control = {{ pidfile = "{}", start = [{}] }}
-)",
-                       ftp_.config_path(), ftp_.include_path(), ftp_.pid_path(), start);
-  }
-
-  static std::string AtFtp(const std::string& name) {
-    return fmt::format(
-        "[account.{0}-ftp]\nfor = \"person:{0}\"\nserver = \"ftp\"\nhome = \"{1}\"\n"
-        "password = \"secret:pw\"\n",
-        name, kExchange);
-  }
-  // bea is at both servers, cal at the FTP server alone.
-  void Declare(const std::string& more) const {
-    world_->Declare(SshdWorld::Person("bea", world_->KeysLine({"one"})) + AtFtp("bea") +
-                    "[person.cal]\n" + AtFtp("cal") + SshdWorld::Folder("in", kIn) +
-                    SshdWorld::Folder("out", kOut) +
-                    SshdWorld::Grant("person:bea", "in", R"("list", "read")") + more);
-  }
-  bool Ftp(const std::string& login, std::vector<std::string> words) const {
-    words.insert(words.begin(),
-                 {"curl", "-sS", "--max-time", "20", "--ftp-method", "nocwd", "-K", "-"});
-    return RunCommand(words, fmt::format("user = \"{}:correct horse\"\n", login)).exit == 0;
-  }
-  std::string Url(const std::string& path) const {
-    return fmt::format("ftp://127.0.0.1:{}/%2F{}", ftp_.ftp_port(), path.substr(1));
-  }
-  bool FtpGets(const std::string& login, const std::string& path) const {
-    return Ftp(login, {Url(path)});
-  }
-  bool FtpPuts(const std::string& login, const std::string& path) const {
-    return Ftp(login, {"-T", "/srv/clients/file", Url(path)});
-  }
-  bool SftpGets(const std::string& path) const {
-    return world_->Sftp("bea-in", "one", "get " + path + " /dev/null\n").exit == 0;
-  }
-  std::string UidAtFtp(const std::string& login) const {
-    const std::string text = "\n" + support::ReadFile(ftp_.passwd_path());
-    const size_t at = text.find("\n" + login + ":");
-    EXPECT_NE(at, std::string::npos) << text;
-    const size_t colon = text.find(':', text.find(':', at) + 1);
-    return text.substr(colon + 1, text.find(':', colon + 1) - colon - 1);
-  }
-
-  bool chroot_ = false;
-  const std::string kCalGrant = SshdWorld::Grant(
-      "person:cal", "out", R"("list", "create", "delete", "rename", "mkdir", "rmdir")");
-  support::Scratch scratch_;
-  support::Proftpd ftp_{scratch_};
-  std::unique_ptr<SshdWorld> world_;
-};
 
 TEST_F(TwoServers, EachGivesWhatIsDeclaredAndNothingElse) {
   EXPECT_TRUE(SftpGets(kIn + "/old"));
@@ -133,9 +44,51 @@ TEST_F(TwoServers, AnEntryTakenByHandIsLessAtTheServerWhoseAccountItWas) {
   EXPECT_TRUE(FtpPuts("cal-ftp", kOut + "/order"));
 }
 
+// What goes at one server stays through the other, and is said so before and is so after.
+TEST_F(TwoServers, WhatOneServerStillGivesIsNoLoss) {
+  const auto declare = [&](const std::string& who) {
+    world_->Declare(SshdWorld::Person("bea", world_->KeysLine({"one"})) + AtFtp("bea") +
+                    "[person.cal]\n" + AtFtp("cal") + SshdWorld::Folder("in", kIn) +
+                    SshdWorld::Folder("out", kOut) +
+                    SshdWorld::Grant(who, "in", R"("list", "read")") + kCalGrant);
+  };
+  declare("account:bea-ftp");
+  const auto less = world_->Postern({"plan"});
+  EXPECT_THAT(less.out, AllOf(HasSubstr("Nobody loses or gains access"), HasSubstr("at sftp"),
+                              HasSubstr("still through"), HasSubstr("server ftp")));
+  world_->ApplyAll();
+  EXPECT_FALSE(SftpGets(kIn + "/old"));
+  EXPECT_TRUE(FtpGets("bea-ftp", kIn + "/old"));
+  declare("person:bea");
+  const auto more = world_->Postern({"plan"});
+  EXPECT_THAT(more.out, AllOf(HasSubstr("Nobody loses or gains access"),
+                              HasSubstr("already through"), HasSubstr("server ftp")));
+  world_->ApplyAll();
+  EXPECT_TRUE(SftpGets(kIn + "/old"));
+}
+
+// A chmod deep in the tree is told with the folder that it was done to, at both servers.
+TEST_F(TwoServers, AHoleFarBelowIsNamed) {
+  SshdWorld::MakeFolder(kIn + "/deep");
+  world_->ApplyAll();
+  EXPECT_TRUE(FtpGets("bea-ftp", kIn + "/deep/old"));
+  SshdWorld::Run({"setfacl", "-b", kIn + "/deep"});
+  SshdWorld::Run({"chmod", "0700", kIn + "/deep"});
+  EXPECT_FALSE(FtpGets("bea-ftp", kIn + "/deep/old"));
+  EXPECT_FALSE(SftpGets(kIn + "/deep/old"));
+  const auto drift = world_->Postern({"drift", "--detail"});
+  EXPECT_EQ(drift.exit, 2) << drift.out << drift.err;
+  for (const char* server : {"at sftp, in ", "at ftp, in "}) {
+    EXPECT_THAT(drift.out, HasSubstr(server)) << drift.out;
+  }
+  EXPECT_THAT(drift.out, HasSubstr(kIn + "/deep")) << drift.out;
+  world_->ApplyAll();
+  EXPECT_TRUE(FtpGets("bea-ftp", kIn + "/deep/old"));
+}
+
 class TwoServersChroot : public TwoServers {
  protected:
-  TwoServersChroot() { chroot_ = true; }
+  SshdWorld::Options Options() const override { return {.chroot = true, .servers = FtpServer()}; }
 };
 
 // sshd ends every session whose chroot somebody else may write: the other server's grant waits.

@@ -111,7 +111,10 @@ TEST_F(LiveRowsTest, AChmodThatCutsTheMaskIsLess) {
 // Which folders it is that make a row less is said, of many the first.
 TEST_F(LiveRowsTest, NamesTheFoldersThatCutARow) {
   for (const char* name : {"a", "b", "c", "d"}) {
-    tree_.Put(std::string("/srv/x/in/") + name, Plain(Node::Type::kFolder));
+    const std::string path = std::string("/srv/x/in/") + name;
+    tree_.Put(path, Plain(Node::Type::kFolder));
+    At(path).access.other = 0;
+    Put();
   }
   EXPECT_THAT(Told(), ElementsAre("account:bea subtree /srv/x/in "));
   EXPECT_THAT(notes_, ElementsAre("account:bea /srv/x/in: /srv/x/in/a, /srv/x/in/b, /srv/x/in/c "
