@@ -78,7 +78,7 @@ TEST_F(TwoServers, AHoleFarBelowIsNamed) {
   EXPECT_FALSE(SftpGets(kIn + "/deep/old"));
   const auto drift = world_->Postern({"drift", "--detail"});
   EXPECT_EQ(drift.exit, 2) << drift.out << drift.err;
-  for (const char* server : {"at sftp, in ", "at ftp, in "}) {
+  for (const char* server : {"at sftp, in", "at ftp, in"}) {
     EXPECT_THAT(drift.out, HasSubstr(server)) << drift.out;
   }
   EXPECT_THAT(drift.out, HasSubstr(kIn + "/deep")) << drift.out;
