@@ -79,15 +79,21 @@ std::string MeetOfSets(uint32_t field, const std::string& before, const std::str
   const std::vector<std::string> had = SetIn(before, field), has = SetIn(after, field);
   std::vector<std::string> both;
   bool some = false;
+  // "*" holds every element: what meets it is the other set.
   const auto in = [](const std::vector<std::string>& set, const std::string& element) {
-    return std::binary_search(set.begin(), set.end(), element);
+    return std::binary_search(set.begin(), set.end(), element) ||
+           (!element.starts_with('!') && std::binary_search(set.begin(), set.end(), "*"));
   };
   for (const std::string& element : had) {
     some = some || (in(has, element) && !element.starts_with('!'));
     if (in(has, element) || element.starts_with('!')) both.push_back(element);
   }
   for (const std::string& element : has) {
-    if (element.starts_with('!') && !in(had, element)) both.push_back(element);
+    if (std::binary_search(had.begin(), had.end(), element)) continue;
+    const bool excludes = element.starts_with('!');
+    if (!excludes && !in(had, element)) continue;
+    some = some || !excludes;
+    both.push_back(element);
   }
   if (!some) return Restrict(after, bit);
   std::sort(both.begin(), both.end());

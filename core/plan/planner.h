@@ -212,8 +212,9 @@ std::string NoteIn(object::Kind kind, std::string_view body);  // of a grant; el
 std::vector<std::string> SetIn(std::string_view body, uint32_t field);
 // A body of that set alone; `elements` sorted.
 std::string SetField(uint32_t field, std::span<const std::string> elements);
-// The elements of both; what excludes ("!...") excludes in either. Sets without a common element
-// have no meet that can be written: then all of the new value comes in one replacement.
+// The elements of both, where "*" holds every one; what excludes ("!...") excludes in either. Sets
+// without a common element have no meet that can be written: then all of the new value comes in one
+// replacement.
 std::string MeetOfSets(uint32_t field, const std::string& before, const std::string& after);
 // A body of that instant alone: never.
 std::string NeverField(uint32_t field);

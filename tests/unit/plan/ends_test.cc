@@ -100,8 +100,12 @@ TEST(Sources, LessIsRevokedBeforeMoreIsOpened) {
   EXPECT_THAT(KeySteps({"a", "b"}, {"a"}), ElementsAre("revoke a"));
   EXPECT_THAT(KeySteps({"a"}, {"a", "b"}), ElementsAre("open a b"));
   EXPECT_THAT(KeySteps({"a", "b"}, {"b", "c"}), ElementsAre("revoke b", "open b c"));
-  // Nothing in common: one replacement.
+  // From anywhere holds every place: less at once, more only when all else was taken away.
   EXPECT_THAT(KeySteps({"*"}, {"a"}), ElementsAre("revoke a"));
+  EXPECT_THAT(KeySteps({"a"}, {"*"}), ElementsAre("open *"));
+  EXPECT_THAT(KeySteps({"!x", "*"}, {"a"}), ElementsAre("revoke !x a", "open a"));
+  // Nothing in common: one replacement.
+  EXPECT_THAT(KeySteps({"a"}, {"b"}), ElementsAre("revoke b"));
   // What excludes goes on excluding until the end.
   EXPECT_THAT(KeySteps({"!x", "a"}, {"a", "b"}), ElementsAre("open a b"));
 }
