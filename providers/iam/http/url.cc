@@ -67,8 +67,7 @@ Result<BaseUrl> ParseBaseUrl(std::string_view text) {
                 "write it without");
   }
   out.origin = Origin(url);
-  out.loopback = IsLoopback(Part(url, CURLUPART_HOST));
-  if (scheme == "http" && !out.loopback) {
+  if (scheme == "http" && !IsLoopback(Part(url, CURLUPART_HOST))) {
     return Fail(ErrorCode::kInvalid,
                 fmt::format("\"{}\" would send secrets in clear text: use https", text));
   }

@@ -11,7 +11,6 @@ namespace postern::iam {
 struct BaseUrl {
   std::string text;    // as declared, without a slash at its end
   std::string origin;  // "https://host:443"
-  bool loopback = false;
 };
 
 // kInvalid: no absolute http or https address; or http beyond loopback, which would send secrets in

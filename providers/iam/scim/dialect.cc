@@ -165,9 +165,9 @@ void Dialect::Discover(const Json& config) {
        {std::pair("pagination", "maxPageSize"), {"filter", "maxResults"}}) {
     const Json* bound = Member(Member(&config, feature), name);
     if (bound == nullptr || !bound->is_number_unsigned() || *bound == 0) continue;
-    const auto fallback = static_cast<uint64_t>(200);
+    // More at a time is slower (facts), whatever the server would give.
     Put(Trait::kPage, Origin::kDiscovery,
-        std::to_string(std::min(fallback, bound->get<uint64_t>())),
+        std::to_string(std::min(Number(Trait::kPage), bound->get<uint64_t>())),
         fmt::format("{}.{} is {}", feature, name, bound->get<uint64_t>()));
     return;
   }
