@@ -22,6 +22,13 @@ std::vector<ProviderLine> Declared(const config::Declarations& declarations) {
     line.program = ProviderOf(line.address, "directory");
     lines.push_back(std::move(line));
   }
+  for (const auto& iam : declarations.iams) {
+    ProviderLine line;
+    line.target = "iam:" + iam.message.name();
+    line.address = iam.message.url();
+    line.program = ProviderOf(line.address, "iam");
+    lines.push_back(std::move(line));
+  }
   for (const auto& host : declarations.hosts) {
     ProviderLine line;
     line.target = "host:" + host.message.name();

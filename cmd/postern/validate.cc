@@ -3,15 +3,16 @@
 
 #include "cmd/postern/command.h"
 #include "cmd/postern/plan_run.h"
+#include "core/config/visit.h"
 #include "core/diag/render.h"
 
 namespace postern::cmd {
 namespace {
 
 size_t CountOf(const config::Declarations& all) {
-  return all.hosts.size() + all.servers.size() + all.directories.size() + all.secrets.size() +
-         all.partners.size() + all.persons.size() + all.accounts.size() + all.groups.size() +
-         all.users.size() + all.ous.size() + all.folders.size() + all.grants.size();
+  size_t count = 0;
+  config::ForEachTable(all, [&](const auto& table) { count += table.size(); });
+  return count;
 }
 
 int Validate(Shell& shell) {

@@ -99,6 +99,7 @@ Result<void> World::ReadLedger() {
   for (const auto& directory : loaded.declarations.directories) {
     names.push_back("directory:" + directory.message.name());
   }
+  for (const auto& iam : loaded.declarations.iams) names.push_back("iam:" + iam.message.name());
   for (const std::string& name : names) {
     auto rows = ledger->RecordedOf(name);
     if (!rows) return tl::unexpected(rows.error());
@@ -156,6 +157,9 @@ void World::AddUnreached(const observe::ObservedTarget& target) {
     if ("directory:" + directory.message.name() == target.name) {
       span = directory.At(decl::Directory::kUrlFieldNumber);
     }
+  }
+  for (const auto& iam : loaded.declarations.iams) {
+    if ("iam:" + iam.message.name() == target.name) span = iam.At(decl::Iam::kUrlFieldNumber);
   }
   diagnostics.Add(
       {.code = CodeOf(target.error.code),
@@ -236,6 +240,11 @@ bool World::DigestSecrets(plan::Inputs* inputs) {
     DigestSecret(user.message.password(), "directory:" + user.message.directory(),
                  user.At(decl::User::kPasswordFieldNumber), inputs, &fine);
   }
+  for (const auto& client : loaded.declarations.oauth_clients) {
+    if (!client.message.has_secret()) continue;
+    DigestSecret(client.message.secret(), "iam:" + client.message.iam(),
+                 client.At(decl::OauthClient::kSecretFieldNumber), inputs, &fine);
+  }
   return fine;
 }
 
@@ -259,6 +268,10 @@ std::string World::TargetNamed(const std::string& text) const {
   for (const auto& directory : loaded.declarations.directories) {
     std::string name = "directory:" + directory.message.name();
     if (text == name || text == directory.message.name()) return name;
+  }
+  for (const auto& iam : loaded.declarations.iams) {
+    std::string name = "iam:" + iam.message.name();
+    if (text == name || text == iam.message.name()) return name;
   }
   const std::string_view server =
       std::string_view(text).substr(text.starts_with("server:") ? 7 : 0);

@@ -162,9 +162,10 @@ class OperatorChecks {
   void CheckTarget(const Declared<decl::Secret>& secret, std::string_view text, int element) {
     const auto address = SplitAddress(text);
     const diag::Span span = secret.At(decl::Secret::kTargetsFieldNumber, element);
-    if (!address || (address->table != "host" && address->table != "directory")) {
-      Error(code::kReferenceForm, "targets takes hosts and directories", span, "no target",
-            "write \"host:NAME\" or \"directory:NAME\"");
+    if (!address ||
+        (address->table != "host" && address->table != "directory" && address->table != "iam")) {
+      Error(code::kReferenceForm, "targets takes hosts, directories and iams", span, "no target",
+            "write \"host:NAME\", \"directory:NAME\" or \"iam:NAME\"");
     } else if (!input_.index.Find(address->table, address->name)) {
       Error(code::kUnknownName, fmt::format("no {} named \"{}\"", address->table, address->name),
             span, "not declared", "");

@@ -46,6 +46,7 @@ struct Declarations {
   std::vector<Declared<decl::Host>> hosts;
   std::vector<Declared<decl::Server>> servers;
   std::vector<Declared<decl::Directory>> directories;
+  std::vector<Declared<decl::Iam>> iams;
   std::vector<Declared<decl::Secret>> secrets;
   std::vector<Declared<decl::Partner>> partners;
   std::vector<Declared<decl::Person>> persons;
@@ -55,6 +56,12 @@ struct Declarations {
   std::vector<Declared<decl::Ou>> ous;
   std::vector<Declared<decl::Folder>> folders;
   std::vector<Declared<decl::Grant>> grants;
+  std::vector<Declared<decl::IamUser>> iam_users;
+  std::vector<Declared<decl::IamGroup>> iam_groups;
+  std::vector<Declared<decl::IamRole>> iam_roles;
+  std::vector<Declared<decl::IamAccessRole>> iam_access_roles;
+  std::vector<Declared<decl::OauthClient>> oauth_clients;
+  std::vector<Declared<decl::Role>> roles;
 };
 
 struct Loaded {

@@ -14,6 +14,7 @@ void ForEachTable(D& declarations, Visit&& visit) {
   visit(declarations.hosts);
   visit(declarations.servers);
   visit(declarations.directories);
+  visit(declarations.iams);
   visit(declarations.secrets);
   visit(declarations.partners);
   visit(declarations.persons);
@@ -23,6 +24,12 @@ void ForEachTable(D& declarations, Visit&& visit) {
   visit(declarations.ous);
   visit(declarations.folders);
   visit(declarations.grants);
+  visit(declarations.iam_users);
+  visit(declarations.iam_groups);
+  visit(declarations.iam_roles);
+  visit(declarations.iam_access_roles);
+  visit(declarations.oauth_clients);
+  visit(declarations.roles);
 }
 
 }  // namespace postern::config

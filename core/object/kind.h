@@ -22,6 +22,11 @@ enum class Kind : uint16_t {
   kUser = 2,
   kDirectoryGroup = 3,
   kMembership = 4,
+  kIamUser = 5,
+  kIamGroup = 6,
+  kIamMembership = 7,
+  kIamRole = 8,
+  kIamAccessRole = 9,
   kAccount = 10,
   kSshKey = 11,
   kServerGroup = 12,
@@ -31,7 +36,15 @@ enum class Kind : uint16_t {
   kNativeRule = 16,
   kSession = 17,
   kServerConfig = 18,
+  kOauthClient = 19,
+  kPasswordPolicy = 20,
 };
+
+// Of an IAM system: users, groups, what they are in, roles, clients, policies.
+constexpr bool IsIamKind(Kind kind) {
+  return (kind >= Kind::kIamUser && kind <= Kind::kIamAccessRole) || kind == Kind::kOauthClient ||
+         kind == Kind::kPasswordPolicy;
+}
 
 enum class Comparator : uint8_t { kExact, kCaseIgnore, kDn, kPath, kInteger, kPrincipal };
 enum class Direction : uint8_t { kNone, kAnd, kIntersect, kEarlier, kLater, kIncomparable };

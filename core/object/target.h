@@ -36,6 +36,13 @@ struct Check {
   std::string where;
 };
 
+// How a target is spoken to: one property of it, and where the value comes from.
+struct Setting {
+  std::string name, value;
+  std::string origin;  // declared, probe, preset, discovery, default
+  std::string why;
+};
+
 struct Probe {
   std::string product, product_version;
   std::string identity;  // who we are there
@@ -44,6 +51,7 @@ struct Probe {
   std::vector<Check> checks;
   std::map<Kind, std::string>
       concurrency;  // native CAS, value CAS, atomic replace, verify-then-write
+  std::vector<Setting> settings;
 };
 
 // One (kind, scope) of an enumeration. Anything but complete blocks decisions in that scope only.
@@ -54,6 +62,10 @@ struct ScopeStatus {
   std::string reason;  // when not complete
   uint64_t count = 0;
   bool sentinel_seen = false;
+  // Why the count can't be relied on although everything was read (it moved meanwhile); nothing
+  // destructive is planned from it. Empty: it can.
+  std::string unstable;
+  base::Instant at = 0;  // when the reading that counted began; 0: not known
 };
 
 class ObjectSink {

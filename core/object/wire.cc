@@ -139,13 +139,15 @@ void ToWire(const ScopeStatus& status, v1::ScopeStatus* message) {
   message->set_reason(status.reason);
   message->set_count(status.count);
   message->set_sentinel_seen(status.sentinel_seen);
+  message->set_unstable(status.unstable);
+  message->set_at(status.at);
 }
 
 Result<ScopeStatus> FromWire(const v1::ScopeStatus& message) {
   const KindTable* table = FindKind(message.kind());
   if (table == nullptr) return Broken("kind", message.kind());
-  return ScopeStatus{table->kind,      message.scope(), message.complete(),
-                     message.reason(), message.count(), message.sentinel_seen()};
+  return ScopeStatus{table->kind,     message.scope(),         message.complete(), message.reason(),
+                     message.count(), message.sentinel_seen(), message.unstable(), message.at()};
 }
 
 void ToWire(const Probe& probe, v1::ProbeReply* message) {
@@ -176,6 +178,13 @@ void ToWire(const Probe& probe, v1::ProbeReply* message) {
     v1::KindConcurrency* row = message->add_concurrency();
     row->set_kind(std::string(NameOf(kind)));
     row->set_concurrency(concurrency);
+  }
+  for (const Setting& setting : probe.settings) {
+    v1::Setting* row = message->add_settings();
+    row->set_name(setting.name);
+    row->set_value(setting.value);
+    row->set_origin(setting.origin);
+    row->set_why(setting.why);
   }
 }
 
@@ -208,6 +217,9 @@ Result<Probe> FromWire(const v1::ProbeReply& message) {
                   "the peer breaks the protocol: there is no kind " + row.kind());
     }
     probe.concurrency[table->kind] = row.concurrency();
+  }
+  for (const v1::Setting& row : message.settings()) {
+    probe.settings.push_back({row.name(), row.value(), row.origin(), row.why()});
   }
   return probe;
 }

@@ -29,7 +29,8 @@ class SecretStore {
   const config::Declarations* declarations_;
 };
 
-// One open connection to a provider, by the target's name ("host:edge", "directory:corp").
+// One open connection to a provider, by the target's name ("host:edge", "directory:corp",
+// "iam:hr").
 struct OpenTarget {
   std::string name;
   std::unique_ptr<object::Target> target;  // null: `error` says why
@@ -80,8 +81,8 @@ using Progress = std::function<void(const std::string& target, uint64_t objects,
 Observed Observe(std::vector<OpenTarget>& targets, const Known& known,
                  const Progress& progress = {});
 
-// The scope an object belongs to: its server, its host, or (directories) the base that holds its
-// DN.
+// The scope an object belongs to: its server, its host, (directories) the base that holds its DN,
+// or (IAM systems) the one without a name.
 std::string_view ScopeOf(object::Kind kind, std::string_view key,
                          const std::vector<object::ScopeStatus>& scopes);
 

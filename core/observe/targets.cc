@@ -46,6 +46,17 @@ std::vector<Wanted> WantedOf(const config::Declarations& declarations) {
     }
     wanted.push_back(std::move(target));
   }
+  for (const auto& iam : declarations.iams) {
+    Wanted target;
+    target.provider = IsMemory(iam.message.url()) ? "memory" : "iam";
+    target.config.set_name("iam:" + iam.message.name());
+    *target.config.mutable_iam() = iam.message;
+    const decl::IamAuth& auth = iam.message.auth();
+    for (const std::string* secret : {&auth.token(), &auth.client_secret(), &auth.password()}) {
+      if (!secret->empty()) target.secret_names.insert(*secret);
+    }
+    wanted.push_back(std::move(target));
+  }
   std::sort(wanted.begin(), wanted.end(),
             [](const Wanted& a, const Wanted& b) { return a.config.name() < b.config.name(); });
   return wanted;

@@ -125,9 +125,18 @@ const decl::Directory* Planner::DirectoryOf(uint32_t target) const {
   return nullptr;
 }
 
+const decl::Iam* Planner::IamOf(uint32_t target) const {
+  const std::string& name = plan_.targets[target].name;
+  for (const auto& iam : in_.declarations->iams) {
+    if ("iam:" + iam.message.name() == name) return &iam.message;
+  }
+  return nullptr;
+}
+
 const decl::Limits& Planner::LimitsOf(uint32_t target) const {
   if (const decl::Host* host = HostOf(target)) return host->limits();
   if (const decl::Directory* directory = DirectoryOf(target)) return directory->limits();
+  if (const decl::Iam* iam = IamOf(target)) return iam->limits();
   return decl::Limits::default_instance();
 }
 
@@ -141,6 +150,9 @@ diag::Span Planner::LimitsPlace(uint32_t target) const {
     if ("directory:" + directory.message.name() == name) {
       return directory.At(decl::Directory::kLimitsFieldNumber);
     }
+  }
+  for (const auto& iam : in_.declarations->iams) {
+    if ("iam:" + iam.message.name() == name) return iam.At(decl::Iam::kLimitsFieldNumber);
   }
   return {};
 }

@@ -164,6 +164,7 @@ class Planner {
   void Digest();
   const decl::Host* HostOf(uint32_t target) const;
   const decl::Directory* DirectoryOf(uint32_t target) const;
+  const decl::Iam* IamOf(uint32_t target) const;
   const decl::Limits& LimitsOf(uint32_t target) const;
   diag::Span LimitsPlace(uint32_t target) const;
 

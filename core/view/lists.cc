@@ -75,6 +75,16 @@ std::string RenderProviders(const std::vector<ProviderLine>& lines, const Style&
   return table.Print(style);
 }
 
+// How the target is spoken to, and who says so.
+std::string SettingsOf(const object::Probe& probe, const Style& style) {
+  if (probe.settings.empty()) return "";
+  Table table({"setting", "value", "from", "why"});
+  for (const object::Setting& setting : probe.settings) {
+    table.Row({setting.name, setting.value, setting.origin, setting.why});
+  }
+  return table.Print(style, 2);
+}
+
 std::string RenderDoctor(const std::vector<ProviderLine>& lines, const Style& style) {
   std::string out;
   size_t needs = 0;
@@ -99,6 +109,7 @@ std::string RenderDoctor(const std::vector<ProviderLine>& lines, const Style& st
       for (const std::string& add : check.lines_to_add)
         out += "          " + Safe(add, style) + "\n";
     }
+    out += SettingsOf(line.probe, style);
   }
   return out + (needs == 0 ? "Every target is ready.\n" : Count(needs, "thing") + " to mend.\n");
 }
@@ -120,6 +131,14 @@ void WriteProvidersJson(const std::vector<ProviderLine>& lines, std::ostream& ou
         json.Strings("lines_to_add", check.lines_to_add).End();
       }
       json.End();
+      if (!line.probe.settings.empty()) {
+        json.Key("settings").Array();
+        for (const object::Setting& setting : line.probe.settings) {
+          json.Object().Field("name", setting.name).Field("value", setting.value);
+          json.Field("from", setting.origin).Optional("why", setting.why).End();
+        }
+        json.End();
+      }
     }
     json.End();
   }

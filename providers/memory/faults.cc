@@ -69,6 +69,7 @@ bool ParseKindFault(const std::vector<std::string>& words, Faults* faults) {
   const KindTable* table = KindAt(words, 1);
   if (table == nullptr) return false;
   if (name == "deny") return faults->deny.insert(table->kind).second || true;
+  if (name == "unstable") return faults->unstable.insert(table->kind).second || true;
   if (name == "lose-sentinel") return faults->lose_sentinel.insert(table->kind).second || true;
   if (name == "unreadable" && words.size() > 2) {
     const uint64_t fields = ValueFields(*table, words[2]);

@@ -6,6 +6,7 @@
 //   short-read KIND N             an enumeration ends after N objects of KIND and says so
 //   silent-short KIND N           it ends after N and the status of KIND is missing
 //   wrong-count KIND N            all arrive, but N more are counted
+//   unstable KIND                 all arrive, but the count moved meanwhile
 //   lose-sentinel KIND            complete, but the sentinel of the scope isn't seen
 //   unreadable KIND FIELD [KEY-PART...]   the field (* for all) can't be read, of one object or all
 //
@@ -43,7 +44,7 @@ struct Faults {
   uint64_t slow_ms = 0;
   bool unreachable = false;
   std::map<object::Kind, uint64_t> short_read, silent_short, wrong_count;
-  std::set<object::Kind> lose_sentinel, deny;
+  std::set<object::Kind> lose_sentinel, unstable, deny;
   std::vector<Unreadable> unreadable;
   uint64_t transient = 0, lost_answer = 0, drift = 0;  // operations left
   uint64_t die_before = 0, die_after = 0;              // counting down; 0: never

@@ -162,6 +162,7 @@ std::vector<object::ScopeStatus> MemoryTarget::Statuses(const Counting& counting
       status.sentinel_seen = false;
     }
     if (faults.lose_sentinel.contains(scope.kind)) status.sentinel_seen = false;
+    if (faults.unstable.contains(scope.kind)) status.unstable = "the count moved, says the fault";
     if (const auto more = faults.wrong_count.find(scope.kind); more != faults.wrong_count.end()) {
       status.count += more->second;
     }
@@ -301,8 +302,9 @@ void MemoryTarget::Drift(const Operation& operation) {
 
 Result<std::unique_ptr<object::Target>> OpenTarget(const provider::v1::TargetConfig& config,
                                                    const object::Secrets& secrets) {
-  const std::string& address =
-      config.has_directory() ? config.directory().url() : config.host().address();
+  const std::string& address = config.has_directory() ? config.directory().url()
+                               : config.has_iam()     ? config.iam().url()
+                                                      : config.host().address();
   if (!address.starts_with(kScheme) || address.size() == kScheme.size()) {
     return Fail(
         ErrorCode::kInvalid,

@@ -16,6 +16,10 @@ constexpr Kind kServerKinds[] = {Kind::kAccount,          Kind::kSshKey,      Ki
 constexpr Kind kDirectoryKinds[] = {Kind::kOu, Kind::kUser, Kind::kDirectoryGroup,
                                     Kind::kMembership};
 
+constexpr Kind kIamKinds[] = {Kind::kIamUser,       Kind::kIamGroup,      Kind::kIamMembership,
+                              Kind::kIamRole,       Kind::kIamAccessRole, Kind::kOauthClient,
+                              Kind::kPasswordPolicy};
+
 bool IsDirectoryKind(Kind kind) {
   return kind <= Kind::kMembership;
 }
@@ -47,6 +51,9 @@ Scopes::Scopes(const provider::v1::TargetConfig& config) {
       roots_.push_back(object::Normalise(object::Comparator::kPath, root));
     }
   }
+  if (config.has_iam()) {
+    for (const Kind kind : kIamKinds) all_.push_back({kind, ""});
+  }
   if (!config.has_directory()) return;
   std::vector<std::string> bases;
   for (const std::string& base : config.directory().manage().bases().values()) {
@@ -76,7 +83,8 @@ std::optional<size_t> Scopes::Find(Kind kind, std::string_view key) const {
   for (size_t i = 0; i < all_.size(); ++i) {
     if (all_[i].kind != kind) continue;
     const bool inside =
-        IsDirectoryKind(kind) ? IsUnder(first, all_[i].name) : first == all_[i].name;
+        object::IsIamKind(kind) ||
+        (IsDirectoryKind(kind) ? IsUnder(first, all_[i].name) : first == all_[i].name);
     if (inside && (!has_path || UnderRoots(Part(key, 1)))) return i;
   }
   return std::nullopt;

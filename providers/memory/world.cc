@@ -26,7 +26,9 @@ std::string Errno(int error) {
 // Relations and files of rules have no id of their own in real systems either.
 bool HasId(Kind kind) {
   return kind == Kind::kOu || kind == Kind::kUser || kind == Kind::kDirectoryGroup ||
-         kind == Kind::kAccount || kind == Kind::kFolder;
+         kind == Kind::kAccount || kind == Kind::kFolder || kind == Kind::kIamUser ||
+         kind == Kind::kIamGroup || kind == Kind::kIamRole || kind == Kind::kIamAccessRole ||
+         kind == Kind::kOauthClient;
 }
 
 void AppendEscaped(std::string_view text, std::string* out) {
