@@ -17,6 +17,8 @@ import SCIMMY from "scimmy";
 import SCIMMYRouters from "scimmy-routers";
 import { announce, membersOf, options, person, seededId } from "./common.mjs";
 
+// An extension of our own, under the one prefix that scimmy takes: RFC 7643 section 4.1 has X.509 alone.
+const sshKeys = "urn:ietf:params:scim:schemas:extension:sshkeys:2.0:User";
 const begin = performance.now();
 const chosen = options({ users: 10000, groups: 100, maximum: 1000, unique: "yes", life: 3600 });
 const users = new Map();
@@ -162,6 +164,10 @@ function count(request, _response, next) {
 }
 
 SCIMMY.Resources.User.extend(SCIMMY.Schemas.EnterpriseUser, false);
+SCIMMY.Resources.User.extend(new SCIMMY.Types.SchemaDefinition("SshKeys", sshKeys, "SSH public keys of a user", [
+  new SCIMMY.Types.Attribute("string", "keys", { multiValued: true, caseExact: true,
+    description: "One line of an OpenSSH public key each" }),
+]), false);
 for (const [type, store] of [[SCIMMY.Resources.User, users], [SCIMMY.Resources.Group, groups]]) {
   SCIMMY.Resources.declare(type).ingress(write(store)).egress(read(store)).degress(remove(store));
 }
