@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/object/fields.h"
 #include "core/object/wire_fields.h"
 #include "schemas/kinds.pb.h"
 
@@ -96,19 +97,35 @@ void ServerWorld::Put(Kind kind, std::string_view key, std::string_view body, bo
     at->second.keys = keys;
     if (present) ReadAccount(body, &at->second);
   } else if (kind == Kind::kSshKey) {
-    SetMember(keys_of_, parts[1], parts[2], present);
-    const uint32_t count = static_cast<uint32_t>(SetIn(keys_of_, parts[1]).size());
-    const auto account = accounts_.find(parts[1]);
-    if (account != accounts_.end()) {
-      account->second.keys = count;
-    } else if (present) {
-      accounts_[parts[1]].keys = count;
-    }
+    PutKey(parts, body, present);
   } else if (kind == Kind::kServerMembership) {
     SetMember(members_, parts[1], parts[2], present);
     SetMember(groups_of_, parts[2], parts[1], present);
   } else if (kind == Kind::kGrant) {
     PutGrant(parts, body, present);
+  }
+}
+
+void ServerWorld::PutKey(const object::KeyParts& parts, std::string_view body, bool present) {
+  constexpr uint64_t kNarrowing = uint64_t{1} << kinds::SshKey::kFromFieldNumber |
+                                  uint64_t{1} << kinds::SshKey::kExpiresFieldNumber |
+                                  uint64_t{1} << kinds::SshKey::kOptionsFieldNumber |
+                                  uint64_t{1} << kinds::SshKey::kPrincipalsFieldNumber;
+  uint32_t count = 0;
+  if (present) {
+    Keys& keys = keys_of_.try_emplace(keys_of_.end(), parts[1])->second;
+    keys.insert_or_assign(keys.end(), parts[2], names_->Copy(object::Restrict(body, kNarrowing)));
+    count = static_cast<uint32_t>(keys.size());
+  } else if (const auto of = keys_of_.find(parts[1]); of != keys_of_.end()) {
+    of->second.erase(parts[2]);
+    count = static_cast<uint32_t>(of->second.size());
+    if (count == 0) keys_of_.erase(of);
+  }
+  const auto account = accounts_.find(parts[1]);
+  if (account != accounts_.end()) {
+    account->second.keys = count;
+  } else if (present) {
+    accounts_[parts[1]].keys = count;
   }
 }
 
@@ -127,6 +144,10 @@ void ServerWorld::PutGrant(const object::KeyParts& parts, std::string_view body,
     at->second.erase(*subject);
     if (at->second.empty()) rows_.erase(at);
   }
+}
+
+const ServerWorld::Keys& ServerWorld::KeysOf(std::string_view login) const {
+  return SetIn(keys_of_, login);
 }
 
 const AccountState* ServerWorld::FindAccount(std::string_view login) const {

@@ -50,6 +50,9 @@ class ServerWorld {
  public:
   using Accounts = std::map<std::string_view, AccountState>;
   using Names = std::set<std::string_view>;
+  // Fingerprint -> where the key may come from, until when, for which names: a body of those
+  // fields.
+  using Keys = std::map<std::string_view, std::string_view>;
 
   // Takes any object of a server kind; `present` false removes it. Others are ignored.
   void Put(object::Kind kind, std::string_view key, std::string_view body, bool present);
@@ -57,6 +60,7 @@ class ServerWorld {
   const AccountState* FindAccount(std::string_view login) const;
   std::vector<std::string> Members(std::string_view group) const;
   const Names& GroupsOf(std::string_view login) const;
+  const Keys& KeysOf(std::string_view login) const;
   const Accounts& accounts() const { return accounts_; }
 
   // Rows that name the account, one of its groups, or everyone; in path order.
@@ -73,11 +77,13 @@ class ServerWorld {
   bool IsOpen(std::string_view login) const;
 
  private:
+  void PutKey(const object::KeyParts& parts, std::string_view body, bool present);
   void PutGrant(const object::KeyParts& parts, std::string_view body, bool present);
 
   std::shared_ptr<object::Arena> names_ = std::make_shared<object::Arena>();
   Accounts accounts_;
-  std::map<std::string_view, Names> members_, groups_of_, keys_of_;
+  std::map<std::string_view, Names> members_, groups_of_;
+  std::map<std::string_view, Keys> keys_of_;
   std::map<RowPlace, std::map<Subject, Rights>> rows_;
   std::shared_ptr<const Overlay> overlay_;
   struct SubjectHash {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "core/access/doors.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::access {
@@ -168,8 +169,12 @@ class Judge {
     const auto affected = Affected(step);
     std::vector<std::set<CellKey>> cells(affected.size());
     std::vector<Held> was(affected.size());
+    std::vector<Doors> doors(affected.size());
+    // Who comes in, and whence, only these change.
+    const bool of_doors = step.kind == Kind::kAccount || step.kind == Kind::kSshKey;
     for (size_t i = 0; i < affected.size(); ++i) {
       const auto& [place, account] = affected[i];
+      if (of_doors) doors[i] = DoorsOf(now_, place, account);
       if (!IsOpen(place, account)) continue;
       cells[i] = CellsFor(step, place, account);
       was[i] = HeldBy(now_, place, account, cells[i]);
@@ -183,8 +188,35 @@ class Judge {
       if (!IsOpen(place, account) && was[i].empty()) continue;
       if (cells[i].empty()) cells[i] = CellsFor(step, place, account);
       Compare(step, place, account, cells[i], was[i], &effect);
+      if (of_doors) CompareDoors(step, place, account, doors[i], &effect);
     }
     effects_.push_back(effect);
+  }
+
+  void CompareDoors(const OrderedStep& step, const Place& place, const std::string& account,
+                    const Doors& was, Effect* effect) {
+    const Doors is = DoorsOf(now_, place, account);
+    const std::string opened = Beyond(is, was, {}), shut = Beyond(was, is, {});
+    if (!opened.empty()) {
+      effect->adds = true;
+      effect->gain.emplace_back(place, account);
+    }
+    if (!shut.empty()) {
+      effect->removes = true;
+      effect->lose.emplace_back(place, account);
+    }
+    if (!opened.empty() && !shut.empty()) {
+      violations_.push_back(
+          {step.id, 'B',
+           account + " is opened by " + opened + " in the same step that shuts " + shut});
+    }
+    const std::string beyond =
+        Beyond(is, DoorsOf(before_, place, account), DoorsOf(after_, place, account));
+    if (!beyond.empty()) {
+      violations_.push_back(
+          {step.id, 'A',
+           account + " is opened by " + beyond + ", which neither the start nor the end does"});
+    }
   }
 
   void Compare(const OrderedStep& step, const Place& place, const std::string& account,

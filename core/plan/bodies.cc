@@ -10,6 +10,9 @@
 namespace postern::plan {
 namespace {
 
+// Of a key: it signs, and opens nothing itself.
+constexpr char kAuthority[] = "cert-authority";
+
 void PutVarint(uint64_t value, std::string* out) {
   for (; value >= 0x80; value >>= 7) *out += static_cast<char>(value | 0x80);
   *out += static_cast<char>(value);
@@ -74,8 +77,8 @@ std::string SetField(uint32_t number, std::span<const std::string> elements) {
   return out + bytes;
 }
 
-std::string MeetOfSets(uint32_t field, const std::string& before, const std::string& after) {
-  const uint64_t bit = uint64_t{1} << field;
+bool MeetOfSets(uint32_t field, const std::string& before, const std::string& after,
+                std::string* meet) {
   const std::vector<std::string> had = SetIn(before, field), has = SetIn(after, field);
   std::vector<std::string> both;
   bool some = false;
@@ -95,9 +98,11 @@ std::string MeetOfSets(uint32_t field, const std::string& before, const std::str
     some = some || !excludes;
     both.push_back(element);
   }
-  if (!some) return Restrict(after, bit);
   std::sort(both.begin(), both.end());
-  return SetField(field, both);
+  *meet = SetField(field, both);
+  if (field != kinds::SshKey::kOptionsFieldNumber) return some;
+  // No option is an option too.
+  return in(had, kAuthority) == in(has, kAuthority);
 }
 
 std::string WithoutEndOfLocked(object::Kind kind, std::string body) {

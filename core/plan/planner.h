@@ -136,6 +136,7 @@ class Planner {
   void MakeSteps();
   void StepsOf(uint32_t change);
   void StepsOfUpdate(uint32_t change);
+  void GoAndComeBack(uint32_t change, const std::string& now);
   void StepsOfCreate(uint32_t change);
   void StepsOfRename(uint32_t change);
   void StepsOfRemoval(uint32_t change);
@@ -213,10 +214,12 @@ std::string NoteIn(object::Kind kind, std::string_view body);  // of a grant; el
 std::vector<std::string> SetIn(std::string_view body, uint32_t field);
 // A body of that set alone; `elements` sorted.
 std::string SetField(uint32_t field, std::span<const std::string> elements);
-// The elements of both, where "*" holds every one; what excludes ("!...") excludes in either. Sets
-// without a common element have no meet that can be written: then all of the new value comes in one
-// replacement.
-std::string MeetOfSets(uint32_t field, const std::string& before, const std::string& after);
+// `meet`: a body of what two sets of that field have in common, where "*" holds every element and
+// what excludes ("!...") excludes in either. False: they have nothing in common that can be written
+// as a set (sources of a key, names of a certificate); an authority and a key of its own are two
+// things.
+bool MeetOfSets(uint32_t field, const std::string& before, const std::string& after,
+                std::string* meet);
 // A body of that instant alone: never.
 std::string NeverField(uint32_t field);
 // Of an account: the body without its end where it is locked; a lock stands in that place.

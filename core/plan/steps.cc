@@ -87,9 +87,16 @@ Fields Sort(Kind kind) {
 }
 
 // What both worlds allow, as a change of `before`: fields where before and after differ take the
-// value that gives less. Empty: before already gives no more than after.
-std::string Meet(Kind kind, const std::string& before, const std::string& after, bool* locks) {
-  std::string meet = before;
+// value that gives less.
+struct Meeting {
+  std::string body;
+  bool locks = false;    // by a lock alone: neither value of a field is less
+  bool nothing = false;  // no body says it: the object goes and comes back
+};
+
+Meeting Meet(Kind kind, const std::string& before, const std::string& after) {
+  Meeting out;
+  std::string& meet = out.body = before;
   for (const object::FieldDifference& field : object::Differences(kind, after, before)) {
     const object::FieldTable& table = *object::TableOf(kind).Find(field.field);
     switch (table.direction) {
@@ -98,11 +105,16 @@ std::string Meet(Kind kind, const std::string& before, const std::string& after,
         break;
       case Direction::kIntersect: {
         if (table.collection) {
-          meet = object::Overlay(kind, meet, MeetOfSets(table.number, before, after));
+          std::string set;
+          out.nothing = !MeetOfSets(table.number, before, after, &set) || out.nothing;
+          meet = object::Overlay(kind, meet, set);
           break;
         }
         auto grant = object::DecodeAs<kinds::Grant>(meet);
-        grant.set_rights(grant.rights() & object::DecodeAs<kinds::Grant>(after).rights());
+        const uint32_t had = grant.rights(), has = object::DecodeAs<kinds::Grant>(after).rights();
+        // A row that is wanted without rights is a deny-all and stays.
+        out.nothing = had != 0 && has != 0 && (had & has) == 0;
+        grant.set_rights(had & has);
         meet = object::EncodeBody(grant);
         break;
       }
@@ -118,17 +130,17 @@ std::string Meet(Kind kind, const std::string& before, const std::string& after,
         }
         break;
       case Direction::kIncomparable:
-        *locks = true;
+        out.locks = true;
         break;
       case Direction::kNone:
         break;
     }
   }
   const uint32_t enabled = EnabledField(kind);
-  if (*locks && enabled != 0 && FlagIn(meet, enabled, true)) {
+  if (out.locks && enabled != 0 && FlagIn(meet, enabled, true)) {
     meet = WithFlag(kind, meet, enabled, false);
   }
-  return meet;
+  return out;
 }
 
 }  // namespace
@@ -235,8 +247,8 @@ void Planner::StepsOfRename(uint32_t index) {
   const uint64_t keys = KeyMask(change.kind);
   const std::string before =
       Restrict(change.before, object::FieldsSet(change.after) & ~SecretMask(change.kind));
-  bool locks = false;
-  const std::string meet = Meet(change.kind, before, change.after, &locks);
+  // Only entries move: all of their fields have a meet.
+  const std::string meet = Meet(change.kind, before, change.after).body;
   if (!object::Satisfies(change.kind, meet, before)) {
     AddStep(index, Phase::kRevoke, before, meet, true, false);
     plan_.steps.back().operation.key = change.old_key;
@@ -254,6 +266,19 @@ void Planner::StepsOfRename(uint32_t index) {
   }
 }
 
+// Nothing that it gave is given afterwards: it goes in the revoke phase, and what comes in the open
+// phase keeps of it what nobody manages; not the names of an authority, they are no other key's.
+void Planner::GoAndComeBack(uint32_t index, const std::string& now) {
+  const Change& change = plan_.changes[index];
+  AddStep(index, Phase::kRevoke, now, "", true, false);
+  const uint64_t names = change.kind == Kind::kSshKey
+                             ? uint64_t{1} << kinds::SshKey::kPrincipalsFieldNumber
+                             : uint64_t{0};
+  const std::string kept = Restrict(change.before, ~names);
+  AddStep(index, Phase::kOpen, "", object::Overlay(change.kind, kept, change.after), false, true);
+  plan_.steps.back().operation.expect_id.clear();
+}
+
 // before -> meet (revoke) -> other fields (structure) -> wider values (open) -> enabled (enable).
 void Planner::StepsOfUpdate(uint32_t index) {
   const Change& change = plan_.changes[index];
@@ -262,10 +287,13 @@ void Planner::StepsOfUpdate(uint32_t index) {
   const Fields fields = Sort(change.kind);
   const uint32_t enabled = EnabledField(change.kind);
   uint64_t compared = managed & ~fields.secret;
-  bool locks = false;
   std::string now = Restrict(change.before, compared);
-  const std::string meet = Meet(change.kind, now, change.after, &locks);
-  if (locks && enabled != 0) {
+  const Meeting meet = Meet(change.kind, now, change.after);
+  if (meet.nothing) {
+    GoAndComeBack(index, now);
+    return;
+  }
+  if (meet.locks && enabled != 0) {
     // The lock touches `enabled` even where the declaration doesn't name it.
     now = Restrict(change.before, compared | (uint64_t{1} << enabled));
   }
@@ -281,21 +309,7 @@ void Planner::StepsOfUpdate(uint32_t index) {
     AddStep(index, phase, now, next, removes, adds);
     now = object::Overlay(change.kind, now, next);
   };
-  advance(Phase::kRevoke, meet, true, false);
-  const bool whole = change.kind == Kind::kGrant &&
-                     object::DecodeAs<kinds::Grant>(meet).rights() == 0 &&
-                     object::DecodeAs<kinds::Grant>(change.after).rights() != 0;
-  if (whole) {
-    // Of a row with other rights nothing stays in between: it goes in the revoke phase and comes
-    // back in the open phase. (A row that is wanted without rights is a deny-all and stays.)
-    if (!plan_.steps.empty() && plan_.steps.back().change == index) {
-      plan_.steps.back().operation.after.clear();
-      now.clear();
-      AddStep(index, Phase::kOpen, "", change.after, false, true);
-      plan_.steps.back().operation.expect_id.clear();
-      return;
-    }
-  }
+  advance(Phase::kRevoke, meet.body, true, false);
   const std::string structure = object::Overlay(
       change.kind, now, Restrict(change.after, (fields.plain | fields.incomparable) & managed));
   advance(Phase::kStructure, structure, false, false);

@@ -201,16 +201,23 @@ std::vector<std::string> SshdWorld::ClientOptions(const std::string& key) const 
 }
 
 RunResult SshdWorld::Sftp(const std::string& login, const std::string& key,
-                          const std::string& batch) const {
-  std::vector<std::string> command = {
-      "sftp", "-q", "-b", "-", "-P", std::to_string(port_), "-oBatchMode=yes"};
+                          const std::string& batch, const std::string& from) const {
+  std::vector<std::string> command = {"sftp",
+                                      "-q",
+                                      "-b",
+                                      "-",
+                                      "-P",
+                                      std::to_string(port_),
+                                      "-oBatchMode=yes",
+                                      "-oBindAddress=" + from};
   for (const std::string& word : ClientOptions(key)) command.push_back(word);
   command.push_back(login + "@127.0.0.1");
   return RunCommand(command, batch);
 }
 
-bool SshdWorld::LetsIn(const std::string& login, const std::string& key) const {
-  return Sftp(login, key, "pwd\n").exit == 0;
+bool SshdWorld::LetsIn(const std::string& login, const std::string& key,
+                       const std::string& from) const {
+  return Sftp(login, key, "pwd\n", from).exit == 0;
 }
 
 bool SshdWorld::LetsInByPassword(const std::string& login, const std::string& password) const {

@@ -58,8 +58,10 @@ class SshdWorld {
   static std::string Run(const std::vector<std::string>& words, const std::string& input = "");
   // A batch of OpenSSH's sftp with the key of that name.
   support::RunResult Sftp(const std::string& login, const std::string& key,
-                          const std::string& batch) const;
-  bool LetsIn(const std::string& login, const std::string& key) const;
+                          const std::string& batch, const std::string& from = "127.0.0.1") const;
+  // `from`: the loopback address that the client comes from.
+  bool LetsIn(const std::string& login, const std::string& key,
+              const std::string& from = "127.0.0.1") const;
   // With that password and nothing else.
   bool LetsInByPassword(const std::string& login, const std::string& password) const;
   // A session that stays open until its object goes.

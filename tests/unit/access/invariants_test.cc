@@ -165,5 +165,56 @@ TEST(CheckOrder, JudgesAnIdentityOverTheServersOfAHost) {
   EXPECT_EQ(TwoServers(1, 2).Verdict(two), "") << "of two people nobody waits for the other";
 }
 
+object::Object KeyFrom(const std::vector<std::string>& places,
+                       const std::vector<std::string>& names = {}) {
+  auto key = object::DecodeAs<kinds::SshKey>(Key("a").body);
+  for (const std::string& place : places) key.mutable_from()->add_values(place);
+  for (const std::string& name : names) key.mutable_principals()->add_values(name);
+  if (!names.empty()) key.mutable_options()->add_values("cert-authority");
+  return object::Encode(key);
+}
+
+// The judge's word on one key that goes through `states` while the account's row goes, too; absent
+// where a state is null.
+std::string OfKey(const object::Object& from, const std::vector<const object::Object*>& states,
+                  size_t row_goes) {
+  Story story;
+  story.Live(Account("a")).Live(Key("a", "SHA256:other")).Live(from);
+  story.Live(Row("/d", "subtree", "account:a", kRead));
+  for (size_t i = 0; i <= states.size(); ++i) {
+    if (i == row_goes) story.Step(Row("/d", "subtree", "account:a", kRead), false);
+    if (i == states.size()) break;
+    story.Step(states[i] != nullptr ? *states[i] : from, states[i] != nullptr);
+  }
+  return story.Promise().Verdict();
+}
+
+TEST(CheckOrder, SeesAKeyLetInFromElsewhereBeforeAllElseIsTakenAway) {
+  const object::Object here = KeyFrom({"a"}), there = KeyFrom({"b"});
+  EXPECT_EQ(OfKey(here, {nullptr, &there}, 1), "");
+  EXPECT_EQ(OfKey(here, {nullptr, &there}, 2), "B");
+  // One replacement opens the one place while it shuts the other.
+  EXPECT_EQ(OfKey(here, {&there}, 0), "B");
+  EXPECT_EQ(OfKey(here, {&there}, 1), "BB");
+  const object::Object both = KeyFrom({"a", "b"}), next = KeyFrom({"b", "c"});
+  EXPECT_EQ(OfKey(both, {&there, &next}, 1), "");
+  EXPECT_EQ(OfKey(both, {&next}, 0), "B");
+  const object::Object anywhere = KeyFrom({"*"}), but = KeyFrom({"!x", "*"});
+  EXPECT_EQ(OfKey(anywhere, {&here}, 0), "");
+  EXPECT_EQ(OfKey(anywhere, {&here}, 1), "");
+  EXPECT_EQ(OfKey(here, {&anywhere}, 1), "B") << "the row goes after it";
+  EXPECT_EQ(OfKey(but, {&anywhere}, 0), "");
+  EXPECT_EQ(OfKey(but, {&anywhere, &here}, 0), "AB") << "by a detour over more";
+}
+
+TEST(CheckOrder, SeesANameOfACertificateComeBeforeAllElseIsTakenAway) {
+  const object::Object one = KeyFrom({"*"}, {"one"}), two = KeyFrom({"*"}, {"two"});
+  EXPECT_EQ(OfKey(one, {nullptr, &two}, 1), "");
+  EXPECT_EQ(OfKey(one, {&two}, 0), "B");
+  // What signed opens by itself now: another door.
+  const object::Object plain = KeyFrom({"*"});
+  EXPECT_EQ(OfKey(one, {&plain}, 0), "B");
+}
+
 }  // namespace
 }  // namespace postern::access

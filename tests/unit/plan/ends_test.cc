@@ -83,17 +83,33 @@ TEST(Ends, AnEarlierOneRevokesAndALaterOneOpens) {
             "open enabled=1 expires=9");
 }
 
-// The sources after each step of the key.
-std::vector<std::string> KeySteps(const std::vector<std::string>& before,
-                                  const std::vector<std::string>& after) {
+// The sources and names after each step of the key; "gone" where it is.
+std::vector<std::string> KeySteps(const object::Object& before, const object::Object& after) {
   std::vector<std::string> out;
-  for (const Step& step : Between(From(before), From(after)).All(Account("a")).Make().steps) {
+  const Plan plan = Between(before, after).All(Account("a")).Make();
+  EXPECT_THAT(plan.refusals, IsEmpty());
+  for (const Step& step : plan.steps) {
     if (step.operation.kind != Kind::kSshKey) continue;
     const auto key = object::DecodeAs<kinds::SshKey>(step.operation.after);
-    out.push_back(std::string(NameOf(step.phase)));
+    out.push_back(std::string(NameOf(step.phase)) + (step.operation.after.empty() ? " gone" : ""));
     for (const std::string& source : key.from().values()) out.back() += " " + source;
+    for (const std::string& option : key.options().values()) out.back() += " " + option;
+    for (const std::string& name : key.principals().values()) out.back() += " " + name;
   }
   return out;
+}
+
+std::vector<std::string> KeySteps(const std::vector<std::string>& before,
+                                  const std::vector<std::string>& after) {
+  return KeySteps(From(before), From(after));
+}
+
+object::Object Signs(const std::vector<std::string>& names) {
+  auto key = object::DecodeAs<kinds::SshKey>(From({"*"}).body);
+  key.mutable_options();
+  if (!names.empty()) key.mutable_options()->add_values("cert-authority");
+  for (const std::string& name : names) key.mutable_principals()->add_values(name);
+  return object::Encode(key);
 }
 
 TEST(Sources, LessIsRevokedBeforeMoreIsOpened) {
@@ -104,10 +120,42 @@ TEST(Sources, LessIsRevokedBeforeMoreIsOpened) {
   EXPECT_THAT(KeySteps({"*"}, {"a"}), ElementsAre("revoke a"));
   EXPECT_THAT(KeySteps({"a"}, {"*"}), ElementsAre("open *"));
   EXPECT_THAT(KeySteps({"!x", "*"}, {"a"}), ElementsAre("revoke !x a", "open a"));
-  // Nothing in common: one replacement.
-  EXPECT_THAT(KeySteps({"a"}, {"b"}), ElementsAre("revoke b"));
+  // Nothing in common: the line goes, and comes back when all else was taken away.
+  EXPECT_THAT(KeySteps({"a"}, {"b"}), ElementsAre("revoke gone", "open b"));
+  EXPECT_THAT(KeySteps({"!x", "a"}, {"!x", "b"}), ElementsAre("revoke gone", "open !x b"));
   // What excludes goes on excluding until the end.
   EXPECT_THAT(KeySteps({"!x", "a"}, {"a", "b"}), ElementsAre("open a b"));
+}
+
+TEST(Sources, NamesOfCertificatesLikewise) {
+  EXPECT_THAT(KeySteps(Signs({"one", "two"}), Signs({"two", "three"})),
+              ElementsAre("revoke * cert-authority two", "open * cert-authority three two"));
+  EXPECT_THAT(KeySteps(Signs({"one"}), Signs({"two"})),
+              ElementsAre("revoke gone", "open * cert-authority two"));
+  // A key that signed and now opens by itself is another thing.
+  EXPECT_THAT(KeySteps(Signs({"one"}), Signs({})), ElementsAre("revoke gone", "open *"));
+}
+
+// What comes back is the whole line: what nobody declares of it isn't lost on the way.
+TEST(Sources, WhatNobodyManagesComesBackAsItWas) {
+  const object::Object live = From({"a"}, kNow + 9), wanted = From({"b"});
+  const Plan plan = Between(live, wanted).All(Account("a")).Make();
+  ASSERT_FALSE(plan.steps.empty());
+  const object::Operation& last = plan.steps.back().operation;
+  EXPECT_EQ(object::DecodeAs<kinds::SshKey>(last.after).expires(), kNow + 9);
+  EXPECT_TRUE(last.before.empty());
+}
+
+// The sources of one account's key move while another of the same person loses a folder: the new
+// place opens when that is confirmed, as one component.
+TEST(Sources, ANewPlaceWaitsForWhatElseThePersonLoses) {
+  const object::Object row = Row("/d", "subtree", "account:a", access::Right::kRead);
+  Bench bench = Between(From({"a"}), From({"b"}));
+  bench.All(Account("a")).Live(row).Record(row);
+  const Plan plan = bench.Make();
+  EXPECT_EQ(Steps(plan), "revoke grant; revoke ssh_key; revoke session; open ssh_key");
+  for (const Step& step : plan.steps) EXPECT_EQ(step.component, 1U) << step.id;
+  EXPECT_THAT(plan.refusals, IsEmpty());
 }
 
 TEST(Sources, DriftKnowsMoreFromLess) {
