@@ -21,8 +21,13 @@ bool IsDirectoryKind(Kind kind) {
 
 class MemoryWorld : public World {
  public:
-  explicit MemoryWorld(bool directory) : file_(scratch_.File("world")) {
-    if (directory) {
+  explicit MemoryWorld(Kind kind) : file_(scratch_.File("world")) {
+    if (object::IsIamKind(kind)) {
+      config_.set_name("iam:corp");
+      config_.mutable_iam()->set_url("memory:" + file_);
+      return;
+    }
+    if (IsDirectoryKind(kind)) {
       config_.set_name("directory:corp");
       config_.mutable_directory()->set_url("memory:" + file_);
       config_.mutable_directory()->mutable_manage()->mutable_bases()->add_values(names_.base);
@@ -38,7 +43,8 @@ class MemoryWorld : public World {
   std::string WhyOff(Feature feature, Kind kind) const override {
     const object::KindTable& table = object::TableOf(kind);
     const bool has_id = kind == Kind::kOu || kind == Kind::kUser || kind == Kind::kAccount ||
-                        kind == Kind::kDirectoryGroup || kind == Kind::kFolder;
+                        kind == Kind::kDirectoryGroup || kind == Kind::kFolder ||
+                        (object::IsIamKind(kind) && kind != Kind::kIamMembership);
     const bool has_values =
         object::Encode(*Sample(kind, 1, 0)).body != object::Encode(*Sample(kind, 1, 1)).body;
     switch (feature) {
@@ -143,9 +149,9 @@ std::vector<Param> AllKinds(const std::string& name) {
   std::vector<Param> params;
   for (const object::KindTable& table : object::AllKinds()) {
     if (table.observed_only || table.kind == Kind::kSession) continue;
-    const bool directory = IsDirectoryKind(table.kind);
-    for (Param& param : Params(name, {table.kind}, [directory]() -> std::unique_ptr<World> {
-           return std::make_unique<W>(directory);
+    const Kind kind = table.kind;
+    for (Param& param : Params(name, {kind}, [kind]() -> std::unique_ptr<World> {
+           return std::make_unique<W>(kind);
          })) {
       params.push_back(std::move(param));
     }

@@ -133,7 +133,10 @@ std::unique_ptr<Message> SampleOf(const Names& names, Kind kind, int n, int vers
     case Kind::kNativeRule:
     case Kind::kServerConfig:
     case Kind::kSession:
+    case Kind::kPasswordPolicy:
       break;
+    default:
+      return IamSampleOf(names, kind, n, version);
   }
   POSTERN_CHECK(false, "objects of this kind are only observed or ended");
 }
