@@ -58,6 +58,10 @@ void ReadAccount(std::string_view body, AccountState* state) {
       case kinds::Account::kPasswordFieldNumber:
         state->password = !field.bytes.empty();
         break;
+      case kinds::Account::kSourceFieldNumber:
+        // The directory may have one for it, which the host needn't show.
+        state->password = true;
+        break;
       default:
         break;
     }

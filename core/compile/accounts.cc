@@ -123,9 +123,12 @@ void Compiler::CompileAccount(const config::Declared<decl::Account>& account) {
   accounts_of_[accounts_.back().identity].push_back(static_cast<uint32_t>(accounts_.size() - 1));
 }
 
-// Whether the server ends a login by itself at a date that is written there.
-bool Compiler::ClosesAccounts(const std::string& server) const {
-  const object::Capability* expires = FindCapability(server, "account", "expires");
+// Whether the server ends a login by itself at a date that is written there. Into a directory's
+// entry none is written.
+bool Compiler::ClosesAccount(const AccountInfo& info) const {
+  if (info.declared->message.has_source()) return false;
+  const object::Capability* expires =
+      FindCapability(info.declared->message.server(), "account", "expires");
   return expires != nullptr && expires->support != "unsupported";
 }
 
@@ -136,6 +139,7 @@ void Compiler::RoundEnd(AccountInfo* info) {
   const object::Capability* expires = FindCapability(server, "account", "expires");
   const base::Instant until = info->interval.until;
   if (expires == nullptr || expires->support != "coarser" || until == base::kForever) return;
+  if (!ClosesAccount(*info)) return;
   info->interval.until = (until + 1) / kDay * kDay - 1;
   if (info->interval.until == until) return;
   desired_.diagnostics.Add(
@@ -157,23 +161,21 @@ void Compiler::EmitAccount(const AccountInfo& info, kinds::Account* account, kin
   const uint32_t source = AddProvenance(OwnerOf("account:" + message.name(), info.identity),
                                         info.declared->span, info.interval.until);
   if (info.interval.until != base::kForever) {
-    desired_.provenance[source].closer =
-        ClosesAccounts(message.server()) ? kClosedByServer : kClosedByNobody;
+    desired_.provenance[source].closer = ClosesAccount(info) ? kClosedByServer : kClosedByNobody;
   }
   account->Clear();
   account->set_server(message.server());
   account->set_login(info.login);
   account->set_enabled(info.enabled);
   account->set_home(info.home);
-  if (message.has_uid()) {
-    account->set_uid(message.uid());
-  } else if (server.has_uids()) {
-    account->set_uid(UidFor(message.server(), info.login, false, info.declared->span));
+  if (message.has_source()) {
+    account->set_source(std::string(object::kFromDirectory));
+  } else {
+    SetNumbers(info, account);
   }
-  if (server.has_uids()) account->set_gid(server.uids().gid());
   if (message.has_comment()) account->set_comment(message.comment());
   if (message.has_password()) account->set_password(message.password());
-  if (info.enabled && info.interval.until != base::kForever && ClosesAccounts(message.server())) {
+  if (info.enabled && info.interval.until != base::kForever && ClosesAccount(info)) {
     account->set_expires(info.interval.until);
     desired_.login_ends.push_back(
         {source, info.identity, server.host(),
@@ -187,6 +189,17 @@ void Compiler::EmitAccount(const AccountInfo& info, kinds::Account* account, kin
   if (message.has_keys()) EmitKeys(info, source, key);
   if (message.has_principals()) EmitPrincipals(info, source, key);
   CheckHome(info);
+}
+
+void Compiler::SetNumbers(const AccountInfo& info, kinds::Account* account) {
+  const decl::Account& message = info.declared->message;
+  const decl::Server& server = info.server->message;
+  if (message.has_uid()) {
+    account->set_uid(message.uid());
+  } else if (server.has_uids()) {
+    account->set_uid(UidFor(message.server(), info.login, false, info.declared->span));
+  }
+  if (server.has_uids()) account->set_gid(server.uids().gid());
 }
 
 void Compiler::CheckHome(const AccountInfo& info) {

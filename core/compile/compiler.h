@@ -81,7 +81,8 @@ class Compiler {
   void CompileAccounts();
   void CompileAccount(const config::Declared<decl::Account>& account);
   void EmitAccount(const AccountInfo& info, kinds::Account* account, kinds::SshKey* key);
-  bool ClosesAccounts(const std::string& server) const;
+  bool ClosesAccount(const AccountInfo& info) const;
+  void SetNumbers(const AccountInfo& info, kinds::Account* account);
   void RoundEnd(AccountInfo* info);
   void CheckHome(const AccountInfo& info);
   std::set<uint32_t>& TakenIds(const std::string& host);

@@ -193,7 +193,7 @@ bool Compiler::AskAccount(const config::Declared<decl::Grant>& grant, const Acco
   provenance.until = std::min(provenance.until, interval.until);
   if (interval.until != base::kForever) {
     // No rule has a date: the server ends the grant where it ends the login at that moment.
-    const bool server_does = ClosesAccounts(server) && account.interval.until == interval.until;
+    const bool server_does = ClosesAccount(account) && account.interval.until == interval.until;
     const bool others_do = provenance.closer.empty() || provenance.closer == kClosedByServer;
     provenance.closer = server_does && others_do ? kClosedByServer : kClosedByNobody;
   }

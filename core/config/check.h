@@ -24,6 +24,8 @@ void CheckDuplicates(const CheckInput& input, diag::Diagnostics* diagnostics);
 void CheckGroups(const CheckInput& input, diag::Diagnostics* diagnostics);
 // Times, numeric ids, places in a directory.
 void CheckRanges(const CheckInput& input, diag::Diagnostics* diagnostics);
+// Accounts that a host has from a directory.
+void CheckSources(const CheckInput& input, diag::Diagnostics* diagnostics);
 // Addresses, TLS, secrets and other forms of the operator's file.
 void CheckOperator(const CheckInput& input, diag::Diagnostics* diagnostics);
 // Notes about identities without an account and folders without a grant; says nothing useful while

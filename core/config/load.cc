@@ -53,6 +53,7 @@ class Loader {
     CheckDuplicates(input, &out_.diagnostics);
     CheckGroups(input, &out_.diagnostics);
     CheckRanges(input, &out_.diagnostics);
+    CheckSources(input, &out_.diagnostics);
     CheckOperator(input, &out_.diagnostics);
     if (!out_.diagnostics.has_errors()) NoteUnused(input, &out_.diagnostics);
     out_.diagnostics.Sort();

@@ -52,6 +52,7 @@ inline constexpr char kClearText[] = "E0231";     // ldap without TLS beyond loo
 inline constexpr char kHostKeyMissing[] = "E0232";  // ssh:// without known_host
 inline constexpr char kModeBesideAcl[] = "E0233";   // a folder's mode where ACLs carry the grants
 inline constexpr char kBadSource[] = "E0234";       // not an address, a block or a pattern
+inline constexpr char kSourceLimits[] = "E0235";    // what an account of a directory can't have
 // ---- E03: duplicates and overlaps (config)
 inline constexpr char kDuplicateName[] = "E0301";  // one name declared twice
 inline constexpr char kSameAccount[] = "E0302";    // one login at one server twice
@@ -138,6 +139,7 @@ inline constexpr char kEndRounded[] = "W0406";      // an end that the server ke
 inline constexpr char kForeign[] = "W0501";         // a live object that nothing declares
 inline constexpr char kClockSkew[] = "W0502";       // the target's clock is off
 inline constexpr char kLockGap[] = "W0503";         // a lock that leaves a way in
+inline constexpr char kSourceDiffers[] = "W0504";   // an account of a directory isn't as declared
 inline constexpr char kOpenChanges[] = "W0601";     // an interrupted apply is unfinished
 inline constexpr char kReleased[] = "W0602";        // no longer managed; the live value stays
 }  // namespace code

@@ -109,6 +109,19 @@ constexpr CodePage kPages[] = {
      "A block has no bits beyond its length. One that sshd can't read would shut every key of its "
      "line.",
      "from = [\"10.0.0.1/8\"]", "Write 10.0.0.0/8, or 10.0.0.1 for that address alone."},
+    {code::kSourceLimits, "what an account of a directory can't have",
+     "With source = \"directory:NAME\" a host has an account through NSS. Its numbers, its name "
+     "and "
+     "its\n"
+     "password stand in the directory and are never written at the host, so they aren't declared "
+     "there.\n"
+     "Such accounts exist where a daemon takes the system's accounts (openssh), and where the "
+     "host's group\n"
+     "(manage.accounts = \"group:NAME\") says which of them may be managed: a change under review "
+     "can't\n"
+     "reach the others.",
+     "source = \"directory:corp\"\nuid = 30007",
+     "Take the line out, or take `source` out for an account of the host's own."},
     {code::kBadLogin, "not a login that servers take",
      "A login has 1 to 64 characters of letters, digits, '.', '_', '-' and '@' and starts with a "
      "letter,\n"

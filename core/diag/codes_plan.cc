@@ -170,6 +170,17 @@ constexpr CodePage kPages[] = {
      "The server can't close every way in by itself for this account.",
      "a lock in the directory that the server doesn't honour",
      "Remove the keys as well, or see `postern providers doctor`."},
+    {code::kSourceDiffers, "an account of a directory isn't as it is declared",
+     "The host doesn't have it from the directory as its declaration says: it isn't there, one of "
+     "the "
+     "host's\n"
+     "own stands before it, or its login folder is another one. Its entry is never written at the "
+     "host, so\n"
+     "that is left to people; what would open it is held until then.",
+     "the host doesn't know bea from directory:corp",
+     "`getent passwd LOGIN` on the host says what it knows. Mend the entry, the host's group or "
+     "the "
+     "declaration."},
     {code::kOpenChanges, "an apply is unfinished",
      "Intents without an outcome stand in the ledger.", "3 changes of plan 7f3a are open",
      "Run `postern apply`: it looks what was done and finishes."},

@@ -23,6 +23,8 @@
 namespace postern::object {
 
 inline constexpr char kKeySeparator = '\x1f';
+// Value of an account's `source`: not in the host's own files.
+inline constexpr std::string_view kFromDirectory = "directory";
 
 // One object as observed or wanted. `unreadable` has bit n set when field n could not be read: then
 // the body lacks the field, but the field is not absent.

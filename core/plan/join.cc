@@ -141,6 +141,7 @@ bool Planner::Locks(const Row& row) {
 void Planner::DecideBoth(const Row& row) {
   const ledger::Recorded* recorded = row.recorded;
   const bool replaced = recorded != nullptr && object::IsOtherId(recorded->id, row.observed->id);
+  if (DecideSourced(row, replaced)) return;
   // A container (folder, ou, group entry) bears no access of its own and holds what isn't ours: it
   // is taken over under its new id, never deleted.
   const bool holds_data = object::TableOf(row.kind).on_removal == object::OnRemoval::kRelease;
@@ -239,6 +240,7 @@ void Planner::DecideMissing(const Row& row) {
   change.secret_desired = secret;
   const ScopeState& scope = ScopeFor(row);
   if (!scope.complete) change.held = scope.reason;
+  HoldUnknown(row, &change);
 }
 
 // Ours, no longer wanted.
@@ -269,8 +271,9 @@ void Planner::DecideRemoved(const Row& row) {
       break;
   }
   const uint32_t days = RetentionDays(row.target);
-  // Locked as foreign: nothing but `remove` ever deletes it.
-  const bool stays = recorded.owner.empty() && ForeignPolicy(row.target) != "remove";
+  // Locked as foreign: nothing but `remove` ever deletes it. And nobody deletes a directory's here.
+  const bool stays = (recorded.owner.empty() && ForeignPolicy(row.target) != "remove") ||
+                     IsSourced(row.kind, row.observed->body);
   if (!stays && recorded.retired_at != 0 && in_.as_of >= recorded.retired_at + days * kDay) {
     AddChange(row, Action::kDelete, Reason::kRetention).retired_at = recorded.retired_at;
   } else if (!stays && days == 0) {

@@ -190,9 +190,11 @@ Plan Planner::Run() {
     MatchRenames(i);
   }
   HoldOneFolder();
+  HoldWithoutAccount();
   HoldConflicts();
   RaiseWorlds();
   CountPeople();
+  LookAtLocks();
   MakeSteps();
   FindComponents();
   OrderSteps();

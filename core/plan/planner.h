@@ -61,6 +61,18 @@ class Planner {
   void RenamesByOwner(uint32_t target, std::set<size_t>* dropped);
   void RenamesById(uint32_t target, std::set<size_t>* dropped);
   void TakeMoved(const object::ObjectView& live, Change* change, std::set<size_t>* dropped);
+  // sources.cc
+  bool DecideSourced(const Row& row, bool replaced);
+  void LockOnly(const Row& row, Reason reason);
+  void HoldUnknown(const Row& row, Change* change);
+  void HoldSourced(const Row& row, const std::string& why, const std::string& way_out,
+                   Change* change);
+  void HoldWithoutAccount();
+  std::string SourceOf(const Change& change) const;
+  void LookAtLocks();
+  void LookAtLock(const Change& change, const std::string& login, const std::string& server);
+  void LookAtEntry(const Change& change);
+  std::optional<bool> EnabledAfter(uint32_t target, object::Kind kind, std::string_view key) const;
   // join.cc, what it asks
   Change& AddChange(const Row& row, Action action, Reason reason);
   void ClearUndeclared(Row* row);
@@ -187,6 +199,8 @@ class Planner {
   std::map<std::pair<uint32_t, std::string>, ForeignServer> foreign_;
   // By target: other paths of folders -> the paths that count.
   std::map<uint32_t, std::map<std::string, std::string>> ways_;
+  // Accounts that nothing must be opened for: (target, server, login) -> why.
+  std::map<std::tuple<uint32_t, std::string, std::string>, std::string> without_account_;
   // The world as it would be; `before_` itself while no change is made to it.
   const access::World& after() const { return after_ ? *after_ : before_; }
 
@@ -199,6 +213,8 @@ bool WritesTarget(Action action);
 void PutChange(const Change& change, const std::string& target, access::World* world);
 // A grant that comes or gets wider; the deny-all and a narrowing only take away.
 bool AddsAccess(const Change& change);
+// Of an account: the host has it, or shall have it, from a directory through NSS.
+bool IsSourced(object::Kind kind, std::string_view body);
 // The deny-all row of a managed root (schemas/kinds.proto, Grant).
 bool IsBaseline(object::Kind kind, std::string_view key);
 // A grant row without rights on either side: it matters where it stands, not to whom.

@@ -17,7 +17,7 @@ build="g++ cmake ninja-build ccache mold pkg-config libgrpc++-dev protobuf-compi
   libexpected-dev libutf8proc-dev libabsl-dev libgoogle-perftools-dev ca-certificates"
 servers="slapd ldap-utils proftpd-core proftpd-mod-crypto openssh-client openssh-server acl curl openssl
   procps"
-tests="libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 clang-tidy-14 sudo lftp
+tests="nslcd libnss-ldapd libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 clang-tidy-14 sudo lftp
   python3 python3-jsonschema nghttp2-proxy strace zsh fish"
 
 here=$(dirname "$(readlink -f "$0")")

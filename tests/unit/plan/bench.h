@@ -95,6 +95,7 @@ struct Bench {
     observe::ObservedTarget target;
     target.name = name;
     target.reached = true;
+    target.probe.capabilities = capabilities[name];
     for (const object::Object& object : live[name]) target.objects.Add(object.view());
     target.objects.Sort();
     for (const object::KindTable& table : object::AllKinds()) {
@@ -125,6 +126,7 @@ struct Bench {
   std::vector<ledger::Census> census;
   std::map<std::string, std::string> secrets;
   std::set<object::Kind> incomplete;
+  std::map<std::string, std::vector<object::Capability>> capabilities;
   base::Instant now = kNow;
 };
 
