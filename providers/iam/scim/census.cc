@@ -148,8 +148,11 @@ class Walker {
       const Json& resource = (*page.resources)[i];
       const std::string id = TextAt(resource, "id");
       if (id.empty()) {
-        return Fail(ErrorCode::kInvalid,
-                    fmt::format("GET {}: resource {} of the answer has no id", url, i + 1));
+        auto took = sink_.AddNameless(resource,
+                                      fmt::format("GET {}: resource {} of the answer", url, i + 1));
+        if (!took) return took;
+        ++census_.count;
+        continue;
       }
       if (!ids_.insert(id).second) return Moved(fmt::format("{} came twice", id));
       if (auto added = sink_.Add(resource); !added) return added;

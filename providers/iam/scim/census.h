@@ -42,6 +42,11 @@ class ResourceSink {
   virtual void Restart() = 0;
   // A resource with an "id". An error ends the census.
   virtual Result<void> Add(const Json& resource) = 0;
+  // One without an "id", which counts as given all the same. By default it ends the census; `where`
+  // says which it is.
+  virtual Result<void> AddNameless(const Json& /*resource*/, const std::string& where) {
+    return Fail(ErrorCode::kInvalid, where + " has no id");
+  }
 };
 
 // `path`: below the session's base, "/Users". Errors: a page that can't be had or isn't a list

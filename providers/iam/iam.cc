@@ -1,0 +1,18 @@
+#include "providers/iam/iam.h"
+
+#include <fmt/format.h>
+
+#include "providers/iam/scim/scim.h"
+
+namespace postern::iam {
+
+Result<std::unique_ptr<object::Target>> Open(const decl::Iam& declared,
+                                             const object::Secrets& secrets,
+                                             const HttpLimits& limits) {
+  const std::string product = declared.has_product() ? declared.product() : "scim";
+  if (product == "scim") return OpenScim(declared, secrets, limits);
+  return Fail(ErrorCode::kUnsupported,
+              fmt::format("product \"{}\" is not spoken here: there is scim", product));
+}
+
+}  // namespace postern::iam

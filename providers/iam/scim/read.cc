@@ -1,0 +1,151 @@
+// Reading by id and by key.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/diag/text.h"
+#include "providers/iam/scim/locate.h"
+
+namespace postern::iam {
+
+using object::Answer;
+using object::Kind;
+using object::ObjectKey;
+using object::ReadAnswer;
+
+std::string ScimTarget::MembersQuery() const {
+  return dialect().Is(Trait::kMembersInList, "asked")
+             ? "?attributes=displayName,externalId,members,meta"
+             : "";
+}
+
+Snapshot ScimTarget::Judge(Kind kind, const std::string& id, const HttpResult& result) {
+  Snapshot snapshot;
+  snapshot.id = id;
+  if (!result) {
+    snapshot.reason = result.error().error.message;
+    snapshot.lost = result.error().error.retryable();
+    return snapshot;
+  }
+  const std::string url = PathOf(kind, id);
+  if (result->status == 404 || result->status == 410) {
+    snapshot.state = Snapshot::State::kAbsent;
+    return snapshot;
+  }
+  if (result->status != 200) {
+    snapshot.reason = fmt::format("GET {}: {}", url, SaidIn(*result));
+    snapshot.lost = result->status == 429 || result->status >= 500;
+    return snapshot;
+  }
+  auto document = ReadDocument(*result);
+  if (!document) {
+    snapshot.reason = fmt::format("GET {}: {}", url, document.error().message);
+  } else if (TextAt(*document, "id") != id) {
+    snapshot.reason = fmt::format("GET {} answers with {}", url, Describe(kind, *document));
+  } else {
+    snapshot.state = Snapshot::State::kFound;
+    snapshot.document = std::move(*document);
+    if (dialect().Is(Trait::kVersions, "etag")) {
+      snapshot.etag = VersionIn(*result, snapshot.document);
+    }
+  }
+  return snapshot;
+}
+
+std::vector<Snapshot> ScimTarget::ReadIds(Kind kind, std::span<const std::string> ids) {
+  std::vector<HttpRequest> requests;
+  for (const std::string& id : ids) {
+    requests.push_back(
+        Get(PathOf(kind, id) + (kind == Kind::kIamGroup ? MembersQuery() : std::string())));
+  }
+  std::vector<Snapshot> out(ids.size());
+  session_.SendAll(std::move(requests),
+                   [&](size_t at, HttpResult result) { out[at] = Judge(kind, ids[at], result); });
+  return out;
+}
+
+std::vector<ObjectKey> ScimTarget::PartsOf(const ObjectKey& key) {
+  if (key.kind != Kind::kIamMembership) return {key};
+  std::vector<ObjectKey> parts;
+  for (const std::string_view part : object::SplitKey(key.key)) {
+    if (part.starts_with("group:")) {
+      parts.push_back({Kind::kIamGroup, std::string(part.substr(6))});
+    } else if (part.starts_with("user:")) {
+      parts.push_back({Kind::kIamUser, std::string(part.substr(5))});
+    }
+  }
+  const bool known = parts.size() == 2 && parts[0].kind == Kind::kIamGroup;
+  return known ? parts : std::vector<ObjectKey>();
+}
+
+namespace {
+
+void Unreadable(std::string reason, ReadAnswer* answer) {
+  answer->answer = Answer::kUnreadable;
+  answer->reason = std::move(reason);
+}
+
+// False: the snapshot decides the answer.
+bool IsFound(const Snapshot& snapshot, ReadAnswer* answer) {
+  if (snapshot.state == Snapshot::State::kUnreadable) Unreadable(snapshot.reason, answer);
+  if (snapshot.state == Snapshot::State::kAbsent) answer->answer = Answer::kAbsent;
+  return snapshot.state == Snapshot::State::kFound;
+}
+
+}  // namespace
+
+ReadAnswer ScimTarget::AnswerOf(const ObjectKey& key, const Snapshots& snapshots) {
+  ReadAnswer answer;
+  answer.object.kind = key.kind;
+  answer.object.key = key.key;
+  const std::vector<ObjectKey> parts = PartsOf(key);
+  const bool is_ours = key.kind == Kind::kIamUser || key.kind == Kind::kIamGroup ||
+                       (key.kind == Kind::kIamMembership && !parts.empty());
+  if (!is_ours) {
+    Unreadable(fmt::format("SCIM has no {}", object::Describe(key.kind, key.key)), &answer);
+    return answer;
+  }
+  const Snapshot& first = snapshots.at(parts[0]);
+  if (!IsFound(first, &answer)) return answer;
+  Result<object::Object> object = Fail(ErrorCode::kInternal, "");
+  if (key.kind != Kind::kIamMembership) {
+    object = ObjectOf(key.kind, first.document, ssh_keys());
+  } else {
+    const Snapshot& member = snapshots.at(parts[1]);
+    if (!IsFound(member, &answer)) return answer;
+    const auto members = MembersOf(first.document);
+    if (!members) {
+      Unreadable(members.error().message, &answer);
+      return answer;
+    }
+    if (std::none_of(members->begin(), members->end(),
+                     [&](const Member& of) { return of.id == member.id; })) {
+      answer.answer = Answer::kAbsent;
+      return answer;
+    }
+    object = MembershipOf(NameIn(Kind::kIamGroup, first.document), parts[1].kind,
+                          NameIn(parts[1].kind, member.document));
+  }
+  if (!object) {
+    Unreadable(object.error().message, &answer);
+    return answer;
+  }
+  answer.answer = Answer::kValue;
+  answer.object = std::move(*object);
+  return answer;
+}
+
+Result<std::vector<ReadAnswer>> ScimTarget::Read(std::span<const ObjectKey> keys) {
+  if (auto ready = Discover(); !ready) return tl::unexpected(ready.error());
+  std::set<ObjectKey> wanted;
+  for (const ObjectKey& key : keys) {
+    for (ObjectKey& part : PartsOf(key)) wanted.insert(std::move(part));
+  }
+  const Snapshots snapshots = ReadKeys(*this, wanted, {});
+  std::vector<ReadAnswer> answers;
+  answers.reserve(keys.size());
+  for (const ObjectKey& key : keys) answers.push_back(AnswerOf(key, snapshots));
+  return answers;
+}
+
+}  // namespace postern::iam
