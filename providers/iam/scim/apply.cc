@@ -1,19 +1,282 @@
-#include "providers/iam/scim/target.h"
+// Carrying operations out: read, decide, write, read again, until every operation has its answer.
+// The last read is the read-back, so nothing is answered by what a server merely echoed, and a
+// write whose answer was lost is decided by it.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "providers/iam/scim/apply_run.h"
+#include "schemas/kinds.pb.h"
 
 namespace postern::iam {
 
+using object::Kind;
+using object::ObjectKey;
+using object::Operation;
+using object::Outcome;
+using object::Status;
+using State = Snapshot::State;
+
+namespace {
+
+constexpr size_t kRounds = 16;
+constexpr int kConflicts = 8;
+constexpr int kLostAnswers = 3;
+
+std::string ReadId(const HttpAnswer& answer) {
+  const auto document = ReadDocument(answer);
+  return document ? TextAt(*document, "id") : "";
+}
+
+bool IsEntry(Kind kind) {
+  return kind == Kind::kIamUser || kind == Kind::kIamGroup;
+}
+
+}  // namespace
+
+void ApplyRun::Finish(Item& item, Status status, std::string message) {
+  Outcome outcome;
+  outcome.id = item.op->id;
+  outcome.status = status;
+  outcome.live = target_.AnswerOf({item.op->kind, item.key}, snapshots_);
+  outcome.message = std::move(message);
+  item.done = true;
+  sink_.Add(std::move(outcome));
+}
+
+void ApplyRun::Fail(Item& item, Status status, std::string message) {
+  item.failed = true;
+  // "Nothing was done" can't be said after a write without an answer.
+  item.status = status == Status::kTransient && item.progress.unsure ? Status::kUnknown : status;
+  item.message = std::move(message);
+}
+
+// We can't see what is there: nothing may be done on a guess.
+void ApplyRun::FinishUnreadable(Item& item, const Snapshot& at) {
+  if (item.touched()) return Finish(item, Status::kUnknown, at.reason);
+  Finish(item, at.lost ? Status::kTransient : Status::kDenied, at.reason);
+}
+
+// Names that we are about to give are looked for less carefully than what must be there.
+void ApplyRun::ReadAll() {
+  std::set<ObjectKey> there, fresh;
+  LocateOptions options;
+  Snapshots known;
+  for (const Item& item : items_) {
+    if (item.done) continue;
+    const Operation& op = *item.op;
+    const bool creates = op.before.empty() && !op.after.empty() && IsEntry(op.kind) &&
+                         !item.progress.unsure && item.taken.empty();
+    for (ObjectKey& part : ScimTarget::PartsOf({op.kind, item.key})) {
+      const auto seen = people_.find(part);
+      if (op.kind == Kind::kIamMembership && seen != people_.end()) {
+        known.insert(*seen);
+      } else {
+        (creates ? fresh : there).insert(std::move(part));
+      }
+    }
+    if (!op.new_key.empty()) there.insert({op.kind, op.new_key});
+    if (op.after.empty() && item.touched()) options.deleted.insert({op.kind, item.key});
+  }
+  for (const ObjectKey& key : there) fresh.erase(key);
+  snapshots_ = ReadKeys(target_, there, options);
+  options.recent = true;
+  snapshots_.merge(ReadKeys(target_, fresh, options));
+  snapshots_.merge(known);
+}
+
+bool ApplyRun::IsPending(const ObjectKey& key) const {
+  return std::any_of(items_.begin(), items_.end(), [&](const Item& item) {
+    return !item.done && item.op->kind == key.kind && !item.is_removal() &&
+           (item.key == key.key || item.op->new_key == key.key);
+  });
+}
+
+// What goes away does so last: memberships would go with it without having been answered.
+bool ApplyRun::Waits(const Item& item) const {
+  return item.is_removal() && std::any_of(items_.begin(), items_.end(), [](const Item& other) {
+           return !other.done && !(IsEntry(other.op->kind) && other.is_removal());
+         });
+}
+
+// True: the rename is answered; false: go on with what stands under item.key.
+bool ApplyRun::PlanRename(Item& item) {
+  const Operation& op = *item.op;
+  const Snapshot& from = snapshots_.at({op.kind, op.key});
+  const Snapshot& to = snapshots_.at({op.kind, op.new_key});
+  for (const Snapshot* at : {&from, &to}) {
+    if (at->state != State::kUnreadable) continue;
+    FinishUnreadable(item, *at);
+    return true;
+  }
+  if (from.state == State::kAbsent) {
+    const bool ours = to.state == State::kFound && (op.expect_id.empty() || to.id == op.expect_id);
+    if (!ours) {
+      Finish(item, Status::kPreconditionFailed, "it is gone");
+      return true;
+    }
+    item.key = op.new_key;  // this call, or one before it, renamed it
+    return false;
+  }
+  if (to.state != State::kFound) return false;
+  Finish(item, Status::kPreconditionFailed, "there is one of the new name already");
+  return true;
+}
+
+void ApplyRun::PlanEntry(Item& item) {
+  const Operation& op = *item.op;
+  if (!IsEntry(op.kind)) {
+    return Finish(
+        item, Status::kDenied,
+        fmt::format("SCIM has no {}: product \"otds\" may have it", object::NameOf(op.kind)));
+  }
+  const bool renames = !op.new_key.empty() && item.key != op.new_key;
+  if (renames && PlanRename(item)) return;
+  const Snapshot& at = snapshots_.at({op.kind, item.key});
+  if (at.state == State::kUnreadable) return FinishUnreadable(item, at);
+  if (!item.taken.empty() && at.state == State::kAbsent) {
+    return Finish(item, Status::kDenied, item.taken);
+  }
+  Step step = NextStep(op, item.progress, at, target_.dialect());
+  if (step.need == Step::Need::kNothing) {
+    return Finish(item, item.touched() ? Status::kApplied : Status::kAlreadySo, step.why);
+  }
+  if (step.need == Step::Need::kRefuse) {
+    return Finish(item, step.precondition ? Status::kPreconditionFailed : Status::kDenied,
+                  step.why);
+  }
+  if (Waits(item)) return;
+  item.progress.was = target_.AnswerOf({op.kind, item.key}, snapshots_).object.body;
+  planned_.push_back({std::move(step.write), {&item}});
+}
+
+// Where the server doesn't say under which id it made it, the name is looked for.
+void ApplyRun::TakeId(const Item& item, const std::string& id) {
+  if (id.empty()) return;
+  const std::string& after = item.op->after;
+  target_.names(item.op->kind)
+      .Put(id, item.op->kind == Kind::kIamUser ? object::DecodeAs<kinds::IamUser>(after).user_name()
+                                               : object::DecodeAs<kinds::IamGroup>(after).name());
+}
+
+void ApplyRun::SettleLost(Item& item, const std::string& why) {
+  item.progress.unsure = true;
+  if (++item.lost >= kLostAnswers) Fail(item, Status::kTransient, why);
+}
+
+void ApplyRun::SettleAnswer(const Planned& planned, Item& item, const HttpAnswer& answer) {
+  const bool creates = planned.write.method == Method::kPost;
+  const std::string said =
+      fmt::format("{} {}: {}", NameOf(planned.write.method), planned.write.path, SaidIn(answer));
+  if (answer.status / 100 == 2) {
+    item.progress.written = true;
+    (creates ? item.progress.created : item.progress.changed) = true;
+    const Operation& op = *item.op;
+    if (creates) TakeId(item, ReadId(answer));
+    if (!creates && !op.new_key.empty() && item.key != op.new_key) {
+      TakeId(item, snapshots_.at({op.kind, item.key}).id);
+      item.key = op.new_key;
+    }
+  } else if (answer.status == 409 && creates) {
+    item.taken = said;  // a read tells whether it is ours
+  } else if ((answer.status == 412 || answer.status == 409 || answer.status == 404) && !creates) {
+    // Somebody was faster: read again and decide anew.
+    if (++item.conflicts >= kConflicts) Fail(item, Status::kTransient, said);
+  } else if (answer.status == 429) {
+    Fail(item, Status::kTransient, said);
+  } else if (answer.status >= 500 && answer.status != 501) {
+    SettleLost(item, said);
+  } else {
+    Fail(item, Status::kDenied, said);
+  }
+}
+
+void ApplyRun::Settle(const Planned& planned, const HttpResult& result) {
+  const bool refused = result && result->status >= 400 && result->status < 404;
+  if (refused && planned.items.size() > 1) {
+    // One of them spoils it for all: find out which.
+    split_[ScimTarget::PartsOf({Kind::kIamMembership, planned.items[0]->key})[0].key] = 1;
+  }
+  for (Item* item : planned.items) {
+    if (result) {
+      if (!refused || planned.items.size() == 1) SettleAnswer(planned, *item, *result);
+    } else if (result.error().may_be_done) {
+      SettleLost(*item, result.error().error.message);
+    } else {
+      Fail(*item, result.error().error.retryable() ? Status::kTransient : Status::kDenied,
+           result.error().error.message);
+    }
+  }
+}
+
+void ApplyRun::Carry() {
+  std::vector<HttpRequest> requests;
+  for (const Planned& planned : planned_) {
+    HttpRequest request;
+    request.method = planned.write.method;
+    request.url = planned.write.path;
+    request.headers = {{"Accept", "application/scim+json, application/json"}};
+    if (!planned.write.body.is_null()) {
+      request.headers.emplace_back("Content-Type", "application/scim+json");
+      request.body = planned.write.body.dump();
+    }
+    if (!planned.write.etag.empty()) request.headers.emplace_back("If-Match", planned.write.etag);
+    requests.push_back(std::move(request));
+  }
+  target_.session().SendAll(std::move(requests),
+                            [&](size_t at, HttpResult result) { Settle(planned_[at], result); });
+}
+
+void ApplyRun::Run() {
+  for (Item& item : items_) {
+    const auto parts = ScimTarget::PartsOf({item.op->kind, item.key});
+    if (parts.size() == 2) members_[parts[0].key].push_back(&item);
+  }
+  // Each round carries at least one membership of a group on.
+  for (size_t round = 0; round < kRounds + 2 * items_.size(); ++round) {
+    if (std::all_of(items_.begin(), items_.end(), [](const Item& item) { return item.done; })) {
+      return;
+    }
+    ReadAll();
+    planned_.clear();
+    for (Item& item : items_) {
+      if (item.done || ScimTarget::PartsOf({item.op->kind, item.key}).size() == 2) continue;
+      if (item.failed) {
+        Finish(item, item.status, item.message);
+      } else {
+        PlanEntry(item);
+      }
+    }
+    for (auto& [group, items] : members_) PlanMembers(group, items);
+    Carry();
+  }
+  ReadAll();
+  for (Item& item : items_) {
+    if (!item.done) {
+      Finish(item, item.touched() ? Status::kUnknown : Status::kTransient,
+             "it keeps changing while we write");
+    }
+  }
+}
+
 Result<void> ScimTarget::Apply(std::span<const object::OperationGroup> groups,
                                const object::Secrets&, object::OutcomeSink& sink) {
+  if (auto ready = Discover(); !ready) return tl::unexpected(ready.error());
+  Examine();
+  // Operations on one object follow each other: the nth of each runs in the nth round.
+  std::map<ObjectKey, size_t> passed;
+  std::vector<std::vector<const Operation*>> rounds;
   for (const object::OperationGroup& group : groups) {
-    for (const object::Operation& op : group.operations) {
-      object::Outcome outcome;
-      outcome.id = op.id;
-      outcome.status = object::Status::kDenied;
-      outcome.live.object.kind = op.kind;
-      outcome.live.object.key = op.key;
-      outcome.live.reason = outcome.message = "a SCIM server is only read";
-      sink.Add(std::move(outcome));
+    for (const Operation& op : group.operations) {
+      const size_t round = passed[{op.kind, op.key}]++;
+      if (rounds.size() <= round) rounds.resize(round + 1);
+      rounds[round].push_back(&op);
     }
+  }
+  for (const auto& round : rounds) {
+    ApplyRun run(*this, sink);
+    for (const Operation* op : round) run.Add(*op);
+    run.Run();
   }
   return {};
 }

@@ -69,9 +69,9 @@ std::vector<ObjectKey> ScimTarget::PartsOf(const ObjectKey& key) {
   std::vector<ObjectKey> parts;
   for (const std::string_view part : object::SplitKey(key.key)) {
     if (part.starts_with("group:")) {
-      parts.push_back({Kind::kIamGroup, std::string(part.substr(6))});
+      parts.push_back({Kind::kIamGroup, Names::KeyOf(part.substr(6))});
     } else if (part.starts_with("user:")) {
-      parts.push_back({Kind::kIamUser, std::string(part.substr(5))});
+      parts.push_back({Kind::kIamUser, Names::KeyOf(part.substr(5))});
     }
   }
   const bool known = parts.size() == 2 && parts[0].kind == Kind::kIamGroup;
