@@ -178,7 +178,7 @@ TEST_P(Conformance, SeesForeignObjects) {
 }
 
 TEST_P(Conformance, CarriesAThousand) {
-  constexpr int kCount = 1000;
+  const int kCount = world_->many();
   world_->Prepare(kind(), 1, kCount);
   std::vector<Operation> operations;
   for (int n = 1; n <= kCount; ++n) {

@@ -56,6 +56,8 @@ class World {
   virtual std::unique_ptr<Message> Renamed(Kind kind, int /*from*/, int to) const {
     return Sample(kind, to, 0);
   }
+  // How many objects the case of many makes; fewer where a server takes seconds for each.
+  virtual int many() const { return 1000; }
   // Makes by hand what objects first..last of the kind need before they can be (an account for a
   // key). Once for a number and test.
   virtual void Prepare(Kind /*kind*/, int /*first*/, int /*last*/) {}

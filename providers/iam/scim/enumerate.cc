@@ -174,9 +174,8 @@ void Enumeration::TakeMembers(const Object& group, const Snapshot& snapshot) {
     members_.unstable = fmt::format("group \"{}\" got another name meanwhile", name);
     return;
   }
-  const auto members = MembersOf(snapshot.document);
-  if (!members) return MembersTrouble(members.error().message);
-  NameMembers(name, *members);
+  if (!snapshot.members->trouble.empty()) return MembersTrouble(snapshot.members->trouble);
+  NameMembers(name, snapshot.members->all);
 }
 
 // Groups by the window, so that their members don't all lie in memory.

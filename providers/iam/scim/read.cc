@@ -1,8 +1,6 @@
 // Reading by id and by key.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "core/diag/text.h"
 #include "providers/iam/scim/locate.h"
 
@@ -18,6 +16,22 @@ std::string ScimTarget::MembersQuery() const {
              ? "?attributes=displayName,externalId,members,meta"
              : "";
 }
+
+namespace {
+
+std::shared_ptr<const MemberList> ReadMembers(const Json& group) {
+  auto list = std::make_shared<MemberList>();
+  auto members = MembersOf(group);
+  if (!members) {
+    list->trouble = members.error().message;
+    return list;
+  }
+  list->all = std::move(*members);
+  for (const Member& member : list->all) list->ids.insert(member.id);
+  return list;
+}
+
+}  // namespace
 
 Snapshot ScimTarget::Judge(Kind kind, const std::string& id, const HttpResult& result) {
   Snapshot snapshot;
@@ -45,6 +59,7 @@ Snapshot ScimTarget::Judge(Kind kind, const std::string& id, const HttpResult& r
   } else {
     snapshot.state = Snapshot::State::kFound;
     snapshot.document = std::move(*document);
+    if (kind == Kind::kIamGroup) snapshot.members = ReadMembers(snapshot.document);
     if (dialect().Is(Trait::kVersions, "etag")) {
       snapshot.etag = VersionIn(*result, snapshot.document);
     }
@@ -113,13 +128,11 @@ ReadAnswer ScimTarget::AnswerOf(const ObjectKey& key, const Snapshots& snapshots
   } else {
     const Snapshot& member = snapshots.at(parts[1]);
     if (!IsFound(member, &answer)) return answer;
-    const auto members = MembersOf(first.document);
-    if (!members) {
-      Unreadable(members.error().message, &answer);
+    if (!first.members->trouble.empty()) {
+      Unreadable(first.members->trouble, &answer);
       return answer;
     }
-    if (std::none_of(members->begin(), members->end(),
-                     [&](const Member& of) { return of.id == member.id; })) {
+    if (!first.members->ids.contains(member.id)) {
       answer.answer = Answer::kAbsent;
       return answer;
     }

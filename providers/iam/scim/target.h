@@ -2,9 +2,11 @@
 // read.cc, apply.cc and probe.cc.
 #pragma once
 #include <map>
+#include <memory>
 #include <set>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "providers/iam/scim/census.h"
@@ -14,6 +16,13 @@
 
 namespace postern::iam {
 
+// The members of one group.
+struct MemberList {
+  std::vector<Member> all;
+  std::unordered_set<std::string> ids;
+  std::string trouble;  // why they can't be read; empty: they are
+};
+
 // One resource as a request by id showed it, or why none did.
 struct Snapshot {
   enum class State { kFound, kAbsent, kUnreadable } state = State::kUnreadable;
@@ -22,6 +31,7 @@ struct Snapshot {
   std::string id;
   std::string etag;  // of a version that can be believed; empty: none
   Json document;
+  std::shared_ptr<const MemberList> members;  // of a group that was found
 };
 // By kind (a user or a group) and key.
 using Snapshots = std::map<object::ObjectKey, Snapshot>;
