@@ -75,6 +75,10 @@ class Control:
 
     def entry(self, method, kind, words, body):
         """Changes by other hands: synchronized partitions as well, no right is asked for."""
+        if method == "POST" and not words and "names" in body:
+            for name in body["names"]:
+                self.world.add(kind, body["partition"], name)
+            return None
         if method == "POST" and not words:
             return self.facts(self.world.add(kind, body["partition"], body["name"], body.get("description"),
                                              body.get("values")))

@@ -56,6 +56,7 @@ CALLS = [(method, f"{REST}{path}", call) for method, path, call in [
     ("GET", "/partitions", people.list_partitions),
     ("POST", "/partitions", people.create_partition),
     ("GET", "/partitions/{}", people.read_partition),
+    ("GET", "/identityproviderprofiles", people.list_synchronized),
     ("POST", "/identityproviderprofiles", people.create_synchronized),
     ("POST", "/identityproviderprofiles/{}/command", people.command_synchronized),
     *_kinds("users", "user"), *_kinds("groups", "group"), *_kinds("roles", "role"),

@@ -49,8 +49,8 @@ class Sessions:
     def credentials(self, user):
         ticket = self.give(user.id, "*OTDSSSO*", self.world.settings["ticket_life"])
         return {"ticket": ticket, "token": ticket, "userId": user.id, "resourceID": None, "failureReason": None,
-                "passwordExpirationTime": 0, "continuation": False, "continuationContext": None,
-                "continuationData": None}
+                "passwordExpirationTime": 0, "continuation": self.world.settings["continuation"],
+                "continuationContext": None, "continuationData": None}
 
 
 def log_in(call):

@@ -67,6 +67,11 @@ SETTINGS = {
     "duplicate_status": 409,
     "consolidation_seconds": 0.2,
     "old_login": False,
+    "continuation": False,
+    "profiles": "list",
+    "paged_members": False,
+    "stuck_cookies": False,
+    "ignored": "",
 }
 
 POLICY = {
@@ -157,6 +162,8 @@ class World:
                 raise Refusal(400, "values must be a list of {name, values: [string]}")
             if name == "userPassword":
                 self.passwords[entry.uuid] = strings[0] if strings else ""
+                continue
+            if name == self.settings["ignored"]:
                 continue
             known = next((key for key in entry.values if key.lower() == name.lower()), name)
             if strings:

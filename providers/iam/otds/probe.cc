@@ -1,0 +1,173 @@
+// What this OTDS can do, what of it is only guessed so far, and what it still needs.
+#include <fmt/format.h>
+
+#include "providers/iam/otds/target.h"
+
+namespace postern::iam::otds {
+
+using object::Capability;
+using object::Check;
+using object::Kind;
+using object::Probe;
+
+namespace {
+
+constexpr const char* kOperatorFile = "operator file";
+
+Check PrivilegeCheck(const Ground& ground) {
+  Check check{.name = "privileges", .ok = ground.admin};
+  check.found = ground.admin ? fmt::format("{} is an administrator there", ground.identity)
+                             : fmt::format(
+                                   "{} is no administrator there: lists may leave things out, so "
+                                   "that nothing is decided from them",
+                                   ground.identity);
+  if (!ground.admin) {
+    check.where = "OTDS, group otdsadmins@otds.admin";
+    check.lines_to_add = {ground.identity};
+  }
+  return check;
+}
+
+Check PartitionCheck(const Ground& ground, const Names& names, const Guesses& guesses) {
+  Check check{.name = "partitions", .ok = true, .where = kOperatorFile};
+  for (const std::string& name : names.partitions()) {
+    const Ground::Partition& partition = ground.partitions.at(Folded(name));
+    if (!check.found.empty()) check.found += "; ";
+    if (!partition.trouble.empty()) {
+      check.ok = false;
+      check.found += partition.trouble;
+    } else if (partition.origin == Ground::Origin::kSynchronized) {
+      check.found += fmt::format("{} is synchronized from another system: never written", name);
+    } else if (partition.origin == Ground::Origin::kOwn) {
+      check.found += fmt::format("{} can be written", name);
+    } else {
+      check.ok = false;
+      check.found += fmt::format(
+          "whether {} is synchronized is unconfirmed on this server, so that nothing is written "
+          "there ({})",
+          name, guesses.why(Guess::kProfiles));
+    }
+  }
+  return check;
+}
+
+// Access roles belong to resources; one that lets in organizational units lets in more than its
+// memberships show.
+Check AccessRoleCheck(Api& api) {
+  constexpr std::string_view kList[] = {"accessRoles"};
+  Check check{.name = "access roles", .ok = true};
+  size_t count = 0;
+  const auto walked = api.Walk("/accessroles", kList, [&](size_t, const Json& json) {
+    const auto role = ReadAccessRole(json);
+    ++count;
+    if (role && role->has_units) {
+      check.ok = false;
+      check.found += fmt::format("{} lets in organizational units too, whose people aren't shown; ",
+                                 role->name);
+    }
+    return true;
+  });
+  if (!walked) {
+    check.ok = false;
+    check.found = walked.error().message;
+  } else {
+    check.found += fmt::format("{} can be read", count);
+  }
+  return check;
+}
+
+// Three switches keep a user out; `active` is the first alone.
+Check SwitchCheck(Api& api, const Names& names) {
+  constexpr std::string_view kList[] = {"users"};
+  Check check{.name = "locked out users", .ok = true};
+  size_t disabled = 0, locked = 0;
+  for (const std::string& partition : names.partitions()) {
+    const auto walked =
+        api.Walk(fmt::format("/users?page_size=250&attrsAsKeys=true&where_state=disabled&"
+                             "where_partition_name={}",
+                             Encode(partition)),
+                 kList, [&](size_t, const Json& json) {
+                   const auto user = ReadEntry(json);
+                   disabled += user && user->IsSet("accountdisabled") ? 1 : 0;
+                   locked += user && user->IsSet("accountlockedout") ? 1 : 0;
+                   return true;
+                 });
+    if (walked) continue;
+    check.ok = false;
+    check.found = walked.error().message;
+    return check;
+  }
+  check.found = fmt::format(
+      "{} disabled (accountDisabled: inactive), {} of them locked out as well (accountLockedOut); "
+      "who is in no access role is kept out of its resource whatever these say",
+      disabled, locked);
+  return check;
+}
+
+void AddCapabilities(const Guesses& guesses, Probe* probe) {
+  const auto add = [&](std::string kind, std::string field, std::string support, std::string why,
+                       std::vector<std::string> alternatives = {}) {
+    probe->capabilities.push_back({.kind = std::move(kind),
+                                   .field = std::move(field),
+                                   .support = std::move(support),
+                                   .why = std::move(why),
+                                   .alternatives = std::move(alternatives)});
+  };
+  for (const char* field : {"external_id", "division", "cost_center"}) {
+    add("iam_user", field, "unsupported",
+        "no attribute that holds it is documented for the REST interface",
+        {"product = \"scim\" for this partition"});
+  }
+  add("iam_group", "external_id", "unsupported",
+      "no attribute that holds it is documented for the REST interface",
+      {"product = \"scim\" for this partition"});
+  add("iam_access_role", "", "coarser",
+      "an access role comes and goes with its resource: its members and push_all_groups are "
+      "written, the role itself is not");
+  add("oauth_client", "active", "unsupported", "a client has no switch of its own: it is deleted",
+      {"remove the client"});
+  for (size_t i = 0; i < kGuessCount; ++i) {
+    const auto guess = static_cast<Guess>(i);
+    const GuessInfo& info = InfoOf(guess);
+    if (info.kind.empty()) continue;
+    add(std::string(info.kind), std::string(info.field),
+        guesses.is_refuted(guess) ? "unsupported" : "native",
+        guesses.is_refuted(guess)
+            ? fmt::format("{}: {}", info.name, guesses.why(guess))
+            : fmt::format("{} ({}): {}", info.name, info.meaning, guesses.StateText(guess)));
+  }
+}
+
+void AddSettings(const Api& api, const Ground& ground, const Guesses& guesses, Probe* probe) {
+  probe->settings.push_back({"product", "otds", "declared", ""});
+  probe->settings.push_back({"url", api.base().text, "declared", ""});
+  probe->settings.push_back({"login", ground.login, "probe", ""});
+  probe->settings.push_back({"page", "250", "default", "OTDS's own"});
+  for (size_t i = 0; i < kGuessCount; ++i) {
+    const auto guess = static_cast<Guess>(i);
+    const bool open = guesses.is_open(guess);
+    probe->settings.push_back({std::string(InfoOf(guess).name),
+                               std::string(guesses.StateText(guess)), open ? "default" : "probe",
+                               open ? std::string(InfoOf(guess).meaning) : guesses.why(guess)});
+  }
+}
+
+}  // namespace
+
+Result<Probe> OtdsTarget::ProbeTarget() {
+  connected_ = false;  // what was found out may have changed
+  if (auto connected = Connect(); !connected) return tl::unexpected(connected.error());
+  Probe probe;
+  probe.product = "otds";
+  probe.identity = ground_.identity;
+  probe.checks.push_back(PrivilegeCheck(ground_));
+  probe.checks.push_back(PartitionCheck(ground_, names_, guesses_));
+  probe.checks.push_back(AccessRoleCheck(*api_));
+  probe.checks.push_back(SwitchCheck(*api_, names_));
+  AddCapabilities(guesses_, &probe);
+  AddSettings(*api_, ground_, guesses_, &probe);
+  for (const Kind kind : kKinds) probe.concurrency[kind] = "verify-then-write";
+  return probe;
+}
+
+}  // namespace postern::iam::otds
