@@ -276,7 +276,7 @@ Run DefineApply(Arguments& arguments) {
        .text = &given->as_of},
       {.name = "--target",
        .value = "NAME",
-       .help = "change this host, server or directory only (may be repeated)",
+       .help = "change this host, server, directory or iam only (may be repeated)",
        .many = &given->targets},
   };
   return [given](Shell& shell) { return Applier(shell, *given).Run(); };

@@ -28,7 +28,7 @@ int SetTargets(Shell& shell, const std::vector<std::string>& targets, World* wor
     if (name.empty()) {
       return shell.Fail(
           {.code = diag::code::kNoSuchTarget,
-           .summary = fmt::format("--target {} names no host, server or directory", text),
+           .summary = fmt::format("--target {} names no host, server, directory or iam", text),
            .notes = {"postern providers list"}});
     }
     world->only_targets.insert(name);

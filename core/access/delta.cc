@@ -243,13 +243,18 @@ class DeltaMaker {
       (could ? delta_.lost : delta_.gained).push_back(change);
       change.everything = false;
     }
-    for (const std::string& group : before.GroupsOf(dn)) {
+    const auto had = before.GroupsOf(dn), has = after.GroupsOf(dn);
+    for (const std::string& group : had) {
+      if (has.contains(group)) continue;
       change.path = group;
-      if (!after.IsMember(group, dn)) delta_.lost.push_back(change);
+      change.through = before.Through(group, dn);
+      delta_.lost.push_back(change);
     }
-    for (const std::string& group : after.GroupsOf(dn)) {
+    for (const std::string& group : has) {
+      if (had.contains(group)) continue;
       change.path = group;
-      if (!before.IsMember(group, dn)) delta_.gained.push_back(change);
+      change.through = after.Through(group, dn);
+      delta_.gained.push_back(change);
     }
   }
 

@@ -39,7 +39,7 @@ Place PlaceOf(std::string_view target, std::string_view server) {
 
 bool IsDirectoryKind(Kind kind) {
   return kind == Kind::kUser || kind == Kind::kMembership || kind == Kind::kDirectoryGroup ||
-         kind == Kind::kOu;
+         kind == Kind::kOu || object::IsIamKind(kind);
 }
 
 // Bodies are walked, not decoded: worlds are raised from every object that is live.
@@ -76,14 +76,6 @@ Rights RightsIn(std::string_view grant) {
     }
   }
   return {};
-}
-
-bool UserEnabled(std::string_view user) {
-  object::FieldWalker walker(user);
-  for (object::WireField field; walker.Next(&field);) {
-    if (field.number == kinds::User::kEnabledFieldNumber) return field.varint != 0;
-  }
-  return true;
 }
 
 }  // namespace
@@ -207,32 +199,6 @@ std::vector<GrantRow> ServerWorld::RowsOf(std::string_view login) const {
   return rows;
 }
 
-void DirectoryWorld::Put(Kind kind, std::string_view key, std::string_view body, bool present) {
-  if (kind == Kind::kUser) {
-    if (!present) {
-      users_.erase(std::string(key));
-      return;
-    }
-    users_[std::string(key)] = UserEnabled(body);
-  } else if (kind == Kind::kMembership) {
-    const auto parts = object::SplitKey(key);
-    SetMember(groups_of_, parts[1], parts[0], present);
-  }
-}
-
-bool DirectoryWorld::CanLogIn(std::string_view user) const {
-  const auto at = users_.find(user);
-  return at != users_.end() && at->second;
-}
-
-const std::set<std::string>& DirectoryWorld::GroupsOf(std::string_view user) const {
-  return SetIn(groups_of_, user);
-}
-
-bool DirectoryWorld::IsMember(std::string_view group, std::string_view user) const {
-  return GroupsOf(user).contains(std::string(group));
-}
-
 void World::Put(std::string_view target, Kind kind, std::string_view key, std::string_view body,
                 bool present) {
   if (!object::TableOf(kind).bears_access) return;
@@ -247,12 +213,18 @@ void Touch(std::string_view target, Kind kind, std::string_view key, const World
            const World& after, Touched* touched) {
   if (!object::TableOf(kind).bears_access) return;
   const auto parts = object::SplitKey(key);
-  if (kind == Kind::kUser) {
-    touched->accounts.insert({PlaceOf(target, ""), std::string(key)});
-    return;
-  }
-  if (kind == Kind::kMembership) {
-    touched->accounts.insert({PlaceOf(target, ""), std::string(parts[1])});
+  if (IsDirectoryKind(kind)) {
+    if (std::string entry = EntryOf(kind, key); !entry.empty()) {
+      touched->accounts.insert({PlaceOf(target, ""), std::move(entry)});
+      return;
+    }
+    for (const World* world : {&before, &after}) {
+      const auto at = world->directories.find(std::string(target));
+      if (at == world->directories.end()) continue;
+      for (std::string& entry : at->second.EntriesIn(parts[1])) {
+        touched->accounts.insert({PlaceOf(target, ""), std::move(entry)});
+      }
+    }
     return;
   }
   const Place place = PlaceOf(target, parts[0]);

@@ -22,9 +22,9 @@
 
 namespace postern::access {
 
-// Where access is: a server of a host, or a directory.
+// Where access is: a server of a host, a directory, or an IAM system, which is a directory here.
 struct Place {
-  std::string target;  // "host:edge", "directory:corp"
+  std::string target;  // "host:edge", "directory:corp", "iam:corp"
   std::string server;  // empty for a directory
   auto operator<=>(const Place&) const = default;
 };
@@ -94,18 +94,38 @@ class ServerWorld {
   std::unordered_map<Subject, std::set<RowPlace>, SubjectHash> rows_of_;
 };
 
-// One directory's access: entries that can log in, and group memberships.
+// Before the client id of an OAuth client: what names its entry in a directory's world.
+inline constexpr char kClientEntry[] = "oauth_client:";
+
+// The entry that an object of a directory or IAM system is: its key, a client's behind
+// kClientEntry; of a relation the member. Empty: no single entry (a group in a group).
+std::string EntryOf(object::Kind kind, std::string_view key);
+
+// One directory's access: entries that can log in, and what they are members of. In a directory
+// those are groups by DN, and only what an entry is in itself; in an IAM system sets ("group:ops",
+// "role:reader", "access_role:Access to Archive"), with those that a set of the entry is in.
 class DirectoryWorld {
  public:
+  using Sets = std::set<std::string>;
   void Put(object::Kind kind, std::string_view key, std::string_view body, bool present);
-  bool CanLogIn(std::string_view user) const;
+  bool CanLogIn(std::string_view entry) const;
   const std::map<std::string, bool, std::less<>>& users() const { return users_; }
-  const std::set<std::string>& GroupsOf(std::string_view user) const;
-  bool IsMember(std::string_view group, std::string_view user) const;
+  // Cost in an IAM system: the sets that are reached.
+  Sets GroupsOf(std::string_view entry) const;
+  // The set of the entry's own by which it is in `group`; empty: it is in it itself.
+  std::string Through(std::string_view group, std::string_view entry) const;
+  // Every entry that a member of an IAM system stands for: "user:x", "group:ops", "partition:p".
+  std::vector<std::string> EntriesIn(std::string_view member) const;
 
  private:
-  std::map<std::string, bool, std::less<>> users_;  // DN -> enabled
-  std::map<std::string, std::set<std::string>, std::less<>> groups_of_;
+  Sets OwnNodes(std::string_view entry) const;
+  Sets Above(Sets nodes) const;
+  void PutRelation(std::string_view key, bool present);
+
+  std::map<std::string, bool, std::less<>> users_;  // entry -> can log in
+  bool is_iam_ = false;
+  std::map<std::string, Sets, std::less<>> groups_of_;   // member -> sets
+  std::map<std::string, Sets, std::less<>> members_of_;  // set -> members, of an IAM system
 };
 
 struct World {
@@ -124,8 +144,8 @@ using IdentityOf = std::function<std::string(const Place& place, std::string_vie
 struct AccessChange {
   std::string identity;
   Place place;
-  std::string account;  // login, or DN in a directory
-  std::string path;     // folder; or group DN; or empty: the login itself
+  std::string account;  // login; in a directory the entry: DN, user name
+  std::string path;     // folder; or group DN, "group:ops" of an IAM; or empty: the login itself
   Depth depth = Depth::kSubtree;
   Rights rights;            // lost or gained; empty for a directory's line
   bool everything = false;  // all that the account had or gets is in this delta
@@ -146,7 +166,7 @@ struct AccessDelta {
 
 // Which accounts a change can touch; the delta looks at no others.
 struct Touched {
-  std::set<std::pair<Place, std::string>> accounts;  // login or DN
+  std::set<std::pair<Place, std::string>> accounts;  // login or entry
 };
 
 // Who may lose or gain by one object's change, judged in both worlds.

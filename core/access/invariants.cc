@@ -101,14 +101,30 @@ class Judge {
     std::vector<std::pair<Place, std::string>> gain, lose;  // accounts
   };
 
+  // Of a group in a group everybody whom the inner one holds.
+  std::vector<std::pair<Place, std::string>> Entries(const OrderedStep& step) const {
+    if (std::string entry = EntryOf(step.kind, step.key); !entry.empty()) {
+      return {{{step.target, ""}, std::move(entry)}};
+    }
+    std::vector<std::pair<Place, std::string>> entries;
+    const auto at = now_.directories.find(step.target);
+    if (at == now_.directories.end()) return entries;
+    for (std::string& entry : at->second.EntriesIn(object::SplitKey(step.key)[1])) {
+      entries.emplace_back(Place{step.target, ""}, std::move(entry));
+    }
+    return entries;
+  }
+
   std::vector<std::pair<Place, std::string>> Affected(const OrderedStep& step) const {
     const auto parts = object::SplitKey(step.key);
     const Place server{step.target, std::string(parts[0])};
     switch (step.kind) {
       case Kind::kUser:
-        return {{{step.target, ""}, step.key}};
       case Kind::kMembership:
-        return {{{step.target, ""}, std::string(parts[1])}};
+      case Kind::kIamUser:
+      case Kind::kIamMembership:
+      case Kind::kOauthClient:
+        return Entries(step);
       case Kind::kAccount:
       case Kind::kSshKey:
         return {{server, std::string(parts[1])}};

@@ -36,6 +36,9 @@ void Compiler::IndexNames() {
   IndexByName(&users_, declarations_.users);
   IndexByName(&partners_, declarations_.partners);
   IndexByName(&persons_, declarations_.persons);
+  IndexByName(&iams_, declarations_.iams);
+  IndexByName(&iam_users_, declarations_.iam_users);
+  IndexByName(&iam_groups_, declarations_.iam_groups);
 }
 
 // Every number that somebody has or had at a server of the host: to its kernel a number is one
@@ -69,9 +72,13 @@ std::set<uint32_t>& Compiler::TakenIds(const std::string& host) {
 }
 
 std::string Compiler::IdentityOf(std::string_view address) const {
-  if (!address.starts_with("user:")) return std::string(address);
-  const auto user = users_.find(AfterColon(address));
-  if (user != users_.end() && user->second->message.has_for_()) return user->second->message.for_();
+  const auto whose = [&](const auto& users) {
+    const auto user = users.find(AfterColon(address));
+    const bool is_for = user != users.end() && user->second->message.has_for_();
+    return is_for ? user->second->message.for_() : std::string(address);
+  };
+  if (address.starts_with("user:")) return whose(users_);
+  if (address.starts_with("iam_user:")) return whose(iam_users_);
   return std::string(address);
 }
 

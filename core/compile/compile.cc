@@ -67,13 +67,15 @@ Desired Compiler::Run() {
   for (const auto& directory : declarations_.directories) {
     TargetNamed("directory:" + directory.message.name());
   }
+  for (const auto& iam : declarations_.iams) TargetNamed("iam:" + iam.message.name());
   const size_t accounts = declarations_.accounts.size(), grants = declarations_.grants.size();
   desired_.provenance.reserve(accounts + grants + declarations_.folders.size() +
-                              declarations_.users.size());
+                              declarations_.users.size() + declarations_.iam_users.size());
   desired_.grants.reserve(grants);
   CompileFolders();
   CompileAccounts();
   CompileDirectory();
+  CompileIam();
   CompileGrants();
   FitServers();
   for (DesiredTarget& target : desired_.targets) object::SortByKey(&target.objects);

@@ -1,8 +1,8 @@
 // core/compile/compiler.h: the working state of one compilation. Internal to core/compile.
 //
 // Strata, each in its own file: identities and accounts (accounts.cc), keys (keys.cc), groups
-// (groups.cc), directory entries (directory.cc), rows of access with projection and fitting
-// (rows.cc).
+// (groups.cc), directory entries (directory.cc), objects of IAM systems (iam.cc), rows of access
+// with projection and fitting (rows.cc).
 #pragma once
 #include <map>
 #include <optional>
@@ -107,6 +107,15 @@ class Compiler {
   void CompileUser(const config::Declared<decl::User>& user);
   void CompileGroupEntry(const config::Declared<decl::Group>& group);
   std::string DnOfUser(const config::Declared<decl::User>& user);
+  // iam.cc
+  struct IamSet;
+  void CompileIam();
+  void CompileIamUser(const config::Declared<decl::IamUser>& user);
+  template <class Object, class M>
+  void CompileIamSet(const config::Declared<M>& declared, const std::string& name,
+                     std::string_view set_kind, Object* object);
+  std::set<std::string> IamMembers(const IamSet& set);
+  void CompileOauthClient(const config::Declared<decl::OauthClient>& client);
   // rows.cc
   void CompileGrants();
   void CompileGrant(const config::Declared<decl::Grant>& grant);
@@ -162,6 +171,9 @@ class Compiler {
   ByName<decl::User> users_;
   ByName<decl::Partner> partners_;
   ByName<decl::Person> persons_;
+  ByName<decl::Iam> iams_;
+  ByName<decl::IamUser> iam_users_;
+  ByName<decl::IamGroup> iam_groups_;
   std::vector<AccountInfo> accounts_;
   // Identity -> positions in accounts_, where the names stand, too; use AccountsOf().
   using Positions = absl::InlinedVector<uint32_t, 2>;
@@ -170,8 +182,10 @@ class Compiler {
   std::unordered_map<std::string, std::set<std::string>> flat_;          // group -> identities
   std::unordered_map<std::string, std::vector<GroupLogins>> logins_of_;  // group
   std::unordered_map<std::string, std::vector<std::string>> dns_of_;     // identity|directory -> DN
-  std::map<std::pair<std::string, std::string>, bool> projected_;        // (server, group)
-  std::map<std::string, std::set<uint32_t>> taken_ids_;                  // by host; TakenIds()
+  // (identity, iam) -> user names there
+  std::map<std::pair<std::string, std::string>, std::vector<std::string>> iam_names_of_;
+  std::map<std::pair<std::string, std::string>, bool> projected_;  // (server, group)
+  std::map<std::string, std::set<uint32_t>> taken_ids_;            // by host; TakenIds()
   mutable std::map<std::string, std::vector<object::Capability>> static_capabilities_;
   std::unordered_map<std::string, bool> confined_;         // by server; Confines()
   std::map<std::string, std::vector<std::string>> roots_;  // by host

@@ -41,6 +41,7 @@ Used FindUsed(const CheckInput& input) {
   Used used(input);
   for (const auto& account : all.accounts) used.Add(account.message.for_());
   for (const auto& user : all.users) used.Add(user.message.for_());
+  for (const auto& user : all.iam_users) used.Add(user.message.for_());
   for (const auto& partner : all.partners) used.Add(partner.message.sponsor());
   for (const auto& name : all.operator_file.message.administrators().values()) used.Add(name);
   return used;

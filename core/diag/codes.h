@@ -140,6 +140,7 @@ inline constexpr char kForeign[] = "W0501";         // a live object that nothin
 inline constexpr char kClockSkew[] = "W0502";       // the target's clock is off
 inline constexpr char kLockGap[] = "W0503";         // a lock that leaves a way in
 inline constexpr char kSourceDiffers[] = "W0504";   // an account of a directory isn't as declared
+inline constexpr char kUnstable[] = "W0505";        // a count that moved while it was read
 inline constexpr char kOpenChanges[] = "W0601";     // an interrupted apply is unfinished
 inline constexpr char kReleased[] = "W0602";        // no longer managed; the live value stays
 }  // namespace code

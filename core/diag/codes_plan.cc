@@ -181,6 +181,13 @@ constexpr CodePage kPages[] = {
      "`getent passwd LOGIN` on the host says what it knows. Mend the entry, the host's group or "
      "the "
      "declaration."},
+    {code::kUnstable, "a reading that can't be relied on",
+     "The total of a listing moved while its pages were read, so somebody may be missing in it or\n"
+     "stand in it twice. Nothing follows from what it lacks or shows too much: what would is held\n"
+     "and counted. What the declarations take away goes on; absence is asked for by name.",
+     "warning[W0505]: the iam user objects of iam:corp can't be relied on: the total moved\n"
+     "from 1,000 to 950",
+     "Plan again when the system is at rest."},
     {code::kOpenChanges, "an apply is unfinished",
      "Intents without an outcome stand in the ledger.", "3 changes of plan 7f3a are open",
      "Run `postern apply`: it looks what was done and finishes."},

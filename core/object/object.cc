@@ -183,6 +183,18 @@ bool Decode(std::string_view body, Message* message) {
          message->GetReflection()->GetUnknownFields(*message).empty();
 }
 
+std::pair<std::string_view, std::string_view> SplitTyped(std::string_view text) {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return {{}, text};
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+std::string Spoken(std::string_view word) {
+  std::string out(word);
+  std::replace(out.begin(), out.end(), '_', ' ');
+  return out;
+}
+
 std::string Describe(Kind kind, std::string_view key) {
   const auto parts = SplitKey(key);
   std::string name(NameOf(kind));
@@ -190,6 +202,12 @@ std::string Describe(Kind kind, std::string_view key) {
   switch (kind) {
     case Kind::kMembership:
       return name + " of " + std::string(parts[1]) + " in " + std::string(parts[0]);
+    case Kind::kIamMembership: {
+      const auto [type, member] = SplitTyped(parts[1]);
+      const auto [set_type, set] = SplitTyped(parts[0]);
+      return "membership of " + (type == "user" ? "" : Spoken(type) + " ") + std::string(member) +
+             " in " + Spoken(set_type) + " " + std::string(set);
+    }
     case Kind::kServerMembership:
       return name + " of " + std::string(parts[2]) + " in " + std::string(parts[0]) + "/" +
              std::string(parts[1]);

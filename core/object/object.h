@@ -109,6 +109,11 @@ M DecodeAs(std::string_view body) {
   return message;
 }
 
+// "group:ops" as {"group", "ops"}; without a colon the first is empty. Views into the text.
+std::pair<std::string_view, std::string_view> SplitTyped(std::string_view text);
+// "access_role" as people say it: "access role".
+std::string Spoken(std::string_view word);
+
 // "account edge-ftp/acme-in", "grant edge-ftp /srv/a subtree account:bea": for people.
 std::string Describe(Kind kind, std::string_view key);
 // "account:edge-ftp/acme-in": what a person types and `explain` takes.

@@ -39,8 +39,7 @@ void PutChange(const Change& change, const std::string& target, access::World* w
       return;
     case Action::kDisable:
       world->Put(target, change.kind, change.key,
-                 WithFlag(change.kind, change.before, change.kind == Kind::kUser ? 10 : 3, false),
-                 true);
+                 WithFlag(change.kind, change.before, EnabledFieldOf(change.kind), false), true);
       return;
     default:
       return;
@@ -122,7 +121,7 @@ void Planner::ExplainDelta() {
   }
   std::unordered_map<std::string_view, const Change*> causes;  // by account's or entry's key
   for (const Change& change : plan_.changes) {
-    if (change.kind == Kind::kAccount || change.kind == Kind::kUser) causes[change.key] = &change;
+    if (EnabledFieldOf(change.kind) != 0) causes[change.key] = &change;
   }
   const auto explain = [&](const access::AccessChange& change, auto* into) {
     const std::pair<std::string, std::string> key(change.identity, change.path);

@@ -55,6 +55,15 @@ uint32_t NumberIn(std::string_view body, uint32_t number) {
   return 0;
 }
 
+std::string_view TextIn(std::string_view body, uint32_t number) {
+  object::FieldWalker walker(body);
+  object::WireField field;
+  while (walker.Next(&field)) {
+    if (field.number == number) return field.bytes;
+  }
+  return {};
+}
+
 std::vector<std::string> SetIn(std::string_view body, uint32_t number) {
   std::vector<std::string> out;
   object::FieldWalker walker(body);

@@ -86,9 +86,11 @@ std::vector<std::pair<std::string, std::string>> Planner::HoldersOf(const Step& 
   };
   switch (row.kind) {
     case Kind::kUser:
-      return one("", row.key);
     case Kind::kMembership:
-      return one("", parts[1]);
+    case Kind::kIamUser:
+    case Kind::kIamMembership:
+    case Kind::kOauthClient:
+      return EntriesOf(step);
     case Kind::kAccount:
     case Kind::kSshKey:
     case Kind::kSession:
@@ -111,6 +113,22 @@ std::vector<std::pair<std::string, std::string>> Planner::HoldersOf(const Step& 
     for (const std::string& login : server->second.LoginsOf(*subject)) {
       out.emplace_back(parts[0], login);
     }
+  }
+  return out;
+}
+
+std::vector<std::pair<std::string, std::string>> Planner::EntriesOf(const Step& step) const {
+  const object::Operation& row = step.operation;
+  std::vector<std::pair<std::string, std::string>> out;
+  if (std::string entry = access::EntryOf(row.kind, row.key); !entry.empty()) {
+    out.emplace_back("", std::move(entry));
+    return out;
+  }
+  const std::string_view member = object::SplitKey(row.key)[1];
+  for (const access::World* world : {&before_, &after()}) {
+    const auto at = world->directories.find(plan_.targets[plan_.changes[step.change].target].name);
+    if (at == world->directories.end()) continue;
+    for (std::string& entry : at->second.EntriesIn(member)) out.emplace_back("", std::move(entry));
   }
   return out;
 }

@@ -88,9 +88,14 @@ std::string FieldsText(Kind kind, const std::vector<object::FieldDifference>& fi
   std::string text;
   for (const object::FieldDifference& field : fields) {
     if (!text.empty()) text += "; ";
-    text += field.name == "enabled" ? std::string(field.before == "true" ? "unlocked" : "locked")
-                                    : fmt::format("{} {} -> {}", field.name, field.after,
-                                                  field.has_before ? field.before : "not set");
+    if (field.name == "enabled") {
+      text += field.before == "true" ? "unlocked" : "locked";
+    } else if (field.name == "active") {
+      text += field.before == "true" ? "activated" : "deactivated";
+    } else {
+      text += fmt::format("{} {} -> {}", field.name, field.after,
+                          field.has_before ? field.before : "not set");
+    }
   }
   return text;
 }
@@ -113,6 +118,11 @@ std::string PresenceText(Kind kind, std::string_view key, std::string_view body,
       return fmt::format("{} {} group {} at {}", parts[2], to, parts[1], parts[0]);
     case Kind::kMembership:
       return fmt::format("{} {} group {}", FirstValue(parts[1]), to, FirstValue(parts[0]));
+    case Kind::kIamMembership: {
+      const auto [set, name] = object::SplitTyped(parts[0]);
+      return fmt::format("{} {} {} {}", object::SplitTyped(parts[1]).second, to,
+                         object::Spoken(set), name);
+    }
     case Kind::kGrant: {
       const auto row = object::DecodeAs<kinds::Grant>(body);
       const std::string rights = access::Format(Rights(row.rights()));
@@ -148,7 +158,7 @@ const Planner::Identities& Planner::Former() const {
       const auto parts = object::SplitKey(object.key);
       if (object.kind == Kind::kAccount) {
         (*former_)[{std::string(parts[0]), std::string(parts[1])}] = identity;
-      } else if (object.kind == Kind::kUser) {
+      } else if (object.kind == Kind::kUser || object.kind == Kind::kIamUser) {
         (*former_)[{target.name, object.key}] = identity;
       }
     }
@@ -164,9 +174,11 @@ std::pair<access::Place, std::string> HolderOf(const std::string& target, Kind k
   const auto parts = object::SplitKey(key);
   switch (kind) {
     case Kind::kUser:
-      return {{target, ""}, std::string(key)};
     case Kind::kMembership:
-      return {{target, ""}, std::string(parts[1])};
+    case Kind::kIamUser:
+    case Kind::kIamMembership:
+    case Kind::kOauthClient:
+      return {{target, ""}, access::EntryOf(kind, key)};
     case Kind::kAccount:
     case Kind::kSshKey:
       return {{target, std::string(parts[0])}, std::string(parts[1])};
@@ -260,13 +272,12 @@ void Planner::NoteForeign(const Row& row) {
   drift.key = row.key;
   // An element of something that is ours alone (a key, a member, a row of our include) changes what
   // we declared; an account or entry of its own is foreign.
-  const bool element = row.kind == Kind::kSshKey || row.kind == Kind::kServerMembership ||
-                       row.kind == Kind::kMembership || row.kind == Kind::kGrant;
+  const bool element = IsRelation(row.kind) || row.kind == Kind::kGrant;
   drift.type = element ? Drift::Type::kChanged : Drift::Type::kForeign;
   const auto [place, account] = HolderOf(plan_.targets[row.target].name, row.kind, row.key);
   drift.who = account.empty() ? object::Describe(row.kind, row.key) : IdentityAt(place, account);
-  const bool locked = (row.kind == Kind::kAccount && !FlagIn(row.observed->body, 3, true)) ||
-                      (row.kind == Kind::kUser && !FlagIn(row.observed->body, 10, true));
+  const uint32_t enabled = EnabledFieldOf(row.kind);
+  const bool locked = enabled != 0 && !FlagIn(row.observed->body, enabled, true);
   drift.effect = object::TableOf(row.kind).bears_access && !locked ? Drift::Effect::kMore
                                                                    : Drift::Effect::kEqual;
   drift.what = PresenceText(row.kind, row.key, row.observed->body, true);

@@ -19,14 +19,10 @@ bool Less(const T& a, Kind kind, std::string_view key) {
   return a.kind != kind ? a.kind < kind : std::string_view(a.key) < key;
 }
 
-bool IsContainerKind(Kind kind) {
-  return kind == Kind::kSshKey || kind == Kind::kServerMembership || kind == Kind::kMembership;
-}
-
-// The account, group or group entry that an element belongs to.
+// The account, group, group entry or role that an element belongs to.
 std::string ContainerOf(Kind kind, std::string_view key) {
   const auto parts = object::SplitKey(key);
-  if (kind == Kind::kMembership) return std::string(parts[0]);
+  if (kind == Kind::kMembership || kind == Kind::kIamMembership) return std::string(parts[0]);
   return std::string(parts[0]) + object::kKeySeparator + std::string(parts[1]);
 }
 
@@ -66,6 +62,7 @@ void Planner::JoinTarget(uint32_t index, const observe::ObservedTarget& target) 
     if (matches(observed, o)) row.observed = &observed[o++];
     if (matches(recorded, r)) row.recorded = &recorded[r++];
     ClearUndeclared(&row);
+    KeepTheirId(&row);
     Decide(row);
   }
 }
@@ -82,8 +79,27 @@ void Planner::ClearUndeclared(Row* row) {
     if ((object::FieldsSet(row->recorded->body) & bit) != 0) gone += NeverField(field.number);
   }
   if (gone.empty()) return;
-  std::string body =
-      WithoutEndOfLocked(row->kind, object::Overlay(row->kind, row->desired->body, gone));
+  PutDesired(row,
+             WithoutEndOfLocked(row->kind, object::Overlay(row->kind, row->desired->body, gone)));
+}
+
+// A user or group that is taken over keeps the id that its source gave it; ours goes to what has
+// none, and what we gave once stays ours. One that was declared stands, whatever is live.
+void Planner::KeepTheirId(Row* row) {
+  if (row->kind != Kind::kIamUser && row->kind != Kind::kIamGroup) return;
+  if (row->desired == nullptr || row->observed == nullptr) return;
+  constexpr uint32_t kExternalId = 2;
+  const uint64_t bit = uint64_t{1} << kExternalId;
+  if (row->recorded != nullptr && (object::FieldsSet(row->recorded->body) & bit) != 0) return;
+  const std::string_view wanted = TextIn(row->desired->body, kExternalId);
+  const std::string_view live = TextIn(row->observed->body, kExternalId);
+  if (live.empty() || live == wanted) return;
+  const std::string_view owner = in_.desired->provenance[row->desired->sources.front()].owner;
+  if (wanted != owner.substr(0, owner.find(' '))) return;  // not the address: declared
+  PutDesired(row, Restrict(row->desired->body, ~bit));
+}
+
+void Planner::PutDesired(Row* row, std::string body) {
   auto& [bytes, object] = cleared_.emplace_back(std::move(body), *row->desired);
   object.body = bytes;
   row->desired = &object;
@@ -132,9 +148,9 @@ Change& Planner::AddChange(const Row& row, Action action, Reason reason) {
 
 // Wanted locked, and open as far as can be seen.
 bool Planner::Locks(const Row& row) {
-  if (row.kind != Kind::kAccount && row.kind != Kind::kUser) return false;
-  const uint32_t enabled = row.kind == Kind::kUser ? 10 : 3;
-  return !FlagIn(row.desired->body, enabled, true) && FlagIn(row.observed->body, enabled, true);
+  const uint32_t enabled = EnabledFieldOf(row.kind);
+  return enabled != 0 && !FlagIn(row.desired->body, enabled, true) &&
+         FlagIn(row.observed->body, enabled, true);
 }
 
 // Wanted and live.
@@ -168,7 +184,7 @@ void Planner::DecideUnread(const Row& row) {
     return;
   }
   // An end isn't held by what else couldn't be read: the lock alone is written.
-  const uint64_t lock = uint64_t{1} << (row.kind == Kind::kUser ? 10 : 3);
+  const uint64_t lock = uint64_t{1} << EnabledFieldOf(row.kind);
   Change& change = AddChange(row, Action::kUpdate, Reason::kChanged);
   change.after = Restrict(change.after, KeyMask(row.kind) | lock);
   change.fields = object::Differences(row.kind, change.after, row.observed->body);
@@ -239,7 +255,11 @@ void Planner::DecideMissing(const Row& row) {
   Change& change = AddChange(row, Action::kCreate, reason);
   change.secret_desired = secret;
   const ScopeState& scope = ScopeFor(row);
-  if (!scope.complete) change.held = scope.reason;
+  if (!scope.complete) {
+    change.held = scope.reason;
+  } else if (row.recorded == nullptr) {  // nobody asked for it by name
+    HoldIfUnstable(row, &change);
+  }
   HoldUnknown(row, &change);
 }
 
@@ -251,7 +271,7 @@ void Planner::DecideRemoved(const Row& row) {
     return;
   }
   // Its elements are never written from now on (authority "observe", or no list of members at all).
-  if (IsContainerKind(row.kind) && AuthorityFor(row) == compile::Authority::kObserve) {
+  if (IsRelation(row.kind) && AuthorityFor(row) == compile::Authority::kObserve) {
     AddChange(row, Action::kRelease, Reason::kRemoved);
     return;
   }
@@ -280,8 +300,7 @@ void Planner::DecideRemoved(const Row& row) {
     AddChange(row, Action::kDelete, Reason::kRemoved);
   } else if (recorded.retired_at == 0) {
     AddChange(row, Action::kDisable, Reason::kRemoved).retired_at = in_.as_of;
-  } else if (!recorded.body.empty() &&
-             FlagIn(row.observed->body, row.kind == Kind::kUser ? 10 : 3, true)) {
+  } else if (!recorded.body.empty() && FlagIn(row.observed->body, EnabledFieldOf(row.kind), true)) {
     // Locked by us, opened again behind our back.
     AddChange(row, Action::kDisable, Reason::kDrift).retired_at = recorded.retired_at;
   }
@@ -295,9 +314,9 @@ void Planner::DecideUndeclared(const Row& row) {
     NoteForeign(row);
     return;
   }
-  if (IsContainerKind(row.kind)) {
+  if (IsRelation(row.kind)) {
     if (AuthorityFor(row) != compile::Authority::kExact) return;
-    AddChange(row, Action::kDelete, Reason::kForeign);
+    HoldIfUnstable(row, &AddChange(row, Action::kDelete, Reason::kForeign));
     NoteForeign(row);
     return;
   }
@@ -316,6 +335,7 @@ void Planner::DecideForeign(const Row& row) {
   if (object::TableOf(row.kind).on_removal == object::OnRemoval::kRelease) return;
   Change& change = AddChange(row, staged ? Action::kDisable : Action::kDelete, Reason::kForeign);
   if (staged) change.retired_at = in_.as_of;
+  HoldIfUnstable(row, &change);
 }
 
 // Nobody gets in any more, and everything stays for whoever looks into it.
@@ -334,16 +354,14 @@ std::optional<compile::Authority> Planner::AuthorityFor(const Row& row) const {
 }
 
 std::string Planner::ForeignPolicy(uint32_t target) const {
-  const decl::Host* host = HostOf(target);
-  const decl::Directory* directory = DirectoryOf(target);
-  const decl::Manage& manage = host != nullptr ? host->manage() : directory->manage();
-  return manage.has_foreign() ? manage.foreign() : "report";
+  const decl::Manage& manage = *manage_[target];
+  if (manage.has_foreign()) return manage.foreign();
+  // An IAM system holds everybody: whom we don't declare is a fact, not a stranger.
+  return IamOf(target) != nullptr ? "ignore" : "report";
 }
 
 uint32_t Planner::RetentionDays(uint32_t target) const {
-  const decl::Host* host = HostOf(target);
-  const decl::Directory* directory = DirectoryOf(target);
-  const decl::Manage& manage = host != nullptr ? host->manage() : directory->manage();
+  const decl::Manage& manage = *manage_[target];
   return manage.has_retention_days() ? manage.retention_days() : kDefaultRetention;
 }
 

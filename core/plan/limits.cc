@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/diag/codes.h"
+#include "core/plan/looks.h"
 #include "core/plan/planner.h"
 
 namespace postern::plan {
@@ -149,7 +150,7 @@ std::map<std::string, std::set<std::string>> Planner::Losers() const {
     const auto parts = object::SplitKey(change.key);
     if (change.kind == object::Kind::kAccount) {
       by_expiry.insert({std::string(parts[0]), std::string(parts[1])});
-    } else if (change.kind == object::Kind::kUser) {
+    } else if (change.kind == object::Kind::kUser || change.kind == object::Kind::kIamUser) {
       by_expiry.insert({plan_.targets[change.target].name, change.key});
     } else if (change.kind == object::Kind::kGrant) {
       const auto subject = access::ParseSubject(parts[3]);
@@ -179,8 +180,10 @@ std::map<std::string, std::set<std::string>> Planner::Losers() const {
 
 void Planner::CheckLimits() {
   std::vector<std::map<object::Kind, Touched>> touched(plan_.targets.size());
+  const auto renamed = RenamedMemberships(plan_);
   for (const Change& change : plan_.changes) {
     if (!Counts(change)) continue;
+    if (!renamed.empty() && renamed.contains({change.target, change.key})) continue;
     Touched& kind = touched[change.target][change.kind];
     const bool removes = change.action == Action::kDelete || change.action == Action::kDisable ||
                          change.action == Action::kReplace;

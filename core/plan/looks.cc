@@ -77,14 +77,18 @@ Look LookAtRule(const Drift& drift) {
   return {who + drift.what, AfterWho(ByWhom(drift.changed_by, drift.changed_at), drift.note), ""};
 }
 
-// What the old name has lost and the new one gained is neither.
+// What the old name has lost and the new one gained is neither. Of a group or role of an IAM system
+// it is the name that its members have it by.
 void CancelRename(const Change& change, const std::string& target, std::vector<AccessChange>* lost,
                   std::vector<AccessChange>* gained) {
+  const std::string set = IamSetType(change.kind);
   for (auto line = lost->begin(); line != lost->end();) {
-    const bool here = line->place.target == target && line->account == change.old_key;
+    const std::string& name = set.empty() ? line->account : line->path;
+    const bool here = line->place.target == target && name == set + change.old_key;
     const auto same = std::find_if(gained->begin(), gained->end(), [&](const AccessChange& other) {
-      return here && other.place == line->place && other.account == change.key &&
-             other.path == line->path && other.rights == line->rights;
+      if (!here || other.place != line->place || other.rights != line->rights) return false;
+      return set.empty() ? other.account == change.key && other.path == line->path
+                         : other.account == line->account && other.path == set + change.key;
     });
     if (same == gained->end()) {
       ++line;
@@ -96,6 +100,51 @@ void CancelRename(const Change& change, const std::string& target, std::vector<A
 }
 
 }  // namespace
+
+std::string IamSetType(Kind kind) {
+  switch (kind) {
+    case Kind::kIamGroup:
+      return "group:";
+    case Kind::kIamRole:
+      return "role:";
+    case Kind::kIamAccessRole:
+      return "access_role:";
+    default:
+      return "";
+  }
+}
+
+std::set<std::pair<uint32_t, std::string>> RenamedMemberships(const Plan& plan) {
+  std::map<std::pair<uint32_t, std::string>, std::string> renamed;  // old name -> new
+  for (const Change& change : plan.changes) {
+    if (change.action != Action::kRename || !change.held.empty()) continue;
+    const std::string type = change.kind == Kind::kIamUser ? "user:" : IamSetType(change.kind);
+    if (!type.empty()) renamed[{change.target, type + change.old_key}] = type + change.key;
+  }
+  std::set<std::pair<uint32_t, std::string>> out;
+  if (renamed.empty()) return out;
+  std::set<std::pair<uint32_t, std::string_view>> created;
+  for (const Change& change : plan.changes) {
+    if (change.kind == Kind::kIamMembership && change.action == Action::kCreate &&
+        change.held.empty()) {
+      created.insert({change.target, change.key});
+    }
+  }
+  const auto now = [&](uint32_t target, std::string_view name) {
+    const auto at = renamed.find({target, std::string(name)});
+    return at == renamed.end() ? std::string(name) : at->second;
+  };
+  for (const Change& change : plan.changes) {
+    if (change.kind != Kind::kIamMembership || change.action != Action::kDelete) continue;
+    const auto parts = object::SplitKey(change.key);
+    const std::string key =
+        now(change.target, parts[0]) + object::kKeySeparator + now(change.target, parts[1]);
+    if (key != change.key && created.contains({change.target, key})) {
+      out.insert({change.target, change.key});
+    }
+  }
+  return out;
+}
 
 void CancelRenames(Plan* plan) {
   for (const Change& change : plan->changes) {

@@ -109,6 +109,13 @@ std::string ShortName(const Plan& plan) {
   return base::ShortName(plan.intent);
 }
 
+const decl::Manage& Planner::ManageOf(uint32_t target) const {
+  if (const decl::Host* host = HostOf(target)) return host->manage();
+  if (const decl::Directory* directory = DirectoryOf(target)) return directory->manage();
+  if (const decl::Iam* iam = IamOf(target)) return iam->manage();
+  return decl::Manage::default_instance();
+}
+
 const decl::Host* Planner::HostOf(uint32_t target) const {
   const std::string& name = plan_.targets[target].name;
   for (const auto& host : in_.declarations->hosts) {
@@ -183,12 +190,14 @@ Plan Planner::Run() {
   plan_.targets.clear();
   for (uint32_t i = 0; i < summaries.size(); ++i) {
     plan_.targets.push_back(summaries[i]);
+    manage_.push_back(&ManageOf(i));
     if (!summaries[i].reached) continue;
     JudgeScopes(*observed_[i]);
     NoteNativeRules(i, *observed_[i]);
     JoinTarget(i, *observed_[i]);
     MatchRenames(i);
   }
+  ReportUnstable();
   HoldOneFolder();
   HoldWithoutAccount();
   HoldConflicts();
@@ -308,6 +317,7 @@ void Planner::CollectCensus() {
     for (const object::ScopeStatus& scope : observed_[i]->scopes) {
       const auto state = scopes_.find({i, scope.kind, scope.scope});
       if (state == scopes_.end() || !state->second.complete) continue;
+      if (!state->second.unstable.empty()) continue;  // no number to compare with
       plan_.census.push_back({plan_.targets[i].name, scope.kind, scope.scope, scope.count});
     }
   }

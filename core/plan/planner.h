@@ -21,6 +21,8 @@ namespace postern::plan {
 struct ScopeState {
   bool complete = true;
   std::string reason;
+  std::string unstable;  // everything was read, but what is missing or foreign may be neither
+  size_t held = 0;       // decisions that wait for a stable reading
 };
 
 class Planner {
@@ -43,7 +45,9 @@ class Planner {
   // scopes.cc
   void Summarise(const observe::ObservedTarget& target);
   void JudgeScopes(const observe::ObservedTarget& target);
+  void ReportUnstable();
   const ScopeState& ScopeFor(const Row& row) const;
+  bool HoldIfUnstable(const Row& row, Change* change);
   // join.cc
   void JoinTarget(uint32_t index, const observe::ObservedTarget& target);
   void Decide(const Row& row);
@@ -76,6 +80,8 @@ class Planner {
   // join.cc, what it asks
   Change& AddChange(const Row& row, Action action, Reason reason);
   void ClearUndeclared(Row* row);
+  void KeepTheirId(Row* row);
+  void PutDesired(Row* row, std::string body);
   std::string ForeignPolicy(uint32_t target) const;
   uint32_t RetentionDays(uint32_t target) const;
   bool IsExpired(uint32_t target, object::Kind kind, std::string_view key) const;
@@ -160,6 +166,7 @@ class Planner {
   // components.cc
   void FindComponents();
   std::vector<std::pair<std::string, std::string>> HoldersOf(const Step& step) const;
+  std::vector<std::pair<std::string, std::string>> EntriesOf(const Step& step) const;
   // limits.cc
   void CheckLimits();
   struct Touched {
@@ -175,6 +182,7 @@ class Planner {
   void CollectReadSet();
   void CollectCensus();
   void Digest();
+  const decl::Manage& ManageOf(uint32_t target) const;
   const decl::Host* HostOf(uint32_t target) const;
   const decl::Directory* DirectoryOf(uint32_t target) const;
   const decl::Iam* IamOf(uint32_t target) const;
@@ -187,6 +195,7 @@ class Planner {
   std::map<std::tuple<uint32_t, object::Kind, std::string>, ScopeState> scopes_;
   std::vector<const observe::ObservedTarget*> observed_;  // parallel to plan_.targets
   std::vector<const compile::DesiredTarget*> desired_;    // parallel, may be null
+  std::vector<const decl::Manage*> manage_;               // parallel
   // Desired objects with what was declared once and isn't any more: their bodies are theirs.
   std::deque<std::pair<std::string, compile::DesiredObject>> cleared_;
   // Who stood behind an account when it was last applied: (server or directory target, login or
@@ -211,6 +220,24 @@ class Planner {
 // Whether the target itself changes by it; false where only the ledger does.
 bool WritesTarget(Action action);
 void PutChange(const Change& change, const std::string& target, access::World* world);
+// The field that says whether a login or user can come in; 0: the kind has none.
+constexpr uint32_t EnabledFieldOf(object::Kind kind) {
+  switch (kind) {
+    case object::Kind::kAccount:
+      return 3;
+    case object::Kind::kUser:
+      return 10;
+    case object::Kind::kIamUser:
+      return 14;
+    default:
+      return 0;
+  }
+}
+// A relation: an element of a set that is ours, of it alone or not at all.
+constexpr bool IsRelation(object::Kind kind) {
+  return kind == object::Kind::kSshKey || kind == object::Kind::kServerMembership ||
+         kind == object::Kind::kMembership || kind == object::Kind::kIamMembership;
+}
 // A grant that comes or gets wider; the deny-all and a narrowing only take away.
 bool AddsAccess(const Change& change);
 // Of an account: the host has it, or shall have it, from a directory through NSS.
@@ -224,8 +251,9 @@ std::string ReadDigest(object::Kind kind, std::string_view body);
 using object::KeyMask, object::Restrict, object::SecretIn, object::SecretMask;
 // Small bodies by field.
 bool FlagIn(std::string_view body, uint32_t field, bool unset);
-uint32_t NumberIn(std::string_view body, uint32_t field);      // 0: unset
-std::string NoteIn(object::Kind kind, std::string_view body);  // of a grant; else empty
+uint32_t NumberIn(std::string_view body, uint32_t field);        // 0: unset
+std::string_view TextIn(std::string_view body, uint32_t field);  // empty: unset; into `body`
+std::string NoteIn(object::Kind kind, std::string_view body);    // of a grant; else empty
 // The elements of a set, sorted; none where it isn't set.
 std::vector<std::string> SetIn(std::string_view body, uint32_t field);
 // A body of that set alone; `elements` sorted.

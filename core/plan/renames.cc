@@ -10,7 +10,9 @@ namespace {
 using object::Kind;
 
 bool IsEntry(Kind kind) {
-  return kind == Kind::kUser || kind == Kind::kDirectoryGroup || kind == Kind::kOu;
+  return kind == Kind::kUser || kind == Kind::kDirectoryGroup || kind == Kind::kOu ||
+         kind == Kind::kIamUser || kind == Kind::kIamGroup || kind == Kind::kIamRole ||
+         kind == Kind::kIamAccessRole;
 }
 
 bool IsRemoval(Action action) {
@@ -53,8 +55,8 @@ void Planner::RenamesByOwner(uint32_t target, std::set<size_t>* dropped) {
 }
 
 // Ours by its id, under a name that nobody declared: somebody moved it, and it gets its name back.
-// Entries only: a moved folder holds data and stays where it is, and a login in a server's file is
-// its name (the one that somebody wrote there is foreign).
+// Entries and IAM objects only: a moved folder holds data and stays where it is, and a login in a
+// server's file is its name (the one that somebody wrote there is foreign).
 void Planner::RenamesById(uint32_t target, std::set<size_t>* dropped) {
   const auto recorded = in_.recorded->find(plan_.targets[target].name);
   if (recorded == in_.recorded->end()) return;

@@ -29,11 +29,12 @@ bool HoldsOurs(const ledger::Census& scope,
 void WarnIncomplete(const std::string& target, Kind kind, const std::string& scope,
                     const std::string& reason, const char* code, TargetSummary* summary,
                     diag::Diagnostics* diagnostics) {
-  summary->incomplete.push_back(fmt::format("{} in {}: {}", object::NameOf(kind), scope, reason));
+  const std::string where = scope.empty() ? target : scope;
+  summary->incomplete.push_back(fmt::format("{} in {}: {}", object::NameOf(kind), where, reason));
   diagnostics->Add({.severity = diag::Severity::kWarning,
                     .code = code,
                     .summary = fmt::format("not every {} in {} could be read: {}",
-                                           object::NameOf(kind), scope, reason),
+                                           object::NameOf(kind), where, reason),
                     .subject = target,
                     .notes = {"what depends on it is held: no grant, no revocation"}});
 }
@@ -68,7 +69,7 @@ void Planner::JudgeScopes(const observe::ObservedTarget& target) {
   const decl::Limits& limits = LimitsOf(index);
   const uint64_t bound = limits.has_shrink_percent() ? limits.shrink_percent() : kDefaultShrink;
   for (const object::ScopeStatus& scope : target.scopes) {
-    ScopeState state{scope.complete, scope.reason};
+    ScopeState state{scope.complete, scope.reason, scope.unstable};
     const auto last = std::find_if(
         in_.last_census.begin(), in_.last_census.end(), [&](const ledger::Census& census) {
           return census.target == target.name && census.kind == scope.kind &&
@@ -76,12 +77,14 @@ void Planner::JudgeScopes(const observe::ObservedTarget& target) {
         });
     const bool bounded = scope.kind != Kind::kSession && !object::TableOf(scope.kind).observed_only;
     if (state.complete && !scope.sentinel_seen) {
-      state = {false, "its sentinel was not in the answer"};
+      state = {false, "its sentinel was not in the answer", ""};
     }
-    if (state.complete && bounded && last != in_.last_census.end() &&
+    if (state.complete && state.unstable.empty() && bounded && last != in_.last_census.end() &&
         last->count >= kShrinkMinimum && scope.count * 100 < last->count * (100 - bound)) {
-      state = {false, fmt::format("shrank from {} to {} since the last observation", last->count,
-                                  scope.count)};
+      state = {
+          false,
+          fmt::format("shrank from {} to {} since the last observation", last->count, scope.count),
+          ""};
     }
     if (!state.complete) {
       WarnIncomplete(
@@ -97,6 +100,39 @@ void Planner::JudgeScopes(const observe::ObservedTarget& target) {
     if (!HoldsOurs(known, *in_.recorded)) continue;
     WarnIncomplete(target.name, known.kind, known.scope, "the target said nothing about it",
                    diag::code::kIncomplete, &plan_.targets[index], diagnostics_);
+  }
+}
+
+// Of a reading that can't be relied on nothing follows from what it lacks or shows too much: a page
+// that moved hides somebody, or shows somebody twice. What the declarations take away goes on.
+bool Planner::HoldIfUnstable(const Row& row, Change* change) {
+  const auto at = scopes_.find(
+      {row.target, row.kind,
+       std::string(observe::ScopeOf(row.kind, row.key, observed_[row.target]->scopes))});
+  if (at == scopes_.end() || at->second.unstable.empty()) return false;
+  ++at->second.held;
+  change->held = "the reading of " + plan_.targets[row.target].name +
+                 " was not stable: " + at->second.unstable;
+  return true;
+}
+
+void Planner::ReportUnstable() {
+  for (const auto& [at, state] : scopes_) {
+    const auto& [target, kind, scope] = at;
+    if (!state.complete || state.unstable.empty()) continue;
+    const std::string& name = plan_.targets[target].name;
+    std::string plural(object::NameOf(kind));
+    std::replace(plural.begin(), plural.end(), '_', ' ');
+    diagnostics_->Add(
+        {.severity = diag::Severity::kWarning,
+         .code = diag::code::kUnstable,
+         .summary = fmt::format("the {} objects of {} can't be relied on: {}", plural, name,
+                                state.unstable),
+         .subject = name,
+         .label = state.held == 0 ? "nothing depends on it in this plan"
+                                  : fmt::format("{} held", state.held),
+         .notes = {"nobody is taken away for missing or being undeclared in it, and nothing is "
+                   "created that may be there; plan again"}});
   }
 }
 

@@ -16,13 +16,8 @@ namespace {
 using object::Kind;
 
 constexpr uint32_t kAccountEnabled = kinds::Account::kEnabledFieldNumber;
-constexpr uint32_t kUserEnabled = kinds::User::kEnabledFieldNumber;
 constexpr uint64_t kLock = uint64_t{1} << kAccountEnabled;
 constexpr uint64_t kSource = uint64_t{1} << kinds::Account::kSourceFieldNumber;
-
-uint32_t EnabledFieldOf(Kind kind) {
-  return kind == Kind::kUser ? kUserEnabled : kAccountEnabled;
-}
 
 // The login that a key, a grant or a membership is about, with its server; empty for others.
 std::pair<std::string, std::string> LoginOf(Kind kind, std::string_view key) {

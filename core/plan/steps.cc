@@ -13,24 +13,24 @@ namespace {
 using object::Direction;
 using object::Kind;
 
-constexpr uint32_t kUserEnabled = 10, kAccountEnabled = 3;
-
-uint32_t EnabledField(Kind kind) {
-  if (kind == Kind::kAccount) return kAccountEnabled;
-  return kind == Kind::kUser ? kUserEnabled : 0;
-}
+constexpr uint32_t kAccountEnabled = EnabledFieldOf(Kind::kAccount);
 
 // Order of kinds inside a phase: what others stand on comes first when building; removals lock the
 // account first, because that ends the most at once.
 int KindOrder(Kind kind, Phase phase) {
-  static constexpr Kind kBuild[] = {Kind::kOu,         Kind::kUser,   Kind::kDirectoryGroup,
-                                    Kind::kMembership, Kind::kFolder, Kind::kServerGroup,
-                                    Kind::kAccount,    Kind::kSshKey, Kind::kServerMembership,
-                                    Kind::kGrant,      Kind::kSession};
+  static constexpr Kind kBuild[] = {
+      Kind::kOu,          Kind::kUser,          Kind::kDirectoryGroup,
+      Kind::kMembership,  Kind::kIamUser,       Kind::kIamGroup,
+      Kind::kIamRole,     Kind::kIamAccessRole, Kind::kIamMembership,
+      Kind::kOauthClient, Kind::kFolder,        Kind::kServerGroup,
+      Kind::kAccount,     Kind::kSshKey,        Kind::kServerMembership,
+      Kind::kGrant,       Kind::kSession};
   static constexpr Kind kRevokeOrder[] = {
-      Kind::kAccount,          Kind::kUser,       Kind::kGrant,       Kind::kSshKey,
-      Kind::kServerMembership, Kind::kMembership, Kind::kServerGroup, Kind::kDirectoryGroup,
-      Kind::kFolder,           Kind::kOu,         Kind::kSession};
+      Kind::kAccount,       Kind::kUser,          Kind::kIamUser,          Kind::kOauthClient,
+      Kind::kGrant,         Kind::kSshKey,        Kind::kServerMembership, Kind::kMembership,
+      Kind::kIamMembership, Kind::kServerGroup,   Kind::kDirectoryGroup,   Kind::kIamGroup,
+      Kind::kIamRole,       Kind::kIamAccessRole, Kind::kFolder,           Kind::kOu,
+      Kind::kSession};
   const auto& order = phase == Phase::kRevoke || phase == Phase::kRetire ? kRevokeOrder : kBuild;
   return static_cast<int>(std::find(std::begin(order), std::end(order), kind) - std::begin(order));
 }
@@ -51,11 +51,17 @@ std::string ContainerFor(Kind kind, std::string_view key) {
     case Kind::kOu:
     case Kind::kUser:
     case Kind::kDirectoryGroup:
+    case Kind::kIamUser:
       return std::string(key);
     case Kind::kMembership:
+    case Kind::kIamMembership:
       return std::string(parts[0]);
     case Kind::kFolder:
       return std::string(parts[1]);
+    case Kind::kIamGroup:  // of one container with its members
+    case Kind::kIamRole:
+    case Kind::kIamAccessRole:
+      return IamSetType(kind) + std::string(key);
     default:
       return fmt::format("{}:{}", parts[0], object::NameOf(kind));
   }
@@ -106,6 +112,9 @@ Meeting Meet(Kind kind, const std::string& before, const std::string& after) {
       case Direction::kIntersect: {
         if (table.collection) {
           std::string set;
+          // A client that went would leave its secret behind, and without scopes it may ask for
+          // all: the new ones come in one replacement.
+          if (kind == Kind::kOauthClient) break;
           out.nothing = !MeetOfSets(table.number, before, after, &set) || out.nothing;
           meet = object::Overlay(kind, meet, set);
           break;
@@ -136,7 +145,7 @@ Meeting Meet(Kind kind, const std::string& before, const std::string& after) {
         break;
     }
   }
-  const uint32_t enabled = EnabledField(kind);
+  const uint32_t enabled = EnabledFieldOf(kind);
   if (out.locks && enabled != 0 && FlagIn(meet, enabled, true)) {
     meet = WithFlag(kind, meet, enabled, false);
   }
@@ -219,7 +228,7 @@ void Planner::StepsOfCreate(uint32_t index) {
   const Change& change = plan_.changes[index];
   const bool replaces = change.action == Action::kReplace;
   const size_t first = plan_.steps.size();
-  const uint32_t enabled = EnabledField(change.kind);
+  const uint32_t enabled = EnabledFieldOf(change.kind);
   if (enabled != 0 && FlagIn(change.after, enabled, true) && CanDisable(change)) {
     const std::string closed = WithFlag(change.kind, change.after, enabled, false);
     AddStep(index, Phase::kStructure, "", closed, false, false);
@@ -285,7 +294,7 @@ void Planner::StepsOfUpdate(uint32_t index) {
   const uint64_t keys = KeyMask(change.kind);
   const uint64_t managed = object::FieldsSet(change.after) | keys;
   const Fields fields = Sort(change.kind);
-  const uint32_t enabled = EnabledField(change.kind);
+  const uint32_t enabled = EnabledFieldOf(change.kind);
   uint64_t compared = managed & ~fields.secret;
   std::string now = Restrict(change.before, compared);
   const Meeting meet = Meet(change.kind, now, change.after);
@@ -334,7 +343,7 @@ void Planner::StepsOfUpdate(uint32_t index) {
 
 void Planner::StepsOfRemoval(uint32_t index) {
   const Change& change = plan_.changes[index];
-  const uint32_t enabled = EnabledField(change.kind);
+  const uint32_t enabled = EnabledFieldOf(change.kind);
   const uint64_t keys = KeyMask(change.kind);
   if (enabled != 0 && FlagIn(change.before, enabled, true) && CanDisable(change)) {
     const std::string before = Restrict(change.before, keys | (uint64_t{1} << enabled));

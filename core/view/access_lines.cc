@@ -43,6 +43,7 @@ class Causes {
   const Change* Of(const AccessChange& line, Side side) const {
     if (line.place.server.empty()) {
       const Change* found = line.path.empty() ? nullptr : Find(line, {"member", line.path});
+      if (found == nullptr && !line.through.empty()) found = OnTheWay(line);
       return found != nullptr ? found : Find(line, {"login"});
     }
     const bool closes = line.everything && side == Side::kLost;
@@ -109,7 +110,9 @@ class Causes {
         break;
       }
       case Kind::kUser:
-        cause_[Joined({target, "", parts[0]}) + "login"] = index;
+      case Kind::kIamUser:
+      case Kind::kOauthClient:
+        cause_[Joined({target, "", access::EntryOf(change.kind, change.key)}) + "login"] = index;
         break;
       case Kind::kGrant:
         cause_[Joined({target, parts[0], "grant", parts[1], parts[3]})] = index;
@@ -118,11 +121,24 @@ class Causes {
         cause_[Joined({target, parts[0], parts[2]}) + "member" + std::string(parts[1])] = index;
         break;
       case Kind::kMembership:
-        cause_[Joined({target, "", parts[1]}) + "member" + std::string(parts[0])] = index;
+      case Kind::kIamMembership:
+        cause_[Joined({target, "", MemberIn(change.kind, change.key)}) + "member" +
+               std::string(parts[0])] = index;
         break;
       default:
         break;
     }
+  }
+  // A group in a group has no entry of its own.
+  static std::string MemberIn(Kind kind, std::string_view key) {
+    std::string entry = access::EntryOf(kind, key);
+    return entry.empty() ? std::string(object::SplitKey(key)[1]) : entry;
+  }
+  // Of what an entry is by a group of its own: that group came or went, or it came to that group.
+  const Change* OnTheWay(const AccessChange& line) const {
+    const std::string of_group = Joined({line.place.target, "", line.through});
+    if (const Change* found = Lookup(of_group + "member" + line.path)) return found;
+    return Find(line, {"member", line.through});
   }
   const Change* Find(const AccessChange& line, std::initializer_list<std::string_view> rest) const {
     std::string key = Joined({line.place.target, line.place.server, line.account});
@@ -272,8 +288,7 @@ class Folder {
     Explain(plan_, causes_, change, side_, &key.cause);
     const std::string target(ShortTarget(change.place.target));
     if (change.place.server.empty()) {
-      key.what = change.path.empty() ? "login in " + target
-                                     : "member of " + ShortDn(change.path) + " in " + target;
+      key.what = (change.path.empty() ? "login" : SetWords(change.path)) + " in " + target;
       (*lines)[key];
       return;
     }

@@ -98,12 +98,26 @@ void AccessQuery::AddEntry(const Place& place, const access::DirectoryWorld& dir
   base.account = dn;
   if (!directory.CanLogIn(dn)) base.closed = "locked";
   AccessRow login = base;
-  Cite(place.target, Kind::kUser, object::MakeKey(Kind::kUser, {dn}), &login);
+  const bool is_iam = place.target.starts_with("iam:");
+  if (!is_iam) {
+    Cite(place.target, Kind::kUser, object::MakeKey(Kind::kUser, {dn}), &login);
+  } else if (dn.starts_with(access::kClientEntry)) {
+    Cite(place.target, Kind::kOauthClient, dn.substr(sizeof access::kClientEntry - 1), &login);
+  } else {
+    Cite(place.target, Kind::kIamUser, dn, &login);
+  }
   rows->push_back(std::move(login));
   for (const std::string& group : directory.GroupsOf(dn)) {
     AccessRow row = base;
     row.path = group;
-    Cite(place.target, Kind::kMembership, object::MakeKey(Kind::kMembership, {group, dn}), &row);
+    if (is_iam) {
+      row.through = directory.Through(group, dn);
+      const std::string member = row.through.empty() ? "user:" + dn : row.through;
+      Cite(place.target, Kind::kIamMembership,
+           object::MakeKey(Kind::kIamMembership, {group, member}), &row);
+    } else {
+      Cite(place.target, Kind::kMembership, object::MakeKey(Kind::kMembership, {group, dn}), &row);
+    }
     rows->push_back(std::move(row));
   }
 }

@@ -17,7 +17,7 @@ std::string WhoText(const std::string& identity) {
 
 std::string WhatText(const AccessRow& row) {
   if (row.place.server.empty()) {
-    return row.path.empty() ? "login" : "member of " + ShortDn(row.path);
+    return row.path.empty() ? "login" : SetWords(row.path);
   }
   if (row.path.empty()) return "login only, no grant";
   std::string text = access::Format(row.rights) + " on " + row.path;

@@ -45,7 +45,7 @@ int Rank(const Drift& drift) {
 bool IsStranger(const Drift& drift) {
   return drift.type == Drift::Type::kForeign && drift.kind != object::Kind::kNativeRule &&
          (drift.effect != Drift::Effect::kMore || drift.kind == object::Kind::kAccount ||
-          drift.kind == object::Kind::kUser);
+          drift.kind == object::Kind::kUser || drift.kind == object::Kind::kIamUser);
 }
 
 std::string_view Label(const Drift& drift) {

@@ -17,7 +17,8 @@ Section NoAccessChanges(const Plan& plan, const Section& lost, const Section& ga
   if (plan.empty() || !lost.blocks.empty() || !gained.blocks.empty()) return section;
   const bool ways = std::any_of(plan.steps.begin(), plan.steps.end(), [](const plan::Step& step) {
     const bool is_way = step.operation.kind != object::Kind::kSession &&
-                        step.operation.kind != object::Kind::kGrant;
+                        step.operation.kind != object::Kind::kGrant &&
+                        step.operation.kind != object::Kind::kIamMembership;
     return is_way && (step.removes || step.adds);
   });
   section.heading =

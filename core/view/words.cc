@@ -25,7 +25,14 @@ constexpr Plural kIdentities[] = {
     {"group", "group", "groups"},
     {"account", "account nobody declared", "accounts nobody declared"},
     {"directory", "entry", "entries"},
+    {"oauth_client", "client", "clients"},
 };
+
+// A user of an IAM system is a user, declared or not.
+std::string_view TypeOf(std::string_view identity) {
+  const std::string_view type = identity.substr(0, identity.find(':'));
+  return type == "iam_user" || type == "iam" ? "user" : type;
+}
 
 bool ParseNumber(const std::string& text, uint32_t* number) {
   const auto end = text.data() + text.size();
@@ -91,13 +98,33 @@ Who WhoIs(std::string_view identity) {
     if (slash == std::string::npos) return {name, "entry"};
     return {ShortDn(std::string_view(name).substr(slash + 1)), "in " + name.substr(0, slash)};
   }
-  return {name, std::string(type)};
+  if (type == "iam") {
+    const size_t slash = name.find('/');
+    if (slash == std::string::npos) return {name, "user"};
+    return {EntryName(identity), "in " + name.substr(0, slash)};
+  }
+  return {name, type == "oauth_client" ? "client" : std::string(TypeOf(identity))};
+}
+
+std::string EntryName(std::string_view identity) {
+  const std::string_view behind = identity.substr(identity.find('/') + 1);
+  std::string name(behind.substr(0, behind.rfind('#')));
+  return name.starts_with(access::kClientEntry) ? name.substr(sizeof access::kClientEntry - 1)
+                                                : name;
+}
+
+std::string SetWords(std::string_view set) {
+  const auto [type, name] = object::SplitTyped(set);
+  if (type == "role" || type == "access_role") {
+    return object::Spoken(type) + " " + std::string(name);
+  }
+  return "member of " + (type == "group" ? std::string(name) : ShortDn(set));
 }
 
 std::string CountWho(const std::set<std::string>& identities) {
   std::map<std::string_view, size_t> counts;
   for (const std::string& identity : identities) {
-    counts[std::string_view(identity).substr(0, identity.find(':'))]++;
+    counts[TypeOf(identity)]++;
   }
   std::string out;
   for (const Plural& plural : kIdentities) {

@@ -22,6 +22,10 @@ struct Who {
   std::string name, type;
 };
 Who WhoIs(std::string_view identity);
+// "iam:corp/jo.hart#2819" -> "jo.hart": what stands between the slash and the last '#', an id.
+std::string EntryName(std::string_view identity);
+// What an entry is in, as a phrase: "member of ops", "role reader".
+std::string SetWords(std::string_view set);
 // "3 people, 1 partner" for a set of identities.
 std::string CountWho(const std::set<std::string>& identities);
 

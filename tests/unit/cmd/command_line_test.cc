@@ -85,7 +85,7 @@ TEST(CommandLine, SaysWhatIsWrongAndWhatIsNear) {
       {{"explain"}, "WHAT is required", "postern explain --help"},
       {{"completion", "tcsh"}, "tcsh not in {bash,zsh,fish}", "postern completion --help"},
       {{"plan", "--as-of", "tomorrow"}, "is no date or time with a zone", "--as-of 2027-01-01"},
-      {{"plan", "--target", "egde"}, "names no host, server or directory", "postern providers"},
+      {{"plan", "--target", "egde"}, "names no host, server, directory or iam", "postern providers"},
       {{"access", "expiring", "--within", "soon"}, "is no span", "such as 12h, 30d or 8w"},
       {{"plan", "--json", "--markdown"}, "two forms of one answer", "say one of them"},
       {{"apply", "x.postern", "--yes", "--target", "edge"},
