@@ -180,7 +180,10 @@ void ApplyRun::SettleAnswer(const Planned& planned, Item& item, const HttpAnswer
   } else if (answer.status == 409 && creates) {
     item.taken = said;  // a read tells whether it is ours
   } else if ((answer.status == 412 || answer.status == 409 || answer.status == 404) && !creates) {
-    // Somebody was faster: read again and decide anew.
+    // Somebody was faster: read again and decide anew. A deletion is so short that libcurl may have
+    // sent it twice, the first without an answer.
+    if (planned.write.method == Method::kDelete && answer.status == 404)
+      item.progress.unsure = true;
     if (++item.conflicts >= kConflicts) Fail(item, Status::kTransient, said);
   } else if (answer.status == 429) {
     Fail(item, Status::kTransient, said);

@@ -97,12 +97,11 @@ class Fields {
       unreadable |= uint64_t{1} << field;
     }
   }
-  // A list of texts, or of objects that have one as `value`. Nothing set when it is empty.
-  void List(const Json* values, uint32_t field, kinds::Strings* (*set)(kinds::IamUser*),
-            kinds::IamUser* user) {
-    if (values == nullptr || (values->is_array() && values->empty())) return;
-    const Json list = values->is_array() ? *values : Json::array({*values});
-    kinds::Strings out;
+  // A list of texts, or of objects that have one as `value`; set to nothing when there is none.
+  void List(const Json* values, uint32_t field, kinds::Strings* out) {
+    const Json list = values == nullptr    ? Json::array()
+                      : values->is_array() ? *values
+                                           : Json::array({*values});
     for (const Json& element : list) {
       const Json* value = element.is_object() ? MemberOf(element, "value") : &element;
       if (value == nullptr || !value->is_string() ||
@@ -111,10 +110,9 @@ class Fields {
         return;
       }
       if (const auto& text = value->get_ref<const std::string&>(); !text.empty()) {
-        out.add_values(text);
+        out->add_values(text);
       }
     }
-    if (out.values_size() > 0) *set(user) = std::move(out);
   }
 
   uint64_t unreadable = 0;
@@ -215,12 +213,16 @@ Result<object::Object> UserOf(const Json& resource, const std::string& ssh_keys)
   FillPerson(resource, &fields, &user);
   fields.Truth(MemberOf(resource, "active"), U::kActiveFieldNumber,
                [&](bool value) { user.set_active(value); });
-  fields.List(
-      MemberOf(resource, "emails"), U::kMailFieldNumber, [](U* of) { return of->mutable_mail(); },
-      &user);
-  fields.List(
-      AttributeOf(resource, ssh_keys), U::kSshKeysFieldNumber,
-      [](U* of) { return of->mutable_ssh_keys(); }, &user);
+  kinds::Strings mail, keys;
+  fields.List(MemberOf(resource, "emails"), U::kMailFieldNumber, &mail);
+  if (!ssh_keys.empty()) {
+    fields.List(AttributeOf(resource, ssh_keys), U::kSshKeysFieldNumber, &keys);
+  }
+  // An empty list is a value: nobody can tell it from a list that isn't there.
+  if ((fields.unreadable >> U::kMailFieldNumber & 1) == 0) *user.mutable_mail() = std::move(mail);
+  if (!ssh_keys.empty() && (fields.unreadable >> U::kSshKeysFieldNumber & 1) == 0) {
+    *user.mutable_ssh_keys() = std::move(keys);
+  }
   return Finish(user, resource, fields);
 }
 

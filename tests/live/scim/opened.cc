@@ -1,4 +1,4 @@
-#include "tests/live/iam/opened.h"
+#include "tests/live/scim/opened.h"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "schemas/kinds.pb.h"
-#include "tests/live/iam/opened.h"
+#include "tests/live/scim/opened.h"
 #include "tests/support/http_proxy.h"
 
 namespace postern::iam {

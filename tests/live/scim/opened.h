@@ -1,4 +1,4 @@
-// tests/live/iam/opened.h: a SCIM server as the core would have it: a target, its objects by key.
+// tests/live/scim/opened.h: a SCIM server as the core would have it: a target, its objects by key.
 #pragma once
 #include <gtest/gtest.h>
 
