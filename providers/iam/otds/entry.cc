@@ -101,7 +101,7 @@ Result<Entry> ReadEntry(const Json& json) {
   return entry;
 }
 
-const Json* ValuesOf(const Json& list, std::string_view name) {
+const Json* FirstValue(const Json& list, std::string_view name) {
   if (!list.is_array()) return nullptr;
   for (const Json& one : list) {
     if (Lower(TextAt(one, "name")) != Lower(name)) continue;
@@ -132,7 +132,8 @@ Result<AccessRole> ReadAccessRole(const Json& json) {
   ReadMembers(members.value("userPartitions", Json()), MemberType::kPartition, &role);
   const Json units = members.value("organizationalUnits", Json());
   role.has_units = units.is_array() && !units.empty();
-  if (const Json* push = ValuesOf(json.value("attributeList", Json()), "pushAllGroups")) {
+  const Json attributes = json.value("attributeList", Json());
+  if (const Json* push = FirstValue(attributes, "pushAllGroups")) {
     role.push_known = true;
     role.push_all_groups = push->is_string() && Lower(push->get<std::string>()) == "true";
   }

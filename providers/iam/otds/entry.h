@@ -55,6 +55,7 @@ struct AccessRole {
 Result<AccessRole> ReadAccessRole(const Json& json);
 
 // The first value of `name` in [{name, values}], whatever the letter case; null: there is none.
-const Json* ValuesOf(const Json& list, std::string_view name);
+// Points into `list`.
+const Json* FirstValue(const Json& list, std::string_view name);
 
 }  // namespace postern::iam::otds

@@ -195,7 +195,7 @@ void ApplyRun::RunSet(std::vector<Item*> items) {
   std::set<std::string> others;  // that a guessed removal must leave
   std::vector<Guess> guesses;
   for (int round = 0; round < kRounds && !items.empty(); ++round) {
-    live = target_.ReadSet(*set);
+    live = target_.ReadSet(*set, !body.set().empty());
     const bool harmed = live.answer == Answer::kValue &&
                         std::any_of(others.begin(), others.end(), [&](const std::string& other) {
                           return !live.members.contains(other);

@@ -105,8 +105,8 @@ void OtdsTarget::Take(const Json& document, Live* live) {
   live->object = std::move(*object);
 }
 
-// Where 404 doesn't prove that something isn't there: by its list, filtered again, because the
-// server's filter finds parts of names.
+// Where 404 doesn't prove that something isn't there (not on every server, and not of a name that
+// only a key tells): by its list, filtered again, because the server's filter finds parts of names.
 void OtdsTarget::LookFor(Live* live) {
   const Kind kind = live->object.kind;
   const bool access_role = kind == Kind::kIamAccessRole;
@@ -126,16 +126,25 @@ void OtdsTarget::LookFor(Live* live) {
     }
     auto entry = ReadEntry(json);
     if (entry && Same(entry->name, name.login) && Same(entry->partition, name.partition)) {
-      live->address = entry->id.empty() ? entry->Full() : entry->id;
-      if (kind != Kind::kOauthClient) Take(json, live);
+      const bool client = kind == Kind::kOauthClient;
+      live->address = client ? entry->name : entry->id.empty() ? entry->Full() : entry->id;
+      if (!client) Take(json, live);
     }
     return true;
   });
   if (!walked) return SetTrouble(walked.error(), &live->reason, &live->transient);
   if (live->address.empty()) {
     live->answer = Answer::kAbsent;
-  } else if (access_role) {
-    if (const auto document = api_->Get(AccessRolePath(live->address))) Take(*document, live);
+  } else if (access_role || kind == Kind::kOauthClient) {
+    const auto document =
+        api_->Get(access_role ? AccessRolePath(live->address) : ClientPath(live->address));
+    if (document) {
+      Take(*document, live);
+    } else if (kind == Kind::kOauthClient && document.error().code == ErrorCode::kNotFound) {
+      live->answer = Answer::kAbsent;  // a user there that is no client
+    } else {
+      SetTrouble(document.error(), &live->reason, &live->transient);
+    }
   }
 }
 
@@ -161,8 +170,7 @@ std::vector<Live> OtdsTarget::ReadObjects(std::span<const ObjectKey> keys,
     const Error& error = documents[i].error();
     SetTrouble(error, &live.reason, &live.transient);
     const bool proves = guesses_.state(Guess::kMissing) == Guesses::State::kConfirmed;
-    const bool exact = is_spelled(i) || keys[i].key.find(' ') == std::string::npos;
-    if (error.code == ErrorCode::kNotFound && proves && exact) {
+    if (error.code == ErrorCode::kNotFound && proves && is_spelled(i)) {
       live.answer = Answer::kAbsent;
     } else if (error.code == ErrorCode::kNotFound || (!proves && !SaysNothing(error))) {
       if (keys[i].kind != Kind::kPasswordPolicy) LookFor(&live);
@@ -235,10 +243,10 @@ void OtdsTarget::Complete(SetType type, LiveSet* out) {
   }
 }
 
-LiveSet OtdsTarget::ReadSet(const SetRef& set) {
+LiveSet OtdsTarget::ReadSet(const SetRef& set, bool is_spelled) {
   constexpr Kind kOf[] = {Kind::kIamGroup, Kind::kIamRole, Kind::kIamAccessRole};
   const ObjectKey keys[] = {{kOf[static_cast<size_t>(set.type)], Folded(set.name)}};
-  const std::string spelled[] = {set.name};
+  const std::string spelled[] = {is_spelled ? set.name : ""};
   Live live = ReadObjects(keys, spelled).front();
   LiveSet out;
   out.name = set.name;
@@ -294,7 +302,7 @@ object::ReadAnswer OtdsTarget::ReadMembership(const ObjectKey& key,
     return answer;
   }
   const std::string name(parts[0]);
-  if (!sets->contains(name)) sets->emplace(name, ReadSet(*set));
+  if (!sets->contains(name)) sets->emplace(name, ReadSet(*set, false));
   return MembershipIn(sets->at(name), *set, key);
 }
 

@@ -73,7 +73,8 @@ class OtdsTarget final : public object::Target {
   // have them, where they are known; keys alone don't tell case and runs of blanks.
   std::vector<Live> ReadObjects(std::span<const object::ObjectKey> keys,
                                 std::span<const std::string> spelled = {});
-  LiveSet ReadSet(const SetRef& set);
+  // `is_spelled`: the set's name is as a body has it.
+  LiveSet ReadSet(const SetRef& set, bool is_spelled);
   // Reads the members of a set whose name, address and so on are known.
   void Complete(SetType type, LiveSet* out);
   std::map<std::string, MemberEntry>::const_iterator FindMember(const LiveSet& live,

@@ -253,6 +253,8 @@ def handler_of(face):
                         {name.lower(): value for name, value in self.headers.items()})
             with face.lock:
                 fault = face.fault_for(call)
+                if fault and fault["kind"] == "expired":  # from this request on
+                    face.sessions.expire_all()
                 if fault and fault["kind"] == "cut-before":
                     status, answer = None, None
                 else:
