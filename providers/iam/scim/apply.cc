@@ -226,8 +226,9 @@ void ApplyRun::Carry() {
     if (!planned.write.etag.empty()) request.headers.emplace_back("If-Match", planned.write.etag);
     requests.push_back(std::move(request));
   }
-  target_.session().SendAll(std::move(requests),
-                            [&](size_t at, HttpResult result) { Settle(planned_[at], result); });
+  target_.session().SendAll(std::move(requests), [&](size_t at, const HttpResult& result) {
+    Settle(planned_[at], result);
+  });
 }
 
 void ApplyRun::Run() {

@@ -114,7 +114,7 @@ class Locator {
     std::vector<std::string> asked(keys.begin(), keys.end());
     std::vector<HttpRequest> requests;
     for (const std::string& key : asked) requests.push_back(ScimTarget::Get(FilterUrl(key)));
-    target_.session().SendAll(std::move(requests), [&](size_t at, HttpResult result) {
+    target_.session().SendAll(std::move(requests), [&](size_t at, const HttpResult& result) {
       const std::string& key = asked[at];
       if (!result && result.error().error.retryable()) {
         (*out_)[{kind_, key}] = Unreadable(result.error().error.message, true);

@@ -74,8 +74,9 @@ std::vector<Snapshot> ScimTarget::ReadIds(Kind kind, std::span<const std::string
         Get(PathOf(kind, id) + (kind == Kind::kIamGroup ? MembersQuery() : std::string())));
   }
   std::vector<Snapshot> out(ids.size());
-  session_.SendAll(std::move(requests),
-                   [&](size_t at, HttpResult result) { out[at] = Judge(kind, ids[at], result); });
+  session_.SendAll(std::move(requests), [&](size_t at, const HttpResult& result) {
+    out[at] = Judge(kind, ids[at], result);
+  });
   return out;
 }
 
