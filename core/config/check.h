@@ -28,8 +28,17 @@ void CheckRanges(const CheckInput& input, diag::Diagnostics* diagnostics);
 void CheckSources(const CheckInput& input, diag::Diagnostics* diagnostics);
 // Addresses, TLS, secrets and other forms of the operator's file.
 void CheckOperator(const CheckInput& input, diag::Diagnostics* diagnostics);
+// IAM systems, and the objects declared in them.
+void CheckIam(const CheckInput& input, diag::Diagnostics* diagnostics);
+void CheckIamObjects(const CheckInput& input, diag::Diagnostics* diagnostics);
+// Roles: their members, rows and templates, as far as that needs no fact.
+void CheckRoleForms(const CheckInput& input, diag::Diagnostics* diagnostics);
 // Notes about identities without an account and folders without a grant; says nothing useful while
 // there are errors.
 void NoteUnused(const CheckInput& input, diag::Diagnostics* diagnostics);
+
+// "host", "host:port", "[::1]:port"
+bool IsHostPort(std::string_view text);
+bool IsLoopback(std::string_view host_port);
 
 }  // namespace postern::config

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/config/check.h"
+#include "core/config/iam_names.h"
 #include "core/config/tables.h"
 #include "core/config/visit.h"
 #include "core/diag/codes.h"
@@ -253,6 +254,54 @@ void CheckEntries(const CheckInput& input, diag::Diagnostics* diagnostics) {
                  });
 }
 
+struct IamEntry {
+  std::string_view iam;
+  std::string name;  // "iam_user jo.hart"
+  diag::Span span;
+};
+
+std::vector<IamEntry> IamEntriesOf(const CheckInput& input) {
+  std::vector<IamEntry> entries;
+  const auto add = [&](const auto& all, std::string_view table, auto&& name_of) {
+    for (const auto& one : all) {
+      const auto* iam = input.index.Get<decl::Iam>(one.message.iam());
+      if (iam == nullptr) continue;
+      entries.push_back({one.message.iam(),
+                         fmt::format("{} {}", table, name_of(iam->message, one.message)),
+                         one.span});
+    }
+  };
+  const auto folded = [](const std::string& name) {
+    return object::Normalise(object::Comparator::kCaseIgnore, name);
+  };
+  const Declarations& all = input.declarations;
+  add(all.iam_users, "user",
+      [&](const auto& iam, const auto& user) { return folded(UserNameOf(iam, user)); });
+  add(all.iam_users, "user with external_id", [](const auto&, const auto& user) {
+    return user.has_external_id() ? user.external_id() : "iam_user:" + user.name();
+  });
+  add(all.iam_groups, "group",
+      [&](const auto& iam, const auto& group) { return folded(GroupNameOf(iam, group)); });
+  const auto own = [&](const auto&, const auto& one) { return folded(NameOf(one)); };
+  add(all.iam_roles, "application role", own);
+  add(all.iam_access_roles, "access role", own);
+  add(all.oauth_clients, "client", [](const auto&, const auto& one) { return NameOf(one); });
+  return entries;
+}
+
+void CheckIamEntries(const CheckInput& input, diag::Diagnostics* diagnostics) {
+  const std::vector<IamEntry> all = IamEntriesOf(input);
+  Once entries(code::kSameIamObject, diagnostics);
+  entries.Reserve(all.size());
+  for (size_t i = 0; i < all.size(); ++i) entries.See(all[i].iam, all[i].name, i);
+  entries.Finish([&](size_t i) { return Parts(all[i].iam, all[i].name); },
+                 [&](size_t i) { return all[i].span; },
+                 [&](size_t i) {
+                   return fmt::format("the {} in iam \"{}\" is declared twice", all[i].name,
+                                      all[i].iam);
+                 });
+}
+
 void CheckTargets(const CheckInput& input, diag::Diagnostics* diagnostics) {
   const auto& hosts = input.declarations.hosts;
   Once addresses(code::kSameTarget, diagnostics);
@@ -292,6 +341,7 @@ void CheckDuplicates(const CheckInput& input, diag::Diagnostics* diagnostics) {
   CheckKeys(input, diagnostics);
   CheckFolders(input, diagnostics);
   CheckEntries(input, diagnostics);
+  CheckIamEntries(input, diagnostics);
   CheckTargets(input, diagnostics);
 }
 

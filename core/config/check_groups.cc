@@ -9,14 +9,17 @@
 namespace postern::config {
 namespace {
 
-constexpr std::string_view kGroup = "group:";
-
 // Depth-first over member groups without recursion: nesting is the user's, the stack is ours.
+template <class Group>
 class CycleFinder {
  public:
-  CycleFinder(const CheckInput& input, diag::Diagnostics* diagnostics)
-      : groups_(input.declarations.groups),
-        index_(input.index),
+  // `table`: of the groups, as it stands before a member's name.
+  CycleFinder(const std::vector<Declared<Group>>& groups, std::string table, const Index& index,
+              diag::Diagnostics* diagnostics)
+      : groups_(groups),
+        table_(std::move(table)),
+        prefix_(table_ + ":"),
+        index_(index),
         diagnostics_(*diagnostics),
         state_(groups_.size(), State::kNew) {}
 
@@ -45,8 +48,8 @@ class CycleFinder {
         continue;
       }
       const std::string_view member = members[step.next++];
-      if (!member.starts_with(kGroup)) continue;
-      const Index::Entry* entry = index_.Find("group", member.substr(kGroup.size()));
+      if (!member.starts_with(prefix_)) continue;
+      const Index::Entry* entry = index_.Find(table_, member.substr(prefix_.size()));
       if (!entry) continue;
       if (state_[entry->position] == State::kOpen) {
         Report(entry->position);
@@ -61,22 +64,24 @@ class CycleFinder {
     const auto first =
         std::find_if(path_.begin(), path_.end(), [&](const Step& s) { return s.group == closes; });
     const Step& last = path_.back();
-    auto& d = diagnostics_.Add(
-        {.code = diag::code::kGroupCycle,
-         .summary = fmt::format("group \"{}\" contains itself", groups_[closes].message.name()),
-         .span = groups_[last.group].At(decl::Group::kMembersFieldNumber, last.next - 1),
-         .label = "closes the circle"});
+    auto& d =
+        diagnostics_.Add({.code = diag::code::kGroupCycle,
+                          .summary = fmt::format("{} \"{}\" contains itself", table_,
+                                                 groups_[closes].message.name()),
+                          .span = groups_[last.group].At(Group::kMembersFieldNumber, last.next - 1),
+                          .label = "closes the circle"});
     std::string way;
     for (auto at = first; at != path_.end(); ++at) {
       way += groups_[at->group].message.name() + " > ";
       if (at + 1 == path_.end()) break;
       d.also.push_back(
-          {groups_[at->group].At(decl::Group::kMembersFieldNumber, at->next - 1), "and this one"});
+          {groups_[at->group].At(Group::kMembersFieldNumber, at->next - 1), "and this one"});
     }
     d.notes.push_back(way + groups_[closes].message.name());
   }
 
-  const std::vector<Declared<decl::Group>>& groups_;
+  const std::vector<Declared<Group>>& groups_;
+  const std::string table_, prefix_;
   const Index& index_;
   diag::Diagnostics& diagnostics_;
   std::vector<State> state_;
@@ -86,7 +91,9 @@ class CycleFinder {
 }  // namespace
 
 void CheckGroups(const CheckInput& input, diag::Diagnostics* diagnostics) {
-  CycleFinder(input, diagnostics).Run();
+  const Declarations& all = input.declarations;
+  CycleFinder(all.groups, "group", input.index, diagnostics).Run();
+  CycleFinder(all.iam_groups, "iam_group", input.index, diagnostics).Run();
 }
 
 }  // namespace postern::config

@@ -19,28 +19,6 @@ bool IsPort(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() && port > 0 && port < 65536;
 }
 
-// "host", "host:port", "[::1]:port"
-bool IsHostPort(std::string_view text) {
-  std::string_view port;
-  if (text.starts_with('[')) {
-    const size_t close = text.find(']');
-    if (close == std::string_view::npos || close == 1) return false;
-    port = text.substr(close + 1);
-    if (!port.empty() && port[0] != ':') return false;
-  } else {
-    const size_t colon = text.find(':');
-    if (colon == 0 || text.empty()) return false;
-    port = colon == std::string_view::npos ? std::string_view() : text.substr(colon);
-    if (text.substr(0, colon).find_first_of("/@ ?#") != std::string_view::npos) return false;
-  }
-  return port.empty() || IsPort(port.substr(1));
-}
-
-bool IsLoopback(std::string_view host_port) {
-  return host_port.starts_with("127.") || host_port.starts_with("[::1]") ||
-         host_port.substr(0, host_port.find(':')) == "localhost";
-}
-
 class OperatorChecks {
  public:
   OperatorChecks(const CheckInput& input, diag::Diagnostics* diagnostics)
@@ -195,6 +173,27 @@ class OperatorChecks {
 };
 
 }  // namespace
+
+bool IsHostPort(std::string_view text) {
+  std::string_view port;
+  if (text.starts_with('[')) {
+    const size_t close = text.find(']');
+    if (close == std::string_view::npos || close == 1) return false;
+    port = text.substr(close + 1);
+    if (!port.empty() && port[0] != ':') return false;
+  } else {
+    const size_t colon = text.find(':');
+    if (colon == 0 || text.empty()) return false;
+    port = colon == std::string_view::npos ? std::string_view() : text.substr(colon);
+    if (text.substr(0, colon).find_first_of("/@ ?#") != std::string_view::npos) return false;
+  }
+  return port.empty() || IsPort(port.substr(1));
+}
+
+bool IsLoopback(std::string_view host_port) {
+  return host_port.starts_with("127.") || host_port.starts_with("[::1]") ||
+         host_port.substr(0, host_port.find(':')) == "localhost";
+}
 
 void CheckOperator(const CheckInput& input, diag::Diagnostics* diagnostics) {
   OperatorChecks(input, diagnostics).Run();

@@ -42,6 +42,14 @@ void CheckTimes(const Declarations& all, diag::Diagnostics* diagnostics) {
   }
 }
 
+void CheckTimesOfRoles(const Declarations& all, diag::Diagnostics* diagnostics) {
+  for (const auto& role : all.roles) {
+    const auto& m = role.message;
+    Reversed(m.has_starts() && m.has_expires(), role, decl::Role::kStartsFieldNumber,
+             decl::Role::kExpiresFieldNumber, m.starts(), m.expires(), diagnostics);
+  }
+}
+
 void CheckUids(const CheckInput& input, diag::Diagnostics* diagnostics) {
   constexpr int kUids = decl::Server::kUidsFieldNumber;
   for (const auto& server : input.declarations.servers) {
@@ -136,6 +144,7 @@ void CheckPlaces(const CheckInput& input, diag::Diagnostics* diagnostics) {
 
 void CheckRanges(const CheckInput& input, diag::Diagnostics* diagnostics) {
   CheckTimes(input.declarations, diagnostics);
+  CheckTimesOfRoles(input.declarations, diagnostics);
   CheckUids(input, diagnostics);
   CheckCertificates(input, diagnostics);
   CheckModes(input, diagnostics);

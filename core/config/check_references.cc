@@ -23,37 +23,68 @@ class References {
 
   template <class M>
   void Check(const Declared<M>& declared, const Table& table) {
-    const auto* reflection = declared.message.GetReflection();
+    Walk(declared, table, declared.message, {});
+  }
+
+ private:
+  // Where a message inside a declaration stands: in the declaration itself, in the inline table
+  // `outer`, or in element `element` of the list `outer`.
+  struct Within {
+    int outer = 0, element = -1;
+    template <class M>
+    diag::Span At(const Declared<M>& declared, const Field& field, int i = -1) const {
+      if (outer == 0) return declared.At(field.number, i);
+      if (element >= 0) return declared.At(outer, element);
+      return declared.At(Nested(outer, field.number), i);
+    }
+  };
+
+  template <class M>
+  void Walk(const Declared<M>& declared, const Table& table,
+            const google::protobuf::Message& message, const Within& within) {
+    const auto* reflection = message.GetReflection();
     for (const Field& field : table.fields) {
+      const bool nested = field.nested != nullptr;
+      if (!nested && field.type != ValueType::kTexts && field.references.empty()) continue;
+      if (!reflection->HasField(message, field.descriptor)) continue;
       if (field.type == ValueType::kTexts) {
-        if (!reflection->HasField(declared.message, field.descriptor)) continue;
-        const auto& list = static_cast<const decl::Strings&>(
-            reflection->GetMessage(declared.message, field.descriptor));
-        CheckList(declared, field, list);
-      } else if (!field.references.empty() &&
-                 reflection->HasField(declared.message, field.descriptor)) {
+        CheckList(
+            declared, field, within,
+            static_cast<const decl::Strings&>(reflection->GetMessage(message, field.descriptor)));
+      } else if (field.type == ValueType::kTable) {
+        const Within inside{within.outer != 0 ? within.outer : field.number, within.element};
+        Walk(declared, *field.nested, reflection->GetMessage(message, field.descriptor), inside);
+      } else if (field.type == ValueType::kTables) {
+        const auto& wrapper = reflection->GetMessage(message, field.descriptor);
+        const auto* list = wrapper.GetDescriptor()->field(0);
+        const int size = wrapper.GetReflection()->FieldSize(wrapper, list);
+        for (int i = 0; i < size; ++i) {
+          Walk(declared, *field.nested,
+               wrapper.GetReflection()->GetRepeatedMessage(wrapper, list, i),
+               Within{field.number, i});
+        }
+      } else {
         std::string scratch;
-        const auto& text =
-            reflection->GetStringReference(declared.message, field.descriptor, &scratch);
-        Resolve(declared, field, text, -1);
+        const auto& text = reflection->GetStringReference(message, field.descriptor, &scratch);
+        Resolve(field, text, within.At(declared, field));
       }
     }
   }
 
- private:
   template <class M>
-  void CheckList(const Declared<M>& declared, const Field& field, const decl::Strings& list) {
+  void CheckList(const Declared<M>& declared, const Field& field, const Within& within,
+                 const decl::Strings& list) {
     std::unordered_set<std::string_view> seen;
     for (int i = 0; i < list.values_size(); ++i) {
       const std::string& text = list.values(i);
-      if (!field.references.empty()) Resolve(declared, field, text, i);
+      if (!field.references.empty()) Resolve(field, text, within.At(declared, field, i));
       // A command line may well have a word twice.
       if (field.name != "start" && Repeats(list, i, &seen)) {
         auto& d =
             diagnostics_.Add({.severity = diag::Severity::kWarning,
                               .code = code::kRepeated,
                               .summary = fmt::format("{} names \"{}\" twice", field.name, text),
-                              .span = declared.At(field.number, i),
+                              .span = within.At(declared, field, i),
                               .label = "again"});
         d.notes.push_back("it counts once");
       }
@@ -69,9 +100,7 @@ class References {
     return false;
   }
 
-  template <class M>
-  void Resolve(const Declared<M>& declared, const Field& field, std::string_view text,
-               int element) {
+  void Resolve(const Field& field, std::string_view text, diag::Span span) {
     std::string_view table = field.references.front(), name = text;
     if (field.format == schema::ADDRESS) {
       const auto address = SplitAddress(text);
@@ -81,7 +110,7 @@ class References {
     }
     if (input_.files_missing || input_.index.Find(table, name)) return;
     if (input_.lost.count({std::string(table), std::string(name)})) return;
-    Dangling(declared.At(field.number, element), table, name);
+    Dangling(span, table, name);
   }
 
   void Dangling(diag::Span span, std::string_view table, std::string_view name) {

@@ -42,6 +42,10 @@ Used FindUsed(const CheckInput& input) {
   for (const auto& account : all.accounts) used.Add(account.message.for_());
   for (const auto& user : all.users) used.Add(user.message.for_());
   for (const auto& user : all.iam_users) used.Add(user.message.for_());
+  for (const auto& role : all.roles) {
+    if (!role.message.has_account()) continue;
+    for (const auto& member : role.message.members().values()) used.Add(member.who());
+  }
   for (const auto& partner : all.partners) used.Add(partner.message.sponsor());
   for (const auto& name : all.operator_file.message.administrators().values()) used.Add(name);
   return used;
@@ -71,6 +75,11 @@ void NoteUnused(const CheckInput& input, diag::Diagnostics* diagnostics) {
   std::vector<bool> granted(all.folders.size());
   for (const auto& grant : all.grants) {
     Used::Mark(input.index.Find("folder", grant.message.folder()), &granted);
+  }
+  for (const auto& role : all.roles) {
+    for (const auto& row : role.message.rows().values()) {
+      Used::Mark(input.index.Find("folder", row.folder()), &granted);
+    }
   }
   for (size_t i = 0; i < all.folders.size(); ++i) {
     if (granted[i]) continue;

@@ -29,6 +29,14 @@ std::string NameIn(const decl::Iam& iam, std::string_view name) {
   return std::string(name) + "@" + partitions[0];
 }
 
+std::string WhyNoIamName(std::string_view name) {
+  if (name.empty()) return "empty";
+  if (name.size() > 256) return "longer than 256 bytes";
+  if (name.front() == ' ' || name.back() == ' ') return "a blank at its end";
+  if (name.find("  ") != std::string_view::npos) return "two blanks in a row";
+  return "";
+}
+
 std::string UserNameOf(const decl::Iam& iam, const decl::IamUser& user) {
   return NameIn(iam, user.has_user_name() ? user.user_name() : user.name());
 }

@@ -21,6 +21,9 @@ std::string_view PartitionIn(const decl::Iam& iam, std::string_view name);
 // `name` with its partition, where there are partitions.
 std::string NameIn(const decl::Iam& iam, std::string_view name);
 
+// Why another system may read `name` otherwise than it is written; empty: it won't.
+std::string WhyNoIamName(std::string_view name);
+
 std::string UserNameOf(const decl::Iam& iam, const decl::IamUser& user);
 std::string GroupNameOf(const decl::Iam& iam, const decl::IamGroup& group);
 

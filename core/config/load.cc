@@ -55,6 +55,8 @@ class Loader {
     CheckRanges(input, &out_.diagnostics);
     CheckSources(input, &out_.diagnostics);
     CheckOperator(input, &out_.diagnostics);
+    CheckIam(input, &out_.diagnostics);
+    CheckRoleForms(input, &out_.diagnostics);
     if (!out_.diagnostics.has_errors()) NoteUnused(input, &out_.diagnostics);
     out_.diagnostics.Sort();
     return std::move(out_);

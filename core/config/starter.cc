@@ -37,6 +37,11 @@ uids = { from = 30000, to = 39999, gid = 30000 }   # numeric ids for new account
 # manage = { bases = ["ou=people,dc=example,dc=com"] }
 # users_ou = "ou=people,dc=example,dc=com"
 
+# An IAM system, if there is one: SCIM 2.0, or (product = "otds") OpenText Directory Services.
+# [iam.hr]
+# url = "https://iam.example.com/scim/v2"
+# auth = { token = "secret:hr-token" }
+
 # Where the value of "secret:NAME" is found: env:VAR, file:/path, fd:N or exec:/path.
 # [secret.corp-bind]
 # from = "file:/run/secrets/corp-bind"

@@ -302,7 +302,8 @@ class ValueReader {
       if (auto* body = node.as_table()) {
         ReadFields(*field.nested, *body, element, field.number, span);
         const Field* plain = field.nested->plain;
-        taken = plain == nullptr || element->GetReflection()->HasField(*element, plain->descriptor);
+        taken = plain == nullptr || !plain->required ||
+                element->GetReflection()->HasField(*element, plain->descriptor);
       } else if (auto* text = node.as_string(); text && field.nested->plain) {
         const Field& plain = *field.nested->plain;
         taken = CheckText(plain, text->get(), span);

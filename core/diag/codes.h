@@ -53,6 +53,13 @@ inline constexpr char kHostKeyMissing[] = "E0232";  // ssh:// without known_host
 inline constexpr char kModeBesideAcl[] = "E0233";   // a folder's mode where ACLs carry the grants
 inline constexpr char kBadSource[] = "E0234";       // not an address, a block or a pattern
 inline constexpr char kSourceLimits[] = "E0235";    // what an account of a directory can't have
+inline constexpr char kAuthUnclear[] = "E0236";     // not exactly one way to be somebody at an iam
+inline constexpr char kOtherProduct[] = "E0237";    // what this product of an iam doesn't have
+inline constexpr char kBadIamName[] = "E0238";      // a name that an IAM system may read otherwise
+inline constexpr char kUnknownPartition[] = "E0239";  // a name in a partition that isn't managed
+inline constexpr char kOtherIam[] = "E0240";          // a member that lives in another system
+inline constexpr char kRoleMember[] = "E0241";        // neither somebody named nor a source
+inline constexpr char kBadTemplate[] = "E0242";       // a login or folder that no value can fill
 // ---- E03: duplicates and overlaps (config)
 inline constexpr char kDuplicateName[] = "E0301";  // one name declared twice
 inline constexpr char kSameAccount[] = "E0302";    // one login at one server twice
@@ -60,6 +67,8 @@ inline constexpr char kSameFolder[] = "E0303";     // one path on one host twice
 inline constexpr char kSameEntry[] = "E0304";      // one DN in one directory twice
 inline constexpr char kSameTarget[] = "E0305";     // two hosts or servers that are one
 inline constexpr char kSameUid[] = "E0306";        // one uid for two accounts of a server
+inline constexpr char kSameIamObject[] = "E0307";  // one user, group or client of an iam twice
+inline constexpr char kSameRow[] = "E0308";        // one folder at one depth twice in a role
 // ---- E04: what a product can do, what a grant opens (compile)
 inline constexpr char kRightUnsupported[] = "E0401";  // a right that the product doesn't have
 inline constexpr char kGrantWider[] = "E0402";        // the server would give more than said

@@ -202,6 +202,44 @@ constexpr CodePage kPages[] = {
      "[folder.in]\nhost = \"edge\"        # [server.edge-sftp] has product = \"openssh\"\n"
      "mode = \"2770\"",
      "Leave mode out: who isn't granted anything has nothing."},
+    {code::kAuthUnclear, "who Postern is at an IAM system isn't clear",
+     "A bearer token, a client of OAuth 2 (client_id with client_secret) or a login with its "
+     "password:\nexactly one of them, and all of it.",
+     "auth = { token = \"secret:hr\", login = \"postern\" }",
+     "Keep one way and take the rest out."},
+    {code::kOtherProduct, "what this product of an IAM system doesn't have",
+     "SCIM 2.0 knows users, groups and memberships, and its url names the partition. Application "
+     "roles,\naccess roles, OAuth clients and the choice of partitions are OpenText Directory "
+     "Services'; a\ndialect is SCIM's.",
+     "[iam_role.reader]\niam = \"hr\"               # [iam.hr] has product = \"scim\"",
+     "Declare it in an iam with the other product, or take it out."},
+    {code::kBadIamName, "a name that an IAM system may read otherwise",
+     "Names are compared without case and runs of blanks. An empty one, blanks at an end or two in "
+     "a row\nwould come back as another name than was written.",
+     "display_name = \" Marketing\"", "Write the name as people read it."},
+    {code::kUnknownPartition, "a partition that isn't managed",
+     "In OpenText Directory Services a user is login@partition. What stands behind the last @ is "
+     "a\n"
+     "managed partition, or (with a dot in it) the rest of a login that is a mail address.",
+     "user_name = \"jo.hart@Partnres\"",
+     "Mend the partition, leave it out for the first one, or ask the operator to manage it."},
+    {code::kOtherIam, "a member that lives in another IAM system",
+     "A group or role holds users and groups of its own system.",
+     "[iam_group.ops]\niam = \"hr\"\nmembers = [\"iam_user:jo\"]   # [iam_user.jo] has iam = "
+     "\"partners\"",
+     "Name the person: it is found through its user in that system."},
+    {code::kRoleMember, "a member of a role that names nobody",
+     "A member is somebody declared (who), or a source (iam or directory) with what it shows "
+     "(where,\ngroup): one of the three.",
+     "members = [{ where = { department = \"Marketing\" } }]",
+     "Add iam = \"NAME\" or directory = \"NAME\", or name somebody."},
+    {code::kBadTemplate, "a login or folder that can't be filled in",
+     "In login and home of a role {userName}, {externalId}, {employeeNumber} and {department} "
+     "stand "
+     "for\nwhat the source shows of a member. The rest is kept as it is: a folder starts with / "
+     "and "
+     "has no\n\"..\", a login has letters that servers take and names its member.",
+     "home = \"/srv/ftp/{username}\"", "Use one of the four names."},
     {code::kDuplicateName, "one name declared twice",
      "Names of one kind are unique over all files; neither of the two declarations wins.",
      "[folder.in]   # access/a.toml\n[folder.in]   # access/b.toml",
@@ -225,6 +263,15 @@ constexpr CodePage kPages[] = {
      "thing; each\n"
      "would take the other's objects for foreign.",
      "[host.a]\naddress = \"local:\"\n[host.b]\naddress = \"local:\"", "Keep one of them."},
+    {code::kSameIamObject, "one object of an IAM system declared twice",
+     "Two declarations of one live user, group, role or client would undo each other on every run; "
+     "case\ndoesn't count. Two users with one external_id are one person to whatever reads it.",
+     "[iam_user.a]\nuser_name = \"jo.hart\"\n[iam_user.b]\nuser_name = \"Jo.Hart\"",
+     "Keep one of them."},
+    {code::kSameRow, "one folder twice in a role",
+     "Two rows for one folder at one depth say two things of the same access.",
+     "rows = [{ folder = \"in\", rights = [\"list\"] }, { folder = \"in\", rights = [\"read\"] }]",
+     "Write the rights in one row."},
     {code::kSameUid, "one uid for two accounts",
      "Files of one account would belong to the other. Servers of one host share its numbers: there "
      "two\n"
