@@ -89,7 +89,11 @@ void Compiler::CompileIamUser(const config::Declared<decl::IamUser>& user) {
   if (message.has_expires()) interval.until = std::min(interval.until, message.expires());
   kinds::IamUser object;
   object.set_user_name(config::UserNameOf(iam->second->message, message));
-  object.set_external_id(message.has_external_id() ? message.external_id() : address);
+  if (message.has_external_id()) object.set_external_id(message.external_id());
+  // The REST interface of OTDS has no place for one of ours.
+  if (!message.has_external_id() && !config::IsOtds(iam->second->message)) {
+    object.set_external_id(address);
+  }
   CopyAttributes(message, &object);
   object.set_active((!message.has_active() || message.active()) && interval.Holds(facts_.now));
   const uint32_t source = AddProvenance(OwnerOf(address, identity), user.span, interval.until);
@@ -116,6 +120,9 @@ void Compiler::CompileIamSet(const config::Declared<M>& declared, const std::str
   const uint32_t source = AddProvenance(address, declared.span, base::kForever);
   object->set_name(name);
   Describe(message, address, object);
+  if constexpr (requires { object->clear_external_id(); }) {
+    if (config::IsOtds(iam->second->message)) object->clear_external_id();
+  }
   if (authority != Authority::kObserve) Emit(target, *object, {source});
   const std::string set = fmt::format("{}:{}", set_kind, name);
   bool has_members = message.has_members();

@@ -104,7 +104,12 @@ Result<Api::Look> Api::LookAt(const std::string& path) {
 
 Result<void> Api::Walk(const std::string& path, std::span<const std::string_view> keys,
                        const std::function<bool(size_t, const Json&)>& take) {
-  auto page = Get(path);
+  return WalkOn(path, Get(path), keys, take);
+}
+
+Result<void> Api::WalkOn(const std::string& path, Result<Json> page,
+                         std::span<const std::string_view> keys,
+                         const std::function<bool(size_t, const Json&)>& take) {
   std::unordered_set<std::string> cookies, ids;
   for (;;) {
     if (!page) return tl::unexpected(page.error());

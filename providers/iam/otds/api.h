@@ -59,6 +59,10 @@ class Api {
   // `take` says false.
   Result<void> Walk(const std::string& path, std::span<const std::string_view> keys,
                     const std::function<bool(size_t key, const Json& element)>& take);
+  // The same, with the first page as it was got.
+  Result<void> WalkOn(const std::string& path, Result<Json> page,
+                      std::span<const std::string_view> keys,
+                      const std::function<bool(size_t key, const Json& element)>& take);
   // A body is JSON, or nothing when null.
   static HttpRequest Request(Method method, std::string path, const Json& body);
   Written Write(HttpRequest request);

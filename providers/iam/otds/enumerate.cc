@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kUsers[] = {"users"}, kGroups[] = {"groups"}, kRoles[] = {"roles"},
                            kAccessRoles[] = {"accessRoles"};
+constexpr size_t kSets = 32;   // read together, so many of their members lie in memory
 constexpr size_t kPage = 250;  // OTDS's own default; facts, section 1.3
 
 }  // namespace
@@ -149,19 +150,25 @@ Result<void> Enumeration::Roles() {
 
 Result<void> Enumeration::Sets(SetType type, std::vector<Entry> entries) {
   if (!Wants(Kind::kIamMembership)) return {};
-  for (Entry& entry : entries) {
-    LiveSet set;
-    set.name = type == SetType::kRole ? Names::RoleName(entry.name, entry.partition) : entry.Full();
-    set.address = Encode(entry.Full());
-    target_.Complete(type, &set);
-    if (set.answer == object::Answer::kUnreadable) {
-      return Fail(set.transient ? ErrorCode::kUnavailable : ErrorCode::kInvalid, set.reason);
+  for (size_t from = 0; from < entries.size(); from += kSets) {
+    std::vector<LiveSet> sets(std::min(kSets, entries.size() - from));
+    for (size_t i = 0; i < sets.size(); ++i) {
+      const Entry& entry = entries[from + i];
+      sets[i].name =
+          type == SetType::kRole ? Names::RoleName(entry.name, entry.partition) : entry.Full();
+      sets[i].address = Encode(entry.Full());
     }
-    if (set.answer == object::Answer::kAbsent) {
-      statuses_[Kind::kIamMembership].unstable =
-          fmt::format("{} went away while its members were read", set.name);
+    target_.Complete(type, sets);
+    for (const LiveSet& set : sets) {
+      if (set.answer == object::Answer::kUnreadable) {
+        return Fail(set.transient ? ErrorCode::kUnavailable : ErrorCode::kInvalid, set.reason);
+      }
+      if (set.answer == object::Answer::kAbsent) {
+        statuses_[Kind::kIamMembership].unstable =
+            fmt::format("{} went away while its members were read", set.name);
+      }
+      if (!AddMembers(type, set)) return Fail(ErrorCode::kCancelled, "the reader went away");
     }
-    if (!AddMembers(type, set)) return Fail(ErrorCode::kCancelled, "the reader went away");
   }
   return {};
 }
@@ -190,7 +197,7 @@ Result<void> Enumeration::AccessRoles() {
     LiveSet set;
     set.name = role->name;
     set.document = std::move(role->document);
-    target_.Complete(SetType::kAccessRole, &set);
+    target_.Complete(SetType::kAccessRole, {&set, 1});
     if (set.answer != object::Answer::kValue) return Fail(ErrorCode::kInvalid, set.reason);
     if (!AddMembers(SetType::kAccessRole, set)) break;
   }

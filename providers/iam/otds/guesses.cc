@@ -6,7 +6,11 @@ namespace {
 constexpr GuessInfo kInfos[kGuessCount] = {
     {"missing objects", "404 is the answer for what isn't there", "", ""},
     {"synchronized partitions", "GET /identityproviderprofiles lists them", "", ""},
-    {"disable a user", "PATCH of accountDisabled", "iam_user", "active"},
+    {"disable a user",
+     "PATCH of accountDisabled, which alone is `active`; accountLockedOut keeps a user out as "
+     "well, "
+     "and so does standing in no access role",
+     "iam_user", "active"},
     {"clear an attribute", "an empty list of values takes it away", "iam_user", ""},
     {"attributes of LDAP",
      "employeeNumber, departmentNumber, o and employeeType are kept under these names", "iam_user",

@@ -76,34 +76,6 @@ Check AccessRoleCheck(Api& api) {
   return check;
 }
 
-// Three switches keep a user out; `active` is the first alone.
-Check SwitchCheck(Api& api, const Names& names) {
-  constexpr std::string_view kList[] = {"users"};
-  Check check{.name = "locked out users", .ok = true};
-  size_t disabled = 0, locked = 0;
-  for (const std::string& partition : names.partitions()) {
-    const auto walked =
-        api.Walk(fmt::format("/users?page_size=250&attrsAsKeys=true&where_state=disabled&"
-                             "where_partition_name={}",
-                             Encode(partition)),
-                 kList, [&](size_t, const Json& json) {
-                   const auto user = ReadEntry(json);
-                   disabled += user && user->IsSet("accountdisabled") ? 1 : 0;
-                   locked += user && user->IsSet("accountlockedout") ? 1 : 0;
-                   return true;
-                 });
-    if (walked) continue;
-    check.ok = false;
-    check.found = walked.error().message;
-    return check;
-  }
-  check.found = fmt::format(
-      "{} disabled (accountDisabled: inactive), {} of them locked out as well (accountLockedOut); "
-      "who is in no access role is kept out of its resource whatever these say",
-      disabled, locked);
-  return check;
-}
-
 void AddCapabilities(const Guesses& guesses, Probe* probe) {
   const auto add = [&](std::string kind, std::string field, std::string support, std::string why,
                        std::vector<std::string> alternatives = {}) {
@@ -163,7 +135,6 @@ Result<Probe> OtdsTarget::ProbeTarget() {
   probe.checks.push_back(PrivilegeCheck(ground_));
   probe.checks.push_back(PartitionCheck(ground_, names_, guesses_));
   probe.checks.push_back(AccessRoleCheck(*api_));
-  probe.checks.push_back(SwitchCheck(*api_, names_));
   AddCapabilities(guesses_, &probe);
   AddSettings(*api_, ground_, guesses_, &probe);
   for (const Kind kind : kKinds) probe.concurrency[kind] = "verify-then-write";

@@ -39,6 +39,10 @@ std::string FilterFor(std::string_view name) {
   return std::string(best);
 }
 
+std::string MembersPath(SetType type, const LiveSet& set) {
+  return (type == SetType::kGroup ? "/groups/" : "/roles/") + set.address + "/members";
+}
+
 void SetTrouble(const Error& error, std::string* reason, bool* transient) {
   *reason = error.message;
   *transient = error.retryable();
@@ -199,47 +203,54 @@ Result<void> OtdsTarget::Resolve(std::vector<MemberEntry>* members) {
   return {};
 }
 
-// The members of a set that is there: `out` has its address.
-Result<void> OtdsTarget::TakeMembers(SetType type, LiveSet* out) {
-  std::vector<MemberEntry> members;
-  if (type == SetType::kAccessRole) {
-    auto role = ReadAccessRole(out->document);
-    if (!role) return tl::unexpected(role.error());
-    members = std::move(role->members);
-    if (auto resolved = Resolve(&members); !resolved) return resolved;
-  } else {
-    const std::string path = type == SetType::kGroup ? "/groups/" : "/roles/";
-    Result<void> read;
-    const auto walked = api_->Walk(
-        path + out->address + "/members", kMemberLists, [&](size_t list, const Json& json) {
-          auto entry = ReadEntry(json);
-          if (!entry) {
-            read = tl::unexpected(entry.error());
-            return false;
-          }
-          const MemberType member = list == 0 ? MemberType::kUser : MemberType::kGroup;
-          members.push_back({{member, entry->Full()},
-                             entry->id.empty() ? entry->Full() : entry->id,
-                             entry->location});
-          return true;
-        });
-    if (!read) return read;
-    if (!walked) return walked;
-  }
-  for (MemberEntry& member : members) {
+Result<void> OtdsTarget::TakeAccess(LiveSet* out) {
+  auto role = ReadAccessRole(out->document);
+  if (!role) return tl::unexpected(role.error());
+  if (auto resolved = Resolve(&role->members); !resolved) return resolved;
+  for (MemberEntry& member : role->members) {
     std::string key = member.key();
     out->members.emplace(std::move(key), std::move(member));
   }
   return {};
 }
 
-void OtdsTarget::Complete(SetType type, LiveSet* out) {
-  if (const auto taken = TakeMembers(type, out); taken) {
-    out->answer = Answer::kValue;
-  } else if (taken.error().code == ErrorCode::kNotFound) {
-    out->answer = Answer::kAbsent;  // it was there a moment ago
-  } else {
-    SetTrouble(taken.error(), &out->reason, &out->transient);
+// `page`: the first of the list.
+Result<void> OtdsTarget::TakeListed(SetType type, Result<Json> page, LiveSet* out) {
+  Result<void> read;
+  const auto walked = api_->WalkOn(
+      MembersPath(type, *out), std::move(page), kMemberLists, [&](size_t list, const Json& json) {
+        auto entry = ReadEntry(json);
+        if (!entry) {
+          read = tl::unexpected(entry.error());
+          return false;
+        }
+        MemberEntry member{{list == 0 ? MemberType::kUser : MemberType::kGroup, entry->Full()},
+                           entry->id.empty() ? entry->Full() : entry->id,
+                           entry->location};
+        std::string key = member.key();
+        out->members.emplace(std::move(key), std::move(member));
+        return true;
+      });
+  return read ? walked : read;
+}
+
+void OtdsTarget::Complete(SetType type, std::span<LiveSet> sets) {
+  std::vector<std::string> paths;
+  if (type != SetType::kAccessRole) {
+    for (const LiveSet& set : sets) paths.push_back(MembersPath(type, set));
+  }
+  auto pages = api_->GetAll(paths);
+  for (size_t i = 0; i < sets.size(); ++i) {
+    LiveSet& set = sets[i];
+    const auto taken = type == SetType::kAccessRole ? TakeAccess(&set)
+                                                    : TakeListed(type, std::move(pages[i]), &set);
+    if (taken) {
+      set.answer = Answer::kValue;
+    } else if (taken.error().code == ErrorCode::kNotFound) {
+      set.answer = Answer::kAbsent;  // it was there a moment ago
+    } else {
+      SetTrouble(taken.error(), &set.reason, &set.transient);
+    }
   }
 }
 
@@ -262,7 +273,7 @@ LiveSet OtdsTarget::ReadSet(const SetRef& set, bool is_spelled) {
     out.partition = live.entry->partition;
   }
   out.name = live.name;
-  Complete(set.type, &out);
+  Complete(set.type, {&out, 1});
   return out;
 }
 

@@ -75,8 +75,8 @@ class OtdsTarget final : public object::Target {
                                 std::span<const std::string> spelled = {});
   // `is_spelled`: the set's name is as a body has it.
   LiveSet ReadSet(const SetRef& set, bool is_spelled);
-  // Reads the members of a set whose name, address and so on are known.
-  void Complete(SetType type, LiveSet* out);
+  // Reads the members of sets whose names, addresses and so on are known, a few at a time.
+  void Complete(SetType type, std::span<LiveSet> sets);
   std::map<std::string, MemberEntry>::const_iterator FindMember(const LiveSet& live,
                                                                 std::string_view member) const;
   // What the membership `key` is, by its set.
@@ -111,7 +111,8 @@ class OtdsTarget final : public object::Target {
   std::string PathOf(object::Kind kind, const std::string& name) const;
   void Take(const Json& document, Live* live);
   void LookFor(Live* live);
-  Result<void> TakeMembers(SetType type, LiveSet* out);
+  Result<void> TakeListed(SetType type, Result<Json> page, LiveSet* out);
+  Result<void> TakeAccess(LiveSet* out);
   object::ReadAnswer ReadMembership(const object::ObjectKey& key,
                                     std::map<std::string, LiveSet>* sets);
 
