@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/hash.h"
+#include "providers/iam/http/declared.h"
 #include "providers/iam/otds/target.h"
 #include "providers/iam/otds/ticket.h"
 
@@ -11,10 +12,11 @@ namespace postern::iam {
 Result<std::unique_ptr<object::Target>> OpenOtds(const decl::Iam& declared,
                                                  const object::Secrets& secrets,
                                                  const HttpLimits& limits) {
-  auto base = ParseBaseUrl(declared.url());
-  if (!base) return tl::unexpected(base.error());
+  auto endpoint = ReadEndpoint(declared);
+  if (!endpoint) return tl::unexpected(endpoint.error());
+  const BaseUrl& base = endpoint->base;
   // With tenants the path before it differs: all but the end is free.
-  if (!base->text.ends_with("/rest")) {
+  if (!base.text.ends_with("/rest")) {
     return Fail(ErrorCode::kInvalid,
                 fmt::format("\"{}\" is not the REST interface, which ends in /otdsws/rest",
                             declared.url()));
@@ -24,11 +26,11 @@ Result<std::unique_ptr<object::Target>> OpenOtds(const decl::Iam& declared,
     return Fail(ErrorCode::kInvalid,
                 "manage.partitions is empty: name the partitions that are managed");
   }
-  auto authority = otds::MakeAuthority(*base, declared.auth(), secrets);
+  auto authority = otds::MakeAuthority(base, declared.auth(), secrets);
   if (!authority) return tl::unexpected(authority.error());
-  auto api = std::make_unique<otds::Api>(*base, declared.ca(), std::move(*authority), limits);
+  auto api = std::make_unique<otds::Api>(base, endpoint->ca, std::move(*authority), limits);
   return std::make_unique<otds::OtdsTarget>(otds::Names({partitions.begin(), partitions.end()}),
-                                            std::move(api), otds::TokenUrl(*base, declared.auth()));
+                                            std::move(api), otds::TokenUrl(base, declared.auth()));
 }
 
 }  // namespace postern::iam

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "providers/iam/http/declared.h"
 #include "providers/iam/http/json_document.h"
 
 namespace postern::iam::otds {
@@ -114,18 +115,6 @@ class Expiring : public Authority {
   std::unique_ptr<Authority> inner_;
 };
 
-Result<std::string> SecretOf(const std::string& reference, const object::Secrets& secrets) {
-  constexpr std::string_view kPrefix = "secret:";
-  const std::string name =
-      reference.starts_with(kPrefix) ? reference.substr(kPrefix.size()) : reference;
-  const auto found = secrets.find(name);
-  if (name.empty() || found == secrets.end() || found->second.empty()) {
-    return Fail(ErrorCode::kInvalid, name.empty() ? std::string("auth names no secret")
-                                                  : fmt::format("secret:{} has no value", name));
-  }
-  return found->second;
-}
-
 }  // namespace
 
 bool IsExpired(const HttpAnswer& answer) {
@@ -146,29 +135,13 @@ std::string TokenUrl(const BaseUrl& base, const decl::IamAuth& declared) {
 
 Result<std::unique_ptr<Authority>> MakeAuthority(const BaseUrl& base, const decl::IamAuth& declared,
                                                  const object::Secrets& secrets) {
-  const int ways =
-      int{declared.has_token()} + int{declared.has_client_id()} + int{declared.has_login()};
-  if (ways != 1) {
-    return Fail(
-        ErrorCode::kInvalid,
-        "auth needs one of token, client_id (with client_secret) and login (with password)");
-  }
-  const auto secret = SecretOf(declared.has_token()       ? declared.token()
-                               : declared.has_client_id() ? declared.client_secret()
-                                                          : declared.password(),
-                               secrets);
-  if (!secret) return tl::unexpected(secret.error());
-  if (declared.has_login()) return MakeTicket(base, declared.login(), *secret);
-  ClientCredentials credentials;
-  credentials.token_url = TokenUrl(base, declared);
-  credentials.client_id = declared.client_id();
-  credentials.client_secret = *secret;
-  credentials.scope = declared.scope();
-  credentials.in_form = declared.in_form();
-  auto inner =
-      declared.has_token() ? MakeBearer(*secret) : MakeClientCredentials(std::move(credentials));
-  if (!inner) return inner;
-  return std::make_unique<Expiring>(std::move(*inner));
+  // Which of the ways is declared, and that it is one, is checked for all products alike.
+  auto credentials = ReadCredentials(declared, secrets, TokenUrl(base, declared));
+  if (!credentials) return tl::unexpected(credentials.error());
+  if (!declared.has_login()) return std::make_unique<Expiring>(std::move(credentials->authority));
+  const auto password = SecretOf(declared.password(), secrets);
+  if (!password) return tl::unexpected(password.error());
+  return MakeTicket(base, declared.login(), *password);
 }
 
 }  // namespace postern::iam::otds
