@@ -184,7 +184,12 @@ void ApplyRun::SettleAnswer(const Planned& planned, Item& item, const HttpAnswer
     // sent it twice, the first without an answer.
     if (planned.write.method == Method::kDelete && answer.status == 404)
       item.progress.unsure = true;
-    if (++item.conflicts >= kConflicts) Fail(item, Status::kTransient, said);
+    // And 409 may as well say that a value is taken, which another try doesn't change.
+    if (answer.status == 409 && item.conflicts > 0) {
+      Fail(item, Status::kDenied, said);
+    } else if (++item.conflicts >= kConflicts) {
+      Fail(item, Status::kTransient, said);
+    }
   } else if (answer.status == 429) {
     Fail(item, Status::kTransient, said);
   } else if (answer.status >= 500 && answer.status != 501) {
@@ -195,7 +200,7 @@ void ApplyRun::SettleAnswer(const Planned& planned, Item& item, const HttpAnswer
 }
 
 void ApplyRun::Settle(const Planned& planned, const HttpResult& result) {
-  const bool refused = result && result->status >= 400 && result->status < 404;
+  const bool refused = result && result->status == 400;
   if (refused && planned.items.size() > 1) {
     // One of them spoils it for all: find out which.
     split_[ScimTarget::PartsOf({Kind::kIamMembership, planned.items[0]->key})[0].key] = 1;

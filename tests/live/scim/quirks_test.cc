@@ -277,6 +277,10 @@ TEST_P(ScimQuirks, AnAddressThatIsTakenIsRefusedInWords) {
     EXPECT_EQ(outcome.status, Status::kDenied);
     EXPECT_THAT(outcome.message, HasSubstr("409"));
     EXPECT_EQ(outcome.live.answer, Answer::kAbsent);
+    Make(Person("b"));
+    const Outcome change = corp_.ApplyOne(Opened::Change(other, object::Encode(Person("b")).body));
+    EXPECT_EQ(change.status, Status::kDenied) << change.message;
+    EXPECT_THAT(change.message, HasSubstr("409"));
   } else {
     EXPECT_EQ(outcome.status, Status::kApplied) << outcome.message;
   }
