@@ -64,6 +64,16 @@ std::vector<size_t> ByContainer(const plan::Plan& plan, const std::vector<size_t
   return sorted;
 }
 
+// What an attempt left behind may be all that the next one is told of ("it isn't as it was"): why
+// the first one failed is said with it.
+void KeepReason(std::map<uint64_t, std::string>* reasons, Outcome* outcome) {
+  if (outcome->status == Status::kApplied || outcome->status == Status::kAlreadySo) return;
+  const std::string& first = reasons->try_emplace(outcome->id, outcome->message).first->second;
+  if (first.empty() || first == outcome->message) return;
+  outcome->message =
+      outcome->message.empty() ? first : first + "; tried again: " + outcome->message;
+}
+
 }  // namespace
 
 // Outcomes as they come; `counted` are those of which the progress knows already.
@@ -181,7 +191,9 @@ void Run::DecideUnknown(object::Target& client, std::map<uint64_t, Outcome>* out
             : present && object::Satisfies(operation.kind, operation.after, answer.object.body);
     outcome.status = so ? Status::kApplied : Status::kTransient;
     outcome.live = answer;
-    if (!so) outcome.message = "the answer was lost, and a read shows that nothing was written";
+    if (so) continue;
+    const std::string why = outcome.message.empty() ? "the answer was lost" : outcome.message;
+    outcome.message = why + "; a read shows that nothing was written";
   }
 }
 
@@ -210,6 +222,7 @@ void Run::RunBatch(object::Target& client, std::span<const size_t> steps) {
   base::KillPoint("apply.after-intents");
   const uint32_t target = plan_.changes[plan_.steps[steps.front()].change].target;
   std::map<uint64_t, Outcome> outcomes;
+  std::map<uint64_t, std::string> reasons;  // of first attempts that failed
   auto secrets = SecretsFor(steps, target);
   std::vector<size_t> rest(steps.begin(), steps.end());
   ptrdiff_t counted = 0;
@@ -224,6 +237,7 @@ void Run::RunBatch(object::Target& client, std::span<const size_t> steps) {
                          died.message.empty() &&
                          (options_.stop == nullptr || !options_.stop->load());
       if (again) rest.push_back(id - 1);
+      KeepReason(&reasons, &outcome);
       outcomes[id] = std::move(outcome);
     }
     if (!rest.empty() && !WaitBeforeRetry(attempt, options_.stop)) break;
@@ -279,7 +293,10 @@ void Run::Judge(size_t index, const Outcome& outcome, std::vector<ledger::Outcom
            : outcome.status == Status::kAlreadySo ? StepState::kAlreadySo
                                                   : StepState::kDone,
            message);
+  const size_t logged = log->size();
   LogOf(index, outcome, so, log);
+  // The ledger says what people were told.
+  for (size_t i = logged; i < log->size(); ++i) (*log)[i].message = message;
 }
 
 }  // namespace postern::apply

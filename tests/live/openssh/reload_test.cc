@@ -51,6 +51,19 @@ class SshdReload : public testing::Test {
     EXPECT_NE(run.exit, 0) << run.out;
     return run.out + run.err;
   }
+  // What stands in the ledger of the last apply, on one line.
+  std::string LedgerSays() const {
+    const std::string text = world_->Postern({"ledger", "show"}).out;
+    std::string line;
+    for (const char c : text) {
+      if (c != ' ' && c != '\n') {
+        line += c;
+      } else if (!line.ends_with(' ')) {
+        line += ' ';
+      }
+    }
+    return line;
+  }
   // The old text, no leftovers.
   void ExpectTheIncludeBefore() const {
     EXPECT_EQ(support::ReadFile(world_->include()), include_);
@@ -68,7 +81,8 @@ TEST_F(SshdReload, ACandidateThatSshdRefusesIsNeverSwappedIn) {
   const int pid = world_->SshdPid();
   SshdWorld::Run({"sed", "-i", "1i NoSuchOption yes", world_->config()});
   Declare("out");
-  EXPECT_THAT(ApplyFails(), HasSubstr("NoSuchOption"));
+  EXPECT_THAT(ApplyFails(), HasSubstr("Bad configuration option: NoSuchOption"));
+  EXPECT_THAT(LedgerSays(), HasSubstr("Bad configuration option: NoSuchOption"));
   ExpectTheIncludeBefore();
   EXPECT_FALSE(Reads(kOut)) << "nothing is given before sshd has the rest";
   EXPECT_EQ(world_->SshdPid(), pid);
@@ -87,6 +101,7 @@ TEST_F(SshdReload, AReloadThatEndsTheListenerIsTakenBackAndSshdStarted) {
   Declare("out");
   EXPECT_THAT(ApplyFails(), AllOf(HasSubstr("sshd ended after it was told"),
                                   HasSubstr("the include before is in force again")));
+  EXPECT_THAT(LedgerSays(), HasSubstr("sshd ended after it was told"));
   EXPECT_FALSE(world_->SshdAlive()) << "the one that died";
   ExpectTheIncludeBefore();
   EXPECT_TRUE(world_->LetsIn("bea-in", "one")) << "another one serves";
@@ -100,7 +115,9 @@ TEST_F(SshdReload, AListenerThatNobodyCanStartIsSaidToBeGone) {
   Begin({}, kOuter);
   std::ofstream(kOuter, std::ios::app) << "NoSuchOption yes\n";
   Declare("out");
-  EXPECT_THAT(ApplyFails(), HasSubstr("not done on edge: grant account:bea-in"));
+  EXPECT_THAT(ApplyFails(), AllOf(HasSubstr("not done on edge: grant account:bea-in"),
+                                  HasSubstr("sshd ended after it was told")));
+  EXPECT_THAT(LedgerSays(), HasSubstr("sshd ended after it was told"));
   EXPECT_EQ(support::ReadFile(world_->include()), include_);
   EXPECT_FALSE(world_->LetsIn("bea-in", "one"));
   const auto doctor = world_->Postern({"providers", "doctor"});

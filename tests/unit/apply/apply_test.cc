@@ -33,6 +33,7 @@ struct Fault {
   bool writes = true;        // whether the object is changed
   bool claims_after = true;  // whether the answer shows it as wanted
   int times = 1000;
+  std::string message = {};
 };
 
 struct FakeWorld {
@@ -109,6 +110,7 @@ class FakeTarget final : public object::Target {
                   object::Satisfies(operation.kind, operation.before, live->second.body);
     if (faulty) {
       outcome.status = fault->second.status;
+      outcome.message = fault->second.message;
       if (fault->second.writes) Write(operation);
     } else if (operation.kind == Kind::kSession) {
       outcome.status = Status::kAlreadySo;
@@ -233,6 +235,18 @@ TEST_F(ApplyTest, TriesAgainWhatIsTransient) {
   const Report report = Carry(MakePlan(), once);
   EXPECT_EQ(report.failed, 1u);
   EXPECT_EQ(report.generation, 0u);
+}
+
+// The second attempt meets what the first one left: the reason is the first one's.
+TEST_F(ApplyTest, WhyTheFirstAttemptFailedIsSaid) {
+  bench_.Want(Folder("/d"));
+  world().faults[Folder("/d").key] = {Status::kTransient, true, true, 1, "line 3: no such option"};
+  const Report report = Carry(MakePlan());
+  ASSERT_EQ(report.failed, 1u);
+  EXPECT_EQ(report.steps[0].message, "line 3: no such option");
+  bench_.Want(Folder("/e"));
+  world().faults[Folder("/e").key] = {Status::kTransient, false, true, 1000, "busy"};
+  EXPECT_EQ(Carry(MakePlan()).steps.back().message, "busy") << "once, however often it is said";
 }
 
 TEST_F(ApplyTest, AReadDecidesALostAnswer) {
