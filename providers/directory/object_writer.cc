@@ -79,8 +79,8 @@ uint64_t ObjectWriter::User(const Entry& entry, Hidden hidden, const Reading& re
   }
   if (entry.Has(kEndTime)) {
     PutVarint(11, static_cast<uint64_t>(ParseGeneralizedTime(entry.First(kEndTime))));
-  } else if (reading.has_policy_attributes) {
-    hides(11, kEndTime);
+  } else if (!reading.has_policy_attributes || !hides(11, kEndTime)) {
+    PutVarint(11, static_cast<uint64_t>(base::kForever));
   }
   const auto& passwords = entry.values[kPassword];
   if (passwords.empty()) {

@@ -164,7 +164,8 @@ bool AlreadyDone(const Operation& op, const Snapshot& at, const ChangeContext& c
   for (const uint32_t cleared : op.clear) {
     // A user's mail is always set, if only to nothing.
     const bool empty_mail = op.kind == Kind::kUser && cleared == 7 && !entry.Has(kMail);
-    if ((set >> cleared & 1) != 0 && !empty_mail) return false;
+    const bool no_end = op.kind == Kind::kUser && cleared == 11 && !entry.Has(kEndTime);
+    if ((set >> cleared & 1) != 0 && !empty_mail && !no_end) return false;
   }
   return op.expect_id.empty() || op.expect_id == live.id;
 }

@@ -36,6 +36,9 @@ void ChangeExpiry(const Snapshot& at, const Entry& live, const kinds::User& afte
                   Changes* changes) {
   if (IsHidden(at, kEndTime)) return;
   const std::string_view now = live.First(kEndTime);
+  const bool never = after.has_expires() && after.expires() == base::kForever;
+  if (never && now.empty()) return;
+  clear = clear || never;
   if (clear) {
     changes->Swap(kEndTime, now, "");
   } else if (after.has_expires() && ParseGeneralizedTime(now) != after.expires()) {
@@ -174,7 +177,7 @@ Write CreateUser(const std::string& dn, const kinds::User& user, const ChangeCon
   if (!has(kCn)) AddAttribute("cn", name, &entry);
   if (!has(kSn))
     AddAttribute("sn", LastWord(user.has_common_name() ? user.common_name() : name), &entry);
-  if (user.has_expires()) {
+  if (user.has_expires() && user.expires() != base::kForever) {
     AddAttribute(NameOf(kEndTime), FormatGeneralizedTime(user.expires()), &entry);
   }
   // Locked from its first instant: there is no moment in which it is open.
@@ -192,7 +195,8 @@ Step NextUserStep(const Operation& op, const Progress& progress, const Snapshot&
                   const ChangeContext& context) {
   if (auto step = CommonStep(op, progress, at, context)) return *step;
   const auto after = object::DecodeAs<kinds::User>(op.after);
-  if (after.has_expires() && !context.features->policy_attributes) {
+  if (after.has_expires() && after.expires() != base::kForever &&
+      !context.features->policy_attributes) {
     return Refuse("the server has no expiry for accounts: the ppolicy module isn't loaded", false);
   }
   if (at.state == Snapshot::State::kAbsent) return Send(CreateUser(WantedDn(op), after, context));

@@ -7,6 +7,7 @@
 namespace postern::directory {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -61,7 +62,7 @@ TEST(DirectoryWrite, UserFromCreationToRemoval) {
   EXPECT_TRUE(now.has_mail());
   EXPECT_EQ(now.mail().values_size(), 0);
   EXPECT_FALSE(now.has_description());
-  EXPECT_FALSE(now.has_expires());
+  EXPECT_EQ(now.expires(), base::kForever);
   EXPECT_EQ(world.Apply(change).status, Status::kAlreadySo);
 
   kinds::User gone;
@@ -215,6 +216,16 @@ TEST(DirectoryWrite, ExpiryStopsARealLogin) {
   ASSERT_EQ(changed.status, Status::kApplied) << changed.message;
   EXPECT_EQ(object::DecodeAs<kinds::User>(changed.live.object.body).expires(), 1577836800);
   EXPECT_FALSE(world.slapd.CanBind(before.dn(), "clear-pw"));
+  // An end that is no more is taken out of the entry.
+  kinds::User never = after;
+  never.set_expires(base::kForever);
+  const Outcome cleared = world.Apply(Change(after, never));
+  ASSERT_EQ(cleared.status, Status::kApplied) << cleared.message;
+  EXPECT_EQ(object::DecodeAs<kinds::User>(cleared.live.object.body).expires(), base::kForever);
+  EXPECT_THAT(world.slapd.Search(after.dn(), "(objectClass=*)", {"pwdEndTime", "shadowExpire"}),
+              AllOf(Not(HasSubstr("pwdEndTime")), Not(HasSubstr("shadowExpire"))));
+  EXPECT_TRUE(world.slapd.CanBind(before.dn(), "clear-pw"));
+  EXPECT_EQ(world.Apply(Change(after, never)).status, Status::kAlreadySo);
 }
 
 TEST(DirectoryWrite, ConflictIsSeen) {

@@ -61,6 +61,27 @@ TEST(Ends, ThatAreNoLongerDeclaredAreNone) {
   EXPECT_THAT(by_hand.Make().changes, IsEmpty());
 }
 
+TEST(Ends, OfAnEntryLikewise) {
+  const auto ending = [](base::Instant until) {
+    auto user = object::DecodeAs<kinds::User>(User("uid=a,dc=x").body);
+    if (until != 0) user.set_expires(until);
+    return object::Encode(user);
+  };
+  const auto between = [&](const object::Object& recorded, const object::Object& live) {
+    Bench bench;
+    bench.Want(ending(0), kCorp).Live(live, kCorp).Record(recorded, kCorp);
+    return bench.Make();
+  };
+  const Plan plan = between(ending(kNow + 9), ending(kNow + 9));
+  EXPECT_EQ(Said(plan), "update user declaration changed");
+  EXPECT_EQ(Steps(plan), "open user") << "without its end it is open for longer";
+  ASSERT_EQ(plan.steps.size(), 1U);
+  EXPECT_EQ(object::DecodeAs<kinds::User>(plan.steps[0].operation.after).expires(), base::kForever);
+  EXPECT_THAT(between(ending(base::kForever), ending(base::kForever)).changes, IsEmpty());
+  // One by other hands stays.
+  EXPECT_THAT(between(ending(0), ending(kNow + 9)).changes, IsEmpty());
+}
+
 TEST(Ends, ALockStandsInTheirPlace) {
   Bench fresh;
   fresh.Want(Ending(kNow + 9));
