@@ -78,6 +78,15 @@ Rights RightsIn(std::string_view grant) {
   return {};
 }
 
+// A key in quarantine is no key of the account's.
+bool KeyEnabled(std::string_view key) {
+  object::FieldWalker walker(key);
+  for (object::WireField field; walker.Next(&field);) {
+    if (field.number == kinds::SshKey::kEnabledFieldNumber) return field.varint != 0;
+  }
+  return true;
+}
+
 }  // namespace
 
 void ServerWorld::Put(Kind kind, std::string_view key, std::string_view body, bool present) {
@@ -108,6 +117,8 @@ void ServerWorld::PutKey(const object::KeyParts& parts, std::string_view body, b
                                   uint64_t{1} << kinds::SshKey::kOptionsFieldNumber |
                                   uint64_t{1} << kinds::SshKey::kPrincipalsFieldNumber;
   uint32_t count = 0;
+  // In quarantine it is no key of the account's.
+  present = present && KeyEnabled(body);
   if (present) {
     Keys& keys = keys_of_.try_emplace(keys_of_.end(), parts[1])->second;
     keys.insert_or_assign(keys.end(), parts[2], names_->Copy(object::Restrict(body, kNarrowing)));

@@ -160,9 +160,21 @@ constexpr CodePage kPages[] = {
      "expires = 2026-12-31T12:00:00Z     # sshd: 2026-12-30T23:59:59Z",
      "Write a date without a time, which is kept exactly, or give the keys their own expires."},
     {code::kForeign, "live, and declared nowhere",
-     "Something stands in our managed scope that no declaration names.",
+     "Something stands in our managed scope that no declaration names. The operator's\n"
+     "manage.foreign says what becomes of it: ignore, report (the default), remove, or "
+     "quarantine:\n"
+     "  account         locked for every way in, its sessions ended; never deleted\n"
+     "  key             of an account that declares its keys: its lines stay in the file of keys "
+     "as\n"
+     "                  comments (\"# postern-quarantine: ...\") and open nothing; never deleted\n"
+     "  rule, entry, directory group: reported only; a rule by other hands is never written\n"
+     "What is declared as a whole (keys, members, grants) wins over ignore and report: a key or a\n"
+     "member that is added by hand is removed. Keys of an account that declares none are nobody's "
+     "here.",
      "account tmpuser on edge-ftp",
-     "Declare it, remove it by hand, or let the operator set foreign = \"remove\"."},
+     "Declare it, remove it by hand, or let the operator set foreign = \"remove\". What was put "
+     "in\n"
+     "quarantine comes back when it is declared."},
     {code::kClockSkew, "the target's clock is off",
      "Ends that the target enforces take effect at its own time.", "host:edge is 4 minutes behind",
      "Set the target's clock."},

@@ -39,7 +39,7 @@ void PutChange(const Change& change, const std::string& target, access::World* w
       return;
     case Action::kDisable:
       world->Put(target, change.kind, change.key,
-                 WithFlag(change.kind, change.before, EnabledFieldOf(change.kind), false), true);
+                 WithFlag(change.kind, change.before, OpenField(change.kind), false), true);
       return;
     default:
       return;

@@ -88,10 +88,13 @@ std::string FieldsText(Kind kind, const std::vector<object::FieldDifference>& fi
   std::string text;
   for (const object::FieldDifference& field : fields) {
     if (!text.empty()) text += "; ";
-    if (field.name == "enabled") {
-      text += field.before == "true" ? "unlocked" : "locked";
+    const bool opened = field.before == "true";
+    if (field.name == "enabled" && kind == Kind::kSshKey) {
+      text += opened ? "key taken out of quarantine" : "key put out of force";
+    } else if (field.name == "enabled") {
+      text += opened ? "unlocked" : "locked";
     } else if (field.name == "active") {
-      text += field.before == "true" ? "activated" : "deactivated";
+      text += opened ? "activated" : "deactivated";
     } else {
       text += fmt::format("{} {} -> {}", field.name, field.after,
                           field.has_before ? field.before : "not set");
@@ -276,11 +279,17 @@ void Planner::NoteForeign(const Row& row) {
   drift.type = element ? Drift::Type::kChanged : Drift::Type::kForeign;
   const auto [place, account] = HolderOf(plan_.targets[row.target].name, row.kind, row.key);
   drift.who = account.empty() ? object::Describe(row.kind, row.key) : IdentityAt(place, account);
-  const uint32_t enabled = EnabledFieldOf(row.kind);
-  const bool locked = enabled != 0 && !FlagIn(row.observed->body, enabled, true);
+  const uint32_t open = OpenField(row.kind);
+  const bool locked = open != 0 && !FlagIn(row.observed->body, open, true);
   drift.effect = object::TableOf(row.kind).bears_access && !locked ? Drift::Effect::kMore
                                                                    : Drift::Effect::kEqual;
   drift.what = PresenceText(row.kind, row.key, row.observed->body, true);
+  if (locked && row.kind == Kind::kSshKey) {
+    const auto parts = object::SplitKey(row.key);
+    drift.type = Drift::Type::kForeign;
+    drift.what = fmt::format("key {} of {} at {} is in quarantine: it opens nothing", parts[2],
+                             parts[1], parts[0]);
+  }
   drift.changed_by = row.observed->changed_by;
   drift.changed_at = row.observed->changed_at;
   drift.how_known = row.observed->how_known;

@@ -63,6 +63,7 @@ void Planner::JoinTarget(uint32_t index, const observe::ObservedTarget& target) 
     if (matches(recorded, r)) row.recorded = &recorded[r++];
     ClearUndeclared(&row);
     KeepTheirId(&row);
+    GiveBack(&row);
     Decide(row);
   }
 }
@@ -280,6 +281,9 @@ void Planner::DecideRemoved(const Row& row) {
     NoteForeign(row);
     return;
   }
+  if (row.kind == Kind::kSshKey && recorded.owner.empty() && recorded.retired_at != 0) {
+    return DecideSetAside(row);
+  }
   switch (object::TableOf(row.kind).on_removal) {
     case object::OnRemoval::kRemove:
       AddChange(row, Action::kDelete, Reason::kRemoved);
@@ -315,9 +319,7 @@ void Planner::DecideUndeclared(const Row& row) {
     return;
   }
   if (IsRelation(row.kind)) {
-    if (AuthorityFor(row) != compile::Authority::kExact) return;
-    HoldIfUnstable(row, &AddChange(row, Action::kDelete, Reason::kForeign));
-    NoteForeign(row);
+    if (AuthorityFor(row) == compile::Authority::kExact) DecideForeignElement(row);
     return;
   }
   DecideForeign(row);
@@ -336,12 +338,6 @@ void Planner::DecideForeign(const Row& row) {
   Change& change = AddChange(row, staged ? Action::kDisable : Action::kDelete, Reason::kForeign);
   if (staged) change.retired_at = in_.as_of;
   HoldIfUnstable(row, &change);
-}
-
-// Nobody gets in any more, and everything stays for whoever looks into it.
-void Planner::Quarantine(const Row& row) {
-  if (row.kind != Kind::kAccount || !FlagIn(row.observed->body, 3, true)) return;
-  AddChange(row, Action::kDisable, Reason::kForeign).retired_at = in_.as_of;
 }
 
 // How far a declared container's elements are ours; nothing for one that isn't declared.

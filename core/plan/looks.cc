@@ -41,6 +41,11 @@ bool Told(const Plan& plan, const Change& change) {
   });
 }
 
+std::string LockedText(Kind kind) {
+  return kind == Kind::kSshKey ? "it is put in quarantine, opens nothing and is kept"
+                               : "it is locked";
+}
+
 Look LookAt(const Plan& plan, const Change& change) {
   Look look{object::Describe(change.kind, change.key), "", change.place};
   const std::string who = ByWhom(change.changed_by, change.changed_at);
@@ -54,14 +59,14 @@ Look LookAt(const Plan& plan, const Change& change) {
                   "; it gets its name back";
   } else if (change.reason == Reason::kForeign) {
     look.what += ": declared nowhere";
-    look.detail = AfterWho(who, locks ? "it is locked" : "it is removed");
+    look.detail = AfterWho(who, locks ? LockedText(change.kind) : "it is removed");
   } else if (change.action == Action::kDelete && change.reason == Reason::kRetention) {
     look.what += ": locked long enough";
     look.detail = "it is deleted, locked since " + base::FormatHuman(change.retired_at);
   } else if (locks && !Told(plan, change)) {
     look.what +=
         change.reason == Reason::kDrift ? ": opened again by other hands" : ": no longer declared";
-    look.detail = "it is locked";
+    look.detail = LockedText(change.kind);
   } else {
     look.what.clear();
   }
@@ -182,8 +187,11 @@ void AddLooks(Plan* plan, const compile::Desired& desired, const diag::Sources& 
         changed.contains({drift.target, drift.kind, drift.key})) {
       continue;
     }
+    const bool quarantined = drift.kind == Kind::kSshKey;  // no other key is foreign and stays
     plan->looks.push_back({object::Describe(drift.kind, drift.key) + ": declared nowhere",
-                           AfterWho(ByWhom(drift.changed_by, drift.changed_at), "it stays"), ""});
+                           AfterWho(ByWhom(drift.changed_by, drift.changed_at),
+                                    quarantined ? "it stays in quarantine" : "it stays"),
+                           ""});
   }
 }
 

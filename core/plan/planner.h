@@ -59,7 +59,11 @@ class Planner {
   void DecideRemoved(const Row& row);
   void DecideUndeclared(const Row& row);
   void DecideForeign(const Row& row);
+  // quarantine.cc
   void Quarantine(const Row& row);
+  void DecideForeignElement(const Row& row);
+  void DecideSetAside(const Row& row);
+  void GiveBack(Row* row);
   // renames.cc
   void MatchRenames(uint32_t target);
   void RenamesByOwner(uint32_t target, std::set<size_t>* dropped);
@@ -232,6 +236,10 @@ constexpr uint32_t EnabledFieldOf(object::Kind kind) {
     default:
       return 0;
   }
+}
+// Also of what opens a login: a key out of quarantine.
+constexpr uint32_t OpenField(object::Kind kind) {
+  return kind == object::Kind::kSshKey ? 9 : EnabledFieldOf(kind);
 }
 // A relation: an element of a set that is ours, of it alone or not at all.
 constexpr bool IsRelation(object::Kind kind) {

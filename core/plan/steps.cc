@@ -291,6 +291,11 @@ void Planner::GoAndComeBack(uint32_t index, const std::string& now) {
 // before -> meet (revoke) -> other fields (structure) -> wider values (open) -> enabled (enable).
 void Planner::StepsOfUpdate(uint32_t index) {
   const Change& change = plan_.changes[index];
+  if (change.kind == Kind::kSshKey && !FlagIn(change.before, OpenField(change.kind), true)) {
+    // From quarantine, where it opens nothing: nothing of it is revoked.
+    AddStep(index, Phase::kOpen, change.before, change.after, false, true);
+    return;
+  }
   const uint64_t keys = KeyMask(change.kind);
   const uint64_t managed = object::FieldsSet(change.after) | keys;
   const Fields fields = Sort(change.kind);
@@ -343,7 +348,8 @@ void Planner::StepsOfUpdate(uint32_t index) {
 
 void Planner::StepsOfRemoval(uint32_t index) {
   const Change& change = plan_.changes[index];
-  const uint32_t enabled = EnabledFieldOf(change.kind);
+  const bool aside = change.action == Action::kDisable;
+  const uint32_t enabled = aside ? OpenField(change.kind) : EnabledFieldOf(change.kind);
   const uint64_t keys = KeyMask(change.kind);
   if (enabled != 0 && FlagIn(change.before, enabled, true) && CanDisable(change)) {
     const std::string before = Restrict(change.before, keys | (uint64_t{1} << enabled));

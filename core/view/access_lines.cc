@@ -64,7 +64,7 @@ class Causes {
 
   // "1 account locked, 3 keys removed, 1 open session ended" for what happens to these accounts.
   std::string Detail(const std::set<std::string>& accounts) const {
-    size_t locked = 0, deleted = 0, keys = 0, sessions = 0;
+    size_t locked = 0, deleted = 0, keys = 0, aside = 0, sessions = 0;
     for (const std::string& account : accounts) {
       const auto at = of_account_.find(account);
       if (at == of_account_.end()) continue;
@@ -76,6 +76,7 @@ class Causes {
           if (!change.fields.empty()) sessions += std::stoul(change.fields.front().before);
         } else if (change.kind == Kind::kSshKey) {
           keys += gone;
+          aside += change.action == Action::kDisable;
         } else {
           deleted += gone;
           locked += !gone;
@@ -90,6 +91,7 @@ class Causes {
     add(locked, "account", "locked");
     add(deleted, "account", "deleted");
     add(keys, "key", "removed");
+    add(aside, "key", "put in quarantine");
     add(sessions, "open session", "ended");
     return out;
   }

@@ -13,13 +13,17 @@ using object::Operation;
 using openssh::AuthorizedKey;
 using Verb = Step::Verb;
 
-// The lines of `text` whose numbers (from 1) aren't in `without`, byte for byte.
-std::string WithoutLines(std::string_view text, const std::set<uint32_t>& without) {
+// The lines of `text`, byte for byte; those whose numbers (from 1) are in `lines` are left out or,
+// where there is one, get `prefix`.
+std::string EditLines(std::string_view text, const std::set<uint32_t>& lines,
+                      std::string_view prefix = {}) {
   std::string out;
   for (uint32_t number = 1; !text.empty(); ++number) {
     const size_t end = std::min(text.find('\n') + 1, text.size());
     const size_t size = text.find('\n') == std::string_view::npos ? text.size() : end;
-    if (!without.contains(number)) out += text.substr(0, size);
+    const bool named = lines.contains(number);
+    if (named) out += prefix;
+    if (!named || !prefix.empty()) out += text.substr(0, size);
     text.remove_prefix(size);
   }
   return out;
@@ -28,7 +32,9 @@ std::string WithoutLines(std::string_view text, const std::set<uint32_t>& withou
 // The key's lines taken out; what other hands had said to narrow it stays in `narrow`.
 std::string Without(const std::string& text, std::string_view fingerprint, AuthorizedKey* narrow) {
   std::set<uint32_t> lines;
-  for (const AuthorizedKey& key : openssh::ParseAuthorizedKeys(text).keys) {
+  auto parsed = openssh::ParseAuthorizedKeys(text);
+  for (auto& key : parsed.quarantined) parsed.keys.push_back(std::move(key));
+  for (const AuthorizedKey& key : parsed.keys) {
     if (key.Fingerprint() != fingerprint) continue;
     lines.insert(key.line);
     narrow->options.from = key.options.from;
@@ -39,7 +45,16 @@ std::string Without(const std::string& text, std::string_view fingerprint, Autho
     }
     narrow->comment = key.comment;
   }
-  return lines.empty() ? text : WithoutLines(text, lines);
+  return lines.empty() ? text : EditLines(text, lines);
+}
+
+// The key's lines kept as comments.
+std::string Quarantined(const std::string& text, std::string_view fingerprint) {
+  std::set<uint32_t> lines;
+  for (const AuthorizedKey& key : openssh::ParseAuthorizedKeys(text).keys) {
+    if (key.Fingerprint() == fingerprint) lines.insert(key.line);
+  }
+  return EditLines(text, lines, openssh::kQuarantine);
 }
 
 // What is said of the key; what isn't stays as it was.
@@ -84,6 +99,8 @@ AccountPlan::Refusal AccountPlan::EditKey(const Operation& operation, size_t ind
     return fmt::format("no file of keys is asked for {}", login);
   }
   const bool fresh = created_.contains(login);
+  const auto want = object::DecodeAs<kinds::SshKey>(operation.after);
+  const bool aside = want.has_enabled() && !want.enabled();
   AuthorizedKey key;
   for (const KeyFileState& file : files->second) {
     if (file.link) return fmt::format("{} is a link: it is not followed", file.path);
@@ -100,12 +117,12 @@ AccountPlan::Refusal AccountPlan::EditKey(const Operation& operation, size_t ind
           fresh || file.presence != Presence::kPresent ? std::string(kAbsent) : file.digest;
       edit.kept = edit.after = edit.before;
     }
-    edit.kept = Without(edit.kept, fingerprint, &key);
-    edit.after = Without(edit.after, fingerprint, &key);
+    for (std::string* text : {&edit.kept, &edit.after}) {
+      *text = aside ? Quarantined(*text, fingerprint) : Without(*text, fingerprint, &key);
+    }
     edit.operations.insert(index);
   }
-  if (operation.after.empty()) return std::nullopt;
-  const auto want = object::DecodeAs<kinds::SshKey>(operation.after);
+  if (operation.after.empty() || aside) return std::nullopt;
   auto parsed = openssh::ParseKeyLine(want.public_key());
   if (!parsed) return parsed.error().message;
   if (parsed->Fingerprint() != fingerprint) return "the key has another fingerprint";

@@ -28,6 +28,7 @@ struct KeyLines {
   base::Instant expires = 0;
   int64_t modified = 0;
   bool signs = false, opens = false;
+  bool enabled = false;  // not in quarantine
 
   void Add(const std::string& login, const openssh::AuthorizedKey& key, int64_t changed) {
     (key.options.cert_authority ? signs : opens) = true;
@@ -54,6 +55,25 @@ bool Excludes(const std::set<std::string>& patterns) {
                      [](const std::string& pattern) { return pattern.starts_with('!'); });
 }
 
+// By fingerprint. A key that one line lets in is no longer in quarantine by another.
+std::map<std::string, KeyLines> LinesOf(const std::string& login,
+                                        const std::vector<KeyFileState>& files) {
+  std::map<std::string, KeyLines> keys, quarantined;
+  for (const KeyFileState& file : files) {
+    const auto lines = openssh::ParseAuthorizedKeys(file.content);
+    for (const openssh::AuthorizedKey& key : lines.keys) {
+      KeyLines& of = keys[key.Fingerprint()];
+      of.Add(login, key, file.modified);
+      of.enabled = true;
+    }
+    for (const openssh::AuthorizedKey& key : lines.quarantined) {
+      quarantined[key.Fingerprint()].Add(login, key, file.modified);
+    }
+  }
+  keys.merge(quarantined);
+  return keys;
+}
+
 }  // namespace
 
 void SetChanged(int64_t modified, Object* object) {
@@ -65,12 +85,7 @@ void AppendKeys(const HostState& state, const AccountSettings& settings, const H
                 std::vector<Object>* out) {
   for (const auto& [login, files] : state.keys) {
     if (!scope.Tells(login)) continue;
-    std::map<std::string, KeyLines> keys;
-    for (const KeyFileState& file : files) {
-      for (const openssh::AuthorizedKey& key : openssh::ParseAuthorizedKeys(file.content).keys) {
-        keys[key.Fingerprint()].Add(login, key, file.modified);
-      }
-    }
+    std::map<std::string, KeyLines> keys = LinesOf(login, files);
     for (const auto& [fingerprint, lines] : keys) {
       kinds::SshKey object;
       object.set_server(settings.server);
@@ -83,13 +98,14 @@ void AppendKeys(const HostState& state, const AccountSettings& settings, const H
         if (!anywhere || from == "*") object.mutable_from()->add_values(from);
       }
       object.set_expires(lines.expires);
+      object.set_enabled(lines.enabled);
       object.mutable_options();
       for (const std::string& option : lines.options) object.mutable_options()->add_values(option);
       if (lines.signs) {
         for (const std::string& name : lines.principals) {
           object.mutable_principals()->add_values(name);
         }
-        if (settings.unrevoked.contains(login)) {
+        if (lines.enabled && settings.unrevoked.contains(login)) {
           object.mutable_options()->add_values(std::string(kUnrevoked));
         }
       }

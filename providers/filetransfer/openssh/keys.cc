@@ -223,6 +223,13 @@ AuthorizedKeys ParseAuthorizedKeys(std::string_view text) {
     const size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = TrimLeft(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.starts_with(kQuarantine)) {
+      auto kept = ParseKeyLine(line.substr(kQuarantine.size()));
+      if (!kept) continue;  // a comment that opens nothing, whatever it says
+      kept->line = number;
+      file.quarantined.push_back(std::move(*kept));
+      continue;
+    }
     if (line.empty() || line.front() == '#' || line.front() == '\r') continue;
     Result<AuthorizedKey> key = ParseKeyLine(line);
     if (!key) {

@@ -46,8 +46,13 @@ struct KeyProblem {
   std::string why;  // the line lets nobody in
 };
 
+// Before a line that is kept and opens nothing: to sshd it is a comment. Taking it away gives the
+// key back as it was.
+inline constexpr std::string_view kQuarantine = "# postern-quarantine: ";
+
 struct AuthorizedKeys {
   std::vector<AuthorizedKey> keys;
+  std::vector<AuthorizedKey> quarantined;  // in lines that begin with kQuarantine
   std::vector<KeyProblem> problems;
 };
 AuthorizedKeys ParseAuthorizedKeys(std::string_view text);

@@ -151,7 +151,7 @@ Result<std::string> FileEditor::HashFor(const Operation& operation, const std::s
 bool FileEditor::Locked(const std::string& login) const {
   const auto* fields = users_.Find(login);
   const auto keys = keys_.find(login);
-  const bool open = keys != keys_.end() && !keys->second.open.empty();
+  const bool open = keys != keys_.end() && keys->second.open.OpensAny();
   return fields != nullptr && IsLockedField((*fields)[1]) && !open;
 }
 
@@ -160,7 +160,7 @@ void FileEditor::MoveKeys(const std::string& login, bool aside) {
   if (found == keys_.end()) return;
   KeyFile& from = aside ? found->second.open : found->second.aside;
   KeyFile& to = aside ? found->second.aside : found->second.open;
-  for (const PublicKey& key : from.keys()) to.Add(key);
+  for (const KeyFile::Block& block : from.blocks()) to.Add(block);
   from = KeyFile();
 }
 
@@ -278,6 +278,11 @@ FileEditor::Refusal FileEditor::EditKey(const Operation& operation) {
     return std::nullopt;
   }
   const auto want = object::DecodeAs<kinds::SshKey>(operation.after);
+  if (want.has_enabled() && !want.enabled()) {
+    keys.open.Quarantine(parts[2]);
+    keys.aside.Quarantine(parts[2]);
+    return std::nullopt;
+  }
   auto key = ParseOpenSshKey(want.public_key());
   if (!key) return key.error().message;
   if (key->fingerprint != parts[2]) return "the key has another fingerprint";

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/hash.h"
 #include "providers/filetransfer/text/key_blob.h"
@@ -65,22 +66,26 @@ Result<KeyFile> KeyFile::Parse(std::string_view text) {
   KeyFile file;
   std::vector<std::string_view> lines;
   std::string block;
-  bool inside = false;
+  bool inside = false, quarantined = false;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = Trim(text.substr(0, end));
+    std::string_view line = Trim(text.substr(0, end));
     text.remove_prefix(std::min(text.size(), end + 1));
+    const bool kept = line.starts_with(kQuarantine) && (!inside || quarantined);
+    if (kept) line = Trim(line.substr(kQuarantine.size()));
     block += std::string(line) + "\n";
     if (!inside && line == kBegin) {
       inside = true;
+      quarantined = kept;
       lines.clear();
+    } else if (inside && quarantined && !kept) {
+      return Fail(ErrorCode::kInvalid, "a key in quarantine without its last line");
     } else if (inside && line == kEnd) {
       auto key = FromBody(lines);
       if (!key) return tl::unexpected(key.error());
-      file.keys_.push_back(std::move(*key));
-      file.blocks_.push_back(std::move(block));
+      file.blocks_.push_back({std::move(*key), std::move(block), quarantined});
       block.clear();
-      inside = false;
+      inside = quarantined = false;
     } else if (inside) {
       lines.push_back(line);
     } else if (!line.empty() && !line.starts_with('#')) {
@@ -89,37 +94,70 @@ Result<KeyFile> KeyFile::Parse(std::string_view text) {
     }
   }
   if (inside) return Fail(ErrorCode::kInvalid, "a key without its last line");
+  // Put in once more by hand: it is in force, whatever else is kept of it.
+  std::set<std::string> open;
+  for (const Block& of : file.blocks_) {
+    if (!of.quarantined) open.insert(of.key.fingerprint);
+  }
+  std::erase_if(file.blocks_, [&](const Block& of) {
+    return of.quarantined && open.contains(of.key.fingerprint);
+  });
   return file;
 }
 
-bool KeyFile::Has(std::string_view fingerprint) const {
-  return std::any_of(keys_.begin(), keys_.end(),
-                     [&](const PublicKey& key) { return key.fingerprint == fingerprint; });
+size_t KeyFile::IndexOf(std::string_view fingerprint) const {
+  const auto at = std::find_if(blocks_.begin(), blocks_.end(), [&](const Block& block) {
+    return block.key.fingerprint == fingerprint;
+  });
+  return static_cast<size_t>(at - blocks_.begin());
 }
 
 void KeyFile::Add(const PublicKey& key) {
-  if (Has(key.fingerprint)) return;
+  if (const size_t known = IndexOf(key.fingerprint); known < blocks_.size()) {
+    blocks_[known].quarantined = false;
+    return;
+  }
   std::string block = std::string(kBegin) + "\n";
   std::string_view body = std::string_view(key.text).substr(key.text.find(' ') + 1);
   for (; !body.empty(); body.remove_prefix(std::min<size_t>(body.size(), 70))) {
     block += std::string(body.substr(0, 70)) + "\n";
   }
-  keys_.push_back(key);
-  blocks_.push_back(block + std::string(kEnd) + "\n");
+  blocks_.push_back({key, block + std::string(kEnd) + "\n"});
+}
+
+void KeyFile::Add(const Block& block) {
+  if (IndexOf(block.key.fingerprint) == blocks_.size()) blocks_.push_back(block);
 }
 
 void KeyFile::Remove(std::string_view fingerprint) {
-  for (size_t i = keys_.size(); i-- > 0;) {
-    if (keys_[i].fingerprint != fingerprint) continue;
-    keys_.erase(keys_.begin() + static_cast<ptrdiff_t>(i));
-    blocks_.erase(blocks_.begin() + static_cast<ptrdiff_t>(i));
+  std::erase_if(blocks_, [&](const Block& block) { return block.key.fingerprint == fingerprint; });
+}
+
+void KeyFile::Quarantine(std::string_view fingerprint) {
+  for (Block& block : blocks_) {
+    if (block.key.fingerprint == fingerprint) block.quarantined = true;
   }
 }
 
 std::string KeyFile::Text() const {
   std::string out;
-  for (const std::string& block : blocks_) out += block;
+  for (const Block& block : blocks_) {
+    if (!block.quarantined) {
+      out += block.text;
+      continue;
+    }
+    for (std::string_view rest = block.text; !rest.empty();) {
+      const size_t end = rest.find('\n') + 1;
+      out += std::string(kQuarantine) + std::string(rest.substr(0, end));
+      rest.remove_prefix(end);
+    }
+  }
   return out;
+}
+
+bool KeyFile::OpensAny() const {
+  return std::any_of(blocks_.begin(), blocks_.end(),
+                     [](const Block& block) { return !block.quarantined; });
 }
 
 }  // namespace postern::filetransfer

@@ -49,15 +49,16 @@ void AppendKeys(const Snapshot& snapshot, const ServerSettings& settings,
     const bool aside = snapshot.Locked(login) || snapshot.users.Find(login) == nullptr;
     KeyFile all = keys.open;
     if (aside) {
-      for (const PublicKey& key : keys.aside.keys()) all.Add(key);
+      for (const KeyFile::Block& block : keys.aside.blocks()) all.Add(block);
     }
     const FileState& open = snapshot.File(snapshot.OpenKeyPath(login));
-    for (const PublicKey& key : all.keys()) {
+    for (const auto& [key, text, quarantined] : all.blocks()) {
       kinds::SshKey object;
       object.set_server(settings.name);
       object.set_login(login);
       object.set_fingerprint(key.fingerprint);
       object.set_public_key(key.text);
+      object.set_enabled(!quarantined);
       Append(
           object,
           open.presence == Presence::kPresent ? open : snapshot.File(snapshot.AsideKeyPath(login)),

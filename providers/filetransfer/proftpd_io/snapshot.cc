@@ -175,7 +175,7 @@ std::string Snapshot::AsideKeyPath(const std::string& login) const {
 
 bool Snapshot::HasOpenKeys(const std::string& login) const {
   const auto found = keys.find(login);
-  return found != keys.end() && !found->second.open.empty();
+  return found != keys.end() && found->second.open.OpensAny();
 }
 
 bool Snapshot::Locked(const std::string& login) const {

@@ -382,5 +382,69 @@ TEST_F(LiveDrift, AForeignAccountIsPutInQuarantine) {
   }
 }
 
+// The daemon's own words about a configuration that it refuses come to whoever applies, and stay in
+// the ledger.
+TEST_F(LiveDrift, WhyProftpdRefusesAReloadIsSaid) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  scratch_.Write("conf.d/hand.conf", "TimeoutIdle nonsense\n");
+  std::string tree = ReadFile(scratch_.File("world/access/all.toml"));
+  const std::string rights = "[\"list\", \"create\"]";
+  tree.replace(tree.find(rights), rights.size(), "[\"list\", \"read\"]");
+  scratch_.Write("world/access/all.toml", tree);
+  const RunResult apply = Postern({"apply", "--yes"});
+  EXPECT_NE(apply.exit, 0) << apply.out;
+  EXPECT_THAT(apply.out + apply.err, HasSubstr("TimeoutIdle"));
+  EXPECT_THAT(Postern({"ledger", "show"}).out, HasSubstr("TimeoutIdle"));
+}
+
+// A key that somebody added to a file of keys is kept there as a comment: mod_sftp refuses the
+// login and reads the other keys of the file. Declared, it opens again.
+TEST_F(LiveDrift, AForeignKeyIsPutInQuarantineAndGivenBack) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  const std::string file = server_.keys_path() + "/acme", more = scratch_.File("clients/more");
+  MakeSshKey("ed25519", more);
+  const auto lets_in = [&](const std::string& key) {
+    return RunCommand({"sftp", "-q", "-F", "/dev/null", "-i", key, "-oIdentitiesOnly=yes",
+                       "-oIdentityAgent=none", "-oPreferredAuthentications=publickey",
+                       "-oUserKnownHostsFile=" + scratch_.File("known_hosts"), "-oBatchMode=yes",
+                       "-b", "-", "-P", std::to_string(server_.sftp_port()), "acme@127.0.0.1"},
+                      "pwd\n")
+               .exit == 0;
+  };
+  const auto replace = [&](const std::string& name, const std::string& from,
+                           const std::string& to) {
+    std::string text = ReadFile(scratch_.File(name));
+    ASSERT_NE(text.find(from), std::string::npos) << name;
+    scratch_.Write(name, text.replace(text.find(from), from.size(), to));
+  };
+  replace("world/operator/postern.toml", "accounts = \"all\"",
+          "accounts = \"all\", foreign = \"quarantine\"");
+  const std::string own = scratch_.File("clients/key-acme"), before = ReadFile(file);
+  const std::string text = before + RunCommand({"ssh-keygen", "-e", "-f", more}).out;
+  scratch_.Write(file.substr(scratch_.path().size() + 1), text);
+  EXPECT_TRUE(lets_in(more)) << server_.Logs();
+  EXPECT_THAT(Postern({"drift"}).out, HasSubstr("more access  acme"));
+  const RunResult apply = Postern({"apply", "--yes"});
+  ASSERT_EQ(apply.exit, 0) << apply.out << apply.err;
+  EXPECT_THAT(apply.out, HasSubstr("it is put in quarantine"));
+  EXPECT_FALSE(lets_in(more));
+  EXPECT_TRUE(lets_in(own)) << server_.Logs();
+  EXPECT_THAT(ReadFile(file), HasSubstr("# postern-quarantine: ---- BEGIN SSH2 PUBLIC KEY"));
+  const RunResult plan = Postern({"plan", "--detailed-exitcode"});
+  EXPECT_EQ(plan.exit, 0) << plan.out << plan.err;
+  const RunResult drift = Postern({"drift"});
+  EXPECT_THAT(drift.out, HasSubstr("quarantine: it opens nothing"));
+  EXPECT_THAT(drift.out, testing::Not(HasSubstr("more access")));
+
+  const std::string declared = PublicKeyOf(own + ".pub");
+  replace("world/access/all.toml", declared, declared + "\", \"" + PublicKeyOf(more + ".pub"));
+  const RunResult back = Postern({"apply", "--yes"});
+  EXPECT_EQ(back.exit, 0) << back.out << back.err;
+  EXPECT_TRUE(lets_in(more)) << server_.Logs();
+  EXPECT_EQ(ReadFile(file), text) << "byte for byte as it stood";
+  EXPECT_EQ(Postern({"drift"}).exit, 0);
+  EXPECT_EQ(Postern({"plan", "--detailed-exitcode"}).exit, 0);
+}
+
 }  // namespace
 }  // namespace postern::support

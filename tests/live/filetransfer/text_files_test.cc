@@ -84,8 +84,8 @@ TEST(KeyFile, RoundTripKeepsOneOfEachKey) {
   file.Add(*key);
   const auto again = KeyFile::Parse(file.Text());
   ASSERT_TRUE(again.has_value()) << again.error().message;
-  ASSERT_THAT(again->keys(), SizeIs(1));
-  EXPECT_EQ(again->keys()[0].fingerprint, key->fingerprint);
+  ASSERT_THAT(again->blocks(), SizeIs(1));
+  EXPECT_EQ(again->blocks()[0].key.fingerprint, key->fingerprint);
   EXPECT_EQ(again->Text(), file.Text());
   file.Remove(key->fingerprint);
   EXPECT_EQ(file.Text(), "");
@@ -104,9 +104,42 @@ TEST(KeyFile, KeepsContinuedHeadersAndOtherTags) {
       std::string(kEd25519).substr(12, 68) + "\n---- END SSH2 PUBLIC KEY ----\n";
   const auto file = KeyFile::Parse(text);
   ASSERT_TRUE(file.has_value()) << file.error().message;
-  ASSERT_THAT(file->keys(), SizeIs(1));
-  EXPECT_EQ(file->keys()[0].text, std::string(kEd25519).substr(0, 80));
+  ASSERT_THAT(file->blocks(), SizeIs(1));
+  EXPECT_EQ(file->blocks()[0].key.text, std::string(kEd25519).substr(0, 80));
   EXPECT_EQ(file->Text(), text);
+}
+
+// The text of a key in quarantine comes back byte for byte; meanwhile all of it is comment.
+TEST(KeyFile, QuarantineKeepsTheTextAndGivesItBack) {
+  const std::string text =
+      "# from a partner\n---- BEGIN SSH2 PUBLIC KEY ----\nComment: a long \\\ncomment\n" +
+      std::string(kEd25519).substr(12, 68) + "\n---- END SSH2 PUBLIC KEY ----\n";
+  auto file = KeyFile::Parse(text);
+  ASSERT_TRUE(file.has_value()) << file.error().message;
+  EXPECT_TRUE(file->OpensAny());
+  const PublicKey key = file->blocks()[0].key;
+  file->Quarantine(key.fingerprint);
+  EXPECT_FALSE(file->OpensAny());
+  EXPECT_FALSE(file->empty()) << "there is something to keep";
+  const std::string kept = file->Text();
+  for (std::string_view rest = kept; !rest.empty();) {
+    EXPECT_TRUE(rest.starts_with(kQuarantine)) << rest;
+    rest.remove_prefix(rest.find('\n') + 1);
+  }
+  auto again = KeyFile::Parse(kept);
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  ASSERT_THAT(again->blocks(), SizeIs(1));
+  EXPECT_TRUE(again->blocks()[0].quarantined);
+  EXPECT_EQ(again->Text(), kept);
+  // Put in once more by hand, it is in force; what was kept says nothing more.
+  const auto both = KeyFile::Parse(kept + text);
+  ASSERT_TRUE(both.has_value());
+  EXPECT_EQ(both->Text(), text);
+  again->Add(key);
+  EXPECT_EQ(again->Text(), text);
+  again->Quarantine(key.fingerprint);
+  again->Remove(key.fingerprint);
+  EXPECT_EQ(again->Text(), "");
 }
 
 TEST(KeyFile, WhatIsNoKeyMakesItBroken) {

@@ -49,6 +49,38 @@ class Keys : public ::testing::Test {
   const std::string key_ = NewKey("a"), other_ = NewKey("b");
 };
 
+// In quarantine the line stays, byte for byte, as a comment; written again it opens.
+TEST_F(Keys, QuarantineKeepsTheLine) {
+  ASSERT_EQ(w_.Apply(w_.Create(w_.Key("acme", other_))).status, Status::kApplied);
+  const std::string own = support::ReadFile(file_), line = "pty " + key_ + " by hand\n";
+  std::ofstream(file_, std::ios::app) << line;
+  auto told = w_.Tell(Kind::kSshKey);
+  ASSERT_THAT(told, SizeIs(2));
+  const auto by_hand = [&](const object::Object& object) {
+    return object::DecodeAs<kinds::SshKey>(object.body).public_key() == key_;
+  };
+  const object::Object live = *std::find_if(told.begin(), told.end(), by_hand);
+  auto key = object::DecodeAs<kinds::SshKey>(live.body);
+  EXPECT_TRUE(key.enabled());
+  key.set_enabled(false);
+  object::Operation put;
+  put.kind = Kind::kSshKey;
+  put.key = live.key;
+  put.before = live.body;
+  put.after = object::Encode(key).body;
+  const Outcome outcome = w_.Apply(put);
+  ASSERT_EQ(outcome.status, Status::kApplied) << outcome.message;
+  EXPECT_FALSE(object::DecodeAs<kinds::SshKey>(outcome.live.object.body).enabled());
+  EXPECT_EQ(support::ReadFile(file_), own + "# postern-quarantine: " + line);
+  EXPECT_EQ(w_.Apply(put).status, Status::kAlreadySo);
+  // Gone with it is what was kept.
+  object::Operation gone = put;
+  gone.before = put.after;
+  gone.after.clear();
+  EXPECT_EQ(w_.Apply(gone).status, Status::kApplied);
+  EXPECT_EQ(support::ReadFile(file_), own);
+}
+
 TEST_F(Keys, WrittenAsTheAccountWhereTheFolderIsItsOwn) {
   const Outcome added = w_.Apply(w_.Create(w_.Key("acme", key_)));
   ASSERT_EQ(added.status, Status::kApplied) << added.message;
@@ -112,6 +144,7 @@ TEST_F(Keys, WhatNarrowsAKeyIsWrittenAndReadBack) {
   EXPECT_EQ(
       support::ReadFile(file_),
       "restrict,from=\"10.0.0.0/8,2001:db8::/32\",expiry-time=\"20261231235959Z\" " + key_ + "\n");
+  key.set_enabled(true);
   EXPECT_EQ(object::Encode(Live()).body, object::Encode(key).body);
   kinds::SshKey open = key;
   open.mutable_from()->clear_values();

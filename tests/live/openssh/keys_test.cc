@@ -23,8 +23,8 @@ const std::string kHere = "127.0.0.1", kThere = "127.0.0.2";
 
 class OpenSshKeys : public testing::TestWithParam<bool> {
  protected:
-  void Begin() {
-    world_ = std::make_unique<SshdWorld>(SshdWorld::Options{.pam = GetParam()});
+  void Begin(const std::string& foreign = "report") {
+    world_ = std::make_unique<SshdWorld>(SshdWorld::Options{.pam = GetParam(), .foreign = foreign});
     SshdWorld::MakeFolder(kIn);
     SshdWorld::MakeFolder(kOut);
     ASSERT_TRUE(world_->Start());
@@ -71,6 +71,55 @@ TEST_P(OpenSshKeys, AKeyFromElsewhereIsLetInWhenAllElseWasTakenAway) {
   EXPECT_TRUE(Gets(kOut, kThere));
   EXPECT_FALSE(world_->LetsIn("bea-in", "one", kHere));
   EXPECT_THAT(support::ReadFile(kKeys), HasSubstr("from=\"" + kThere + "\""));
+}
+
+// A key that somebody added is kept where it stands and opens nothing; declared, it opens again as
+// it stood.
+TEST_P(OpenSshKeys, AForeignKeyIsPutInQuarantineAndGivenBack) {
+  Begin("quarantine");
+  const std::string own = world_->KeysLine({"one"}), both = world_->KeysLine({"one", "two"});
+  const auto declare = [&](const std::string& keys) {
+    world_->Declare(SshdWorld::Person("bea", keys) + SshdWorld::Folder("in", kIn) +
+                    SshdWorld::Grant("person:bea", "in", R"("list", "read")"));
+  };
+  declare(own);
+  world_->ApplyAll();
+  const std::string line =
+      "from=\"127.0.0.0/8\",pty " + support::PublicKeyOf("/srv/clients/two.pub") + " by hand";
+  const std::string before = support::ReadFile(kKeys);
+  std::ofstream(kKeys, std::ios::app) << line << "\n";
+  const auto session = world_->OpenSession("bea-in", "two");
+  ASSERT_TRUE(session->Alive());
+  EXPECT_THAT(world_->Postern({"drift"}).out, HasSubstr("more access  bea"));
+  EXPECT_THAT(world_->Postern({"plan"}).out, HasSubstr("it is put in quarantine"));
+
+  world_->ApplyAll();  // and the second plan is empty
+  EXPECT_FALSE(session->Alive()) << "the open session is ended";
+  EXPECT_FALSE(world_->LetsIn("bea-in", "two"));
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
+  EXPECT_EQ(support::ReadFile(kKeys), before + "# postern-quarantine: " + line + "\n");
+  const auto drift = world_->Postern({"drift"});
+  EXPECT_THAT(drift.out, AllOf(HasSubstr("foreign"), HasSubstr("quarantine: it opens nothing"),
+                               testing::Not(HasSubstr("more access"))));
+  // Opened again by hand: out of force again.
+  SshdWorld::Run({"sed", "-i", "s/^# postern-quarantine: //", kKeys});
+  EXPECT_TRUE(world_->LetsIn("bea-in", "two"));
+  EXPECT_THAT(world_->Postern({"drift"}).out,
+              AllOf(HasSubstr("more access  bea"), HasSubstr("out of quarantine")));
+  world_->ApplyAll();
+  EXPECT_FALSE(world_->LetsIn("bea-in", "two"));
+
+  declare(both);
+  EXPECT_THAT(world_->Postern({"plan"}).out, HasSubstr("Steps: 1 open"));
+  world_->ApplyAll();
+  EXPECT_TRUE(world_->LetsIn("bea-in", "two"));
+  EXPECT_THAT(support::ReadFile(kKeys), AllOf(HasSubstr("restrict,from=\"127.0.0.0/8\""),
+                                              testing::Not(HasSubstr("quarantine"))));
+  EXPECT_EQ(world_->Postern({"drift"}).exit, 0);
+  declare(own);
+  world_->ApplyAll();
+  EXPECT_FALSE(world_->LetsIn("bea-in", "two"));
+  EXPECT_EQ(support::ReadFile(kKeys), before) << "once declared, it is removed like any of ours";
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ void SshdWorld::WriteOperatorFile() const {
 
 [host.edge]
 {}
-manage = {{ roots = ["{}"], accounts = "group:ftpusers" }}
+manage = {{ roots = ["{}"], accounts = "group:ftpusers", foreign = "{}" }}
 limits = {{ lose_people = 100, lose_percent = 100, remove_objects = 100, remove_percent = 100, change_percent = 100 }}
 
 [server.sftp]
@@ -104,7 +104,8 @@ limits = {{ lose_people = 100, lose_percent = 100, remove_objects = 100, remove_
 [secret.pw]
 from = "file:/srv/postern/secrets/pw"
 {})",
-                        HostLines(), kExchange, config_, options_.chroot ? "home" : "none",
+                        HostLines(), kExchange, options_.foreign, config_,
+                        options_.chroot ? "home" : "none",
                         options_.control.empty() ? "" : ", " + options_.control, options_.server,
                         options_.servers));
 }

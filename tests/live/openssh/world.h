@@ -26,7 +26,8 @@ class SshdWorld {
     // user with sudo, or as `host` says (lines of [host.edge]).
     enum class Reach : uint8_t { kHere, kRoot, kSudo, kOther } reach = Reach::kHere;
     std::string host;
-    std::string control;  // further fields of the server's control, after the pid file
+    std::string control;             // further fields of the server's control, after the pid file
+    std::string foreign = "report";  // of the host's manage
   };
   explicit SshdWorld(const Options& options);
   ~SshdWorld();

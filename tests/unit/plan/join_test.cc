@@ -11,6 +11,7 @@ using namespace testing_objects;  // NOLINT
 using access::Right;
 using object::Kind;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 const access::Rights kList = Right::kList, kRead = Right::kRead;
 
@@ -225,6 +226,82 @@ TEST(Foreign, QuarantineLocksAccountsAndDeletesNothing) {
   opened.recorded[kHost].back().owner.clear();
   opened.recorded[kHost].back().retired_at = kNow - 400 * 86400;
   EXPECT_EQ(Said(opened.Make()), "disable account changed behind our back");
+}
+
+object::Object KeyThat(bool opens) {
+  auto key = object::DecodeAs<kinds::SshKey>(Key("a").body);
+  key.set_enabled(opens);
+  return object::Encode(key);
+}
+
+// An account whose keys are declared, and one more key by other hands.
+Bench WithKey(const char* policy, const object::Object& key) {
+  Bench bench;
+  bench.host().mutable_manage()->set_foreign(policy);
+  bench.Exact(Kind::kSshKey, std::string("ftp") + object::kKeySeparator + "a");
+  bench.All(Account("a")).All(Key("a", "SHA256:own")).Live(key);
+  return bench;
+}
+
+TEST(Foreign, AKeyInQuarantineIsKeptAndOpensNothing) {
+  for (const auto& [policy, said] : {std::pair{"ignore", "delete ssh_key declared nowhere"},
+                                     std::pair{"report", "delete ssh_key declared nowhere"},
+                                     std::pair{"quarantine", "disable ssh_key declared nowhere"},
+                                     std::pair{"remove", "delete ssh_key declared nowhere"}}) {
+    const Plan plan = WithKey(policy, KeyThat(true)).Make();
+    EXPECT_EQ(Said(plan), said);
+    EXPECT_EQ(Steps(plan), "revoke ssh_key; revoke session") << policy;
+    ASSERT_EQ(plan.drift.size(), 1U);
+    EXPECT_EQ(plan.drift[0].effect, Drift::Effect::kMore);
+  }
+  // Once it is so; and whether or not the ledger knows of it, only `remove` deletes it.
+  for (const bool recorded : {false, true}) {
+    for (const auto& [policy, said] : {std::pair{"report", ""}, std::pair{"quarantine", ""},
+                                       std::pair{"remove", "delete ssh_key declared nowhere"}}) {
+      Bench bench = WithKey(policy, KeyThat(false));
+      if (recorded) {
+        bench.Record(KeyThat(false));
+        bench.recorded[kHost].back().owner.clear();
+        bench.recorded[kHost].back().retired_at = kNow - 400 * 86400;
+      }
+      const Plan plan = bench.Make();
+      EXPECT_EQ(Said(plan), said) << policy << recorded;
+      ASSERT_EQ(plan.drift.size(), 1U) << policy << recorded;
+      EXPECT_EQ(plan.drift[0].effect, Drift::Effect::kEqual);
+      EXPECT_EQ(plan.drift[0].type, Drift::Type::kForeign);
+      EXPECT_THAT(plan.drift[0].what, HasSubstr("in quarantine"));
+    }
+  }
+}
+
+TEST(Foreign, AKeyInQuarantineComesBackWhenItIsDeclared) {
+  const auto retired = [](Bench bench) {
+    bench.Record(KeyThat(false));
+    bench.recorded[kHost].back().owner.clear();
+    bench.recorded[kHost].back().retired_at = kNow - 86400;
+    return bench;
+  };
+  Bench declared = retired(WithKey("quarantine", KeyThat(false)));
+  const Plan plan = declared.Want(Key("a")).Make();
+  EXPECT_EQ(Said(plan), "update ssh_key declaration changed");
+  EXPECT_EQ(Steps(plan), "open ssh_key");
+  EXPECT_THAT(plan.refusals, IsEmpty());
+  EXPECT_TRUE(object::DecodeAs<kinds::SshKey>(plan.steps[0].operation.after).enabled());
+  // As it is recorded then, nothing is left to do; undeclared again it is removed as any of ours.
+  Bench after = WithKey("quarantine", KeyThat(true));
+  after.Record(KeyThat(true)).Want(Key("a"));
+  EXPECT_EQ(Said(after.Make()), "");
+  Bench gone = WithKey("quarantine", KeyThat(true));
+  EXPECT_EQ(Said(gone.Record(KeyThat(true)).Make()), "delete ssh_key declaration removed");
+  // Opened again by hand.
+  EXPECT_EQ(Said(retired(WithKey("quarantine", KeyThat(true))).Make()),
+            "disable ssh_key changed behind our back");
+  EXPECT_EQ(Said(retired(WithKey("report", KeyThat(true))).Make()),
+            "delete ssh_key changed behind our back");
+  // An account that declares no keys any more: nobody's business.
+  Bench open = retired(WithKey("quarantine", KeyThat(true)));
+  open.authority.clear();
+  EXPECT_EQ(Said(open.Make()), "release ssh_key declaration removed");
 }
 
 TEST(Foreign, QuarantineCountsAgainstTheLimits) {
