@@ -100,6 +100,7 @@ void Planner::RaiseWorlds() {
     }
   }
   SetOverlays(&held);
+  JudgeDriftOverServers();
   const access::IdentityOf identity_of = [this](const access::Place& place,
                                                 std::string_view account) {
     return IdentityAt(place, account);

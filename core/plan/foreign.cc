@@ -62,6 +62,17 @@ std::string Sentence(const access::AccessDelta& delta, bool with_names) {
   return text;
 }
 
+// Of rules by which nobody has more or less, on all servers taken together.
+std::string NothingText(const access::AccessDelta& delta) {
+  if (!delta.already.empty()) {
+    return "gives nobody more access: already through " + delta.already.front().elsewhere;
+  }
+  if (!delta.still.empty()) {
+    return "takes nobody's access: still through " + delta.still.front().elsewhere;
+  }
+  return "changes nobody's access";
+}
+
 // The one identity of all lines; empty: there are several.
 std::string OnlyIdentity(const access::AccessDelta& delta) {
   std::set<std::string> all;
@@ -310,7 +321,7 @@ void Planner::NoteForeignRule(uint32_t target, const access::World& world,
   // Of a folder's other path that gives nobody more there is nothing to say.
   if (way && drift.effect == Drift::Effect::kEqual) return;
   if (way && !drift.what.empty()) drift.what += fmt::format(" (by {})", first.rule.file());
-  if (drift.what.empty()) drift.what = "changes nobody's access";
+  if (drift.what.empty()) drift.what = NothingText(drift.access);
   plan_.drift.push_back(std::move(drift));
 }
 

@@ -98,6 +98,7 @@ class Planner {
   static bool AsRecorded(const Row& row);
   static bool SecretMoved(const Row& row);
   void NoteForeign(const Row& row);
+  void JudgeDriftOverServers();  // drift_servers.cc
   // foreign.cc
   struct ForeignServer {
     ServerRules rules;
@@ -221,6 +222,9 @@ class Planner {
   std::optional<access::World> after_;  // set by the first change
 };
 
+// By kind and key in a target's sorted records; null: not recorded.
+const ledger::Recorded* FindRecorded(const std::vector<ledger::Recorded>& recorded,
+                                     object::Kind kind, std::string_view key);
 // Whether the target itself changes by it; false where only the ledger does.
 bool WritesTarget(Action action);
 void PutChange(const Change& change, const std::string& target, access::World* world);

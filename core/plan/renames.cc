@@ -19,17 +19,17 @@ bool IsRemoval(Action action) {
   return action == Action::kDisable || action == Action::kRelease || action == Action::kDelete;
 }
 
+}  // namespace
+
 const ledger::Recorded* FindRecorded(const std::vector<ledger::Recorded>& recorded, Kind kind,
-                                     const std::string& key) {
-  const auto at = std::lower_bound(recorded.begin(), recorded.end(), std::pair(kind, &key),
+                                     std::string_view key) {
+  const auto at = std::lower_bound(recorded.begin(), recorded.end(), std::pair(kind, key),
                                    [](const ledger::Recorded& a, const auto& wanted) {
                                      return a.kind != wanted.first ? a.kind < wanted.first
-                                                                   : a.key < *wanted.second;
+                                                                   : a.key < wanted.second;
                                    });
   return at != recorded.end() && at->kind == kind && at->key == key ? &*at : nullptr;
 }
-
-}  // namespace
 
 // The declaration stands, its key is new: the entry under the old key moves and keeps its id.
 void Planner::RenamesByOwner(uint32_t target, std::set<size_t>* dropped) {
