@@ -219,9 +219,8 @@ Result<void> Daemon::AwaitNew(const DaemonState& before, int starter, std::chron
                                            : Clock::now() - began >= kSettle);
     const bool settled = started || Clock::now() - began >= kSettle;
     if (!now->alive() && !started && settled) {
-      return Fail(
-          ErrorCode::kUnavailable,
-          settings_.program + " ended after it was told to read its files again" + CheckerSays());
+      return Fail(ErrorCode::kUnavailable,
+                  settings_.program + " ended after it was told to read its files again");
     }
     if (!now->alive() && starter != 0 && gone == Clock::time_point::max() && IsGone(starter)) {
       gone = Clock::now();
@@ -240,9 +239,8 @@ Result<void> Daemon::AwaitNew(const DaemonState& before, int starter, std::chron
     }
     std::this_thread::sleep_for(milliseconds(100));
   }
-  return Fail(ErrorCode::kUnavailable,
-              fmt::format("{} isn't back after {} s: {}{}", settings_.program, limit.count(),
-                          missing, CheckerSays()));
+  return Fail(ErrorCode::kUnavailable, fmt::format("{} isn't back after {} s: {}",
+                                                   settings_.program, limit.count(), missing));
 }
 
 Result<void> Daemon::Signal(const DaemonState& state, bool restart) {

@@ -382,21 +382,6 @@ TEST_F(LiveDrift, AForeignAccountIsPutInQuarantine) {
   }
 }
 
-// The daemon's own words about a configuration that it refuses come to whoever applies, and stay in
-// the ledger.
-TEST_F(LiveDrift, WhyProftpdRefusesAReloadIsSaid) {
-  ASSERT_NO_FATAL_FAILURE(Begin());
-  scratch_.Write("conf.d/hand.conf", "TimeoutIdle nonsense\n");
-  std::string tree = ReadFile(scratch_.File("world/access/all.toml"));
-  const std::string rights = "[\"list\", \"create\"]";
-  tree.replace(tree.find(rights), rights.size(), "[\"list\", \"read\"]");
-  scratch_.Write("world/access/all.toml", tree);
-  const RunResult apply = Postern({"apply", "--yes"});
-  EXPECT_NE(apply.exit, 0) << apply.out;
-  EXPECT_THAT(apply.out + apply.err, HasSubstr("TimeoutIdle"));
-  EXPECT_THAT(Postern({"ledger", "show"}).out, HasSubstr("TimeoutIdle"));
-}
-
 // A key that somebody added to a file of keys is kept there as a comment: mod_sftp refuses the
 // login and reads the other keys of the file. Declared, it opens again.
 TEST_F(LiveDrift, AForeignKeyIsPutInQuarantineAndGivenBack) {
