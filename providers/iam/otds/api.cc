@@ -90,7 +90,7 @@ std::vector<Result<Json>> Api::GetAll(std::span<const std::string> paths) {
   std::vector<HttpRequest> requests;
   for (const std::string& path : paths) requests.push_back({Method::kGet, path, kJson, ""});
   std::vector<Result<Json>> out(paths.size(), Fail(ErrorCode::kInternal, "no answer"));
-  session_.SendAll(std::move(requests), [&](size_t index, HttpResult result) {
+  session_.SendAll(std::move(requests), [&](size_t index, const HttpResult& result) {
     out[index] = DocumentOf(result, paths[index]);
   });
   return out;
@@ -161,7 +161,7 @@ Written Api::Write(HttpRequest request) {
 std::vector<Written> Api::WriteAll(std::vector<HttpRequest> requests) {
   const std::vector<HttpRequest> asked = requests;
   std::vector<Written> out(asked.size());
-  session_.SendAll(std::move(requests), [&](size_t index, HttpResult result) {
+  session_.SendAll(std::move(requests), [&](size_t index, const HttpResult& result) {
     out[index] = Conclude(asked[index], result);
   });
   return out;

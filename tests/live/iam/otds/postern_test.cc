@@ -1,0 +1,105 @@
+// The program itself over an OTDS: plan, apply, an empty second plan, a leaver, drift by another
+// hand, and no secret anywhere.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "tests/live/iam/otds/world.h"
+#include "tests/support/command.h"
+
+namespace postern::iam {
+namespace {
+
+using support::RunResult;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kSecret = "canary-of-the-client-batch";
+
+class OtdsProgram : public OtdsTest {
+ protected:
+  OtdsProgram() {
+    scratch_.Write("operator/postern.toml", fmt::format(R"(administrators = ["person:li.wong"]
+[iam.corp]
+url     = "{}/otdsws/rest"
+product = "otds"
+auth    = {{ client_id = "postern", client_secret = "secret:otds" }}
+manage  = {{ partitions = ["Corp"] }}
+[secret.otds]
+from = "env:OTDS_SECRET"
+[secret.batch]
+from = "env:BATCH_SECRET"
+)",
+                                                        Server().url()));
+    Access(true);
+  }
+  void Access(bool jo_is_active) {
+    scratch_.Write("access/iam.toml", fmt::format(R"([person."li.wong"]
+[iam_user.li]
+for  = "person:li.wong"
+iam  = "corp"
+mail = ["li@example.test"]
+[iam_user.jo]
+iam    = "corp"
+active = {}
+[iam_group."press"]
+iam     = "corp"
+members = ["person:li.wong", "iam_user:jo"]
+[iam_role.publish]
+iam     = "corp"
+members = ["iam_group:press"]
+[oauth_client.batch]
+iam    = "corp"
+secret = "secret:batch"
+scopes = ["read"]
+)",
+                                                  jo_is_active));
+  }
+  RunResult Postern(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), POSTERN);
+    RunResult result = support::RunCommand(
+        arguments, {.env = {{"OTDS_SECRET", Otds::kClientSecret}, {"BATCH_SECRET", kSecret}},
+                    .cwd = scratch_.path()});
+    said_ += result.out + result.err;
+    return result;
+  }
+
+  support::Scratch scratch_;
+  std::string said_;
+};
+
+TEST_F(OtdsProgram, FromNothingToALeaver) {
+  const RunResult doctor = Postern({"providers", "doctor"});
+  EXPECT_EQ(doctor.exit, 0) << doctor.out << doctor.err;
+  EXPECT_THAT(doctor.out, HasSubstr("unconfirmed on this server"));
+  const RunResult first = Postern({"apply", "--yes"});
+  ASSERT_EQ(first.exit, 0) << first.out << first.err;
+  EXPECT_EQ(Postern({"plan", "--detailed-exitcode"}).exit, 0) << said_;
+  EXPECT_EQ(Server().Control("GET", "/users/li%40Corp")["groups"], json{"press@Corp"});
+
+  // By another hand: jo is taken out of the group.
+  Server().Control("POST", "/memberships",
+                   {{"member", "jo@Corp"}, {"group", "press@Corp"}, {"add", false}});
+  const RunResult drift = Postern({"drift"});
+  EXPECT_EQ(drift.exit, 2) << drift.out;
+  EXPECT_THAT(drift.out, HasSubstr("jo"));
+  EXPECT_EQ(Postern({"apply", "--yes"}).exit, 0) << said_;
+
+  Access(false);
+  const RunResult leaver = Postern({"apply", "--yes"});
+  EXPECT_EQ(leaver.exit, 0) << leaver.out << leaver.err;
+  EXPECT_EQ(Server().Control("GET", "/users/jo%40Corp")["disabled"], true);
+  EXPECT_EQ(Postern({"plan", "--detailed-exitcode"}).exit, 0) << said_;
+
+  EXPECT_THAT(said_, Not(HasSubstr(kSecret)));
+  EXPECT_THAT(said_, Not(HasSubstr(Otds::kClientSecret)));
+  for (const auto& file : std::filesystem::recursive_directory_iterator(scratch_.path())) {
+    if (!file.is_regular_file()) continue;
+    const std::string text = support::ReadFile(file.path());
+    EXPECT_EQ(text.find(kSecret), std::string::npos) << file.path();
+    EXPECT_EQ(text.find(Otds::kClientSecret), std::string::npos) << file.path();
+  }
+}
+
+}  // namespace
+}  // namespace postern::iam
