@@ -197,6 +197,40 @@ TEST(Delta, SpeaksOfEntriesAndMembershipsInADirectory) {
   EXPECT_EQ(Compare(before, Of({User("uid=a,dc=x")}, kCorp)).lost.size(), 1u);
 }
 
+TEST(Delta, FollowsGroupsInGroupsAndPartitionsOfAnIam) {
+  constexpr char kIam[] = "iam:hr";
+  const auto jo = IamUser("jo@corp"), al = IamUser("al@partners");
+  const auto inner = IamMember("group:inner", "user:jo@corp");
+  const auto nested = IamMember("group:outer", "group:inner");
+  const auto role = IamMember("role:reader", "group:outer");
+  const auto whole = IamMember("access_role:archive", "partition:partners");
+  const World before = Of({jo, al, inner, nested, role, whole}, kIam);
+  const DirectoryWorld& live = before.directories.at(kIam);
+  EXPECT_THAT(live.GroupsOf("jo@corp"), ElementsAre("group:inner", "group:outer", "role:reader"));
+  EXPECT_THAT(live.GroupsOf("al@partners"), ElementsAre("access_role:archive"));
+  EXPECT_THAT(live.EntriesIn("group:outer"), ElementsAre("jo@corp"));
+  EXPECT_THAT(live.EntriesIn("partition:partners"), ElementsAre("al@partners"));
+  const AccessDelta delta = Compare(before, Of({jo, al, inner, role}, kIam));
+  EXPECT_THAT(Lines(delta.lost),
+              ElementsAre("al@partners access_role:archive subtree  partition:partners",
+                          "jo@corp group:outer subtree  group:inner",
+                          "jo@corp role:reader subtree  group:inner"));
+  EXPECT_THAT(delta.gained, IsEmpty());
+  // A circle of groups has an end.
+  const World circle = Of({jo, inner, nested, IamMember("group:inner", "group:outer")}, kIam);
+  EXPECT_THAT(circle.directories.at(kIam).GroupsOf("jo@corp"),
+              ElementsAre("group:inner", "group:outer"));
+  EXPECT_THAT(circle.directories.at(kIam).EntriesIn("group:outer"), ElementsAre("jo@corp"));
+}
+
+TEST(Touch, FindsWhoIsInAGroupOfAGroup) {
+  const auto nested = IamMember("group:outer", "group:inner");
+  const World before = Of({IamUser("jo"), IamMember("group:inner", "user:jo"), nested}, "iam:hr");
+  Touched touched;
+  Touch("iam:hr", nested.kind, nested.key, before, World(), &touched);
+  EXPECT_EQ(touched.accounts.size(), 1u);
+}
+
 TEST(Touch, FindsTheAccountsOfAGroupsRow) {
   const auto row = Row("/d", "subtree", "group:ops", kList);
   const World before = Of({Account("a"), Account("b"), Member("ops", "a"), row});

@@ -53,6 +53,20 @@ inline object::Object User(std::string_view dn, bool enabled = true) {
   return object::Encode(message);
 }
 
+inline object::Object IamUser(std::string_view name, bool active = true) {
+  kinds::IamUser message;
+  message.set_user_name(std::string(name));
+  message.set_active(active);
+  return object::Encode(message);
+}
+
+inline object::Object IamMember(std::string_view set, std::string_view member) {
+  kinds::IamMembership message;
+  message.set_set(std::string(set));
+  message.set_member(std::string(member));
+  return object::Encode(message);
+}
+
 inline object::Object Membership(std::string_view group, std::string_view member) {
   kinds::Membership message;
   message.set_group(std::string(group));
