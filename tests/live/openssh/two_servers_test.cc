@@ -67,6 +67,27 @@ TEST_F(TwoServers, WhatOneServerStillGivesIsNoLoss) {
   EXPECT_TRUE(SftpGets(kIn + "/old"));
 }
 
+// An entry by hand lets the account at sshd do what the person does by FTP anyway: told with the
+// server, as no more access.
+TEST_F(TwoServers, AnEntryByHandForWhatTheOtherServerGivesIsNoMore) {
+  world_->Declare(SshdWorld::Person("bea", world_->KeysLine({"one"})) + AtFtp("bea") +
+                  "[person.cal]\n" + AtFtp("cal") + SshdWorld::Folder("in", kIn) +
+                  SshdWorld::Folder("out", kOut) +
+                  SshdWorld::Grant("account:bea-ftp", "in", R"("list", "read")") +
+                  SshdWorld::Grant("person:bea", "out", R"("list", "read")") + kCalGrant);
+  world_->ApplyAll();
+  EXPECT_FALSE(SftpGets(kIn + "/old"));
+  SshdWorld::Run({"setfacl", "-R", "-m", "u:bea-in:rX", kIn});
+  EXPECT_TRUE(SftpGets(kIn + "/old"));
+  const auto drift = world_->Postern({"drift", "--detail"});
+  EXPECT_EQ(drift.exit, 2) << drift.out << drift.err;
+  EXPECT_THAT(drift.out, AllOf(HasSubstr("same access  bea"), HasSubstr("already through"),
+                               testing::Not(HasSubstr("more access  bea"))));
+  world_->ApplyAll();
+  EXPECT_FALSE(SftpGets(kIn + "/old"));
+  EXPECT_TRUE(FtpGets("bea-ftp", kIn + "/old"));
+}
+
 // A chmod deep in the tree is told with the folder that it was done to, at both servers.
 TEST_F(TwoServers, AHoleFarBelowIsNamed) {
   SshdWorld::MakeFolder(kIn + "/deep");
