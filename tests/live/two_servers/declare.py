@@ -138,7 +138,8 @@ def operator(link):
     sftp = {"host": '"edge"', "product": '"openssh"', "config": text_of(link["sshd_config"]),
             "uids": "{ from = 30000, to = 39999, gid = 30000 }",
             "chroot": text_of("home" if link["chroot"] else "none"),
-            "control": f'{{ pidfile = {text_of(link["sshd_pidfile"])} }}', "limits": high}
+            "control": f'{{ pidfile = {text_of(link["sshd_pidfile"])} }}', "limits": high,
+            "certificates": f'{{ authorities = [{text_of(authority())}] }}'}
     ftp = {"host": '"edge"', "product": '"proftpd"', "config": text_of(link["config"]),
            "include": text_of(link["include"]),
            "uids": "{ from = 40000, to = 49999, gid = 40000 }",
@@ -158,6 +159,17 @@ def keygen(*words):
     subprocess.run(["ssh-keygen", "-q"] + list(words), check=True)
 
 
+def authority():
+    """Whose signatures count at sshd: type and blob, without comment."""
+    with open(f"{CLIENTS}/ca.pub") as public:
+        return " ".join(public.read().split()[:2])
+
+
+def name_in_certificate(login):
+    """Not the login: only what is declared lets it in."""
+    return "holder-of-" + login
+
+
 def client_of(login):
     """The account's password, key pair and certificate, made once; its public key."""
     key, cert = f"{CLIENTS}/key-{login}", f"{CLIENTS}/cert-{login}"
@@ -167,7 +179,8 @@ def client_of(login):
             out.write(secrets.token_hex(12))
         for name in (key, cert):
             keygen("-t", "ed25519", "-N", "", "-C", login, "-f", name)
-        keygen("-s", f"{CLIENTS}/ca", "-I", login, "-n", login, "-V", "-1h:+1d", cert + ".pub")
+        keygen("-s", f"{CLIENTS}/ca", "-I", login, "-n", name_in_certificate(login),
+               "-V", "-1h:+1d", cert + ".pub")
     with open(key + ".pub") as public:
         return public.read().strip()
 
@@ -188,6 +201,8 @@ def people(draw, link, after):
             fields = {"for": text_of(identity), "server": text_of(server),
                       "home": text_of(link["root"]), "password": text_of("secret:login-" + login),
                       "keys": text_of([client_of(login)])}
+            if server == "sftp":
+                fields["principals"] = text_of([name_in_certificate(login)])
             if after and identity == "person:dora":
                 fields["enabled"] = "false"
             out += table(f"[account.{login}]", fields)

@@ -180,9 +180,7 @@ class TwoServersMatrix : public testing::TestWithParam<Form> {
 
   const uint32_t seed_;
   support::Scratch scratch_;
-  SshdWorld world_{SshdWorld::Options{.pam = GetParam().pam,
-                                      .chroot = GetParam().chroot,
-                                      .before = "TrustedUserCAKeys /srv/clients/ca.pub\n"}};
+  SshdWorld world_{SshdWorld::Options{.pam = GetParam().pam, .chroot = GetParam().chroot}};
   support::Proftpd ftp_{scratch_, {.global = "Umask 007 007", .default_root = GetParam().chroot}};
 };
 
