@@ -5,6 +5,7 @@
 // (what the server says of itself, which isn't always so: facts, iam-governance section 3.2), and
 // the RFC's own default. `postern providers doctor` prints every row with where it came from.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -77,7 +78,7 @@ class Dialect {
   struct Said {
     std::string value, why;
   };
-  Said said_[kTraitCount][5];
+  std::array<std::array<Said, 5>, kTraitCount> said_;
 };
 
 }  // namespace postern::iam
