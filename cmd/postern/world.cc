@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "cmd/postern/progress.h"
@@ -133,6 +134,20 @@ Result<void> World::Observe() {
     keys.reserve(rows.size());
     for (const ledger::Recorded& row : rows) keys.push_back({row.kind, row.key, row.body});
   }
+  // Whom a role knows is asked for by name as well before it is gone.
+  const auto users = plan::UsersInRoles(recorded);
+  for (const auto& [target, key] : users) known[target].push_back({key.kind, key.key, {}});
+  for (auto& [target, keys] : known) {
+    const auto order = [](const observe::KnownObject& a, const observe::KnownObject& b) {
+      return std::pair(a.kind, a.key) < std::pair(b.kind, b.key);
+    };
+    if (users.empty() || !target.starts_with("iam:")) continue;
+    std::stable_sort(keys.begin(), keys.end(), order);  // what is recorded stays first
+    const auto same = [](const observe::KnownObject& a, const observe::KnownObject& b) {
+      return a.kind == b.kind && a.key == b.key;
+    };
+    keys.erase(std::unique(keys.begin(), keys.end(), same), keys.end());
+  }
   std::vector<std::string> names;
   for (const observe::OpenTarget& target : targets) names.push_back(target.name);
   ObserveProgress progress(shell_, names);
@@ -208,6 +223,9 @@ Result<bool> World::Compile() {
   const bool fine = !desired.diagnostics.has_errors();
   diagnostics.Append(std::move(desired.diagnostics));
   desired.diagnostics = {};
+  // What facts contradict is left alone; a source's mistake doesn't stop the revocations of others.
+  diagnostics.Append(std::move(desired.fact_errors));
+  desired.fact_errors = {};
   return fine;
 }
 

@@ -136,6 +136,15 @@ bool Run::Ready(size_t index) {
       return false;
     }
   }
+  for (const uint64_t need : step.needs) {
+    const StepState state = report_.steps[need - 1].state;
+    if (state == StepState::kDone || state == StepState::kAlreadySo) continue;
+    const Step& fact = plan_.steps[need - 1];
+    SetState(index, StepState::kHeld,
+             fmt::format("it comes from {}, which has no confirmed outcome",
+                         object::Describe(fact.operation.kind, fact.operation.key)));
+    return false;
+  }
   for (size_t earlier : steps_of_[step.change]) {
     if (earlier == index) break;
     const StepState state = report_.steps[earlier].state;
@@ -148,8 +157,9 @@ bool Run::Ready(size_t index) {
   return true;
 }
 
+// What needs a step of its own phase goes in a wave after it.
 void Run::RunPhase(Phase phase) {
-  std::vector<size_t> changes, sessions;
+  std::vector<size_t> changes, sessions, waiting;
   now_ = {.phase = phase};
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     if (plan_.steps[i].phase != phase) continue;
@@ -159,13 +169,22 @@ void Run::RunPhase(Phase phase) {
       ++now_.done;
       continue;
     }
+    if (std::any_of(plan_.steps[i].needs.begin(), plan_.steps[i].needs.end(),
+                    [&](uint64_t need) { return plan_.steps[need - 1].phase == phase; })) {
+      waiting.push_back(i);
+      continue;
+    }
     if (!Ready(i)) continue;
     (plan_.steps[i].operation.kind == object::Kind::kSession ? sessions : changes).push_back(i);
   }
   // A phase of which nothing is handed out isn't begun.
-  if (now_.total == 0 || (Stopped() && changes.empty() && sessions.empty())) return;
+  if (now_.total == 0 || (Stopped() && changes.empty() && sessions.empty() && waiting.empty())) {
+    return;
+  }
   Advance(0);
   RunWave(changes);
+  std::erase_if(waiting, [&](size_t step) { return !Ready(step); });
+  RunWave(waiting);
   RunWave(sessions);
   now_.ended = true;
   Advance(0);

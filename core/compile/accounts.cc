@@ -100,7 +100,6 @@ std::span<const uint32_t> Compiler::AccountsOf(std::string_view identity) const 
 }
 
 void Compiler::CompileAccounts() {
-  accounts_.reserve(declarations_.accounts.size());
   accounts_of_.reserve(declarations_.accounts.size());
   account_named_.reserve(declarations_.accounts.size());
   for (const auto& account : declarations_.accounts) CompileAccount(account);
@@ -126,7 +125,7 @@ void Compiler::CompileAccount(const config::Declared<decl::Account>& account) {
   info.enabled = (!message.has_enabled() || message.enabled()) && info.interval.Holds(facts_.now);
   desired_.identities[message.server()][info.login] = info.identity;
   account_named_[message.name()] = accounts_.size();
-  accounts_.push_back(std::move(info));  // there is room: names in it stay where they are
+  accounts_.push_back(std::move(info));  // a deque: names in it stay where they are
   accounts_of_[accounts_.back().identity].push_back(static_cast<uint32_t>(accounts_.size() - 1));
 }
 
@@ -165,8 +164,10 @@ void Compiler::EmitAccount(const AccountInfo& info, kinds::Account* account, kin
   const decl::Account& message = info.declared->message;
   const decl::Server& server = info.server->message;
   const std::string target = "host:" + server.host();
-  const uint32_t source = AddProvenance(OwnerOf("account:" + message.name(), info.identity),
-                                        info.declared->span, info.interval.until);
+  const uint32_t source = !info.roles.empty()
+                              ? info.roles.front()
+                              : AddProvenance(OwnerOf("account:" + message.name(), info.identity),
+                                              info.declared->span, info.interval.until);
   if (info.interval.until != base::kForever) {
     desired_.provenance[source].closer = ClosesAccount(info) ? kClosedByServer : kClosedByNobody;
   }
@@ -188,14 +189,14 @@ void Compiler::EmitAccount(const AccountInfo& info, kinds::Account* account, kin
         {source, info.identity, server.host(),
          fmt::format("the login {} at {}", info.login, message.server())});
   }
-  Emit(target, *account, {source});
+  Emit(target, *account, info.roles.empty() ? SourceList{source} : info.roles);
   if (!info.enabled && facts_.now > info.interval.until) {
     desired_.expired.emplace_back(target,
                                   object::ObjectKey{Kind::kAccount, object::EncodeKey(*account)});
   }
   if (message.has_keys()) EmitKeys(info, source, key);
   if (message.has_principals()) EmitPrincipals(info, source, key);
-  CheckHome(info);
+  if (info.roles.empty()) CheckHome(info);  // a role's are checked where they are made
 }
 
 void Compiler::SetNumbers(const AccountInfo& info, kinds::Account* account) {
@@ -230,7 +231,8 @@ void Compiler::CheckHome(const AccountInfo& info) {
 uint32_t Compiler::UidFor(const std::string& server, const std::string& login, bool group,
                           const diag::Span& place) {
   const auto& known = group ? facts_.gids : facts_.uids;
-  if (const auto there = known.find(server); there != known.end()) {
+  const bool another = !group && other_person_.contains({server, login});
+  if (const auto there = known.find(server); there != known.end() && !another) {
     const auto at = there->second.find(login);
     if (at != there->second.end()) return at->second;
   }

@@ -50,6 +50,43 @@ std::string_view IdentityInOwner(std::string_view owner) {
   return owner.substr(open + 2, owner.size() - open - 3);
 }
 
+std::vector<std::string_view> RolesInOwner(std::string_view owner) {
+  constexpr std::string_view kRole = "role:";
+  std::vector<std::string_view> roles;
+  std::string_view rest = owner.substr(0, owner.find(" ("));
+  while (rest.starts_with(kRole)) {
+    const size_t end = rest.find(',');
+    roles.push_back(rest.substr(kRole.size(), end - kRole.size()));
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  }
+  return roles;
+}
+
+const ByFact* Desired::FactsBehind(const Provenance& provenance) const {
+  return provenance.by_fact == 0 ? nullptr : &by_facts[provenance.by_fact - 1];
+}
+
+std::string Desired::OwnerOfSources(const SourceList& sources) const {
+  const std::string& first = provenance[sources.front()].owner;
+  if (sources.size() == 1) return first;
+  std::set<std::string_view> roles;
+  std::string_view identity;
+  for (const uint32_t source : sources) {
+    const std::string& owner = provenance[source].owner;
+    for (std::string_view role : RolesInOwner(owner)) {
+      roles.insert(role);
+      identity = IdentityInOwner(owner);
+    }
+  }
+  if (roles.empty()) return first;
+  std::string owner;
+  for (std::string_view role : roles) {
+    owner += owner.empty() ? "role:" : ",role:";
+    owner += role;
+  }
+  return OwnerOf(owner, std::string(identity));
+}
+
 std::string TargetOfServer(const config::Declarations& declarations, std::string_view server) {
   for (const auto& declared : declarations.servers) {
     if (declared.message.name() == server) return "host:" + declared.message.host();
@@ -76,6 +113,7 @@ Desired Compiler::Run() {
   CompileAccounts();
   CompileDirectory();
   CompileIam();
+  CompileRoles();
   CompileGrants();
   FitServers();
   for (DesiredTarget& target : desired_.targets) object::SortByKey(&target.objects);

@@ -4,7 +4,9 @@
 // (groups.cc), directory entries (directory.cc), objects of IAM systems (iam.cc), rows of access
 // with projection and fitting (rows.cc).
 #pragma once
+#include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "core/compile/desired.h"
+#include "core/compile/roles.h"
 
 namespace google::protobuf {
 class Message;
@@ -38,6 +41,15 @@ struct AccountInfo {
   std::string login, identity, home;
   Interval interval;  // account and contract
   bool enabled = false;
+  SourceList roles;  // provenance of what roles give; empty: declared by itself
+};
+
+// A role as it was evaluated.
+struct RoleInfo {
+  const config::Declared<decl::Role>* declared = nullptr;
+  Interval interval;
+  std::vector<RoleMember> members;
+  std::vector<uint32_t> sources;  // provenance of each member
 };
 
 // Accounts of a group's members at one server that share a login folder.
@@ -63,6 +75,8 @@ struct FolderInfo {
   const config::Declared<decl::Folder>* declared = nullptr;
   std::string path;  // normalised
 };
+
+access::Rights RightsOf(const decl::Strings& names);
 
 // Who ends access on time: the server itself where a date of ours is written there, else nobody,
 // and the next plan after it does.
@@ -98,6 +112,26 @@ class Compiler {
                  kinds::SshKey* key);
   void EmitPrincipals(const AccountInfo& info, uint32_t source, kinds::SshKey* key);
   uint32_t SourceOfKey(const AccountInfo& info, int element);
+  // role_members.cc
+  void CompileRoles();
+  void ReadFacts();
+  void LinkDeclared(RoleEvaluator* evaluator);
+  void EvaluateRole(const config::Declared<decl::Role>& role, RoleEvaluator* evaluator);
+  void NoteHeld(const RoleInfo& role, const RoleMembers& members);
+  void NoteDepartures(const RoleInfo& role, RoleEvaluator* evaluator);
+  void CompileRoleRows();
+  void AskRole(const config::Declared<decl::Grant>& grant, const std::string& role,
+               const FolderInfo& folder, access::Rights rights, uint32_t source);
+  void AskRoleRow(const RoleInfo& role, const decl::RoleRow& row);
+  void AskMembers(const config::Declared<decl::Grant>& grant, const RoleInfo& role,
+                  const FolderInfo& folder, access::Rights rights,
+                  const std::vector<uint32_t>& sources);
+  // role_accounts.cc
+  friend class RoleAccounts;
+  void CompileRoleAccounts();
+  // Null: the ledger doesn't have it.
+  const ledger::Recorded* FindRecorded(const std::string& target, object::Kind kind,
+                                       std::string_view key) const;
   // groups.cc
   const std::set<std::string>& Flatten(const std::string& group);
   const std::vector<GroupLogins>& LoginsOf(const std::string& group);
@@ -121,8 +155,11 @@ class Compiler {
   void CompileGrant(const config::Declared<decl::Grant>& grant);
   void AskFor(const config::Declared<decl::Grant>& grant, const std::string& who, int element,
               const FolderInfo& folder, access::Rights rights);
+  void AddGrantLine(const decl::Grant& grant, std::string identity, const FolderInfo& folder,
+                    access::Rights rights, const Interval& interval, uint32_t source);
   bool AskAccount(const config::Declared<decl::Grant>& grant, const AccountInfo& account,
-                  const FolderInfo& folder, access::Rights rights, uint32_t source);
+                  const FolderInfo& folder, access::Rights rights, uint32_t source,
+                  const Interval& within = {});
   void AskGroup(const config::Declared<decl::Grant>& grant, const std::string& group,
                 const FolderInfo& folder, access::Rights rights, uint32_t source);
   void AddAsk(const config::Declared<decl::Grant>& grant, const std::string& server,
@@ -174,7 +211,7 @@ class Compiler {
   ByName<decl::Iam> iams_;
   ByName<decl::IamUser> iam_users_;
   ByName<decl::IamGroup> iam_groups_;
-  std::vector<AccountInfo> accounts_;
+  std::deque<AccountInfo> accounts_;
   // Identity -> positions in accounts_, where the names stand, too; use AccountsOf().
   using Positions = absl::InlinedVector<uint32_t, 2>;
   absl::flat_hash_map<std::string_view, Positions> accounts_of_;
@@ -190,6 +227,13 @@ class Compiler {
   std::unordered_map<std::string, bool> confined_;         // by server; Confines()
   std::map<std::string, std::vector<std::string>> roots_;  // by host
   std::map<std::string, Asks> asks_;                       // by server
+  std::unique_ptr<People> people_;
+  std::unique_ptr<RecordedRoles> recorded_roles_;
+  std::vector<RoleInfo> roles_;
+  absl::flat_hash_map<std::string_view, size_t> role_named_;
+  std::deque<config::Declared<decl::Account>> role_accounts_;  // as if declared one by one
+  std::deque<config::Declared<decl::Grant>> role_grants_;
+  std::set<std::pair<std::string, std::string>> other_person_;  // (server, login): no old number
   std::unordered_map<std::string, size_t> target_index_;
 };
 

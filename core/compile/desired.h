@@ -8,6 +8,7 @@
 #include <absl/container/inlined_vector.h>
 
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,12 +18,27 @@
 #include "core/access/effective.h"
 #include "core/access/product.h"
 #include "core/base/time.h"
+#include "core/compile/facts.h"
 #include "core/config/declarations.h"
 #include "core/diag/diagnostic.h"
 #include "core/object/object.h"
 #include "core/object/target.h"
 
 namespace postern::compile {
+
+// A change of this plan to what an identity source shows, on which something else relies.
+struct PendingFact {
+  std::string target;
+  object::ObjectKey key;
+  auto operator<=>(const PendingFact&) const = default;
+};
+
+// Of what comes from a role: the facts behind it.
+struct ByFact {
+  std::string cause;  // "ann is in Marketing (department), seen in corp 10:02Z"; empty: none
+  std::string held;   // why it stays as recorded; empty: it doesn't have to
+  std::vector<PendingFact> needs;
+};
 
 // Why an object shall be live: the declaration, where it stands, until when.
 struct Provenance {
@@ -31,6 +47,7 @@ struct Provenance {
   std::string ticket, reason;
   base::Instant until = base::kForever;  // earliest of grant, account, contract
   std::string closer;                    // "server" or "nobody", when until is set
+  uint32_t by_fact = 0;                  // position in Desired::by_facts plus 1; 0: none
 };
 
 // Mostly one.
@@ -80,6 +97,29 @@ struct Accepted {
   diag::Span span;  // of accept_wider
 };
 
+// Why somebody whom the ledger knows in a role isn't in it any more.
+struct Departure {
+  std::string cause;   // "jo.hart left Marketing, seen in corp 10:02Z"; empty: no fact says it
+  std::string fact;    // "lost department Marketing", for a count of people
+  std::string source;  // "iam:corp"
+};
+
+// A source that roles read: what it showed, and what waits for it.
+struct FactSource {
+  std::string target;
+  uint64_t count = 0;  // users
+  base::Instant at = 0;
+  std::string held;                                   // why it decides nothing; empty: it does
+  std::set<std::string> held_roles, held_identities;  // that stay as recorded
+};
+
+// A person that a role names and that gets nothing, or less, by it.
+struct RoleNote {
+  std::string role, identity, why;
+  diag::Span span;
+  bool held = false;  // undecided; else refused
+};
+
 struct Desired {
   object::Arena bytes;
   std::vector<DesiredTarget> targets;
@@ -95,6 +135,21 @@ struct Desired {
   std::vector<std::pair<std::string, object::ObjectKey>> expired;
   std::vector<Accepted> accepted;
   diag::Diagnostics diagnostics;
+
+  // What roles made of facts (core/compile/roles.h).
+  std::vector<ByFact> by_facts;
+  std::vector<FactSource> facts;
+  std::vector<RoleNote> role_notes;
+  std::map<std::pair<std::string, std::string>, Departure> departures;  // (role, identity)
+  // Accounts whose login goes to somebody else than the ledger knows: (target, key) -> who had it.
+  std::map<std::pair<std::string, std::string>, std::string> inherited;
+  // Contradictions among facts, or of a fact and a declaration: whom they are about is left alone,
+  // everything else goes on.
+  diag::Diagnostics fact_errors;
+
+  const ByFact* FactsBehind(const Provenance& provenance) const;
+  // What the ledger keeps as owner: of what roles give, all of them.
+  std::string OwnerOfSources(const SourceList& sources) const;
 
   const DesiredTarget* Find(std::string_view target) const;
   // Identity behind an account or entry; null: nobody declared it.
@@ -112,6 +167,11 @@ struct Facts {
   std::vector<std::pair<std::string, uint32_t>> used_uids;  // (server, uid) ever used
   // Rows of capability by server, as probed; empty: the product's static table.
   std::map<std::string, std::vector<object::Capability>> capabilities;
+
+  // For roles. What was observed and recorded must outlive the compilation.
+  std::vector<IdentitySource> sources;                   // by target
+  std::map<std::string, const object::ObjectSet*> live;  // hosts that were observed
+  const std::map<std::string, std::vector<ledger::Recorded>>* recorded = nullptr;
 };
 
 using Products = std::map<std::string, const access::Product*, std::less<>>;
@@ -123,6 +183,9 @@ Desired Compile(const config::Declarations& declarations, const diag::Sources& s
 // name who loses access when the declaration is gone. IdentityInOwner is empty where there is none.
 std::string OwnerOf(const std::string& address, const std::string& identity);
 std::string_view IdentityInOwner(std::string_view owner);
+
+// "marketing" of "role:marketing (...)", several of what several roles give; none of others.
+std::vector<std::string_view> RolesInOwner(std::string_view owner);
 
 // Target name of a server's host: "host:edge". Empty: no such server.
 std::string TargetOfServer(const config::Declarations& declarations, std::string_view server);

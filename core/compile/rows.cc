@@ -13,14 +13,6 @@ namespace {
 
 using access::Rights;
 
-Rights RightsOf(const decl::Strings& names) {
-  Rights rights;
-  for (const std::string& name : names.values()) {
-    if (const auto right = access::ParseRight(name)) rights |= *right;
-  }
-  return rights;
-}
-
 access::Depth DepthOf(const decl::Grant& grant) {
   return grant.depth() == "this" ? access::Depth::kThis : access::Depth::kSubtree;
 }
@@ -78,8 +70,17 @@ class ReasonIndex {
 
 }  // namespace
 
+Rights RightsOf(const decl::Strings& names) {
+  Rights rights;
+  for (const std::string& name : names.values()) {
+    if (const auto right = access::ParseRight(name)) rights |= *right;
+  }
+  return rights;
+}
+
 void Compiler::CompileGrants() {
   for (const auto& grant : declarations_.grants) CompileGrant(grant);
+  CompileRoleRows();
 }
 
 void Compiler::CompileGrant(const config::Declared<decl::Grant>& grant) {
@@ -95,23 +96,16 @@ void Compiler::AskFor(const config::Declared<decl::Grant>& grant, const std::str
                       int element, const FolderInfo& folder, Rights rights) {
   const std::string identity = IdentityOf(who);
   const Interval interval = IntervalOf(grant.message).Meet(ContractOf(identity));
-  GrantLine line;
-  line.identity = identity;
-  line.host = folder.declared->message.host();
-  line.path = folder.path;
-  line.depth = DepthOf(grant.message);
-  line.rights = rights;
-  line.from = interval.from;
-  line.until = interval.until;
-  line.source = AddProvenance("grant:" + sources_.Place(grant.span), grant.span, interval.until,
-                              grant.message.ticket(), grant.message.reason());
-  line.state = facts_.now < interval.from    ? GrantLine::State::kScheduled
-               : facts_.now > interval.until ? GrantLine::State::kExpired
-                                             : GrantLine::State::kActive;
-  const uint32_t source = line.source;
-  desired_.grants.push_back(std::move(line));
+  const uint32_t source =
+      AddProvenance("grant:" + sources_.Place(grant.span), grant.span, interval.until,
+                    grant.message.ticket(), grant.message.reason());
+  AddGrantLine(grant.message, identity, folder, rights, interval, source);
   if (who.starts_with("group:")) {
     AskGroup(grant, who.substr(6), folder, rights, source);
+    return;
+  }
+  if (who.starts_with("role:")) {
+    AskRole(grant, who.substr(5), folder, rights, source);
     return;
   }
   bool opens = false;
@@ -133,6 +127,24 @@ void Compiler::AskFor(const config::Declared<decl::Grant>& grant, const std::str
                                                  folder.declared->message.host()),
                             .also = {{folder.declared->span, "the folder is on this host"}},
                             .notes = {"declare an [account] for it at a server of that host"}});
+}
+
+void Compiler::AddGrantLine(const decl::Grant& grant, std::string identity,
+                            const FolderInfo& folder, Rights rights, const Interval& interval,
+                            uint32_t source) {
+  GrantLine line;
+  line.identity = std::move(identity);
+  line.host = folder.declared->message.host();
+  line.path = folder.path;
+  line.depth = DepthOf(grant);
+  line.rights = rights;
+  line.from = interval.from;
+  line.until = interval.until;
+  line.source = source;
+  line.state = facts_.now < interval.from    ? GrantLine::State::kScheduled
+               : facts_.now > interval.until ? GrantLine::State::kExpired
+                                             : GrantLine::State::kActive;
+  desired_.grants.push_back(std::move(line));
 }
 
 bool Compiler::ViaAllows(const config::Declared<decl::Grant>& grant,
@@ -183,11 +195,12 @@ void Compiler::AddAsk(const config::Declared<decl::Grant>& grant, const std::str
 }
 
 bool Compiler::AskAccount(const config::Declared<decl::Grant>& grant, const AccountInfo& account,
-                          const FolderInfo& folder, Rights rights, uint32_t source) {
+                          const FolderInfo& folder, Rights rights, uint32_t source,
+                          const Interval& within) {
   if (account.server->message.host() != folder.declared->message.host()) return false;
   if (!ViaAllows(grant, account)) return false;
   if (!Reachable(account, folder, grant, true)) return true;
-  const Interval interval = IntervalOf(grant.message).Meet(account.interval);
+  const Interval interval = IntervalOf(grant.message).Meet(account.interval).Meet(within);
   const std::string& server = account.server->message.name();
   Provenance& provenance = desired_.provenance[source];
   provenance.until = std::min(provenance.until, interval.until);

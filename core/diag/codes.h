@@ -85,6 +85,9 @@ inline constexpr char kPathUnsupported[] = "E0412";   // a path that the product
 inline constexpr char kFieldUnsupported[] = "E0413";  // a field that the product doesn't have
 inline constexpr char kTooMany[] = "E0414";           // more than the product carries
 inline constexpr char kIdentityUnknown[] = "E0415";   // an account that stands for nobody
+inline constexpr char kAmbiguousPerson[] = "E0421";   // two users of a source with one join value
+inline constexpr char kSameLoginTwice[] = "E0422";    // facts give two people one login
+inline constexpr char kLoginDeclared[] = "E0423";     // facts give a login that is declared
 // ---- E05: targets (observe, providers)
 inline constexpr char kUnreachable[] = "E0501";         // no connection
 inline constexpr char kHostKey[] = "E0502";             // another host key than declared

@@ -73,6 +73,30 @@ constexpr CodePage kPages[] = {
      "Every access belongs to a person, a partner or a service.",
      "for = \"user:svc-a\"      # and [user.svc-a] is for nobody that is declared",
      "Say whom it is for."},
+    {code::kAmbiguousPerson, "two users of one source are joined to one person",
+     "[identity] join says which attribute holds the same value for the same person. Two users of "
+     "one "
+     "source\n"
+     "with that value can't both be it, and which is isn't guessed: both keep what they have and "
+     "get "
+     "nothing\n"
+     "new. Everything else goes on.",
+     "jo.hart and j.hart in iam:corp both have the externalId 4711",
+     "Correct one of them in the source that the message names; then plan again."},
+    {code::kSameLoginTwice, "two people would have one login",
+     "The template of a role's account gives the same login for two people, or one person two "
+     "login "
+     "folders.\n"
+     "Nobody gets an account by it; who has it already keeps it as recorded. Everything else goes "
+     "on.",
+     "iam:corp/jo.hart and iam:partners/jo.hart are both jo.hart at edge-ftp",
+     "Take an attribute that is unique for `login`, such as \"{employeeNumber}\" behind a letter."},
+    {code::kLoginDeclared, "a role gives a login that is declared by itself",
+     "Whoever can choose a user name in an IAM system must not become the owner of a declared "
+     "account by it.\n"
+     "The declaration stands, the role gives nothing to this member there.",
+     "iam:corp/acme-in in role \"staff\" would be acme-in at edge-ftp, which is declared",
+     "Rename the declared account's login, or take another `login` for the role."},
     {code::kUnreachable, "no connection to the target",
      "Nothing was read, so nothing is decided there: no grant, no revocation. Other targets are "
      "planned.",

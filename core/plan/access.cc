@@ -143,7 +143,8 @@ void Planner::ExplainDelta() {
     if (cause == causes.end()) return;
     compile::Provenance provenance;
     provenance.owner = cause->second->owner;
-    provenance.reason = NameOf(cause->second->reason);
+    provenance.reason = cause->second->cause.empty() ? std::string(NameOf(cause->second->reason))
+                                                     : cause->second->cause;
     (*into)[key] = provenance;
   };
   // Large first plans have a line for everybody; an explanation is looked up for the first few.

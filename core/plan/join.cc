@@ -128,7 +128,7 @@ Change& Planner::AddChange(const Row& row, Action action, Reason reason) {
   if (row.desired != nullptr) {
     change.after = row.desired->body;
     const compile::Provenance& source = in_.desired->provenance[row.desired->sources.front()];
-    change.owner = source.owner;
+    change.owner = in_.desired->OwnerOfSources(row.desired->sources);
     change.place = in_.sources->Place(source.span);
   } else if (row.recorded != nullptr) {
     change.owner = row.recorded->owner;
@@ -161,6 +161,12 @@ void Planner::DecideBoth(const Row& row) {
   if (DecideSourced(row, replaced)) return;
   // A container (folder, ou, group entry) bears no access of its own and holds what isn't ours: it
   // is taken over under its new id, never deleted.
+  // Somebody else has the login now: the account isn't his.
+  if (row.kind == Kind::kAccount && recorded != nullptr &&
+      in_.desired->inherited.contains({plan_.targets[row.target].name, std::string(row.key)})) {
+    AddChange(row, Action::kReplace, Reason::kFact);
+    return;
+  }
   const bool holds_data = object::TableOf(row.kind).on_removal == object::OnRemoval::kRelease;
   if (replaced && !holds_data) {
     AddChange(row, Action::kReplace, Reason::kReplaced);
@@ -191,6 +197,18 @@ void Planner::DecideUnread(const Row& row) {
   change.fields = object::Differences(row.kind, change.after, row.observed->body);
 }
 
+// By which roles it is there: the ledger must say, for the day when one of them can't be asked.
+bool Planner::SameRoles(const Row& row) const {
+  const std::string& recorded = row.recorded->owner;
+  const auto& sources = row.desired->sources;
+  const std::string& first = in_.desired->provenance[sources.front()].owner;
+  if (!recorded.starts_with("role:") && !first.starts_with("role:") && sources.size() == 1) {
+    return true;
+  }
+  const std::string owner = in_.desired->OwnerOfSources(sources);
+  return owner == recorded || (!recorded.starts_with("role:") && !owner.starts_with("role:"));
+}
+
 // Live as wanted: at most the record is made to say so.
 void Planner::DecideSame(const Row& row, bool replaced, const std::string& secret) {
   const ledger::Recorded* recorded = row.recorded;
@@ -198,7 +216,8 @@ void Planner::DecideSame(const Row& row, bool replaced, const std::string& secre
   const bool same_record = recorded != nullptr && recorded->retired_at == 0 && !replaced &&
                            (object::FieldsSet(recorded->body) | SecretMask(row.kind)) ==
                                (wanted | SecretMask(row.kind)) &&
-                           object::Satisfies(row.kind, row.desired->body, recorded->body);
+                           object::Satisfies(row.kind, row.desired->body, recorded->body) &&
+                           SameRoles(row);
   if (same_record) return;
   const uint64_t released =
       recorded == nullptr ? 0 : object::FieldsSet(recorded->body) & ~wanted & ~SecretMask(row.kind);

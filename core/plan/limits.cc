@@ -85,6 +85,27 @@ std::string UseText(const LimitUse& use) {
 
 }  // namespace
 
+// "; 412 people lost department Marketing in corp": the fact behind most of what is taken away.
+std::string Planner::FactBehindLosses() const {
+  std::map<std::string, std::set<std::string_view>> people;
+  for (const Change& change : plan_.changes) {
+    if (change.reason != Reason::kFact || !change.held.empty()) continue;
+    const std::string_view identity = compile::IdentityInOwner(change.owner);
+    for (std::string_view role : compile::RolesInOwner(change.owner)) {
+      const auto at = in_.desired->departures.find({std::string(role), std::string(identity)});
+      if (at == in_.desired->departures.end()) continue;
+      const std::string source = at->second.source.substr(at->second.source.find(':') + 1);
+      people[fmt::format("{} in {}", at->second.fact, source)].insert(identity);
+    }
+  }
+  const auto most = std::max_element(
+      people.begin(), people.end(),
+      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  if (most == people.end()) return "";
+  return fmt::format("; {} {} {}", most->second.size(),
+                     most->second.size() == 1 ? "person" : "people", most->first);
+}
+
 void Planner::Weigh(LimitUse use, uint32_t target, const char* code) {
   if (use.used == 0) return;
   const diag::Span span = LimitsPlace(target);
@@ -92,10 +113,11 @@ void Planner::Weigh(LimitUse use, uint32_t target, const char* code) {
   use.place = in_.sources->Place(span);
   if (use.exceeded()) {
     Refusal refusal{use.target, use.limit,
-                    fmt::format("{}; the limit is {} ({}{})", UseText(use), use.allowed, use.rule,
+                    fmt::format("{}; the limit is {} ({}{}){}", UseText(use), use.allowed, use.rule,
                                 use.given                  ? ""
                                 : use.population >= kSmall ? ", the default"
-                                                           : ", the default for fewer than 10"),
+                                                           : ", the default for fewer than 10",
+                                FactBehindLosses()),
                     use.place};
     diagnostics_->Add({.code = code,
                        .summary = refusal.text,

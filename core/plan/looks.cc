@@ -50,7 +50,10 @@ Look LookAt(const Plan& plan, const Change& change) {
   Look look{object::Describe(change.kind, change.key), "", change.place};
   const std::string who = ByWhom(change.changed_by, change.changed_at);
   const bool locks = change.action == Action::kDisable;
-  if (change.action == Action::kReplace) {
+  if (change.action == Action::kReplace && change.reason == Reason::kFact) {
+    look.what += ": its login is another person's now";
+    look.detail = Joined("the account is removed with its keys and made anew", change.cause);
+  } else if (change.action == Action::kReplace) {
     look.what += ": another one stands under its name";
     look.detail = Joined("re-created", who) + "; it is removed and ours created anew";
   } else if (change.action == Action::kRename && change.reason == Reason::kDrift) {

@@ -67,6 +67,8 @@ std::string_view NameOf(Reason reason) {
       return "retention is over";
     case Reason::kConsequence:
       return "follows from another change";
+    case Reason::kFact:
+      return "a source shows it otherwise";
   }
   return "";
 }
@@ -201,12 +203,17 @@ Plan Planner::Run() {
   HoldOneFolder();
   HoldWithoutAccount();
   HoldConflicts();
+  TellFacts();
+  HoldByFacts();
+  HoldPending();
   RaiseWorlds();
   CountPeople();
   LookAtLocks();
   MakeSteps();
   FindComponents();
+  LinkPending();
   OrderSteps();
+  NumberNeeds();
   CheckInvariants();
   CheckLimits();
   CollectReadSet();
@@ -404,6 +411,7 @@ compile::Facts FactsOf(const Inputs& inputs,
       facts.capabilities[server.message.name()] = target.probe.capabilities;
     }
   }
+  if (!inputs.declarations->roles.empty()) AddSources(inputs, &facts);
   return facts;
 }
 

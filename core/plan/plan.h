@@ -47,6 +47,7 @@ enum class Reason : uint8_t {
   kReplaced = 7,     // re-created by other hands
   kRetention = 8,    // disabled long enough ago
   kConsequence = 9,  // follows from another change (sessions of a locked account)
+  kFact = 10,        // a source shows that its owner isn't in the role any more
 };
 std::string_view NameOf(Reason reason);
 
@@ -73,6 +74,7 @@ struct Change {
   std::string how_known;
   std::string note;              // of a row: where below it the folders make it what it is
   std::string held;              // not empty: why nothing is done about it now
+  std::string cause;             // the fact: "jo.hart left Marketing, seen in corp 10:02Z"
   base::Instant retired_at = 0;  // kDisable and kDelete after retention: since when
   std::string secret_desired;    // hex HMAC of the wanted secret, when one is set
 };
@@ -86,6 +88,8 @@ struct Step {
   object::Operation operation;
   bool removes = false, adds = false;  // access
   uint32_t component = 0;              // 0: shares nothing with others
+  // Steps before it that must be done for it to be right: changes of facts that it comes from.
+  std::vector<uint64_t> needs;
 };
 
 // Live state that isn't what we recorded, whether or not this plan mends it.
@@ -135,6 +139,21 @@ struct LimitUse {
   bool exceeded() const { return used > allowed; }
 };
 
+// A source that roles read.
+struct FactSummary {
+  std::string target;
+  uint64_t count = 0;  // users
+  base::Instant at = 0;
+  std::string held;                    // why it decides nothing; empty: it does
+  uint64_t roles = 0, identities = 0;  // that stay as recorded for it
+};
+
+// A person that a role names and that gets nothing, or no more, by it.
+struct RoleNote {
+  std::string role, identity, why, place;
+  bool held = false;  // undecided; else refused
+};
+
 struct Refusal {
   std::string target;
   std::string limit;  // "lose_people"
@@ -170,6 +189,8 @@ struct Plan {
   access::AccessDelta held_delta;
   // identity + path -> until and ticket, for the lines of `delta.gained`.
   std::map<std::pair<std::string, std::string>, compile::Provenance> gained_by, lost_by;
+  std::vector<FactSummary> facts;  // by target
+  std::vector<RoleNote> role_notes;
   std::vector<Look> looks;
   std::vector<LimitUse> limits;  // by target; people first, then kinds in their order
   std::vector<Refusal> refusals;
@@ -212,6 +233,11 @@ Plan MakePlan(const Inputs& inputs, diag::Diagnostics* diagnostics);
 // Facts for compile from ledger and observation.
 compile::Facts FactsOf(const Inputs& inputs,
                        const std::vector<std::pair<std::string, uint32_t>>& allocated);
+
+// Users of IAM systems whom the ledger knows in roles, sorted: (target, key). One that a listing
+// lacks must be asked for by name before it is gone (observe::Known).
+std::vector<std::pair<std::string, object::ObjectKey>> UsersInRoles(
+    const std::map<std::string, std::vector<ledger::Recorded>>& recorded);
 
 // Plan file: canonical bytes with a digest over all of them. Load refuses damaged or newer files.
 std::string Save(const Plan& plan);

@@ -40,6 +40,7 @@ void Put(const Change& from, planfile::Change* to) {
   to->set_retired_at(from.retired_at);
   to->set_secret_desired(from.secret_desired);
   to->set_note(from.note);
+  to->set_cause(from.cause);
 }
 
 Change Take(const planfile::Change& from) {
@@ -66,6 +67,7 @@ Change Take(const planfile::Change& from) {
   to.retired_at = from.retired_at();
   to.secret_desired = from.secret_desired();
   to.note = from.note();
+  to.cause = from.cause();
   return to;
 }
 
@@ -83,6 +85,7 @@ void Put(const Step& from, planfile::Step* to) {
   to->set_removes(from.removes);
   to->set_adds(from.adds);
   to->set_component(from.component);
+  for (const uint64_t need : from.needs) to->add_needs(need);
 }
 
 Step Take(const planfile::Step& from, uint64_t id) {
@@ -102,6 +105,7 @@ Step Take(const planfile::Step& from, uint64_t id) {
   to.removes = from.removes();
   to.adds = from.adds();
   to.component = from.component();
+  to.needs.assign(from.needs().begin(), from.needs().end());
   return to;
 }
 
@@ -245,6 +249,23 @@ Drift Take(const planfile::Drift& from) {
   return to;
 }
 
+void Put(const FactSummary& from, planfile::Fact* to) {
+  to->set_target(from.target);
+  to->set_count(from.count);
+  to->set_at(from.at);
+  to->set_held(from.held);
+  to->set_roles(from.roles);
+  to->set_identities(from.identities);
+}
+
+void Put(const RoleNote& from, planfile::RoleNote* to) {
+  to->set_role(from.role);
+  to->set_identity(from.identity);
+  to->set_why(from.why);
+  to->set_place(from.place);
+  to->set_held(from.held);
+}
+
 bool Consistent(const planfile::PlanFile& file) {
   for (const planfile::Change& change : file.changes()) {
     if (change.target() >= static_cast<uint32_t>(file.targets_size())) return false;
@@ -254,6 +275,9 @@ bool Consistent(const planfile::PlanFile& file) {
     if (step.change() >= static_cast<uint32_t>(file.changes_size())) return false;
     if (object::FindKind(step.kind()) == nullptr) return false;
     if (step.phase() > static_cast<uint32_t>(Phase::kRetire)) return false;
+    for (const uint64_t need : step.needs()) {
+      if (need == 0 || need > static_cast<uint64_t>(file.steps_size())) return false;
+    }
   }
   return file.intent().size() == sizeof(base::Digest);
 }
@@ -291,6 +315,8 @@ std::string Save(const Plan& plan) {
   Put(plan.delta.already, {}, file.mutable_already());
   Put(plan.held_delta.lost, {}, file.mutable_held_lost());
   Put(plan.held_delta.gained, {}, file.mutable_held_gained());
+  for (const FactSummary& fact : plan.facts) Put(fact, file.add_facts());
+  for (const RoleNote& note : plan.role_notes) Put(note, file.add_role_notes());
   for (const Look& look : plan.looks) {
     auto* out = file.add_looks();
     out->set_what(look.what);
@@ -367,6 +393,14 @@ Result<Plan> Load(std::string_view bytes) {
   Take(file.already(), &plan.delta.already, nullptr);
   Take(file.held_lost(), &plan.held_delta.lost, nullptr);
   Take(file.held_gained(), &plan.held_delta.gained, nullptr);
+  for (const auto& fact : file.facts()) {
+    plan.facts.push_back(
+        {fact.target(), fact.count(), fact.at(), fact.held(), fact.roles(), fact.identities()});
+  }
+  for (const auto& note : file.role_notes()) {
+    plan.role_notes.push_back(
+        {note.role(), note.identity(), note.why(), note.place(), note.held()});
+  }
   for (const auto& look : file.looks()) {
     plan.looks.push_back({look.what(), look.detail(), look.place()});
   }

@@ -48,10 +48,25 @@ class Planner {
   void ReportUnstable();
   const ScopeState& ScopeFor(const Row& row) const;
   bool HoldIfUnstable(const Row& row, Change* change);
+  // facts.cc
+  void TellFacts();
+  void HoldByFacts();
+  void HoldByFact(const std::string& why, Change* change);
+  void Explain(const compile::DesiredObject* desired, Change* change) const;
+  void HoldPending();
+  using ChangesByKey =
+      std::map<std::tuple<std::string_view, object::Kind, std::string_view>, uint32_t>;
+  void HoldIfPending(uint32_t change, const std::vector<compile::PendingFact>& needs,
+                     const ChangesByKey& by_key);
+  std::vector<compile::PendingFact> NeedsOf(const compile::DesiredObject& desired) const;
+  void LinkPending();
+  void NumberNeeds();
+  const compile::DesiredObject* DesiredOf(const Change& change) const;
   // join.cc
   void JoinTarget(uint32_t index, const observe::ObservedTarget& target);
   void Decide(const Row& row);
   void DecideBoth(const Row& row);
+  bool SameRoles(const Row& row) const;
   void DecideUnread(const Row& row);
   void DecideSame(const Row& row, bool replaced, const std::string& secret);
   void DecideOther(const Row& row, bool secret_differs, const std::string& secret);
@@ -180,6 +195,7 @@ class Planner {
   void WeighObjects(uint32_t target, const std::map<object::Kind, Touched>& kinds);
   void WeighPeople(uint32_t target, uint64_t losers);
   std::map<std::string, std::set<std::string>> Losers() const;
+  std::string FactBehindLosses() const;
   void Weigh(LimitUse use, uint32_t target, const char* code);
   void CheckFloor();
   // plan.cc
@@ -209,6 +225,8 @@ class Planner {
   const Identities& Former() const;
   mutable std::optional<Identities> former_;
   std::set<std::tuple<uint32_t, object::Kind, std::string_view>> expired_;
+  // Changes that come from changes of facts: which those are.
+  std::map<uint32_t, std::vector<uint32_t>> waits_;
   // By target and server, those with rules by other hands.
   std::map<std::pair<uint32_t, std::string>, ForeignServer> foreign_;
   // By target: other paths of folders -> the paths that count.
@@ -225,6 +243,12 @@ class Planner {
 // By kind and key in a target's sorted records; null: not recorded.
 const ledger::Recorded* FindRecorded(const std::vector<ledger::Recorded>& recorded,
                                      object::Kind kind, std::string_view key);
+// What one scope says, with the bound on how far it may have shrunk.
+ScopeState JudgeScope(const Inputs& inputs, const std::string& target, const decl::Limits& limits,
+                      const object::ScopeStatus& scope);
+// Sources of identities, and what compile must know of accounts for roles.
+void AddSources(const Inputs& inputs, compile::Facts* facts);
+
 // Whether the target itself changes by it; false where only the ledger does.
 bool WritesTarget(Action action);
 void PutChange(const Change& change, const std::string& target, access::World* world);

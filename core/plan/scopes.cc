@@ -41,6 +41,28 @@ void WarnIncomplete(const std::string& target, Kind kind, const std::string& sco
 
 }  // namespace
 
+ScopeState JudgeScope(const Inputs& inputs, const std::string& target, const decl::Limits& limits,
+                      const object::ScopeStatus& scope) {
+  const uint64_t bound = limits.has_shrink_percent() ? limits.shrink_percent() : kDefaultShrink;
+  if (!scope.complete) return {false, scope.reason, scope.unstable};
+  if (!scope.sentinel_seen) return {false, "its sentinel was not in the answer", ""};
+  ScopeState stable{true, scope.reason, scope.unstable};
+  if (!scope.unstable.empty()) return stable;
+  const bool bounded = scope.kind != Kind::kSession && !object::TableOf(scope.kind).observed_only;
+  const auto last = std::find_if(
+      inputs.last_census.begin(), inputs.last_census.end(), [&](const ledger::Census& census) {
+        return census.target == target && census.kind == scope.kind && census.scope == scope.scope;
+      });
+  if (bounded && last != inputs.last_census.end() && last->count >= kShrinkMinimum &&
+      scope.count * 100 < last->count * (100 - bound)) {
+    return {
+        false,
+        fmt::format("shrank from {} to {} since the last observation", last->count, scope.count),
+        ""};
+  }
+  return stable;
+}
+
 void Planner::Summarise(const observe::ObservedTarget& target) {
   TargetSummary summary;
   summary.name = target.name;
@@ -67,25 +89,8 @@ void Planner::Summarise(const observe::ObservedTarget& target) {
 void Planner::JudgeScopes(const observe::ObservedTarget& target) {
   const auto index = static_cast<uint32_t>(plan_.targets.size() - 1);
   const decl::Limits& limits = LimitsOf(index);
-  const uint64_t bound = limits.has_shrink_percent() ? limits.shrink_percent() : kDefaultShrink;
   for (const object::ScopeStatus& scope : target.scopes) {
-    ScopeState state{scope.complete, scope.reason, scope.unstable};
-    const auto last = std::find_if(
-        in_.last_census.begin(), in_.last_census.end(), [&](const ledger::Census& census) {
-          return census.target == target.name && census.kind == scope.kind &&
-                 census.scope == scope.scope;
-        });
-    const bool bounded = scope.kind != Kind::kSession && !object::TableOf(scope.kind).observed_only;
-    if (state.complete && !scope.sentinel_seen) {
-      state = {false, "its sentinel was not in the answer", ""};
-    }
-    if (state.complete && state.unstable.empty() && bounded && last != in_.last_census.end() &&
-        last->count >= kShrinkMinimum && scope.count * 100 < last->count * (100 - bound)) {
-      state = {
-          false,
-          fmt::format("shrank from {} to {} since the last observation", last->count, scope.count),
-          ""};
-    }
+    ScopeState state = JudgeScope(in_, target.name, limits, scope);
     if (!state.complete) {
       WarnIncomplete(
           target.name, scope.kind, scope.scope, state.reason,

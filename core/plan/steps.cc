@@ -370,6 +370,8 @@ void Planner::OrderSteps() {
     const bool a_session = a.operation.kind == Kind::kSession;
     const bool b_session = b.operation.kind == Kind::kSession;
     if (a_session != b_session) return b_session;
+    // What comes from a change of a fact follows it.
+    if (a.needs.empty() != b.needs.empty()) return a.needs.empty();
     const uint32_t a_target = plan_.changes[a.change].target;
     const uint32_t b_target = plan_.changes[b.change].target;
     if (a_target != b_target) return a_target < b_target;

@@ -167,6 +167,7 @@ std::string OwnersPlace(std::string_view owner) {
 }
 
 std::string LossReason(const Change& change, const compile::Provenance* provenance) {
+  if (!change.cause.empty()) return change.cause;
   if (change.reason == plan::Reason::kExpired) {
     const bool known = provenance != nullptr && provenance->until != base::kForever;
     return known ? "its time ended " + Moment(provenance->until) : "its time is over";
@@ -201,6 +202,7 @@ void Explain(const Plan& plan, const Causes& causes, const AccessChange& change,
     line->why = "was taken away by other hands";
     if (!cause->note.empty()) line->why += " in " + cause->note;
   }
+  if (!TakesAway(side) && line->why.empty()) line->why = cause->cause;
   if (line->place.empty()) line->place = cause->place;
   if (line->place.empty()) line->place = OwnersPlace(cause->owner);
 }

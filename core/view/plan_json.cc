@@ -85,7 +85,7 @@ void WriteChange(JsonWriter& json, const Plan& plan, const Change& change) {
   json.Optional("changed_by", change.changed_by).Optional("how_known", change.how_known);
   if (change.changed_at != 0) json.TimeField("changed_at", change.changed_at);
   if (change.retired_at != 0) json.TimeField("locked_since", change.retired_at);
-  json.Optional("held", change.held).End();
+  json.Optional("held", change.held).Optional("cause", change.cause).End();
 }
 
 void WriteStep(JsonWriter& json, const Plan& plan, const plan::Step& step) {
@@ -95,6 +95,29 @@ void WriteStep(JsonWriter& json, const Plan& plan, const plan::Step& step) {
   json.Field("phase", plan::NameOf(step.phase)).Optional("container", step.container);
   json.Field("removes_access", step.removes).Field("adds_access", step.adds);
   json.Field("component", step.component);
+  if (!step.needs.empty()) {
+    json.Key("needs").Array();
+    for (const uint64_t need : step.needs) json.Value(need);
+    json.End();
+  }
+  json.End();
+}
+
+void WriteFacts(JsonWriter& json, const Plan& plan) {
+  if (plan.facts.empty()) return;
+  json.Key("facts").Array();
+  for (const plan::FactSummary& fact : plan.facts) {
+    json.Object().Field("source", fact.target).Field("users", fact.count);
+    if (fact.at != 0) json.TimeField("seen", fact.at);
+    json.Field("decides", fact.held.empty()).Optional("held", fact.held);
+    json.Field("roles_as_recorded", fact.roles);
+    json.Field("identities_as_recorded", fact.identities).End();
+  }
+  json.End().Key("role_notes").Array();
+  for (const plan::RoleNote& note : plan.role_notes) {
+    json.Object().Field("role", note.role).Field("identity", note.identity);
+    json.Field("why", note.why).Field("held", note.held).Optional("place", note.place).End();
+  }
   json.End();
 }
 
@@ -208,6 +231,7 @@ void WritePlanJson(const Plan& plan, const diag::Diagnostics* diagnostics,
   json.Key("targets").Array();
   for (const plan::TargetSummary& target : plan.targets) WriteTarget(json, target);
   json.End();
+  WriteFacts(json, plan);
   WriteDelta(json, "access", plan.delta, &plan);
   WriteDelta(json, "held_access", plan.held_delta, nullptr);
   json.Key("changes").Array();

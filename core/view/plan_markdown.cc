@@ -94,11 +94,13 @@ std::string RenderPlanMarkdown(const Plan& plan, const PlanOptions& options) {
   }
   for (const Side side : kSides) AddAccess(plan, side, &out);
   AddFolded("Held", {HeldSection(plan, true, kStyle)}, &out);
+  AddFolded("Roles", {RoleNoteSection(plan, true, kStyle)}, &out);
   AddFolded(Count(plan.looks.size(), "thing") + " to look at", {LookSection(plan, true, kStyle)},
             &out);
   AddFolded(Count(plan.changes.size(), "changed object"),
             {ChangeSection(plan, kMostObjects, kStyle)}, &out);
-  AddFolded("Observed", {ObservedSection(plan, true, kStyle)}, &out);
+  AddFolded("Observed", {ObservedSection(plan, true, kStyle), FactSection(plan, true, kStyle)},
+            &out);
   if (!options.plan_file.empty() && !plan.empty() && plan.refusals.empty()) {
     out += fmt::format("\n`postern apply {}` carries it out.\n", Plain(options.plan_file));
   }

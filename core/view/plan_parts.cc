@@ -16,30 +16,6 @@ using plan::Phase;
 using plan::Plan;
 using plan::TargetSummary;
 
-// Text wrapped behind a sign, further lines indented under it.
-std::vector<std::string> Item(std::string_view sign, Paint paint, const std::string& text,
-                              const std::string& tail, const Style& style) {
-  std::vector<std::string> lines;
-  const std::string head = "  " + std::string(sign) + " ";
-  const std::string blank(head.size(), ' ');
-  const size_t room = style.width - head.size();
-  for (const std::string& piece : Wrap(text, room)) {
-    lines.push_back(lines.empty() ? "  " + Painted(paint, sign, style) + " " + piece
-                                  : blank + piece);
-  }
-  if (!tail.empty()) {
-    for (const std::string& piece : Wrap(tail, room)) {
-      const bool fits = lines.size() == 1 && text.size() + 2 + tail.size() <= room;
-      if (fits) {
-        lines.back() += "  " + Painted(Paint::kPlace, piece, style);
-      } else {
-        lines.push_back(blank + Painted(Paint::kPlace, piece, style));
-      }
-    }
-  }
-  return lines;
-}
-
 std::string KindsOf(const Plan& plan) {
   std::map<object::Kind, size_t> kinds;
   for (const Change& change : plan.changes) ++kinds[change.kind];
@@ -101,6 +77,29 @@ std::vector<std::string> NextCommands(const Plan& plan, const PlanOptions& optio
 }
 
 }  // namespace
+
+std::vector<std::string> Item(std::string_view sign, Paint paint, const std::string& text,
+                              const std::string& tail, const Style& style) {
+  std::vector<std::string> lines;
+  const std::string head = "  " + std::string(sign) + " ";
+  const std::string blank(head.size(), ' ');
+  const size_t room = style.width - head.size();
+  for (const std::string& piece : Wrap(text, room)) {
+    lines.push_back(lines.empty() ? "  " + Painted(paint, sign, style) + " " + piece
+                                  : blank + piece);
+  }
+  if (!tail.empty()) {
+    for (const std::string& piece : Wrap(tail, room)) {
+      const bool fits = lines.size() == 1 && text.size() + 2 + tail.size() <= room;
+      if (fits) {
+        lines.back() += "  " + Painted(Paint::kPlace, piece, style);
+      } else {
+        lines.push_back(blank + Painted(Paint::kPlace, piece, style));
+      }
+    }
+  }
+  return lines;
+}
 
 std::string StateOf(const TargetSummary& target) {
   if (!target.reached) {
@@ -250,7 +249,7 @@ std::vector<std::string> ChangeLines(const Change& change, const Style& style) {
       fmt::format("{} {}", plan::NameOf(change.action), object::Describe(change.kind, change.key));
   if (!change.old_key.empty())
     text += " (was " + object::Describe(change.kind, change.old_key) + ")";
-  std::string tail(WhyOf(change.reason));
+  std::string tail(change.cause.empty() ? std::string(WhyOf(change.reason)) : change.cause);
   if (change.changed_at != 0 || !change.changed_by.empty()) {
     tail += "; " + ChangedBy(change.changed_by, change.changed_at, change.how_known);
   }

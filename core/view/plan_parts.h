@@ -11,6 +11,10 @@ namespace postern::view {
 
 // "corp  openldap  12,408 entries  0.6 s  complete", one block a target.
 Section ObservedSection(const plan::Plan& plan, bool detail, const Style& style);
+// Which sources roles read: "corp: 12,408 users, stable", or what waits for it.
+Section FactSection(const plan::Plan& plan, bool detail, const Style& style);
+// Members of roles who get nothing, or no more, by them, and why.
+Section RoleNoteSection(const plan::Plan& plan, bool detail, const Style& style);
 // Plan 7f3a quiet-heron · commit 4f1c9e2 · as of 2026-11-21 18:40Z
 std::vector<std::string> TitleLines(const plan::Plan& plan, const Style& style);
 Section LookSection(const plan::Plan& plan, bool detail, const Style& style);
@@ -22,6 +26,9 @@ Section ChangeSection(const plan::Plan& plan, size_t most, const Style& style);
 std::vector<std::string> FooterLines(const plan::Plan& plan, const PlanOptions& options,
                                      const Style& style);
 
+// Text wrapped behind a sign, further lines indented under it.
+std::vector<std::string> Item(std::string_view sign, Paint paint, const std::string& text,
+                              const std::string& tail, const Style& style);
 // One change as lines: sign and address, then what differs.
 std::vector<std::string> ChangeLines(const plan::Change& change, const Style& style);
 // "complete", "complete, 3 fields unreadable", "not reached: connection refused"

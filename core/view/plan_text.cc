@@ -37,6 +37,7 @@ size_t LinesOf(const std::string& text) {
 std::string RenderPlan(const Plan& plan, const PlanOptions& options, const Style& style) {
   std::string head;
   PrintSections({ObservedSection(plan, options.detail, style)}, 0, &head);
+  PrintSections({FactSection(plan, options.detail, style)}, 0, &head);
   if (!head.empty()) head += '\n';
   for (const std::string& line : TitleLines(plan, style)) head += line + "\n";
   std::string foot;
@@ -53,6 +54,7 @@ std::string RenderPlan(const Plan& plan, const PlanOptions& options, const Style
   if (!none.heading.empty()) access.insert(access.begin(), std::move(none));
   std::move(access.begin(), access.end(), std::back_inserter(sections));
   sections.push_back(HeldSection(plan, options.detail, style));
+  sections.push_back(RoleNoteSection(plan, options.detail, style));
   sections.push_back(LookSection(plan, options.detail, style));
   if (options.detail) sections.push_back(ChangeSection(plan, SIZE_MAX, style));
 

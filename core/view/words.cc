@@ -200,6 +200,8 @@ std::string_view WhyOf(plan::Reason reason) {
       return "locked long enough ago";
     case plan::Reason::kConsequence:
       return "follows from another change";
+    case plan::Reason::kFact:
+      return "a source shows it otherwise";
   }
   return "";
 }

@@ -103,6 +103,7 @@ struct MemoryTarget::Counting {
   const Faults& faults;
   std::vector<uint64_t> by_scope;
   std::map<Kind, uint64_t> by_kind;
+  base::Instant begun = 0;
 
   bool Ends(Kind kind) const {
     const auto seen = by_kind.find(kind);
@@ -123,7 +124,7 @@ Result<std::vector<object::ScopeStatus>> MemoryTarget::Enumerate(std::span<const
   KindSet asked{};
   for (const Kind kind : kinds) asked[static_cast<size_t>(kind)] = true;
   if (kinds.empty()) asked.fill(true);
-  Counting counting{faults, std::vector<uint64_t>(scopes_.all().size()), {}};
+  Counting counting{faults, std::vector<uint64_t>(scopes_.all().size()), {}, base::Now()};
   const bool limited = !faults.short_read.empty() || !faults.silent_short.empty();
 
   std::string body;
@@ -166,6 +167,7 @@ std::vector<object::ScopeStatus> MemoryTarget::Statuses(const Counting& counting
     if (const auto more = faults.wrong_count.find(scope.kind); more != faults.wrong_count.end()) {
       status.count += more->second;
     }
+    status.at = counting.begun;
     statuses.push_back(std::move(status));
   }
   return statuses;

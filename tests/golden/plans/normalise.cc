@@ -60,6 +60,8 @@ std::string Normalise(std::string text, const std::string& scratch) {
   text = std::regex_replace(text, std::regex("\\b[0-9a-f]{4} [a-z]+-[a-z]+\\b"), "xxxx some-bird");
   text = std::regex_replace(text, std::regex("\\b[0-9]+\\.[0-9] s\\b"), "0.0 s");
   text = std::regex_replace(text, std::regex("\\bin [0-9,]+ days\\b"), "in N days");
+  text = std::regex_replace(text, std::regex("(seen( in [^ \\n]+)?[ \\n]+)[0-2][0-9]:[0-5][0-9]Z"),
+                            "$1<time>");
   text = std::regex_replace(text, std::regex("\\b[0-9a-f]{32,64}\\b"), "<digest>");
   text = std::regex_replace(text, std::regex("\\b[a-z0-9_-]+@" + Machine() + "\\b"), "<me>");
   text = std::regex_replace(text, std::regex("\\b(process|pid) [0-9]+"), "$1 <n>");

@@ -1,0 +1,364 @@
+#include "core/compile/facts.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/compile/desired.h"
+#include "core/object/wire_fields.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::compile {
+namespace {
+
+using object::Kind;
+using object::ObjectView;
+
+constexpr std::string_view kNames[] = {"department", "division",  "organization",    "cost_center",
+                                       "title",      "user_type", "employee_number", "external_id",
+                                       "user_name",  "mail"};
+
+// Number of the attribute's field in the kind's message; 0: it has none.
+uint32_t FieldOf(bool iam, Attribute attribute) {
+  using I = kinds::IamUser;
+  using D = kinds::User;
+  static constexpr uint32_t kIam[] = {I::kDepartmentFieldNumber,     I::kDivisionFieldNumber,
+                                      I::kOrganizationFieldNumber,   I::kCostCenterFieldNumber,
+                                      I::kTitleFieldNumber,          I::kUserTypeFieldNumber,
+                                      I::kEmployeeNumberFieldNumber, I::kExternalIdFieldNumber,
+                                      I::kUserNameFieldNumber,       I::kMailFieldNumber};
+  static constexpr uint32_t kDirectory[] = {
+      0, 0, 0, 0, 0, 0, D::kEmployeeNumberFieldNumber, 0, D::kUidFieldNumber, D::kMailFieldNumber};
+  return (iam ? kIam : kDirectory)[static_cast<size_t>(attribute)];
+}
+
+uint32_t ActiveField(bool iam) {
+  if (iam) return kinds::IamUser::kActiveFieldNumber;
+  return kinds::User::kEnabledFieldNumber;
+}
+
+// Field number -> attribute, for one walk over a body.
+std::array<int8_t, 32> AttributesByField(bool iam) {
+  std::array<int8_t, 32> out;
+  out.fill(-1);
+  for (size_t i = 0; i <= kTextAttributes; ++i) {
+    const uint32_t field = FieldOf(iam, static_cast<Attribute>(i));
+    if (field != 0) out[field] = static_cast<int8_t>(i);
+  }
+  return out;
+}
+
+bool HasValue(std::string_view collection, std::string_view folded) {
+  const auto elements = object::Elements(collection);
+  return std::any_of(elements.begin(), elements.end(),
+                     [&](std::string_view one) { return FoldValue(one) == folded; });
+}
+
+// Calls `each(key, observed, desired, recorded)` for every key of the kind, in order.
+template <class Each>
+void MergeKind(Kind kind, const object::ObjectSet& observed, const DesiredTarget* desired,
+               const std::vector<ledger::Recorded>* recorded, const Each& each) {
+  const auto live = observed.OfKind(kind);
+  const auto first = [&](const auto& list) {
+    return std::partition_point(list.begin(), list.end(),
+                                [&](const auto& one) { return one.kind < kind; });
+  };
+  static const std::vector<DesiredObject> kNoDesired;
+  static const std::vector<ledger::Recorded> kNoRecorded;
+  const auto& wanted = desired == nullptr ? kNoDesired : desired->objects;
+  const auto& known = recorded == nullptr ? kNoRecorded : *recorded;
+  auto l = live.begin();
+  auto w = first(wanted);
+  auto r = first(known);
+  const auto here = [&](const auto& at, const auto& end) { return at != end && at->kind == kind; };
+  for (;;) {
+    std::optional<std::string_view> key;
+    const auto consider = [&](std::string_view other) {
+      key = key ? std::min(*key, other) : other;
+    };
+    if (here(l, live.end())) consider(l->key);
+    if (here(w, wanted.end())) consider(w->key);
+    if (here(r, known.end())) consider(r->key);
+    if (!key) return;
+    const std::string_view at = *key;
+    const ObjectView* observed_one = here(l, live.end()) && l->key == at ? &*l++ : nullptr;
+    const DesiredObject* desired_one = nullptr;
+    while (here(w, wanted.end()) && w->key == at) desired_one = &*w++;
+    const ledger::Recorded* recorded_one = nullptr;
+    while (here(r, known.end()) && r->key == at) recorded_one = &*r++;
+    each(at, observed_one, desired_one, recorded_one);
+  }
+}
+
+std::vector<uint32_t> SortedUnique(std::vector<uint32_t> list) {
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+  return list;
+}
+
+std::string_view ContainerOf(std::string_view membership) {
+  return membership.substr(0, membership.find(object::kKeySeparator));
+}
+
+}  // namespace
+
+std::string FoldValue(std::string_view value) {
+  return object::Normalise(object::Comparator::kCaseIgnore, value);
+}
+
+std::string_view NameOf(Attribute attribute) {
+  return kNames[static_cast<size_t>(attribute)];
+}
+
+bool Has(bool iam, Attribute attribute) {
+  return FieldOf(iam, attribute) != 0;
+}
+
+SourceFacts::SourceFacts(const IdentitySource& source, const DesiredTarget* desired,
+                         const std::vector<ledger::Recorded>* recorded)
+    : source_(source) {
+  if (source.objects == nullptr) return;
+  TakeUsers(desired, recorded);
+  TakeMemberships(desired, recorded);
+}
+
+object::Kind SourceFacts::user_kind() const {
+  return source_.is_iam() ? Kind::kIamUser : Kind::kUser;
+}
+
+void SourceFacts::TakeUsers(const DesiredTarget* desired,
+                            const std::vector<ledger::Recorded>* recorded) {
+  users_.reserve(source_.objects->OfKind(user_kind()).size());
+  MergeKind(user_kind(), *source_.objects, desired, recorded,
+            [&](std::string_view key, const ObjectView* live, const DesiredObject* wanted,
+                const ledger::Recorded* known) {
+              if (live == nullptr && wanted == nullptr) return;
+              // Ours and declared no longer: disabled by this plan.
+              const bool retired = wanted == nullptr && known != nullptr;
+              AddUser(live, wanted == nullptr ? std::string_view() : wanted->body, key, retired);
+            });
+}
+
+void SourceFacts::AddUser(const ObjectView* observed, std::string_view wanted, std::string_view key,
+                          bool retired) {
+  static const std::array<int8_t, 32> kOfIam = AttributesByField(true);
+  static const std::array<int8_t, 32> kOfDirectory = AttributesByField(false);
+  const bool iam = source_.is_iam();
+  const auto& attributes = iam ? kOfIam : kOfDirectory;
+  FactUser user;
+  user.key = observed != nullptr ? observed->key : key;
+  user.observed = observed;
+  std::string_view body = observed != nullptr ? observed->body : wanted;
+  if (observed != nullptr) {
+    user.id = observed->id;
+    if (!wanted.empty() && !object::Satisfies(user_kind(), wanted, body)) {
+      bodies_.push_back(object::Overlay(user_kind(), body, wanted));
+      body = bodies_.back();
+      user.pending = true;
+    }
+  } else {
+    user.pending = true;
+  }
+  const uint32_t active = ActiveField(iam);
+  object::FieldWalker walker(body);
+  object::WireField field;
+  while (walker.Next(&field)) {
+    if (field.number == active) user.active = field.varint != 0;
+    if (iam && field.number == kinds::IamUser::kSshKeysFieldNumber) user.ssh_keys = field.bytes;
+    if (field.number >= attributes.size() || attributes[field.number] < 0) continue;
+    const auto attribute = static_cast<size_t>(attributes[field.number]);
+    (attribute == kTextAttributes ? user.mail : user.text[attribute]) = field.bytes;
+  }
+  if (observed != nullptr && observed->unreadable != 0) {
+    const uint64_t missing = observed->unreadable & ~object::FieldsSet(wanted);
+    user.active_known = (missing >> active & 1) == 0;
+    for (size_t i = 0; i <= kTextAttributes; ++i) {
+      const uint32_t number = FieldOf(iam, static_cast<Attribute>(i));
+      if (number != 0 && (missing >> number & 1) != 0) user.unreadable |= uint64_t{1} << i;
+    }
+  }
+  if (retired) {
+    user.pending = user.pending || user.active;
+    user.active = false;
+    user.active_known = true;
+  }
+  user.name = user.text[static_cast<size_t>(Attribute::kUserName)];
+  if (user.name.empty()) user.name = user.key;
+  users_.push_back(user);
+}
+
+void SourceFacts::TakeMemberships(const DesiredTarget* desired,
+                                  const std::vector<ledger::Recorded>* recorded) {
+  const Kind kind = source_.is_iam() ? Kind::kIamMembership : Kind::kMembership;
+  MergeKind(kind, *source_.objects, desired, recorded,
+            [&](std::string_view key, const ObjectView* live, const DesiredObject* wanted,
+                const ledger::Recorded* known) {
+              bool after = wanted != nullptr;
+              if (!after && live != nullptr && known == nullptr) {
+                // By other hands: it goes where the set is ours entirely.
+                const auto authority =
+                    desired == nullptr
+                        ? std::map<std::pair<Kind, std::string>, Authority>::const_iterator()
+                        : desired->authority.find({kind, std::string(ContainerOf(key))});
+                after = desired == nullptr || authority == desired->authority.end() ||
+                        authority->second != Authority::kExact;
+              }
+              if (live != nullptr || after)
+                AddEdge(live != nullptr ? live->key : key, live != nullptr, after);
+            });
+}
+
+void SourceFacts::AddEdge(std::string_view key, bool before, bool after) {
+  const std::string_view set = ContainerOf(key);
+  std::string_view member = key.substr(set.size() + 1);
+  Node& node = nodes_[set];
+  if (after && !before) {
+    const Kind kind = source_.is_iam() ? Kind::kIamMembership : Kind::kMembership;
+    node.pending.push_back({kind, std::string(key)});
+  }
+  if (source_.is_iam() && !member.starts_with("user:")) {
+    if (before) node.groups_before.push_back(member);
+    if (after) node.groups.push_back(member);
+    return;
+  }
+  if (source_.is_iam()) member.remove_prefix(5);
+  const auto user = ByKey(member);
+  if (!user) {
+    // In a directory a member may be a group; whoever is neither is nobody.
+    if (source_.is_iam()) return;
+    if (before) node.groups_before.push_back(member);
+    if (after) node.groups.push_back(member);
+    return;
+  }
+  if (before) node.users_before.push_back(*user);
+  if (after) node.users.push_back(*user);
+}
+
+std::optional<uint32_t> SourceFacts::ByKey(std::string_view key) const {
+  const auto at = std::lower_bound(
+      users_.begin(), users_.end(), key,
+      [](const FactUser& user, std::string_view wanted) { return user.key < wanted; });
+  if (at == users_.end() || at->key != key) return std::nullopt;
+  return static_cast<uint32_t>(at - users_.begin());
+}
+
+std::optional<uint32_t> SourceFacts::ById(std::string_view id) {
+  if (!by_id_) {
+    by_id_.emplace();
+    by_id_->reserve(users_.size());
+    for (uint32_t i = 0; i < users_.size(); ++i) {
+      if (!users_[i].id.empty()) by_id_->try_emplace(users_[i].id, i);
+    }
+  }
+  const auto at = by_id_->find(id);
+  if (at == by_id_->end()) return std::nullopt;
+  return at->second;
+}
+
+std::span<const uint32_t> SourceFacts::With(Attribute attribute, std::string_view value) {
+  auto& index = indexes_[static_cast<size_t>(attribute)];
+  if (!index) {
+    index.emplace();
+    for (uint32_t i = 0; i < users_.size(); ++i) {
+      if (attribute == Attribute::kMail) {
+        for (std::string_view one : object::Elements(users_[i].mail)) {
+          auto& list = (*index)[FoldValue(one)];
+          if (list.empty() || list.back() != i) list.push_back(i);
+        }
+      } else if (const auto text = users_[i].text[static_cast<size_t>(attribute)]; !text.empty()) {
+        (*index)[FoldValue(text)].push_back(i);
+      }
+    }
+  }
+  const auto at = index->find(FoldValue(value));
+  if (at == index->end()) return {};
+  return at->second;
+}
+
+bool SourceFacts::HadBefore(const FactUser& user, Attribute attribute,
+                            std::string_view value) const {
+  if (user.observed == nullptr) return false;
+  const uint32_t number = FieldOf(source_.is_iam(), attribute);
+  object::FieldWalker walker(user.observed->body);
+  object::WireField field;
+  while (walker.Next(&field)) {
+    if (field.number != number) continue;
+    const std::string folded = FoldValue(value);
+    return attribute == Attribute::kMail ? HasValue(field.bytes, folded)
+                                         : FoldValue(field.bytes) == folded;
+  }
+  return false;
+}
+
+bool SourceFacts::WasActive(const FactUser& user) const {
+  if (user.observed == nullptr) return false;
+  const uint32_t number = ActiveField(source_.is_iam());
+  object::FieldWalker walker(user.observed->body);
+  object::WireField field;
+  while (walker.Next(&field)) {
+    if (field.number == number) return field.varint != 0;
+  }
+  return true;
+}
+
+// Key of the sets' nodes; empty: no such group is there.
+std::string SourceFacts::GroupKey(std::string_view name) const {
+  if (source_.is_iam()) {
+    const std::string key = object::MakeKey(Kind::kIamGroup, {name});
+    std::string set = "group:" + key;
+    const bool there = source_.objects->Find(Kind::kIamGroup, key) != nullptr;
+    return there || nodes_.contains(set) ? set : std::string();
+  }
+  const std::string dn = object::Normalise(object::Comparator::kDn, name);
+  if (source_.objects->Find(Kind::kDirectoryGroup, dn) != nullptr || nodes_.contains(dn)) return dn;
+  // By its first name: the one group of that name.
+  const std::string start = "cn=" + FoldValue(name) + ",";
+  std::string found;
+  for (const ObjectView& group : source_.objects->OfKind(Kind::kDirectoryGroup)) {
+    if (!group.key.starts_with(start)) continue;
+    if (!found.empty()) return "";
+    found = group.key;
+  }
+  return found;
+}
+
+// Groups in a circle are walked once.
+std::vector<uint32_t> SourceFacts::Flatten(std::string_view group, bool before,
+                                           std::vector<object::ObjectKey>* pending) const {
+  std::vector<uint32_t> users;
+  std::set<std::string_view> seen{group};
+  std::vector<std::string_view> open{group};
+  while (!open.empty()) {
+    const auto at = nodes_.find(open.back());
+    open.pop_back();
+    if (at == nodes_.end()) continue;
+    const auto& direct = before ? at->second.users_before : at->second.users;
+    users.insert(users.end(), direct.begin(), direct.end());
+    if (pending != nullptr) {
+      pending->insert(pending->end(), at->second.pending.begin(), at->second.pending.end());
+    }
+    for (std::string_view inner : before ? at->second.groups_before : at->second.groups) {
+      if (seen.insert(inner).second) open.push_back(inner);
+    }
+  }
+  return SortedUnique(std::move(users));
+}
+
+const SourceFacts::Group* SourceFacts::FindGroup(std::string_view name) {
+  const auto [at, fresh] = groups_.try_emplace(std::string(name));
+  if (!fresh) return at->second ? &*at->second : nullptr;
+  if (source_.objects == nullptr) return nullptr;
+  const std::string key = GroupKey(name);
+  if (key.empty()) return nullptr;
+  Group group;
+  std::vector<object::ObjectKey> pending;
+  group.users = Flatten(key, false, &pending);
+  const std::vector<uint32_t> before = Flatten(key, true, nullptr);
+  std::set_intersection(group.users.begin(), group.users.end(), before.begin(), before.end(),
+                        std::back_inserter(group.before));
+  // Which edge brings whom isn't told apart: all that come to it and to the groups in it count.
+  if (group.before.size() < group.users.size()) group.pending = std::move(pending);
+  at->second = std::move(group);
+  return &*at->second;
+}
+
+}  // namespace postern::compile

@@ -1,0 +1,417 @@
+// Roles over facts: who is in them, what hostile values become, what stays when a source is silent.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "core/compile/desired.h"
+#include "core/compile/identity.h"
+#include "core/diag/codes.h"
+#include "core/diag/render.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::compile {
+namespace {
+
+namespace fs = std::filesystem;
+using object::Kind;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+class Plain final : public access::Product {
+ public:
+  std::string_view name() const override { return "proftpd"; }
+  std::vector<access::Capability> Capabilities() const override { return {}; }
+  bool TakesGroups() const override { return true; }
+  access::Fit FitRows(std::span<const access::GrantRow> rows,
+                      std::span<const std::string>) const override {
+    access::Fit fit;
+    fit.rows.assign(rows.begin(), rows.end());
+    return fit;
+  }
+};
+
+constexpr char kOperator[] = R"(
+administrators = ["person:li"]
+[host.edge]
+address = "memory:world"
+manage = { roots = ["/srv"] }
+[server.ftp]
+host = "edge"
+product = "proftpd"
+uids = { from = 30000, to = 30099, gid = 30000 }
+[iam.hr]
+url = "memory:world"
+[directory.corp]
+url = "memory:world"
+users_ou = "ou=people,dc=x"
+groups_ou = "ou=groups,dc=x"
+manage = { bases = ["dc=x"] }
+)";
+
+constexpr char kJoin[] = R"(
+[identity]
+join = { iam = "externalId", directory = "employeeNumber" }
+active = "all"
+)";
+
+constexpr char kTree[] = R"(
+[person.li]
+[folder.d]
+host = "edge"
+path = "/srv/d"
+)";
+
+constexpr char kMarketing[] = R"(
+[role.marketing]
+owner = "person:li"
+members = [{ iam = "hr", where = { department = "Marketing" } }]
+account = { servers = ["ftp"], home = "/srv/{userName}" }
+)";
+
+struct World {
+  object::ObjectSet hr, corp, edge;
+  std::map<std::string, std::vector<ledger::Recorded>> recorded;
+  std::string hr_held, corp_held;
+
+  World& User(const std::string& name, const std::string& department, bool active = true,
+              const std::string& external = "", const std::string& id = "") {
+    kinds::IamUser user;
+    user.set_user_name(name);
+    user.set_department(department);
+    user.set_active(active);
+    if (!external.empty()) user.set_external_id(external);
+    object::Object object = object::Encode(user);
+    object.id = id.empty() ? "id-" + name : id;
+    hr.Add(object.view());
+    return *this;
+  }
+  World& Entry(const std::string& uid, const std::string& number, bool enabled = true) {
+    kinds::User user;
+    user.set_dn("uid=" + uid + ",ou=people,dc=x");
+    user.set_uid(uid);
+    user.set_employee_number(number);
+    user.set_enabled(enabled);
+    object::Object object = object::Encode(user);
+    object.id = "entry-" + uid;
+    corp.Add(object.view());
+    return *this;
+  }
+  World& Member(const std::string& set, const std::string& member) {
+    kinds::IamMembership membership;
+    membership.set_set(set);
+    membership.set_member(member);
+    hr.Add(object::Encode(membership).view());
+    return *this;
+  }
+  World& Account(const std::string& login, const std::string& owner, uint32_t uid = 30000) {
+    kinds::Account account;
+    account.set_server("ftp");
+    account.set_login(login);
+    account.set_enabled(true);
+    account.set_home("/srv/" + login);
+    account.set_uid(uid);
+    const object::Object object = object::Encode(account);
+    edge.Add(object.view());
+    if (owner.empty()) return *this;
+    ledger::Recorded row;
+    row.kind = object.kind;
+    row.key = object.key;
+    row.body = object.body;
+    row.owner = owner;
+    recorded["host:edge"].push_back(row);
+    return *this;
+  }
+};
+
+class RolesTest : public testing::Test {
+ protected:
+  RolesTest() {
+    std::string name = (fs::temp_directory_path() / "postern-roles-XXXXXX").string();
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  ~RolesTest() override { fs::remove_all(folder_); }
+
+  Desired Read(const std::string& tree, World& world, const std::string& join = "") {
+    fs::create_directories(folder_ / "operator");
+    fs::create_directories(folder_ / "access");
+    std::ofstream(folder_ / "operator/postern.toml") << kOperator << join;
+    std::ofstream(folder_ / "access/a.toml") << kTree << tree;
+    loaded_ = config::Load({.operator_file = folder_ / "operator/postern.toml"});
+    EXPECT_FALSE(loaded_.diagnostics.has_errors())
+        << diag::Render(loaded_.diagnostics, loaded_.sources);
+    Facts facts;
+    facts.now = *base::ParseInstant("2026-06-01T12:00:00Z");
+    facts.recorded = &world.recorded;
+    for (object::ObjectSet* set : {&world.hr, &world.corp, &world.edge}) set->Sort();
+    facts.live["host:edge"] = &world.edge;
+    const Reading fine{"", 1, *base::ParseInstant("2026-06-01T10:02:00Z")};
+    Reading hr = fine, corp = fine;
+    hr.held = world.hr_held;
+    corp.held = world.corp_held;
+    facts.sources = {{"directory:corp", &world.corp, corp, corp}, {"iam:hr", &world.hr, hr, hr}};
+    for (const auto& row : world.recorded["host:edge"]) {
+      const auto account = object::DecodeAs<kinds::Account>(row.body);
+      facts.uids["ftp"][account.login()] = account.uid();
+    }
+    return Compile(loaded_.declarations, loaded_.sources, {{"proftpd", &product_}}, facts);
+  }
+  static std::vector<std::string> Logins(const Desired& desired) {
+    std::vector<std::string> out;
+    for (const DesiredObject& object : desired.Find("host:edge")->objects) {
+      if (object.kind != Kind::kAccount) continue;
+      out.push_back(object::DecodeAs<kinds::Account>(object.body).login());
+    }
+    return out;
+  }
+  static std::vector<std::string> Owners(const Desired& desired) {
+    std::vector<std::string> out;
+    for (const DesiredObject& object : desired.Find("host:edge")->objects) {
+      if (object.kind == Kind::kAccount) out.push_back(desired.OwnerOfSources(object.sources));
+    }
+    return out;
+  }
+  static std::vector<std::string> Whys(const Desired& desired) {
+    std::vector<std::string> out;
+    for (const RoleNote& note : desired.role_notes) out.push_back(note.why);
+    return out;
+  }
+
+  fs::path folder_;
+  Plain product_;
+  config::Loaded loaded_;
+};
+
+TEST_F(RolesTest, GivesAccountsToActiveUsersOfTheDepartmentWhateverItsCase) {
+  World world;
+  world.User("ann", "Marketing").User("bob", "marKETing").User("cyd", "Sales");
+  world.User("dan", "Marketing", false);
+  const Desired desired = Read(kMarketing, world);
+  EXPECT_THAT(Logins(desired), ElementsAre("ann", "bob"));
+  EXPECT_THAT(Owners(desired), ElementsAre("role:marketing (iam:hr/ann#id-ann)",
+                                           "role:marketing (iam:hr/bob#id-bob)"));
+  ASSERT_FALSE(desired.by_facts.empty());
+  EXPECT_EQ(desired.by_facts[0].cause, "ann is in Marketing (department), seen in hr 10:02Z");
+}
+
+// Whoever chooses his own name must not become another login, folder or person by it.
+TEST_F(RolesTest, RefusesHostileNames) {
+  for (const std::string name : {"root",
+                                 "Root",
+                                 "daemon",
+                                 "postern",
+                                 "systemd-network",
+                                 "..",
+                                 ".",
+                                 "a/b",
+                                 "../etc",
+                                 "4711",
+                                 "a b",
+                                 "a\nb",
+                                 "a\x1b[2J",
+                                 "a\xe2\x80\xae"
+                                 "b",
+                                 "j\xd0\xbe"
+                                 "e",
+                                 "%u",
+                                 "a*",
+                                 "-rf",
+                                 "",
+                                 "\xff"}) {
+    World world;
+    world.User(name.empty() ? "x" : name, "Marketing");
+    std::string tree = kMarketing;
+    if (name.empty()) {
+      const std::string at = "home = \"/srv/{userName}\"";
+      tree.replace(tree.find(at), at.size(), "login = \"{externalId}\", home = \"/srv\"");
+    }
+    const Desired desired = Read(tree, world);
+    EXPECT_THAT(Logins(desired), IsEmpty()) << testing::PrintToString(name);
+    EXPECT_EQ(desired.role_notes.size(), 1u) << testing::PrintToString(name);
+  }
+  World world;
+  world.User(std::string(300, 'a'), "Marketing").User("fine.name-1", "Marketing");
+  EXPECT_THAT(Logins(Read(kMarketing, world)), ElementsAre("fine.name-1"));
+}
+
+TEST_F(RolesTest, NobodyGetsTheLoginOfAnother) {
+  World world;
+  world.User("ann", "Marketing", true, "x1").User("bob", "Marketing", true, "X1");
+  world.User("cyd", "Marketing", true, "x2");
+  const Desired desired = Read(R"(
+[role.marketing]
+owner = "person:li"
+members = [{ iam = "hr", where = { department = "Marketing" } }]
+account = { servers = ["ftp"], login = "{externalId}", home = "/srv" }
+)",
+                               world);
+  EXPECT_THAT(Logins(desired), ElementsAre("x2"));
+  ASSERT_EQ(desired.fact_errors.all().size(), 1u);
+  EXPECT_EQ(desired.fact_errors.all()[0].code, diag::code::kSameLoginTwice);
+  EXPECT_THAT(desired.fact_errors.all()[0].summary, HasSubstr("ann"));
+  EXPECT_THAT(desired.fact_errors.all()[0].summary, HasSubstr("bob"));
+}
+
+TEST_F(RolesTest, ADeclaredLoginOrOneByOtherHandsIsntTaken) {
+  World world;
+  world.User("li", "Marketing").User("backup-op", "Marketing").Account("backup-op", "");
+  const Desired desired = Read(std::string(kMarketing) + R"(
+[account.li]
+for = "person:li"
+server = "ftp"
+home = "/srv"
+)",
+                               world);
+  EXPECT_THAT(Owners(desired), ElementsAre("account:li (person:li)"));
+  ASSERT_EQ(desired.fact_errors.all().size(), 1u);
+  EXPECT_EQ(desired.fact_errors.all()[0].code, diag::code::kLoginDeclared);
+  EXPECT_EQ(desired.fact_errors.all()[0].also.size(), 1u) << "both places";
+  EXPECT_THAT(Whys(desired), UnorderedElementsAre("li at ftp is declared by itself",
+                                                  "backup-op is at ftp already, by other hands"));
+}
+
+TEST_F(RolesTest, GroupsInGroupsAndInCirclesAreWalkedOnce) {
+  World world;
+  world.User("ann", "A").User("bob", "B").User("cyd", "C").User("dan", "D");
+  world.Member("group:Ops", "user:ann").Member("group:Ops", "group:inner");
+  world.Member("group:inner", "user:bob").Member("group:inner", "group:Ops");
+  world.Member("group:other", "user:cyd");
+  const Desired desired = Read(R"(
+[role.ops]
+owner = "person:li"
+members = [{ iam = "hr", group = "ops" }]
+account = { servers = ["ftp"], home = "/srv" }
+)",
+                               world);
+  EXPECT_THAT(Logins(desired), ElementsAre("ann", "bob"));
+}
+
+struct JoinCase {
+  const char* name;
+  std::string external;
+  bool iam_active;
+  std::vector<std::pair<std::string, bool>> entries;  // employee number, enabled
+  std::string corp_held;
+  bool member, held;
+};
+
+TEST_F(RolesTest, AnySourceThatSaysNoDecides) {
+  const JoinCase cases[] = {
+      {"both say yes", "7", true, {{"7", true}}, "", true, false},
+      {"the directory says no", "7", true, {{"7", false}}, "", false, false},
+      {"the IAM system says no", "7", false, {{"7", true}}, "", false, false},
+      {"a half is missing", "7", true, {{"8", true}}, "", false, true},
+      {"nothing to join by", "", true, {{"7", true}}, "", false, true},
+      {"the other source is silent", "7", true, {}, "corp was not observed", false, true},
+      {"a no needs no second word", "7", false, {}, "corp was not observed", false, false},
+      {"two entries have the number", "7", true, {{"7", true}, {"7", true}}, "", false, true},
+  };
+  for (const JoinCase& one : cases) {
+    World world;
+    world.User("ann", "Marketing", one.iam_active, one.external);
+    for (size_t i = 0; i < one.entries.size(); ++i) {
+      world.Entry("e" + std::to_string(i), one.entries[i].first, one.entries[i].second);
+    }
+    world.corp_held = one.corp_held;
+    const Desired desired = Read(kMarketing, world, kJoin);
+    EXPECT_EQ(!Logins(desired).empty(), one.member) << one.name;
+    EXPECT_EQ(!desired.role_notes.empty(), one.held) << one.name;
+    if (one.entries.size() == 2) {
+      ASSERT_EQ(desired.fact_errors.all().size(), 1u);
+      EXPECT_THAT(desired.fact_errors.all()[0].summary, HasSubstr("e0 and e1 in directory:corp"));
+    }
+  }
+}
+
+// Neither grant nor revocation: who is recorded stays, nobody comes.
+TEST_F(RolesTest, ASilentSourceLeavesWhatIsRecorded) {
+  World world;
+  world.User("new", "Marketing");
+  world.Account("ann", "role:marketing (iam:hr/ann#id-ann)");
+  world.Account("old", "role:other (iam:hr/old#id-old)", 30001);
+  world.hr_held = "hr was not observed";
+  const Desired desired = Read(kMarketing, world);
+  EXPECT_THAT(Logins(desired), ElementsAre("ann")) << "of a role that is gone nothing stays";
+  ASSERT_FALSE(desired.by_facts.empty());
+  EXPECT_EQ(desired.by_facts[0].held, "hr was not observed");
+  for (const FactSource& source : desired.facts) {
+    EXPECT_EQ(source.held_identities.size(), source.target == "iam:hr" ? 1u : 0u);
+  }
+  EXPECT_THAT(desired.departures, IsEmpty());
+}
+
+TEST_F(RolesTest, TellsWhyWhomTheLedgerKnowsIsGone) {
+  World world;
+  world.User("ann", "Sales").User("bob", "Marketing", false);
+  world.Account("ann", "role:marketing (iam:hr/ann#id-ann)");
+  world.Account("bob", "role:marketing (iam:hr/bob#id-bob)", 30001);
+  world.Account("cyd", "role:marketing (iam:hr/cyd#id-cyd)", 30002);
+  const Desired desired = Read(kMarketing, world);
+  EXPECT_THAT(Logins(desired), IsEmpty());
+  const auto why = [&](const char* identity) {
+    return desired.departures.at({"marketing", identity}).cause;
+  };
+  EXPECT_EQ(why("iam:hr/ann#id-ann"), "ann left Marketing, seen in hr 10:02Z");
+  EXPECT_EQ(why("iam:hr/bob#id-bob"), "bob is inactive, seen in hr 10:02Z");
+  EXPECT_THAT(why("iam:hr/cyd#id-cyd"), HasSubstr("cyd is no longer in hr"));
+}
+
+// The name went to another user: another identity, another number.
+TEST_F(RolesTest, AnAccountIsntInherited) {
+  World world;
+  world.User("ann", "Marketing", true, "", "new");
+  world.Account("ann", "role:marketing (iam:hr/ann#old)");
+  const Desired desired = Read(kMarketing, world);
+  EXPECT_THAT(Owners(desired), ElementsAre("role:marketing (iam:hr/ann#new)"));
+  ASSERT_EQ(desired.inherited.size(), 1u);
+  EXPECT_EQ(desired.inherited.begin()->second, "iam:hr/ann#old");
+  const auto& objects = desired.Find("host:edge")->objects;
+  const auto at = std::find_if(objects.begin(), objects.end(), [](const DesiredObject& object) {
+    return object.kind == Kind::kAccount;
+  });
+  EXPECT_NE(object::DecodeAs<kinds::Account>(at->body).uid(), 30000u);
+}
+
+TEST_F(RolesTest, IdentitiesOfFactsKeepTheirParts) {
+  const std::string identity = FactIdentity("iam:hr", "a/b#c", "1#2%3");
+  const FactIdentityParts parts = SplitFactIdentity(identity);
+  EXPECT_EQ(parts.target, "iam:hr");
+  EXPECT_EQ(parts.name, "a/b#c");
+  EXPECT_EQ(parts.id, "1%232%253");
+  EXPECT_EQ(LabelOf("person:jo.hart"), "jo.hart");
+  EXPECT_TRUE(SplitFactIdentity("person:jo").target.empty());
+}
+
+// One plan carries the change of a group there and what follows from it.
+TEST_F(RolesTest, SeesWhatThisPlanMakesOfTheFacts) {
+  World world;
+  world.User("ann", "A").User("bob", "B");
+  world.Member("group:ops", "user:bob");
+  const Desired desired = Read(R"(
+[iam_user.ann]
+iam = "hr"
+[iam_group.ops]
+iam = "hr"
+members = ["iam_user:ann"]
+[role.ops]
+owner = "person:li"
+members = [{ iam = "hr", group = "ops" }]
+account = { servers = ["ftp"], home = "/srv" }
+)",
+                               world);
+  EXPECT_THAT(Logins(desired), ElementsAre("ann")) << "the group is exactly as declared";
+  bool needs = false;
+  for (const ByFact& facts : desired.by_facts) {
+    for (const PendingFact& need : facts.needs) {
+      needs = needs || (need.target == "iam:hr" && need.key.kind == Kind::kIamMembership);
+    }
+  }
+  EXPECT_TRUE(needs) << "the account waits for the membership";
+}
+
+}  // namespace
+}  // namespace postern::compile

@@ -1,0 +1,140 @@
+// What comes from facts: steps that wait for a change of a fact, what a silent source holds,
+// causes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/plan/bench.h"
+
+namespace postern::plan {
+namespace {
+
+using namespace testing_objects;  // NOLINT
+using access::Right;
+using object::Kind;
+
+const access::Rights kList = Right::kList, kBoth = access::Rights(Right::kList) | Right::kRead;
+constexpr char kGroup[] = "cn=ops,dc=x";
+constexpr char kAnn[] = "uid=ann,dc=x";
+
+// All that is wanted of host and directory comes from one role, with these facts behind it.
+void FromRole(Bench* bench, compile::ByFact facts) {
+  bench->desired.provenance[0].owner = "role:ops (directory:corp/ann#1)";
+  bench->desired.by_facts.push_back(std::move(facts));
+  bench->desired.provenance[0].by_fact = 1;
+}
+
+// The membership of the directory isn't from the role itself.
+Bench WithPending() {
+  Bench bench;
+  compile::ByFact facts;
+  facts.needs.push_back({kCorp, {Kind::kMembership, Membership(kGroup, kAnn).key}});
+  FromRole(&bench, std::move(facts));
+  bench.desired.provenance.emplace_back();
+  bench.desired.provenance[1].owner = "group:ops";
+  bench.Want(Account("ann")).Want(Key("ann")).Want(Row("/d", "this", "account:ann", kList));
+  bench.All(User(kAnn), kCorp).Want(Membership(kGroup, kAnn), kCorp);
+  for (auto& object : bench.wanted[kCorp]) object.sources = {1};
+  return bench;
+}
+
+const Step* FactStep(const Plan& plan) {
+  for (const Step& step : plan.steps) {
+    if (step.operation.kind == Kind::kMembership) return &step;
+  }
+  return nullptr;
+}
+
+TEST(Facts, WhatComesFromAPendingFactFollowsIt) {
+  Bench bench = WithPending();
+  diag::Diagnostics diagnostics;
+  const Plan plan = bench.Make(&diagnostics);
+  const Step* fact = FactStep(plan);
+  ASSERT_NE(fact, nullptr);
+  size_t waiting = 0;
+  for (const Step& step : plan.steps) {
+    if (step.operation.kind == Kind::kMembership || !step.adds) continue;
+    EXPECT_EQ(step.needs, std::vector<uint64_t>{fact->id}) << step.id;
+    EXPECT_GT(step.id, fact->id);
+    EXPECT_GE(step.phase, fact->phase);
+    ++waiting;
+  }
+  EXPECT_EQ(waiting, 3u) << "the account, its key, its row";
+  EXPECT_FALSE(diagnostics.has_errors()) << "the invariants hold";
+  const auto loaded = Load(Save(plan));
+  ASSERT_TRUE(loaded);
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    EXPECT_EQ(loaded->steps[i].needs, plan.steps[i].needs);
+  }
+}
+
+TEST(Facts, WithoutThatFactsStepNothingIsAdded) {
+  Bench bench = WithPending();
+  bench.incomplete.insert(Kind::kMembership);
+  const Plan plan = bench.Make();
+  for (const Change& change : plan.changes) {
+    EXPECT_FALSE(change.held.empty()) << object::Describe(change.kind, change.key);
+  }
+  EXPECT_TRUE(plan.delta.gained.empty());
+}
+
+TEST(Facts, ARevocationDoesntWait) {
+  Bench bench = WithPending();
+  const auto row = Row("/e", "this", "account:ann", kList);
+  bench.Live(row).Record(row);
+  const Plan plan = bench.Make();
+  bool revoked = false;
+  for (const Step& step : plan.steps) {
+    if (!step.removes) continue;
+    EXPECT_TRUE(step.needs.empty());
+    revoked = revoked || step.operation.key == row.key;
+  }
+  EXPECT_TRUE(revoked);
+}
+
+TEST(Facts, ASilentSourceHoldsAdditionsAndLetsDeclaredRevocationsGo) {
+  Bench bench;
+  FromRole(&bench, {"", "hr was not observed", {}});
+  bench.All(Account("ann")).All(Key("ann"));
+  const auto wide = Row("/wide", "this", "account:ann", kBoth);
+  const auto narrow = Row("/wide", "this", "account:ann", kList);
+  bench.Want(narrow).Live(wide).Record(wide);  // the role gives less now
+  const auto little = Row("/little", "this", "account:ann", kList);
+  bench.Want(Row("/little", "this", "account:ann", kBoth)).Live(little).Record(little);
+  bench.Want(Row("/new", "this", "account:ann", kList));
+  const auto gone = Row("/gone", "this", "account:ann", kList);
+  bench.Live(gone).Record(gone);  // the role's row is gone
+  const Plan plan = bench.Make();
+  std::map<std::string, bool> held;
+  for (const Change& change : plan.changes) {
+    if (change.kind == Kind::kGrant) {
+      held[std::string(object::SplitKey(change.key)[1])] = !change.held.empty();
+    }
+  }
+  EXPECT_EQ(held, (std::map<std::string, bool>{
+                      {"/gone", false}, {"/little", true}, {"/new", true}, {"/wide", false}}));
+  EXPECT_TRUE(plan.delta.gained.empty());
+}
+
+TEST(Facts, ALossNamesItsFact) {
+  Bench bench;
+  bench.desired.departures[{"ops", "iam:hr/ann#1"}] = {"ann left Ops, seen in hr 10:02Z",
+                                                       "lost department Ops", "iam:hr"};
+  bench.All(Account("ann")).All(Key("ann"));
+  const auto row = Row("/d", "this", "account:ann", kList);
+  bench.Live(row).Record(row);
+  bench.recorded[kHost].back().owner = "role:ops (iam:hr/ann#1)";
+  const Plan plan = bench.Make();
+  ASSERT_FALSE(plan.changes.empty());
+  const auto change = std::find_if(plan.changes.begin(), plan.changes.end(),
+                                   [](const Change& one) { return one.kind == Kind::kGrant; });
+  ASSERT_NE(change, plan.changes.end());
+  EXPECT_EQ(change->cause, "ann left Ops, seen in hr 10:02Z");
+  EXPECT_EQ(change->reason, Reason::kFact);
+  const auto loaded = Load(Save(plan));
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->changes[static_cast<size_t>(change - plan.changes.begin())].cause,
+            change->cause);
+}
+
+}  // namespace
+}  // namespace postern::plan
