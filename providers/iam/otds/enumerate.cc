@@ -47,8 +47,8 @@ class Enumeration {
   Result<void> Policy();
   Result<void> WalkEntries(Kind kind, const std::string& partition,
                            const std::function<bool(Entry)>& take);
-  Result<void> Sets(SetType type, std::vector<Entry> entries);
-  bool Add(object::Object object);
+  Result<void> Sets(SetType type, const std::vector<Entry>& entries);
+  bool Add(const object::Object& object);
   bool AddMembers(SetType type, const LiveSet& set);
 
   OtdsTarget& target_;
@@ -58,7 +58,7 @@ class Enumeration {
   std::optional<Error> fatal_;
 };
 
-bool Enumeration::Add(object::Object object) {
+bool Enumeration::Add(const object::Object& object) {
   const auto status = statuses_.find(object.kind);
   if (gone_ || status == statuses_.end()) return !gone_;
   ++status->second.count;
@@ -124,7 +124,7 @@ Result<void> Enumeration::Groups() {
       groups.push_back(std::move(entry));
       return go_on;
     });
-    if (walked) walked = Sets(SetType::kGroup, std::move(groups));
+    if (walked) walked = Sets(SetType::kGroup, groups);
     if (!walked) return walked;
   }
   return {};
@@ -145,10 +145,10 @@ Result<void> Enumeration::Roles() {
     return go_on;
   });
   if (!walked) return walked;
-  return Sets(SetType::kRole, std::move(roles));
+  return Sets(SetType::kRole, roles);
 }
 
-Result<void> Enumeration::Sets(SetType type, std::vector<Entry> entries) {
+Result<void> Enumeration::Sets(SetType type, const std::vector<Entry>& entries) {
   if (!Wants(Kind::kIamMembership)) return {};
   for (size_t from = 0; from < entries.size(); from += kSets) {
     std::vector<LiveSet> sets(std::min(kSets, entries.size() - from));
@@ -219,7 +219,7 @@ Result<void> Enumeration::Clients() {
     if (!document) return tl::unexpected(document.error());
     auto client = ClientObject(*document);
     if (!client) return tl::unexpected(client.error());
-    if (!Add(std::move(*client))) break;
+    if (!Add(*client)) break;
   }
   return {};
 }
@@ -229,7 +229,7 @@ Result<void> Enumeration::Policy() {
   if (!document) return tl::unexpected(document.error());
   auto policy = PolicyObject(*document);
   if (!policy) return tl::unexpected(policy.error());
-  Add(std::move(*policy));
+  Add(*policy);
   return {};
 }
 

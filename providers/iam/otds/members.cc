@@ -11,8 +11,6 @@
 namespace postern::iam::otds {
 
 using object::Answer;
-using object::Kind;
-using object::ObjectKey;
 using object::Operation;
 using object::Status;
 

@@ -5,7 +5,6 @@
 
 namespace postern::iam::otds {
 
-using object::Capability;
 using object::Check;
 using object::Kind;
 using object::Probe;

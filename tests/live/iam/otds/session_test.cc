@@ -5,7 +5,6 @@
 namespace postern::iam {
 namespace {
 
-using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
 

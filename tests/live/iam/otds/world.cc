@@ -95,7 +95,7 @@ object::Target& OtdsTest::target() {
   return *target_;
 }
 
-Seen OtdsTest::See(std::vector<Kind> kinds) {
+Seen OtdsTest::See(const std::vector<Kind>& kinds) {
   Seen seen;
   Sink sink(&seen);
   auto scopes = target().Enumerate(kinds, sink);
@@ -130,7 +130,7 @@ object::Operation OtdsTest::Operation(const google::protobuf::Message& after, bo
   return operation;
 }
 
-std::vector<object::Outcome> OtdsTest::Apply(std::vector<object::Operation> operations) {
+std::vector<object::Outcome> OtdsTest::Apply(const std::vector<object::Operation>& operations) {
   Outcomes sink;
   const object::OperationGroup groups[] = {{"", operations}};
   const auto done = target().Apply(groups, secrets_, sink);

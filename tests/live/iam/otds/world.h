@@ -55,12 +55,12 @@ class OtdsTest : public testing::Test {
   void Open();
   object::Target& target();
 
-  Seen See(std::vector<Kind> kinds);
+  Seen See(const std::vector<Kind>& kinds);
   object::ReadAnswer Read(Kind kind, std::initializer_list<std::string_view> parts);
   // From what is live now to `after`; creates what isn't there.
   object::Outcome Put(const google::protobuf::Message& after, std::vector<uint32_t> clear = {});
   object::Outcome Remove(const google::protobuf::Message& key);
-  std::vector<object::Outcome> Apply(std::vector<object::Operation> operations);
+  std::vector<object::Outcome> Apply(const std::vector<object::Operation>& operations);
   object::Operation Operation(const google::protobuf::Message& after, bool removes = false);
 
   object::Outcome AddMember(const std::string& set, const std::string& member);
