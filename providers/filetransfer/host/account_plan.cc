@@ -212,13 +212,30 @@ AccountPlan::Refusal AccountPlan::EditAccount(const Operation& operation, size_t
   const std::string login = LoginOfKey(Kind::kAccount, operation.key);
   if (const std::string why = WhyLoginUnfit(login); !why.empty()) return why;
   const posix::User* user = state_.accounts.FindUser(login);
-  if (operation.after.empty()) return user == nullptr ? std::nullopt : Delete(*user, index);
+  if (operation.after.empty()) {
+    if (user != nullptr && user->elsewhere) return WhyNotOfEntry(operation, {});
+    return user == nullptr ? std::nullopt : Delete(*user, index);
+  }
   const auto want = object::DecodeAs<kinds::Account>(operation.after);
+  if (user == nullptr && want.has_source()) return fmt::format("no directory knows {}", login);
+  if (user != nullptr && user->elsewhere) return WhyNotOfEntry(operation, want);
   for (const std::string* text : {&want.home(), &want.comment()}) {
     if (const std::string why = WhyFieldUnfit(*text); !why.empty()) return why;
   }
   if (want.has_home() && !want.home().starts_with('/')) return "the home isn't absolute";
   return user == nullptr ? Create(operation, want, index) : Change(operation, want, *user, index);
+}
+
+// An entry of a directory is written by nobody here. Its lock is the server's, and was written
+// before this: what still differs isn't.
+AccountPlan::Refusal AccountPlan::WhyNotOfEntry(const Operation& operation,
+                                                const kinds::Account& want) const {
+  const std::string login = LoginOfKey(Kind::kAccount, operation.key);
+  if (want.has_enabled() && want.enabled() == settings_.denied.contains(login)) {
+    return fmt::format("{} comes from a directory, and its lock at {} wasn't written", login,
+                       settings_.server);
+  }
+  return fmt::format("{} comes from a directory: its entry is never written here", login);
 }
 
 AccountPlan::Refusal AccountPlan::Create(const Operation& operation, const kinds::Account& want,

@@ -64,6 +64,7 @@ class AccountPlan {
                       size_t index);
   Refusal Delete(const posix::User& user, size_t index);
   Refusal PutKeysAside(const posix::User& user, size_t index);
+  Refusal WhyNotOfEntry(const object::Operation& operation, const kinds::Account& want) const;
   Refusal EditGroup(const object::Operation& operation, size_t index);
   Refusal EditMembership(const object::Operation& operation, size_t index);
   Refusal EditKey(const object::Operation& operation, size_t index);

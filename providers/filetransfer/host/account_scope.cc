@@ -74,7 +74,7 @@ void HostScope::FindGroups() {
   std::map<uint32_t, bool> mixed;  // by gid: an account outside has it as primary group
   for (const posix::User& user : host_.users()) mixed[user.gid] |= !Tells(user.name);
   for (const posix::Group& group : host_.groups()) {
-    if (!IsOrdinary(group.gid) || group.name == mark_) continue;
+    if (!IsOrdinary(group.gid) || group.name == mark_ || group.elsewhere) continue;
     if (settings_.uids) {
       if (settings_.uids->Has(group.gid) && group.gid != settings_.uids->gid) {
         groups_.insert(group.name);

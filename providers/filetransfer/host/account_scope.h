@@ -43,6 +43,10 @@ struct AccountSettings {
   std::optional<bool> pam = false;
   // Logins whose certificates sshd doesn't look up in the declared revocation list.
   std::set<std::string, std::less<>> unrevoked;
+  // Logins that the server itself shuts out. It is the only lock that a directory's are given.
+  std::set<std::string, std::less<>> denied;
+  // Logins that NSS is asked for beside the mark group's members.
+  std::set<std::string, std::less<>> asked;
 };
 
 // The lowest id of an ordinary account, and the one that isn't one.

@@ -8,6 +8,7 @@
 
 #include "core/base/hash.h"
 #include "providers/filetransfer/host/key_objects.h"
+#include "providers/filetransfer/host/nss_accounts.h"
 #include "providers/filetransfer/posix/accounts.h"
 #include "providers/filetransfer/proftpd_io/password.h"
 #include "schemas/kinds.pb.h"
@@ -98,12 +99,26 @@ Result<void> FillKeys(Transport& transport, const AccountSettings& settings, con
   return {};
 }
 
+// What is told of its end; false: it can't be told.
+bool TellEnd(const AccountSettings& settings, const posix::User& user, const posix::Shadow* shadow,
+             kinds::Account* account) {
+  if (!settings.pam || (user.elsewhere && shadow == nullptr)) return false;
+  // Day 0 is none to sshd without PAM (shadow(5) leaves it open): the wider is told.
+  const bool ends = shadow != nullptr && shadow->expires.value_or(0) > 0;
+  if (account->enabled()) {
+    account->set_expires(ends ? posix::LastSecondOf(*shadow->expires, *settings.pam)
+                              : base::kForever);
+  }
+  return true;
+}
+
 void AppendAccounts(const HostState& state, const AccountSettings& settings, const HostScope& scope,
                     std::vector<Object>* out) {
   for (const std::string& login : scope.logins()) {
     const posix::User* user = state.accounts.FindUser(login);
     if (user == nullptr) continue;
-    const bool locked = state.Locked(login);
+    const bool locked =
+        settings.denied.contains(login) || (!user->elsewhere && state.Locked(login));
     kinds::Account account;
     account.set_server(settings.server);
     account.set_login(login);
@@ -112,23 +127,18 @@ void AppendAccounts(const HostState& state, const AccountSettings& settings, con
     account.set_uid(user->uid);
     account.set_gid(user->gid);
     if (!user->gecos.empty()) account.set_comment(user->gecos);
-    const posix::Shadow* shadow = state.accounts.FindShadow(login);
-    // Day 0 is none to sshd without PAM (shadow(5) leaves it open): the wider is told.
-    const bool ends = shadow != nullptr && shadow->expires.value_or(0) > 0;
-    if (!locked && settings.pam) {
-      account.set_expires(ends ? posix::LastSecondOf(*shadow->expires, *settings.pam)
-                               : base::kForever);
-    }
+    if (user->elsewhere) account.set_source(std::string(object::kFromDirectory));
+    const bool end_told = TellEnd(settings, *user, state.accounts.FindShadow(login), &account);
     const auto field = state.password_fields.find(login);
     const std::string hash = field == state.password_fields.end() ? "" : field->second;
     const bool usable = locked || !IsLockedField(hash);
     const std::string digest = usable ? PasswordDigest(settings.ledger_key, hash) : "";
     if (!digest.empty()) account.set_password(digest);
     Object object = object::Encode(account);
-    if (!settings.pam) object.unreadable |= uint64_t{1} << kinds::Account::kExpiresFieldNumber;
+    if (!end_told) object.unreadable |= uint64_t{1} << kinds::Account::kExpiresFieldNumber;
     // A number that two names share doesn't say which of them is which.
     if (state.accounts.NamesOf(user->uid).size() == 1) object.id = std::to_string(user->uid);
-    SetChanged(state.File(kPasswdPath).modified, &object);
+    if (!user->elsewhere) SetChanged(state.File(kPasswdPath).modified, &object);
     out->push_back(std::move(object));
   }
 }
@@ -199,8 +209,15 @@ Result<HostState> ReadHost(Transport& transport, const AccountSettings& settings
   if (state.group_problem.empty()) state.group_problem = state.account_problem;
   state.accounts = posix::HostAccounts::Parse(passwd.content, group.content, shadow.content);
   state.sources = SourcesIn(read->at(paths[3]).content);
+  std::string shadow_elsewhere;
+  if (state.account_problem.empty()) {
+    auto added = AddNssAccounts(transport, settings, &state, &shadow_elsewhere);
+    if (!added && added.error().retryable()) return tl::unexpected(added.error());
+    if (!added) state.account_problem = state.group_problem = added.error().message;
+  }
   const HostScope scope(state.accounts, settings);
   KeepFields(shadow.content, scope, &state);
+  KeepFields(shadow_elsewhere, scope, &state);
   state.key_problem = state.account_problem;
   if (keys == ReadKeys::kYes && state.key_problem.empty()) {
     if (auto filled = FillKeys(transport, settings, scope, &state); !filled) {
@@ -285,6 +302,13 @@ std::vector<ReadAnswer> AnswerAccounts(const HostState& state, const AccountSett
       answer.reason = why == state.unreadable_keys.end() ? "" : why->second;
     }
     if (answer.reason.empty()) answer.reason = scope.WhyOutside(key.kind, key.key);
+    const std::string login = LoginOfKey(key.kind, key.key);
+    if (answer.reason.empty() && state.nss_silent && state.unknown.contains(login)) {
+      answer.reason = fmt::format(
+          "NSS ({}) answers for none of the accounts that it is asked for: the directory may be "
+          "down; an account that is gone for good is taken out of the group {}",
+          fmt::join(DirectorySources(state.sources), ", "), scope.mark());
+    }
     if (answer.reason.empty() && found == live.end()) answer.answer = Answer::kAbsent;
     if (answer.reason.empty() && found != live.end()) {
       answer.answer = Answer::kValue;
@@ -311,6 +335,11 @@ std::vector<std::string> FindingsOf(const HostState& state, const AccountSetting
                                 scope.mark(), user.uid));
     }
     if (!scope.Tells(user.name)) continue;
+    if (state.shadowing.contains(user.name)) {
+      out.push_back(fmt::format(
+          "{} stands in /etc/passwd and in a directory ({}) as well: the host's own stands first",
+          user.name, fmt::join(DirectorySources(state.sources), ", ")));
+    }
     if (names.size() > 1) {
       out.push_back(
           fmt::format("uid {} has {} names, and they are one account to the kernel: {} and {}",

@@ -1,10 +1,12 @@
 // providers/filetransfer/host/accounts_io.h: the system accounts and groups of a host, read.
 //
-// Of the files passwd, group and shadow below /etc; accounts that come from a directory through NSS
-// are not among them (`sources` says whether there are such). One batch, one more for the keys.
+// Of the files passwd, group and shadow below /etc, and, where nsswitch.conf names further sources,
+// of the members of the mark group what NSS says (nss_accounts.h). One batch, one more for NSS, one
+// for the keys.
 // A part that couldn't be read has a problem; it is never an empty one.
 #pragma once
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,6 +36,11 @@ struct HostState {
   std::map<std::string, FileState> files;
   // What nsswitch.conf names for passwd: "files", "sss", ...
   std::vector<std::string> sources;
+  // Names of the mark group that NSS was asked for and doesn't know; it answered for none at all.
+  std::set<std::string, std::less<>> unknown;
+  bool nss_silent = false;
+  // Names in the host's files that a directory has as well.
+  std::set<std::string, std::less<>> shadowing;
   // Second field of shadow, of accounts in scope only.
   std::map<std::string, std::string, std::less<>> password_fields;
   // Files of keys by login, in the order of the settings' key_places; of accounts in scope only.

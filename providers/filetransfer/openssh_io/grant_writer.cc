@@ -70,12 +70,34 @@ std::string KeepChroots(const openssh::IncludeContent& content, TreeNeeds* peers
   return why;
 }
 
+// A revocation must not wait for the list: the blocks go on saying what they said of it.
+void KeepRevocation(const SshdSnapshot& snapshot, std::vector<openssh::ManagedAccount>* accounts) {
+  const auto& before = snapshot.grants.content.accounts;
+  for (openssh::ManagedAccount& account : *accounts) {
+    const auto at = std::find_if(before.begin(), before.end(),
+                                 [&](const auto& block) { return block.login == account.login; });
+    account.revoked = at == before.end() ? "" : at->revoked;
+  }
+}
+
+// Whether the operation shuts an account, and does nothing else with it.
+bool OnlyLocks(const Operation& operation) {
+  if (operation.kind != Kind::kAccount) return true;
+  return !operation.after.empty() && LocksAccount(operation);
+}
+
 // Everyone's rows are the deny-alls of the roots: lines of their own.
 bool IsEveryone(const GrantRow& row) {
   return row.subject.type == Subject::Type::kEveryone;
 }
 
 }  // namespace
+
+bool LocksAccount(const Operation& operation) {
+  if (operation.kind != Kind::kAccount || operation.after.empty()) return false;
+  const auto after = object::DecodeAs<kinds::Account>(operation.after);
+  return after.has_enabled() && !after.enabled();
+}
 
 std::vector<Outcome> SshdGrantWriter::Apply(std::span<const Operation> operations) {
   return TryRows(operations.size(),
@@ -155,15 +177,7 @@ Result<openssh::IncludeContent> SshdGrantWriter::ContentOf(const SshdSnapshot& s
   std::sort(content.roots.begin(), content.roots.end());
   content.roots.erase(std::unique(content.roots.begin(), content.roots.end()), content.roots.end());
   content.accounts = AccountBlocks(snapshot, settings_);
-  if (!WhyNoRevocation(snapshot, settings_).empty()) {
-    // A revocation must not wait for the list: the blocks go on saying what they said of it.
-    for (openssh::ManagedAccount& account : content.accounts) {
-      const auto& before = snapshot.grants.content.accounts;
-      const auto at = std::find_if(before.begin(), before.end(),
-                                   [&](const auto& block) { return block.login == account.login; });
-      account.revoked = at == before.end() ? "" : at->revoked;
-    }
-  }
+  if (!WhyNoRevocation(snapshot, settings_).empty()) KeepRevocation(snapshot, &content.accounts);
   for (const GrantRow& row : content.rows) {
     const bool known = std::any_of(
         content.accounts.begin(), content.accounts.end(),
@@ -249,8 +263,9 @@ Result<void> SshdGrantWriter::TryBlocks(std::span<const Operation> operations) {
   if (std::string why = WhyUnwritable(*snapshot, settings_); !why.empty()) {
     return Fail(ErrorCode::kDenied, std::move(why));
   }
-  if (std::string why = WhyNoRevocation(*snapshot, settings_); !why.empty()) {
-    return Fail(ErrorCode::kDenied, std::move(why));
+  std::string no_list = WhyNoRevocation(*snapshot, settings_);
+  if (!no_list.empty() && !std::all_of(operations.begin(), operations.end(), OnlyLocks)) {
+    return Fail(ErrorCode::kDenied, std::move(no_list));
   }
   std::map<std::string, openssh::ManagedAccount> blocks;
   for (openssh::ManagedAccount& block : AccountBlocks(*snapshot, settings_)) {
@@ -268,11 +283,20 @@ Result<void> SshdGrantWriter::TryBlocks(std::span<const Operation> operations) {
     const std::string home = account.has_home() ? account.home()
                              : user == nullptr  ? ""
                                                 : user->home;
-    blocks[account.login()] = AccountBlock(account.login(), home, settings_);
+    openssh::ManagedAccount& block = blocks[account.login()];
+    const bool was_locked = block.locked;
+    block = AccountBlock(account.login(), home, settings_);
+    block.locked = was_locked && !(account.has_enabled() && account.enabled());
+    if (user == nullptr || !user->elsewhere) continue;
+    const bool meant =
+        operation.expect_id.empty() || operation.expect_id == std::to_string(user->uid);
+    if (account.has_enabled() && meant) block.locked = !account.enabled();
+    if (!meant) block.locked = was_locked;
   }
   openssh::IncludeContent content = snapshot->grants.content;
   content.accounts.clear();
   for (auto& [login, block] : blocks) content.accounts.push_back(std::move(block));
+  if (!no_list.empty()) KeepRevocation(*snapshot, &content.accounts);
   std::sort(content.accounts.begin(), content.accounts.end());
   auto text = openssh::Lower(content);
   if (!text) return tl::unexpected(text.error());

@@ -19,6 +19,9 @@
 
 namespace postern::filetransfer {
 
+// Whether the operation is on an account and leaves it shut.
+bool LocksAccount(const object::Operation& operation);
+
 class SshdGrantWriter {
  public:
   // `peers`: what other servers' accounts need of the folders.
@@ -29,8 +32,9 @@ class SshdGrantWriter {
   // One outcome for each, without read-back, in order.
   std::vector<object::Outcome> Apply(std::span<const object::Operation> operations);
   // The include gets a block for each account that these operations make or open: an account
-  // without one could do whatever its shell and the server's Subsystem let it. kDenied: nothing was
-  // changed.
+  // without one could do whatever its shell and the server's Subsystem let it. The block of a
+  // directory's account is its lock as well: DenyUsers, which holds for every way in. kDenied:
+  // nothing was changed.
   Result<void> EnsureBlocks(std::span<const object::Operation> operations);
   // Makes the tree what the rows in force, of all servers, want.
   Result<void> FitTree();

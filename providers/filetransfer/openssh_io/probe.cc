@@ -5,6 +5,7 @@
 #include <chrono>
 #include <sstream>
 
+#include "providers/filetransfer/host/nss_accounts.h"
 #include "providers/filetransfer/openssh/login.h"
 #include "providers/filetransfer/openssh/product.h"
 #include "providers/filetransfer/openssh_io/server.h"
@@ -17,7 +18,8 @@ namespace {
 using object::Check;
 
 // Prints a line each: who we are, the host's clock in milliseconds, the daemon's version, the tools
-// for ACLs, fs.protected_regular, then what we may not do. Arguments: program, the daemon's pid or
+// for ACLs, fs.protected_regular, whether PAM has account lines for sshd and which modules they
+// ask, then what we may not do. Arguments: program, the daemon's pid or
 // 0, the include's folder. sshd knows no option for its version before 9.8 and says it with the
 // complaint.
 constexpr std::string_view kProbeScript = R"sh(
@@ -27,13 +29,16 @@ date +%s%3N
 echo $(for tool in getfacl setfacl chage useradd; do command -v "$tool" >/dev/null || echo "$tool"; done)
 cat /proc/sys/fs/protected_regular 2>/dev/null || echo unknown
 grep -Eqs '^[[:space:]]*(account[[:space:]]|@include[[:space:]]+common-account)' /etc/pam.d/sshd && echo account || echo
+for file in sshd $(sed -nE 's/^[[:space:]]*(@include|-?account[[:space:]]+(include|substack))[[:space:]]+([^[:space:]#]+).*/\3/p' /etc/pam.d/sshd 2>/dev/null); do
+  sed -nE 's/^[[:space:]]*-?account[[:space:]].*(pam_[a-z0-9_]+)\.so.*/\1/p' "/etc/pam.d/$file" 2>/dev/null
+done | sort -u | tr '\n' ' '; echo
 if [ "$2" != 0 ]; then kill -s 0 "$2" 2>/dev/null || echo "signal sshd (pid $2)"; fi
 if [ ! -d "$3" ]; then echo "find the folder $3"; elif [ ! -w "$3" ]; then echo "write into $3"; fi
 if [ ! -r /etc/shadow ]; then echo 'read /etc/shadow'; fi
 )sh";
 
 struct Facts {
-  std::string identity, clock, version, missing_tools, protected_regular, pam_account;
+  std::string identity, clock, version, missing_tools, protected_regular, pam_account, pam_modules;
   std::vector<std::string> cannot;
 };
 
@@ -41,7 +46,7 @@ Facts ParseFacts(const std::string& text) {
   Facts out;
   std::istringstream lines(text);
   for (std::string* line : {&out.identity, &out.clock, &out.version, &out.missing_tools,
-                            &out.protected_regular, &out.pam_account}) {
+                            &out.protected_regular, &out.pam_account, &out.pam_modules}) {
     std::getline(lines, *line);
   }
   for (std::string line; std::getline(lines, line);) out.cannot.push_back(line);
@@ -101,6 +106,55 @@ std::string FirstRule(const SshdSnapshot& snapshot, const ServerSettings& settin
                      rule.line(), rule.effect());
 }
 
+// Why an entry that is disabled in a directory comes in all the same; empty: it is asked for.
+std::string WhyNotAsked(const Facts& facts, const SshdSnapshot& snapshot) {
+  if (!snapshot.answers.server.pam) {
+    return "UsePAM is off: of an entry that is disabled in the directory sshd sees a `!` before "
+           "the "
+           "hash or the day in shadow, and nothing else";
+  }
+  std::istringstream modules(facts.pam_modules);
+  for (std::string module; modules >> module;) {
+    if (module == "pam_ldap" || module == "pam_sss" || module == "pam_winbind" ||
+        module == "pam_krb5") {
+      return "";
+    }
+  }
+  return fmt::format(
+      "PAM asks {}for sshd, which look at the day in shadow: an entry that is disabled in the "
+      "directory comes in with a key",
+      facts.pam_modules.empty() ? "no module " : facts.pam_modules);
+}
+
+bool HasDirectory(const SshdSnapshot& snapshot) {
+  return !DirectorySources(snapshot.host.sources).empty();
+}
+
+// Nothing is asked of a host whose managed accounts are all its own.
+Check DirectoryLockCheck(const Facts& facts, const SshdSnapshot& snapshot) {
+  const auto& users = snapshot.host.accounts.users();
+  const bool some =
+      std::any_of(users.begin(), users.end(), [](const auto& user) { return user.elsewhere; });
+  Check check = MakeCheck("directory lock", some ? WhyNotAsked(facts, snapshot) : "",
+                          fmt::format("PAM asks {}", facts.pam_modules));
+  if (check.ok || !snapshot.answers.server.pam) return check;
+  check.lines_to_add = {"account required pam_ldap.so  (or pam_sss.so, as the host has it)"};
+  check.where = "/etc/pam.d/sshd";
+  return check;
+}
+
+object::Capability DirectoryLock(const Facts& facts, const SshdSnapshot& snapshot,
+                                 const std::string& server) {
+  const std::string why = WhyNotAsked(facts, snapshot);
+  return {.kind = "account",
+          .field = "directory_lock",
+          .server = server,
+          .support = why.empty() ? "native" : "unsupported",
+          .widens_to = {},
+          .why = why,
+          .alternatives = {"enabled = false of the account: sshd itself refuses it"}};
+}
+
 // What only the host's shell says.
 std::vector<Check> HostChecks(const Facts& facts, const SshdSnapshot& snapshot) {
   std::vector<Check> out;
@@ -125,6 +179,7 @@ std::vector<Check> HostChecks(const Facts& facts, const SshdSnapshot& snapshot) 
     check.where = "/etc/pam.d/sshd";
   }
   out.push_back(std::move(check));
+  if (HasDirectory(snapshot)) out.push_back(DirectoryLockCheck(facts, snapshot));
   out.push_back(
       MakeCheck("kernel", "", fmt::format("fs.protected_regular = {}", facts.protected_regular)));
   std::string problem;
@@ -215,6 +270,9 @@ Result<object::Probe> OpenSshServer::Probe() {
                                   .widens_to = {},
                                   .why = "accounts see the whole file system",
                                   .alternatives = {"chroot = \"home\" of the server"}});
+  }
+  if (HasDirectory(*snapshot)) {
+    probe.capabilities.push_back(DirectoryLock(facts, *snapshot, settings_.name));
   }
   probe.checks = SshdChecks(*snapshot, settings_);
   for (Check& check : HostChecks(facts, *snapshot)) probe.checks.push_back(std::move(check));

@@ -62,8 +62,26 @@ bool Opens(const Operation& operation) {
   const auto after = object::DecodeAs<kinds::Account>(operation.after);
   if (operation.before.empty()) return true;
   const auto before = object::DecodeAs<kinds::Account>(operation.before);
-  const bool locks = after.has_enabled() && !after.enabled();
-  return !locks || (after.has_home() && after.home() != before.home());
+  return !LocksAccount(operation) || (after.has_home() && after.home() != before.home());
+}
+
+// A directory's account is shut by its block; all else of it is nobody's here.
+bool LocksByBlock(const SshdSnapshot& snapshot, const Operation& operation) {
+  if (!LocksAccount(operation)) return false;
+  const std::string login = LoginOfKey(operation.kind, operation.key);
+  const posix::User* user = snapshot.host.accounts.FindUser(login);
+  return user != nullptr && user->elsewhere;
+}
+
+// The logins that these are about: also one outside the scope is known, and refused as such.
+template <class List>
+std::set<std::string, std::less<>> LoginsOf(const List& list) {
+  std::set<std::string, std::less<>> out;
+  for (const auto& one : list) {
+    std::string login = LoginOfKey(one.kind, one.key);
+    if (!login.empty() && one.kind != Kind::kSession) out.insert(std::move(login));
+  }
+  return out;
 }
 
 }  // namespace
@@ -188,7 +206,9 @@ Result<std::vector<ReadAnswer>> OpenSshServer::Read(std::span<const ObjectKey> k
   std::vector<Kind> kinds;
   for (const ObjectKey& key : keys) kinds.push_back(key.kind);
   if (kinds.empty()) return std::vector<ReadAnswer>();
-  auto snapshot = Take(PartsFor(kinds));
+  Parts wanted = PartsFor(kinds);
+  wanted.asked = LoginsOf(keys);
+  auto snapshot = Take(std::move(wanted));
   if (!snapshot) return tl::unexpected(snapshot.error());
   std::vector<ReadAnswer> out = AnswerAccounts(snapshot->host, snapshot->accounts, keys);
   std::map<Kind, Part> parts;
@@ -232,7 +252,8 @@ Result<std::vector<ReadAnswer>> OpenSshServer::Read(std::span<const ObjectKey> k
 
 std::vector<Outcome> OpenSshServer::ApplyToAccounts(std::span<const Operation> operations,
                                                     const object::Secrets& secrets) {
-  auto snapshot = TakeSshdSnapshot(transport_, settings_, {});
+  const Parts parts{.asked = LoginsOf(operations)};
+  auto snapshot = TakeSshdSnapshot(transport_, settings_, parts);
   const auto fail = [&](const Operation& operation, Status status, const std::string& why) {
     return Outcome{.id = operation.id, .status = status, .live = {}, .message = why};
   };
@@ -244,13 +265,16 @@ std::vector<Outcome> OpenSshServer::ApplyToAccounts(std::span<const Operation> o
     ReadBack(operations, out);
     return out;
   }
-  const bool opens = std::any_of(operations.begin(), operations.end(), Opens);
+  const auto needs_block = [&](const Operation& operation) {
+    return Opens(operation) || LocksByBlock(*snapshot, operation);
+  };
+  const bool needed = std::any_of(operations.begin(), operations.end(), needs_block);
   const bool heals = std::any_of(operations.begin(), operations.end(), MissesRevocation);
   Result<void> blocks = {};
-  if (opens || heals) blocks = Writer().EnsureBlocks(operations);
-  // What the blocks say now counts in the read-back.
-  if (opens || heals) {
-    auto again = TakeSshdSnapshot(transport_, settings_, {});
+  if (needed || heals) {
+    blocks = Writer().EnsureBlocks(operations);
+    // What the blocks say now counts in the read-back.
+    auto again = TakeSshdSnapshot(transport_, settings_, parts);
     if (again) snapshot = std::move(again);
   }
   std::vector<Operation> going, held;
@@ -258,13 +282,16 @@ std::vector<Outcome> OpenSshServer::ApplyToAccounts(std::span<const Operation> o
   for (const Operation& operation : operations) {
     const bool keys =
         operation.kind == Kind::kSshKey && !operation.after.empty() && !no_keys.empty();
-    (keys || (!blocks && Opens(operation)) ? held : going).push_back(operation);
+    (keys || (!blocks && needs_block(operation)) ? held : going).push_back(operation);
   }
   for (const Operation& operation : held) {
-    const bool of_blocks = !blocks && Opens(operation);
+    const bool of_blocks = !blocks && needs_block(operation);
     out.push_back(fail(
         operation, of_blocks && blocks.error().retryable() ? Status::kTransient : Status::kDenied,
-        of_blocks ? "the account isn't confined: " + blocks.error().message : no_keys));
+        !of_blocks ? no_keys
+        : LocksByBlock(*snapshot, operation)
+            ? "the account isn't shut: " + blocks.error().message
+            : "the account isn't confined: " + blocks.error().message));
   }
   if (!held.empty()) ReadBack(held, out);
   if (going.empty()) return out;

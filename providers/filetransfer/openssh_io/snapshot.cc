@@ -111,6 +111,13 @@ Result<void> ReadAnswers(Transport& transport, const ServerSettings& settings, S
   return {};
 }
 
+// Who is shut out by lines of ours that are in force.
+void FindDenied(SshdSnapshot* out) {
+  for (const openssh::ManagedAccount& block : out->grants.content.accounts) {
+    if (block.locked) out->accounts.denied.insert(block.login);
+  }
+}
+
 // Whose certificates are held against the declared list: who has a line of ours that says so, and
 // nothing before it that says another.
 void FindUnrevoked(const ServerSettings& settings, SshdSnapshot* out) {
@@ -291,7 +298,15 @@ std::vector<openssh::ManagedAccount> AccountBlocks(const SshdSnapshot& snapshot,
                                                    const ServerSettings& settings) {
   std::vector<openssh::ManagedAccount> out;
   for (const std::string& login : snapshot.Logins()) {
-    out.push_back(AccountBlock(login, snapshot.host.accounts.FindUser(login)->home, settings));
+    const posix::User& user = *snapshot.host.accounts.FindUser(login);
+    out.push_back(AccountBlock(login, user.home, settings));
+    out.back().locked = snapshot.accounts.denied.contains(login);
+  }
+  // A lock stays also while nobody answers for the login.
+  for (const openssh::ManagedAccount& block : snapshot.grants.content.accounts) {
+    if (block.locked && snapshot.host.accounts.FindUser(block.login) == nullptr) {
+      out.push_back(block);
+    }
   }
   std::sort(out.begin(), out.end());
   return out;
@@ -330,6 +345,7 @@ Result<SshdSnapshot> TakeSshdSnapshot(Transport& transport, const ServerSettings
   if (!settings.revoked.empty()) out.revoked = read->at(settings.revoked);
 
   out.accounts = AccountSettingsOf(settings);
+  out.accounts.asked = parts.asked;
   auto host = ReadHost(transport, out.accounts, ReadKeys::kNo);
   if (!host) return tl::unexpected(host.error());
   out.host = std::move(*host);
@@ -350,6 +366,7 @@ Result<SshdSnapshot> TakeSshdSnapshot(Transport& transport, const ServerSettings
     out.accounts.pam = out.answers.server.pam;
   }
   FindUnrevoked(settings, &out);
+  FindDenied(&out);
   if (parts.keys) {
     auto again = ReadHost(transport, out.accounts, ReadKeys::kYes);
     if (!again) return tl::unexpected(again.error());

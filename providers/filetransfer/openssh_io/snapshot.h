@@ -6,6 +6,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ namespace postern::filetransfer {
 struct Parts {
   bool keys = false;
   bool grants = false;  // the tree
+  // Logins that NSS is asked for, whether the mark group names them or not.
+  std::set<std::string, std::less<>> asked = {};
   // Asked where the tree is read.
   std::function<Result<TreeNeeds>()> peers = {};
 };

@@ -132,6 +132,31 @@ HostAccounts HostAccounts::Parse(std::string_view passwd, std::string_view group
   return host;
 }
 
+void HostAccounts::AddElsewhere(User user, const Shadow* shadow,
+                                const std::vector<uint32_t>& gids) {
+  if (!user_index_.emplace(user.name, users_.size()).second) return;
+  user.elsewhere = true;
+  names_of_uid_[user.uid].push_back(user.name);
+  if (shadow != nullptr) shadow_.emplace(user.name, *shadow);
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    Group& group = groups_[i];
+    if (std::find(gids.begin(), gids.end(), group.gid) == gids.end()) continue;
+    auto& members = group.members;
+    if (std::find(members.begin(), members.end(), user.name) != members.end()) continue;
+    members.push_back(user.name);
+    groups_of_[user.name].push_back(i);
+  }
+  users_.push_back(std::move(user));
+}
+
+void HostAccounts::AddElsewhere(Group group) {
+  if (HasGid(group.gid) || !group_index_.emplace(group.name, groups_.size()).second) return;
+  group.elsewhere = true;
+  names_of_gid_[group.gid].push_back(group.name);
+  for (const std::string& member : group.members) groups_of_[member].push_back(groups_.size());
+  groups_.push_back(std::move(group));
+}
+
 const User* HostAccounts::FindUser(std::string_view name) const {
   const auto at = user_index_.find(name);
   return at == user_index_.end() ? nullptr : &users_[at->second];

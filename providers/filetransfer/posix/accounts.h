@@ -20,6 +20,7 @@ struct User {
   std::string name;
   uint32_t uid = 0, gid = 0;
   std::string gecos, home, shell;
+  bool elsewhere = false;  // through NSS: in no file of the host
   bool operator==(const User&) const = default;
 };
 
@@ -27,6 +28,7 @@ struct Group {
   std::string name;
   uint32_t gid = 0;
   std::vector<std::string> members;
+  bool elsewhere = false;
   bool operator==(const Group&) const = default;
 };
 
@@ -71,6 +73,11 @@ class HostAccounts {
  public:
   static HostAccounts Parse(std::string_view passwd, std::string_view group,
                             std::string_view shadow);
+  // Puts an account beside them that the host has through NSS, with the gids that initgroups(3)
+  // gives it and its line of shadow, if one is shown. One whose name is known already is left out,
+  // and a group whose name or number is.
+  void AddElsewhere(User user, const Shadow* shadow, const std::vector<uint32_t>& gids);
+  void AddElsewhere(Group group);
 
   const std::vector<User>& users() const { return users_; }
   const std::vector<Group>& groups() const { return groups_; }
