@@ -91,11 +91,12 @@ class Planner {
   void HoldSourced(const Row& row, const std::string& why, const std::string& way_out,
                    Change* change);
   void HoldWithoutAccount();
-  std::string SourceOf(const Change& change) const;
+  const std::string& SourceOf(const Change& change) const;
   void LookAtLocks();
-  void LookAtLock(const Change& change, const std::string& login, const std::string& server);
-  void LookAtEntry(const Change& change);
-  std::optional<bool> EnabledAfter(uint32_t target, object::Kind kind, std::string_view key) const;
+  struct Logins;
+  Logins IndexLogins() const;
+  void LookAtLock(const Change& change, const Logins& logins);
+  void LookAtEntry(const Change& change, const Logins& logins);
   // join.cc, what it asks
   Change& AddChange(const Row& row, Action action, Reason reason);
   void ClearUndeclared(Row* row);
@@ -231,6 +232,8 @@ class Planner {
   std::map<std::pair<uint32_t, std::string>, ForeignServer> foreign_;
   // By target: other paths of folders -> the paths that count.
   std::map<uint32_t, std::map<std::string, std::string>> ways_;
+  // By server and login, of declared accounts that a directory has. Use SourceOf().
+  mutable std::optional<std::map<std::pair<std::string, std::string>, std::string>> sources_;
   // Accounts that nothing must be opened for: (target, server, login) -> why.
   std::map<std::tuple<uint32_t, std::string, std::string>, std::string> without_account_;
   // The world as it would be; `before_` itself while no change is made to it.

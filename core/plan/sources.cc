@@ -40,14 +40,27 @@ bool Opens(const Change& change) {
 bool Shuts(const Change& change) {
   if (!change.held.empty()) return false;
   const uint32_t enabled = EnabledFieldOf(change.kind);
-  if (!FlagIn(change.before, enabled, true)) return false;
+  if (enabled == 0 || !FlagIn(change.before, enabled, true)) return false;
   if (change.action == Action::kDisable) return true;
   return change.action == Action::kUpdate && !FlagIn(change.after, enabled, true);
 }
 
+// Why that server lets in who is disabled in the directory; empty: it doesn't, or isn't known to.
+std::string WhyLetIn(const object::Probe& probe, std::string_view server) {
+  for (const object::Capability& row : probe.capabilities) {
+    if (row.kind != "account" || row.field != "directory_lock" || row.server != server) continue;
+    return row.support == "unsupported" ? row.why : "";
+  }
+  return "";
+}
+
+// As a directory compares it.
+std::string UidIn(std::string_view login) {
+  return object::Normalise(object::Comparator::kCaseIgnore, login);
+}
+
 std::string UidOf(const object::ObjectView& user) {
-  return object::Normalise(object::Comparator::kCaseIgnore,
-                           object::DecodeAs<kinds::User>(user.body).uid());
+  return UidIn(object::DecodeAs<kinds::User>(user.body).uid());
 }
 
 }  // namespace
@@ -157,102 +170,116 @@ void Planner::HoldWithoutAccount() {
 }
 
 // "directory:corp"; "a directory" where nothing declares it any more.
-std::string Planner::SourceOf(const Change& change) const {
-  const auto parts = object::SplitKey(change.key);
-  for (const auto& account : in_.declarations->accounts) {
-    const decl::Account& m = account.message;
-    const std::string& login = m.has_login() ? m.login() : m.name();
-    if (m.has_source() && m.server() == parts[0] && login == parts[1]) return m.source();
+const std::string& Planner::SourceOf(const Change& change) const {
+  static const std::string kUnsaid = "a directory";
+  if (!sources_) {
+    sources_.emplace();
+    for (const auto& account : in_.declarations->accounts) {
+      const decl::Account& m = account.message;
+      if (!m.has_source()) continue;
+      (*sources_)[{m.server(), m.has_login() ? m.login() : m.name()}] = m.source();
+    }
   }
-  return "a directory";
+  const auto parts = object::SplitKey(change.key);
+  const auto at = sources_->find({std::string(parts[0]), std::string(parts[1])});
+  return at == sources_->end() ? kUnsaid : at->second;
 }
 
-// Nothing: the target doesn't have it.
-std::optional<bool> Planner::EnabledAfter(uint32_t target, Kind kind, std::string_view key) const {
-  const object::ObjectView* live = observed_[target]->objects.Find(kind, key);
-  if (live == nullptr) return std::nullopt;
-  const uint32_t enabled = EnabledFieldOf(kind);
-  bool open = FlagIn(live->body, enabled, true);
-  for (const Change& change : plan_.changes) {
-    if (change.target != target || change.kind != kind || change.key != key) continue;
-    if (!change.held.empty()) continue;
-    if (change.action == Action::kDisable || change.action == Action::kDelete) open = false;
-    if (change.action == Action::kUpdate) open = FlagIn(change.after, enabled, open);
+// What stands under a login in directories and on hosts, and what the plan does to it: made once,
+// for plans that shut many.
+struct Planner::Logins {
+  using Entries = std::multimap<std::string, std::pair<uint32_t, const object::ObjectView*>>;
+  Entries users, accounts;  // by uid; accounts of a directory alone
+  std::map<std::tuple<uint32_t, Kind, std::string_view>, const Change*> changes;
+
+  // After the plan.
+  bool Enabled(uint32_t target, const object::ObjectView& live) const {
+    const uint32_t enabled = EnabledFieldOf(live.kind);
+    const auto at = changes.find({target, live.kind, live.key});
+    if (at == changes.end()) return FlagIn(live.body, enabled, true);
+    const Change& change = *at->second;
+    if (change.action == Action::kDisable || change.action == Action::kDelete) return false;
+    return FlagIn(change.after, enabled, FlagIn(live.body, enabled, true));
   }
-  return open;
+};
+
+Planner::Logins Planner::IndexLogins() const {
+  Logins logins;
+  for (uint32_t i = 0; i < plan_.targets.size(); ++i) {
+    if (!plan_.targets[i].reached) continue;
+    for (const object::ObjectView& user : observed_[i]->objects.OfKind(Kind::kUser)) {
+      logins.users.emplace(UidOf(user), std::pair(i, &user));
+    }
+    for (const object::ObjectView& account : observed_[i]->objects.OfKind(Kind::kAccount)) {
+      if (!IsSourced(account.kind, account.body)) continue;
+      logins.accounts.emplace(UidIn(object::SplitKey(account.key)[1]), std::pair(i, &account));
+    }
+  }
+  for (const Change& change : plan_.changes) {
+    if (!change.held.empty() || EnabledFieldOf(change.kind) == 0) continue;
+    logins.changes[{change.target, change.kind, change.key}] = &change;
+  }
+  return logins;
 }
 
 // What of a lock stands elsewhere, and whether that holds, too.
 void Planner::LookAtLocks() {
-  for (size_t i = 0; i < plan_.changes.size(); ++i) {
-    const Change& change = plan_.changes[i];
-    if (!Shuts(change)) continue;
-    if (change.kind == Kind::kUser) {
-      LookAtEntry(change);
-    } else if (IsSourced(change.kind, change.before)) {
-      const auto parts = object::SplitKey(change.key);
-      LookAtLock(change, std::string(parts[1]), std::string(parts[0]));
-    }
+  const auto about = [](const Change& change) {
+    return Shuts(change) && (change.kind == Kind::kUser || IsSourced(change.kind, change.before));
+  };
+  if (std::none_of(plan_.changes.begin(), plan_.changes.end(), about)) return;
+  const Logins logins = IndexLogins();
+  for (const Change& change : plan_.changes) {
+    if (!about(change)) continue;
+    change.kind == Kind::kUser ? LookAtEntry(change, logins) : LookAtLock(change, logins);
   }
 }
 
 // The server refuses every way in; other servers and hosts ask the directory.
-void Planner::LookAtLock(const Change& change, const std::string& login,
-                         const std::string& server) {
-  const std::string source = SourceOf(change);
-  const std::string uid = object::Normalise(object::Comparator::kCaseIgnore, login);
-  const std::string what = fmt::format("{} is shut at {} alone", login, server);
+void Planner::LookAtLock(const Change& change, const Logins& logins) {
+  const std::string& source = SourceOf(change);
+  const auto parts = object::SplitKey(change.key);
+  const std::string what = fmt::format("{} is shut at {} alone", parts[1], parts[0]);
   bool found = false;
-  for (uint32_t i = 0; i < plan_.targets.size(); ++i) {
-    const std::string& name = plan_.targets[i].name;
-    if (!name.starts_with("directory:") || !plan_.targets[i].reached) continue;
+  const auto [begin, end] = logins.users.equal_range(UidIn(parts[1]));
+  for (auto at = begin; at != end; ++at) {
+    const auto& [target, user] = at->second;
+    const std::string& name = plan_.targets[target].name;
     if (source.starts_with("directory:") && name != source) continue;
-    for (const object::ObjectView& user : observed_[i]->objects.OfKind(Kind::kUser)) {
-      if (UidOf(user) != uid) continue;
-      found = true;
-      if (!EnabledAfter(i, Kind::kUser, user.key).value_or(false)) continue;
-      plan_.looks.push_back(
-          {what,
-           fmt::format("its entry {} in {} stays enabled: whatever else asks there lets it in; "
-                       "declare it with enabled = false",
-                       user.key, name),
-           change.place});
-    }
+    found = true;
+    if (!logins.Enabled(target, *user)) continue;
+    plan_.looks.push_back(
+        {what,
+         fmt::format("its entry {} in {} stays enabled: whatever else asks there lets it in "
+                     "until its [user] says enabled = false",
+                     user->key, name),
+         ""});
   }
   if (found) return;
   plan_.looks.push_back({what,
                          fmt::format("whether its entry in {} is disabled isn't known here: "
                                      "whatever else asks there may let it in",
                                      source),
-                         change.place});
+                         ""});
 }
 
 // Disabled in the directory: which servers let in all the same.
-void Planner::LookAtEntry(const Change& change) {
-  const std::string& directory = plan_.targets[change.target].name;
+void Planner::LookAtEntry(const Change& change, const Logins& logins) {
   const object::ObjectView* entry = observed_[change.target]->objects.Find(change.kind, change.key);
   if (entry == nullptr) return;
-  const std::string uid = UidOf(*entry);
-  for (uint32_t i = 0; i < plan_.targets.size(); ++i) {
-    if (!plan_.targets[i].reached) continue;
-    for (const object::ObjectView& account : observed_[i]->objects.OfKind(Kind::kAccount)) {
-      if (!IsSourced(Kind::kAccount, account.body)) continue;
-      const auto parts = object::SplitKey(account.key);
-      if (object::Normalise(object::Comparator::kCaseIgnore, std::string(parts[1])) != uid)
-        continue;
-      if (!EnabledAfter(i, Kind::kAccount, account.key).value_or(false)) continue;
-      for (const object::Capability& row : observed_[i]->probe.capabilities) {
-        if (row.kind != "account" || row.field != "directory_lock") continue;
-        if (row.server != parts[0] || row.support != "unsupported") continue;
-        plan_.looks.push_back(
-            {fmt::format("{} is disabled in {} alone", parts[1], directory),
-             fmt::format(
-                 "server {} lets it in all the same: {}; shut it there as well with enabled "
-                 "= false of its account",
-                 parts[0], row.why),
-             change.place});
-      }
-    }
+  const auto [begin, end] = logins.accounts.equal_range(UidOf(*entry));
+  for (auto at = begin; at != end; ++at) {
+    const auto& [target, account] = at->second;
+    if (!logins.Enabled(target, *account)) continue;
+    const auto parts = object::SplitKey(account->key);
+    const std::string why = WhyLetIn(observed_[target]->probe, parts[0]);
+    if (why.empty()) continue;
+    plan_.looks.push_back(
+        {fmt::format("{} is disabled in {} alone", parts[1], plan_.targets[change.target].name),
+         fmt::format("server {} lets it in all the same until its [account] says enabled = false: "
+                     "{}",
+                     parts[0], why),
+         ""});
   }
 }
 

@@ -81,8 +81,12 @@ class DirectoryAccounts : public testing::TestWithParam<bool> {
   std::unique_ptr<SshdWorld> world_;
   std::string own_, entry_;
 };
-INSTANTIATE_TEST_SUITE_P(Pam, DirectoryAccounts, testing::Bool(),
-                         [](const auto& info) { return info.param ? "Pam" : "NoPam"; });
+// What opens and shuts them, with PAM and without; what they are on the host is the same with
+// either.
+class DirectoryAccountsOnAHost : public DirectoryAccounts {};
+const auto kPamName = [](const auto& info) { return info.param ? "Pam" : "NoPam"; };
+INSTANTIATE_TEST_SUITE_P(Pam, DirectoryAccounts, testing::Bool(), kPamName);
+INSTANTIATE_TEST_SUITE_P(Pam, DirectoryAccountsOnAHost, testing::Values(true), kPamName);
 
 TEST_P(DirectoryAccounts, AKeyAndAGrantOpenOneAndItsEntryStaysAsItIs) {
   Begin();
@@ -161,7 +165,7 @@ TEST_P(DirectoryAccounts, ALockAndTheDirectorysGoInOnePlanWhereBothAreDeclared) 
   EXPECT_EQ(HostFiles(), own_);
 }
 
-TEST_P(DirectoryAccounts, OneThatTheHostDoesNotKnowHoldsWhatHangsOnIt) {
+TEST_P(DirectoryAccountsOnAHost, OneThatTheHostDoesNotKnowHoldsWhatHangsOnIt) {
   Begin();
   directory_->Add("bea", 31001);
   Declare("", SshdWorld::Person("ana", world_->KeysLine({"one"})) +
@@ -179,7 +183,7 @@ TEST_P(DirectoryAccounts, OneThatTheHostDoesNotKnowHoldsWhatHangsOnIt) {
   EXPECT_TRUE(Reads());
 }
 
-TEST_P(DirectoryAccounts, AnAccountOfTheHostsOwnBeforeItIsTold) {
+TEST_P(DirectoryAccountsOnAHost, AnAccountOfTheHostsOwnBeforeItIsTold) {
   BeginWithBea();
   SshdWorld::Run({"sh", "-c",
                   "echo 'bea:x:31777:31777::/srv/exchange:/usr/sbin/nologin' >>/etc/passwd; "
@@ -192,7 +196,7 @@ TEST_P(DirectoryAccounts, AnAccountOfTheHostsOwnBeforeItIsTold) {
   EXPECT_TRUE(world_->PlanIsEmpty());
 }
 
-TEST_P(DirectoryAccounts, ADirectoryThatIsDownIsNotOneWithoutAccounts) {
+TEST_P(DirectoryAccountsOnAHost, ADirectoryThatIsDownIsNotOneWithoutAccounts) {
   BeginWithBea();
   directory_->StopNslcd();
   DeclareNothing();
@@ -215,7 +219,7 @@ TEST_P(DirectoryAccounts, ADirectoryThatIsDownIsNotOneWithoutAccounts) {
   ExpectNothingWritten();
 }
 
-TEST_P(DirectoryAccounts, ANameThatTheDirectoryGaveToAnotherNumberIsShutFirst) {
+TEST_P(DirectoryAccountsOnAHost, ANameThatTheDirectoryGaveToAnotherNumberIsShutFirst) {
   BeginWithBea();
   const auto session = world_->OpenSession("bea", "two");
   directory_->slapd().Modify("dn: " + NssDirectory::Dn("bea") +

@@ -283,6 +283,45 @@ TEST_F(CompileTest, AServerThatEndsLoginsByDaysIsGivenTheLastFullOne) {
   EXPECT_FALSE(AccountNamed(none, "jo-end").has_expires());
 }
 
+// Its numbers and its end are the directory's: none is allocated, compared or written.
+TEST_F(CompileTest, LeavesADirectorysAccountItsEntry) {
+  operator_.replace(operator_.find("roots = [\"/srv\"]"), 16,
+                    "roots = [\"/srv\"], accounts = \"group:ftpusers\"");
+  const std::string two = "[server.two]\nhost = \"edge\"\nproduct = \"";
+  operator_.replace(operator_.find(two) + two.size(), 7, "openssh");
+  operator_.insert(operator_.find(two) + two.size() + 8,
+                   "\nuids = { from = 31000, to = 31009, gid = 31000 }");
+  facts_.capabilities["two"] = {
+      {.kind = "account", .field = "expires", .support = "coarser", .why = "days"}};
+  const Desired desired = Read(
+      "[account.jo-far]\nfor = \"person:jo\"\nserver = \"two\"\nhome = \"/srv\"\n"
+      "source = \"directory:corp\"\nexpires = 2026-12-31T12:00:00Z\nkeys = [\"" +
+      std::string(kSshKey) + "\"]\n");
+  EXPECT_THAT(Codes(desired), IsEmpty()) << "an end isn't rounded to days of shadow";
+  const auto* object =
+      desired.Find("host:edge")
+          ->Find(Kind::kAccount, object::MakeKey(Kind::kAccount, {"two", "jo-far"}));
+  ASSERT_NE(object, nullptr);
+  const auto account = object::DecodeAs<kinds::Account>(object->body);
+  EXPECT_EQ(account.source(), object::kFromDirectory);
+  EXPECT_EQ(account.home(), "/srv");
+  EXPECT_TRUE(account.enabled());
+  EXPECT_FALSE(account.has_uid() || account.has_gid() || account.has_expires());
+  EXPECT_EQ(desired.provenance[object->sources[0]].closer, "nobody");
+  const std::pair<std::string, uint32_t> of_al("two", 31001), next("two", 31002);
+  EXPECT_THAT(desired.new_uids, Contains(of_al));
+  EXPECT_THAT(desired.new_uids, Not(Contains(next)));
+  // Its time is over: what the plan shuts is the server's.
+  facts_.now = *base::ParseInstant("2027-06-01T00:00:00Z");
+  const Desired over = Read(
+      "[account.jo-far]\nfor = \"person:jo\"\nserver = \"two\"\nhome = \"/srv\"\n"
+      "source = \"directory:corp\"\nexpires = 2026-12-31\n");
+  const auto* shut = over.Find("host:edge")
+                         ->Find(Kind::kAccount, object::MakeKey(Kind::kAccount, {"two", "jo-far"}));
+  ASSERT_NE(shut, nullptr);
+  EXPECT_FALSE(object::DecodeAs<kinds::Account>(shut->body).enabled());
+}
+
 TEST_F(CompileTest, OpensEveryAccountOfTheIdentityOnTheHost) {
   EXPECT_THAT(Rows(Read(Grant("person:al"))),
               ElementsAre("ftp /srv/d subtree account:al-in list",

@@ -134,7 +134,7 @@ TEST(AccountsOfADirectory, WhoIsDisabledInTheDirectoryAloneIsToldWhereTheServerD
                                   .why = "no PAM",
                                   .alternatives = {}}};
     const std::string looks = Looks(bench.Make());
-    EXPECT_EQ(looks.find("server ftp lets it in all the same: no PAM") != std::string::npos,
+    EXPECT_EQ(looks.find("until its [account] says enabled = false: no PAM") != std::string::npos,
               std::string_view(support) == "unsupported")
         << looks;
   }

@@ -48,6 +48,28 @@ TEST(Accounts, CredentialsAreThoseOfInitgroups) {
   EXPECT_EQ(host.CredentialsOf("nobody").error().code, ErrorCode::kNotFound);
 }
 
+TEST(Accounts, OneFromElsewhereStandsBesideAndNeverBefore) {
+  HostAccounts host =
+      HostAccounts::Parse("ana:x:2001:2100::/:/bin/sh\n", "mark:x:2100:bea\nother:x:2102:\n", "");
+  host.AddElsewhere(Group{.name = "people", .gid = 3100, .members = {}});
+  host.AddElsewhere(
+      Group{.name = "mark", .gid = 3200, .members = {"mal"}});           // a name that is known
+  host.AddElsewhere(Group{.name = "twin", .gid = 2102, .members = {}});  // a number that is
+  const Shadow shadow{.name = "bea", .expires = 20000};
+  host.AddElsewhere(User{.name = "bea", .uid = 3001, .gid = 3100, .home = "/srv"}, &shadow,
+                    {2100, 2102, 3100});
+  host.AddElsewhere(User{.name = "ana", .uid = 0, .gid = 0}, nullptr, {0});
+  EXPECT_EQ(host.FindUser("ana")->uid, 2001u);
+  EXPECT_FALSE(host.FindUser("ana")->elsewhere);
+  EXPECT_TRUE(host.FindUser("bea")->elsewhere);
+  EXPECT_EQ(host.FindShadow("bea")->expires, 20000);
+  EXPECT_THAT(host.FindGroup("mark")->members, ElementsAre("bea"));
+  EXPECT_EQ(host.FindGroup("twin"), nullptr);
+  EXPECT_TRUE(host.FindGroup("people")->elsewhere);
+  EXPECT_THAT(host.GroupNamesOf(*host.FindUser("bea")), ElementsAre("people", "mark", "other"));
+  EXPECT_THAT(host.CredentialsOf("bea")->groups, ElementsAre(2100u, 2102u, 3100u));
+}
+
 TEST(Accounts, StatesOfAPasswordField) {
   EXPECT_EQ(StateOf(""), PasswordState::kEmpty);
   EXPECT_EQ(StateOf("*"), PasswordState::kNone);
