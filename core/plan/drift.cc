@@ -133,8 +133,7 @@ std::string PresenceText(Kind kind, std::string_view key, std::string_view body,
                          parts[1], parts[2], added ? "added" : "removed", Where(row));
     }
     default:
-      return added ? fmt::format("{} nobody declared", object::NameOf(kind))
-                   : fmt::format("{} gone", object::NameOf(kind));
+      return object::Spoken(object::NameOf(kind)) + (added ? " nobody declared" : " gone");
   }
 }
 
@@ -156,7 +155,9 @@ const Planner::Identities& Planner::Former() const {
     const auto recorded = in_.recorded->find(target.name);
     if (recorded == in_.recorded->end()) continue;
     for (const ledger::Recorded& object : recorded->second) {
-      const std::string_view identity = compile::IdentityInOwner(object.owner);
+      std::string_view identity = compile::IdentityInOwner(object.owner);
+      // A user that is for nobody is its own identity.
+      if (identity.empty() && object.kind == Kind::kIamUser) identity = object.owner;
       if (identity.empty()) continue;
       const auto parts = object::SplitKey(object.key);
       if (object.kind == Kind::kAccount) {

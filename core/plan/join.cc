@@ -5,6 +5,8 @@
 
 #include "core/diag/codes.h"
 #include "core/plan/planner.h"
+#include "core/plan/unsupported.h"
+#include "schemas/kinds.pb.h"
 
 namespace postern::plan {
 namespace {
@@ -35,6 +37,7 @@ void Planner::JoinTarget(uint32_t index, const observe::ObservedTarget& target) 
   const auto at = in_.recorded->find(target.name);
   const auto& recorded = at == in_.recorded->end() ? kNoRecorded : at->second;
   const auto& observed = target.objects.all();
+  Unsupported lacks(IamOf(index) != nullptr ? &target : nullptr);
   size_t d = 0, o = 0, r = 0;
   while (d < desired.size() || o < observed.size() || r < recorded.size()) {
     Row row;
@@ -64,6 +67,11 @@ void Planner::JoinTarget(uint32_t index, const observe::ObservedTarget& target) 
     ClearUndeclared(&row);
     KeepTheirId(&row);
     GiveBack(&row);
+    if (const uint64_t fields = lacks.FieldsIn(row.kind, row.desired); fields != 0) {
+      const diag::Span place = in_.desired->provenance[row.desired->sources.front()].span;
+      lacks.Say(target.name, row.kind, fields, place, diagnostics_);
+      PutDesired(&row, Restrict(row.desired->body, ~fields));
+    }
     Decide(row);
   }
 }
@@ -143,6 +151,10 @@ Change& Planner::AddChange(const Row& row, Action action, Reason reason) {
     change.how_known = row.observed->how_known;
   }
   if (IsExpired(row.target, row.kind, row.key)) change.reason = Reason::kExpired;
+  if (row.kind == Kind::kIamUser && row.observed != nullptr && WritesTarget(action) &&
+      FlagIn(row.observed->body, kinds::IamUser::kSynchronizedFieldNumber, false)) {
+    change.held = "it comes from another system: change it there";
+  }
   plan_.changes.push_back(std::move(change));
   return plan_.changes.back();
 }

@@ -156,7 +156,8 @@ Meeting Meet(Kind kind, const std::string& before, const std::string& after) {
 
 bool Planner::CanDisable(const Change& change) const {
   for (const object::Capability& capability : observed_[change.target]->probe.capabilities) {
-    if (capability.kind == object::NameOf(change.kind) && capability.field == "enabled") {
+    if (capability.kind != object::NameOf(change.kind)) continue;
+    if (capability.field == "enabled" || capability.field == "active") {
       return capability.support != "unsupported";
     }
   }
