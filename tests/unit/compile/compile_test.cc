@@ -552,7 +552,7 @@ home = "/srv"
   const auto user = [&](std::string_view key) {
     return object::DecodeAs<kinds::IamUser>(hr.Find(Kind::kIamUser, key)->body);
   };
-  EXPECT_EQ(user("jo.hart@corp").external_id(), "iam_user:jo");
+  EXPECT_FALSE(user("jo.hart@corp").has_external_id());  // OTDS keeps none of ours
   EXPECT_EQ(user("al@partners").external_id(), "E7");
   EXPECT_TRUE(user("al@partners").active());
   EXPECT_FALSE(user("ops@acme.example@corp").active());  // its time is over
