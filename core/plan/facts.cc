@@ -267,13 +267,24 @@ void Planner::LinkPending() {
 }
 
 void Planner::NumberNeeds() {
-  if (waits_.empty()) return;
-  std::map<uint32_t, uint64_t> last;  // change -> its last step
-  for (const Step& step : plan_.steps) last[step.change] = step.id;
-  for (Step& step : plan_.steps) {
-    for (uint64_t& need : step.needs) need = last[static_cast<uint32_t>(need - 1)];
-    std::sort(step.needs.begin(), step.needs.end());
+  if (!waits_.empty()) {
+    std::map<uint32_t, uint64_t> last;  // change -> its last step
+    for (const Step& step : plan_.steps) last[step.change] = step.id;
+    for (Step& step : plan_.steps) {
+      for (uint64_t& need : step.needs) need = last[static_cast<uint32_t>(need - 1)];
+    }
   }
+  std::map<uint32_t, const Step*> gone;  // change -> what makes room in the same phase
+  for (Step& step : plan_.steps) {
+    if (plan_.changes[step.change].action != Action::kReplace) continue;
+    if (step.operation.after.empty()) {
+      gone[step.change] = &step;
+    } else if (const auto at = gone.find(step.change);
+               at != gone.end() && at->second->phase == step.phase) {
+      step.needs.push_back(at->second->id);
+    }
+  }
+  for (Step& step : plan_.steps) std::sort(step.needs.begin(), step.needs.end());
 }
 
 }  // namespace postern::plan

@@ -177,11 +177,17 @@ void Planner::DecideBoth(const Row& row) {
   if (row.kind == Kind::kAccount && recorded != nullptr &&
       in_.desired->inherited.contains({plan_.targets[row.target].name, std::string(row.key)})) {
     AddChange(row, Action::kReplace, Reason::kFact);
+    replaced_.insert({row.target, row.key});
+    return;
+  }
+  if (OfReplaced(row)) {
+    AddChange(row, Action::kReplace, Reason::kConsequence);
     return;
   }
   const bool holds_data = object::TableOf(row.kind).on_removal == object::OnRemoval::kRelease;
   if (replaced && !holds_data) {
     AddChange(row, Action::kReplace, Reason::kReplaced);
+    if (row.kind == Kind::kAccount) replaced_.insert({row.target, row.key});
     return;
   }
   const uint64_t wanted = object::FieldsSet(row.desired->body);
@@ -193,6 +199,16 @@ void Planner::DecideBoth(const Row& row) {
   } else {
     DecideOther(row, secret_differs, secret);
   }
+}
+
+// A row of an account that is made anew, under another number: it is taken away and given anew, as
+// what folders say is of the number.
+bool Planner::OfReplaced(const Row& row) const {
+  if (replaced_.empty() || row.kind != Kind::kGrant) return false;
+  const auto parts = object::SplitKey(row.key);
+  if (!parts[3].starts_with("account:")) return false;
+  const std::string account = object::MakeKey(Kind::kAccount, {parts[0], parts[3].substr(8)});
+  return replaced_.contains({row.target, account});
 }
 
 // A field that decides couldn't be read.

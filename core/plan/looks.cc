@@ -50,6 +50,8 @@ Look LookAt(const Plan& plan, const Change& change) {
   Look look{object::Describe(change.kind, change.key), "", change.place};
   const std::string who = ByWhom(change.changed_by, change.changed_at);
   const bool locks = change.action == Action::kDisable;
+  // A row goes with its account, which is told.
+  if (change.action == Action::kReplace && change.kind == Kind::kGrant) return {};
   if (change.action == Action::kReplace && change.reason == Reason::kFact) {
     look.what += ": its login is another person's now";
     look.detail = Joined("the account is removed with its keys and made anew", change.cause);

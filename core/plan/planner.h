@@ -108,6 +108,7 @@ class Planner {
   bool SecretDiffers(const Row& row, std::string* wanted_digest) const;
   std::optional<compile::Authority> AuthorityFor(const Row& row) const;
   static bool Locks(const Row& row);
+  bool OfReplaced(const Row& row) const;
   // drift.cc
   void NoteDrift(const Row& row);
   void NoteChanged(const Row& row, Drift drift);
@@ -179,6 +180,7 @@ class Planner {
   void StepsOfCreate(uint32_t change);
   void StepsOfRename(uint32_t change);
   void StepsOfRemoval(uint32_t change);
+  void StepsOfReplace(uint32_t change);
   void EndSessions();  // sessions.cc
   void AddStep(uint32_t change, Phase phase, std::string before, std::string after, bool removes,
                bool adds);
@@ -226,6 +228,8 @@ class Planner {
   const Identities& Former() const;
   mutable std::optional<Identities> former_;
   std::set<std::tuple<uint32_t, object::Kind, std::string_view>> expired_;
+  // Accounts that go and are made anew, by target and key.
+  std::set<std::pair<uint32_t, std::string_view>> replaced_;
   // Changes that come from changes of facts: which those are.
   std::map<uint32_t, std::vector<uint32_t>> waits_;
   // By target and server, those with rules by other hands.

@@ -207,12 +207,9 @@ void Planner::StepsOf(uint32_t index) {
     case Action::kUpdate:
       StepsOfUpdate(index);
       return;
-    case Action::kReplace: {
-      const std::string before = Restrict(change.before, KeyMask(change.kind));
-      AddStep(index, Phase::kRevoke, before, "", true, false);
-      StepsOfCreate(index);
+    case Action::kReplace:
+      StepsOfReplace(index);
       return;
-    }
     case Action::kRename:
       StepsOfRename(index);
       return;
@@ -345,6 +342,23 @@ void Planner::StepsOfUpdate(uint32_t index) {
   const std::string final =
       object::Overlay(change.kind, now, Restrict(change.after, fields.enabling & managed));
   advance(Phase::kEnable, final, false, true);
+}
+
+// What can be locked is locked first and goes when its sessions were ended: a host keeps an account
+// that still runs something (userdel(8)). What takes its place waits for that.
+void Planner::StepsOfReplace(uint32_t index) {
+  const Change& change = plan_.changes[index];
+  const uint64_t keys = KeyMask(change.kind);
+  const std::string before = Restrict(change.before, keys);
+  const uint32_t enabled = EnabledFieldOf(change.kind);
+  if (enabled != 0 && FlagIn(change.before, enabled, true) && CanDisable(change)) {
+    const std::string open = Restrict(change.before, keys | (uint64_t{1} << enabled));
+    AddStep(index, Phase::kRevoke, open, WithFlag(change.kind, open, enabled, false), true, false);
+    AddStep(index, Phase::kStructure, before, "", false, false);
+  } else {
+    AddStep(index, Phase::kRevoke, before, "", true, false);
+  }
+  StepsOfCreate(index);
 }
 
 void Planner::StepsOfRemoval(uint32_t index) {

@@ -1,0 +1,139 @@
+// Joiner, mover and leaver, without a line of TOML changed: what happens to somebody in the IAM
+// system and the directory is what happens to their access at an sshd and a ProFTPD.
+#include <gmock/gmock.h>
+
+#include "tests/live/movers/world.h"
+
+namespace postern::live {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+
+const std::string kInFile = kIn + "/old", kOutFile = kOut + "/old";
+
+// Whose access the plan takes or gives, by path.
+std::vector<std::string> Lines(const json& plan, const char* side) {
+  std::vector<std::string> lines;
+  for (const json& line : plan["access"][side]) {
+    lines.push_back(line.value("identity", "") + " " + line.value("server", "") + " " +
+                    line.value("path", ""));
+  }
+  return lines;
+}
+
+TEST_F(Movers, WhoJoinsGetsInWhoMovesIsSwappedWhoLeavesIsOut) {
+  EXPECT_FALSE(GetsAtSshd("jo.hart", kInFile));
+  Hire("jo.hart", "Marketing");
+  const auto joins = world_->Postern({"plan"});
+  EXPECT_THAT(joins.out, AllOf(HasSubstr("Gain access"), HasSubstr("jo.hart"), HasSubstr(kIn),
+                               HasSubstr("Marketing"), HasSubstr("hr")))
+      << joins.err;
+  Follow();
+  EXPECT_TRUE(GetsAtSshd("jo.hart", kInFile));
+  EXPECT_TRUE(GetsAtFtp("jo.hart", kInFile));
+  EXPECT_FALSE(GetsAtSshd("jo.hart", kOutFile));
+  EXPECT_FALSE(GetsAtFtp("jo.hart", kOutFile));
+
+  Move("jo.hart", "Sales");
+  const json moves = Plan();
+  EXPECT_EQ(Lines(moves, "lost").size(), 2u) << moves["access"];  // one folder, at two servers
+  EXPECT_EQ(Lines(moves, "gained").size(), 2u) << moves["access"];
+  for (const json& change : moves["changes"]) {
+    // That another role gives the account now is for the ledger alone.
+    EXPECT_TRUE(change["kind"] == "grant" || change["kind"] == "session" ||
+                change["action"] == "adopt")
+        << change;
+  }
+  Follow();
+  EXPECT_FALSE(GetsAtSshd("jo.hart", kInFile));
+  EXPECT_FALSE(GetsAtFtp("jo.hart", kInFile));
+  EXPECT_TRUE(GetsAtSshd("jo.hart", kOutFile));
+  EXPECT_TRUE(GetsAtFtp("jo.hart", kOutFile));
+
+  const auto session = world_->OpenSession("jo.hart", "jo.hart");
+  ASSERT_TRUE(session->Alive());
+  const auto begin = std::chrono::steady_clock::now();
+  SetActive("jo.hart", false);
+  const auto leaves = world_->Postern({"plan"});
+  EXPECT_THAT(leaves.out, AllOf(HasSubstr("Lose access"), HasSubstr("jo.hart"),
+                                HasSubstr("inactive"), HasSubstr("hr")));
+  Follow();
+  const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin);
+  std::printf("from the fact to the refusal: %.1f s, with a plan before and one after\n",
+              seconds.count());
+  EXPECT_FALSE(GetsAtSshd("jo.hart", kOutFile));
+  EXPECT_FALSE(GetsAtFtp("jo.hart", kOutFile));
+  for (int i = 0; i < 100 && session->Alive(); ++i) ::usleep(50'000);
+  EXPECT_FALSE(session->Alive()) << "the open session goes on";
+}
+
+TEST_F(Movers, AnySourceThatSaysNoDecides) {
+  Hire("sam.ode", "Sales");
+  Follow();
+  EXPECT_TRUE(GetsAtSshd("sam.ode", kOutFile));
+  LockInDirectory("sam.ode");
+  const auto plan = world_->Postern({"plan"});
+  EXPECT_THAT(plan.out, AllOf(HasSubstr("Lose access"), HasSubstr("sam.ode"), HasSubstr("corp")))
+      << plan.err;
+  Follow();
+  EXPECT_FALSE(GetsAtSshd("sam.ode", kOutFile));
+  EXPECT_FALSE(GetsAtFtp("sam.ode", kOutFile));
+  UnlockInDirectory("sam.ode");
+  Follow();
+  EXPECT_TRUE(GetsAtSshd("sam.ode", kOutFile));
+}
+
+TEST_F(Movers, ASourceThatIsGoneGivesAndTakesNothing) {
+  Hire("jo.hart", "Marketing");
+  Follow();
+  Hire("li.wong", "Marketing");
+  SetActive("jo.hart", false);
+  CutSource();
+  const json plan = Plan();
+  EXPECT_TRUE(Lines(plan, "lost").empty()) << plan["access"];
+  EXPECT_TRUE(Lines(plan, "gained").empty()) << plan["access"];
+  const auto said = world_->Postern({"plan"});
+  EXPECT_THAT(said.out + said.err,
+              AllOf(HasSubstr("hr was not observed"), HasSubstr("1 member as recorded")))
+      << said.out;
+  world_->Postern({"apply", "--yes"});
+  EXPECT_TRUE(GetsAtSshd("jo.hart", kInFile)) << "lost by a source that nobody could ask";
+  EXPECT_FALSE(GetsAtSshd("li.wong", kInFile)) << "gained by a source that nobody could ask";
+  MendSource();
+  Follow();
+  EXPECT_FALSE(GetsAtSshd("jo.hart", kInFile));
+  EXPECT_TRUE(GetsAtSshd("li.wong", kInFile));
+  EXPECT_TRUE(GetsAtFtp("li.wong", kInFile));
+}
+
+// What TOML takes away doesn't wait for a source that is gone.
+TEST_F(Movers, DeclaredRevocationsGoOnWithoutTheSource) {
+  Hire("jo.hart", "Marketing");
+  Follow();
+  CutSource();
+  world_->Declare(SshdWorld::Folder("in", kIn) + SshdWorld::Folder("out", kOut));
+  const auto run = world_->Postern({"apply", "--yes"});
+  EXPECT_FALSE(GetsAtSshd("jo.hart", kInFile)) << run.out << run.err;
+  EXPECT_FALSE(GetsAtFtp("jo.hart", kInFile));
+}
+
+// A name that comes again is another person's: nothing is inherited.
+TEST_F(Movers, ANameGivenToSomebodyElseInheritsNothing) {
+  Hire("jo.hart", "Marketing");
+  Follow();
+  const auto session = world_->OpenSession("jo.hart", "jo.hart");
+  Leave("jo.hart");
+  SshdWorld::Run({"mv", "/srv/clients/jo.hart", "/srv/clients/former"});
+  SshdWorld::Run({"mv", "/srv/clients/jo.hart.pub", "/srv/clients/former.pub"});
+  Hire("jo.hart", "Marketing");
+  Follow();
+  EXPECT_TRUE(GetsAtSshd("jo.hart", kInFile));
+  EXPECT_FALSE(world_->LetsIn("jo.hart", "former"));
+  for (int i = 0; i < 100 && session->Alive(); ++i) ::usleep(50'000);
+  EXPECT_FALSE(session->Alive()) << "the former one's session goes on";
+}
+
+}  // namespace
+}  // namespace postern::live
