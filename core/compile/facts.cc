@@ -165,7 +165,7 @@ void SourceFacts::AddUser(const ObjectView* observed, std::string_view wanted, s
     if (field.number == active) user.active = field.varint != 0;
     if (iam && field.number == kinds::IamUser::kSshKeysFieldNumber) user.ssh_keys = field.bytes;
     if (field.number >= attributes.size() || attributes[field.number] < 0) continue;
-    const auto attribute = static_cast<size_t>(attributes[field.number]);
+    const auto attribute = size_t{static_cast<uint8_t>(attributes[field.number])};
     (attribute == kTextAttributes ? user.mail : user.text[attribute]) = field.bytes;
   }
   if (observed != nullptr && observed->unreadable != 0) {
@@ -308,7 +308,7 @@ std::string SourceFacts::GroupKey(std::string_view name) const {
     const bool there = source_.objects->Find(Kind::kIamGroup, key) != nullptr;
     return there || nodes_.contains(set) ? set : std::string();
   }
-  const std::string dn = object::Normalise(object::Comparator::kDn, name);
+  std::string dn = object::Normalise(object::Comparator::kDn, name);
   if (source_.objects->Find(Kind::kDirectoryGroup, dn) != nullptr || nodes_.contains(dn)) return dn;
   // By its first name: the one group of that name.
   const std::string start = "cn=" + FoldValue(name) + ",";

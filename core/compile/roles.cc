@@ -10,8 +10,6 @@
 namespace postern::compile {
 namespace {
 
-using object::Kind;
-
 // "10:02Z" of today, with the day of any other.
 std::string TimeOf(base::Instant at, base::Instant now) {
   if (at == 0) return "";
@@ -357,8 +355,8 @@ Departure RoleEvaluator::WhyGone(const decl::Role& role, std::string_view identi
     const std::string_view name = people_->at(source).source().name();
     say("", source, "are no longer there");
     const std::string time = TimeOf(people_->at(source).source().users.at, now_);
-    departure.cause = fmt::format("{} is no longer in {}{}{}", label, name,
-                                  time.empty() ? "" : ", seen ", time);
+    departure.cause =
+        fmt::format("{} is no longer in {}{}{}", label, name, time.empty() ? "" : ", seen ", time);
     return departure;
   }
   const Standing standing = people_->StandingOf(*ref);
