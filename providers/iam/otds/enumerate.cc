@@ -91,7 +91,7 @@ Result<void> Enumeration::WalkEntries(Kind kind, const std::string& partition,
   if (kind == Kind::kIamUser) path += "&attrsAsKeys=true";
   if (!partition.empty()) path += "&where_partition_name=" + Encode(partition);
   Result<void> read;
-  const auto walked = target_.api().Walk(path, keys, [&](size_t, const Json& json) {
+  auto walked = target_.api().Walk(path, keys, [&](size_t, const Json& json) {
     auto entry = ReadEntry(json);
     if (!entry) {
       read = tl::unexpected(entry.error());
@@ -133,7 +133,7 @@ Result<void> Enumeration::Groups() {
 // Roles of OAuthClients, where they are unless they say otherwise, and of the managed partitions.
 Result<void> Enumeration::Roles() {
   std::vector<Entry> roles;
-  const auto walked = WalkEntries(Kind::kIamRole, "", [&](Entry entry) {
+  auto walked = WalkEntries(Kind::kIamRole, "", [&](Entry entry) {
     const bool managed =
         Same(entry.partition, kClientPartition) ||
         target_.OriginOf(entry.partition) != Ground::Origin::kUnknown ||
@@ -182,11 +182,10 @@ bool Enumeration::AddMembers(SetType type, const LiveSet& set) {
 // The list says which there are; each is read by itself, as the list may leave members out.
 Result<void> Enumeration::AccessRoles() {
   std::vector<std::string> paths;
-  const auto walked =
-      target_.api().Walk("/accessroles", kAccessRoles, [&](size_t, const Json& json) {
-        paths.push_back(OtdsTarget::AccessRolePath(TextAt(json, "name")));
-        return true;
-      });
+  auto walked = target_.api().Walk("/accessroles", kAccessRoles, [&](size_t, const Json& json) {
+    paths.push_back(OtdsTarget::AccessRolePath(TextAt(json, "name")));
+    return true;
+  });
   if (!walked) return walked;
   for (const auto& document : target_.api().GetAll(paths)) {
     if (!document) return tl::unexpected(document.error());
@@ -207,11 +206,10 @@ Result<void> Enumeration::AccessRoles() {
 // No list of OAuth clients is documented, but each is a user of OAuthClients: those are asked.
 Result<void> Enumeration::Clients() {
   std::vector<std::string> paths;
-  const auto walked =
-      WalkEntries(Kind::kIamUser, std::string(kClientPartition), [&](const Entry& entry) {
-        paths.push_back(OtdsTarget::ClientPath(entry.name));
-        return true;
-      });
+  auto walked = WalkEntries(Kind::kIamUser, std::string(kClientPartition), [&](const Entry& entry) {
+    paths.push_back(OtdsTarget::ClientPath(entry.name));
+    return true;
+  });
   if (!walked) return walked;
   for (const auto& document : target_.api().GetAll(paths)) {
     // A user there that is no client.
