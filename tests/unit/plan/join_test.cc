@@ -71,7 +71,8 @@ TEST(Join, NeverAdoptsAReplacementSilently) {
   bench.Want(Account("a")).Live(WithId(Account("a"), "new")).Record(WithId(Account("a"), "old"));
   const Plan plan = bench.Make();
   EXPECT_EQ(Said(plan), "replace account re-created by other hands");
-  EXPECT_EQ(Steps(plan), "revoke account; revoke session; structure account; structure account; enable account");
+  EXPECT_EQ(Steps(plan),
+            "revoke account; revoke session; structure account; structure account; enable account");
   ASSERT_EQ(plan.drift.size(), 1u);
   EXPECT_EQ(plan.drift[0].type, Drift::Type::kReplaced);
   Bench gone;
