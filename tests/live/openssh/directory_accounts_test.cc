@@ -100,7 +100,7 @@ TEST_P(DirectoryAccounts, AKeyAndAGrantOpenOneAndItsEntryStaysAsItIs) {
   EXPECT_NE(world_->Sftp("bea", "two", "rm " + kIn + "/old\n").exit, 0);
   EXPECT_TRUE(world_->LetsInByPassword("bea", "correct horse")) << "the directory's own way in";
   // The account of the host's own beside it was made, nothing else.
-  const auto without_root = [](std::string text) {
+  const auto without_root = [](const std::string& text) {
     std::string out;
     for (size_t at = 0; at < text.size();) {
       const size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
