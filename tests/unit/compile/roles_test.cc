@@ -213,10 +213,8 @@ TEST_F(RolesTest, RefusesHostileNames) {
                                  "a b",
                                  "a\nb",
                                  "a\x1b[2J",
-                                 "a\xe2\x80\xae"
-                                 "b",
-                                 "j\xd0\xbe"
-                                 "e",
+                                 "a\342\200\256b",
+                                 "j\320\276e",
                                  "%u",
                                  "a*",
                                  "-rf",

@@ -10,7 +10,6 @@ namespace {
 
 using namespace testing_objects;  // NOLINT
 using access::Right;
-using object::Kind;
 using testing::HasSubstr;
 
 const access::Rights kList = Right::kList;
