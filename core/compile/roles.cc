@@ -181,9 +181,9 @@ void RoleEvaluator::Select(const decl::RoleMember& selector, Work* work) {
   SourceFacts& facts = people_->at(source);
   const Reading& users = facts.source().users;
   const Reading& memberships = facts.source().memberships;
-  if (!users.held.empty()) return Hold(selector, source, users.held, work);
+  if (!users.held.empty()) return Hold(source, users.held, work);
   if (selector.has_group() && !memberships.held.empty()) {
-    return Hold(selector, source, memberships.held, work);
+    return Hold(source, memberships.held, work);
   }
   const auto asks = AsksOf(selector.where());
   const SourceFacts::Group* group = nullptr;
@@ -191,7 +191,7 @@ void RoleEvaluator::Select(const decl::RoleMember& selector, Work* work) {
     group = facts.FindGroup(selector.group());
     if (group == nullptr) {
       return Hold(
-          selector, source,
+          source,
           fmt::format("there is no group \"{}\" in {}", selector.group(), facts.source().name()),
           work);
     }
@@ -264,9 +264,7 @@ bool RoleEvaluator::MayBeOf(std::string_view identity, uint32_t source) const {
 }
 
 // Nothing is decided by this selector: who was in the role by it stays.
-void RoleEvaluator::Hold(const decl::RoleMember& selector, uint32_t source, const std::string& why,
-                         Work* work) {
-  (void)selector;
+void RoleEvaluator::Hold(uint32_t source, const std::string& why, Work* work) {
   work->out.held_sources.emplace_back(people_->at(source).source().target, why);
   if (work->recorded == nullptr) return;
   for (std::string_view identity : *work->recorded) {

@@ -78,7 +78,7 @@ class RoleEvaluator {
   void NameOne(const std::string& identity, Work* work);
   void Take(const Candidate& candidate, Work* work);
   void Add(RoleMember member, Work* work);
-  void Hold(const decl::RoleMember& selector, uint32_t source, const std::string& why, Work* work);
+  void Hold(uint32_t source, const std::string& why, Work* work);
   void HoldUnread(const decl::RoleMember& selector, uint32_t source, Work* work);
   bool MayBeOf(std::string_view identity, uint32_t source) const;
   std::string Seen(uint32_t source) const;

@@ -13,6 +13,12 @@ using testing::HasSubstr;
 
 const std::string kInFile = kIn + "/old", kOutFile = kOut + "/old";
 
+// Within five seconds.
+bool Ends(support::ServerProcess& session) {
+  for (int i = 0; i < 100 && session.Alive(); ++i) ::usleep(50'000);
+  return !session.Alive();
+}
+
 // Whose access the plan takes or gives, by path.
 std::vector<std::string> Lines(const json& plan, const char* side) {
   std::vector<std::string> lines;
@@ -65,8 +71,7 @@ TEST_F(Movers, WhoJoinsGetsInWhoMovesIsSwappedWhoLeavesIsOut) {
               seconds.count());
   EXPECT_FALSE(GetsAtSshd("jo.hart", kOutFile));
   EXPECT_FALSE(GetsAtFtp("jo.hart", kOutFile));
-  for (int i = 0; i < 100 && session->Alive(); ++i) ::usleep(50'000);
-  EXPECT_FALSE(session->Alive()) << "the open session goes on";
+  EXPECT_TRUE(Ends(*session)) << "the open session goes on";
 }
 
 TEST_F(Movers, AnySourceThatSaysNoDecides) {
@@ -131,8 +136,7 @@ TEST_F(Movers, ANameGivenToSomebodyElseInheritsNothing) {
   Follow();
   EXPECT_TRUE(GetsAtSshd("jo.hart", kInFile));
   EXPECT_FALSE(world_->LetsIn("jo.hart", "former"));
-  for (int i = 0; i < 100 && session->Alive(); ++i) ::usleep(50'000);
-  EXPECT_FALSE(session->Alive()) << "the former one's session goes on";
+  EXPECT_TRUE(Ends(*session)) << "the former one's session goes on";
 }
 
 }  // namespace
