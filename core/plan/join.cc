@@ -174,14 +174,13 @@ void Planner::DecideBoth(const Row& row) {
   // A container (folder, ou, group entry) bears no access of its own and holds what isn't ours: it
   // is taken over under its new id, never deleted.
   // Somebody else has the login now: the account isn't his.
-  if (row.kind == Kind::kAccount && recorded != nullptr &&
-      in_.desired->inherited.contains({plan_.targets[row.target].name, std::string(row.key)})) {
+  if (IsInherited(row)) {
     AddChange(row, Action::kReplace, Reason::kFact);
     replaced_.insert({row.target, row.key});
     return;
   }
   if (OfReplaced(row)) {
-    AddChange(row, Action::kReplace, Reason::kConsequence);
+    ReplaceRow(row);
     return;
   }
   const bool holds_data = object::TableOf(row.kind).on_removal == object::OnRemoval::kRelease;
@@ -209,6 +208,23 @@ bool Planner::OfReplaced(const Row& row) const {
   if (!parts[3].starts_with("account:")) return false;
   const std::string account = object::MakeKey(Kind::kAccount, {parts[0], parts[3].substr(8)});
   return replaced_.contains({row.target, account});
+}
+
+// Where the account waits for the next plan, what is given anew waits with it.
+void Planner::ReplaceRow(const Row& row) {
+  const auto parts = object::SplitKey(row.key);
+  const bool waits = without_account_.contains(
+      {row.target, std::string(parts[0]), std::string(parts[3].substr(8))});
+  Change& change = AddChange(row, waits ? Action::kDelete : Action::kReplace, Reason::kConsequence);
+  if (!waits) return;
+  change.after.clear();
+  if (row.recorded != nullptr) change.owner = row.recorded->owner;
+}
+
+// Somebody else has the login than the ledger knows.
+bool Planner::IsInherited(const Row& row) const {
+  return row.kind == Kind::kAccount && row.recorded != nullptr &&
+         in_.desired->inherited.contains({plan_.targets[row.target].name, std::string(row.key)});
 }
 
 // A field that decides couldn't be read.

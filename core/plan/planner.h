@@ -73,6 +73,8 @@ class Planner {
   void DecideMissing(const Row& row);
   void DecideRemoved(const Row& row);
   void DecideUndeclared(const Row& row);
+  bool IsInherited(const Row& row) const;
+  void ReplaceRow(const Row& row);
   void DecideForeign(const Row& row);
   // quarantine.cc
   void Quarantine(const Row& row);
@@ -87,6 +89,7 @@ class Planner {
   // sources.cc
   bool DecideSourced(const Row& row, bool replaced);
   void LockOnly(const Row& row, Reason reason);
+  void ShutForAnother(const Row& row, bool inherited);
   void HoldUnknown(const Row& row, Change* change);
   void HoldSourced(const Row& row, const std::string& why, const std::string& way_out,
                    Change* change);

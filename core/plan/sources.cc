@@ -88,6 +88,35 @@ void Planner::LockOnly(const Row& row, Reason reason) {
   change.fields = object::Differences(row.kind, change.after, row.observed->body);
 }
 
+// Whoever has the name now must not inherit. The entry is nobody's to make anew: it is shut with
+// its sessions, its rows go, and somebody looks before the next plan.
+void Planner::ShutForAnother(const Row& row, bool inherited) {
+  const auto parts = object::SplitKey(row.key);
+  const Reason reason = inherited ? Reason::kFact : Reason::kReplaced;
+  if (FlagIn(row.observed->body, kAccountEnabled, true)) {
+    LockOnly(row, reason);
+  } else {
+    // Shut already: the ledger learns whose it is.
+    Change& change = AddChange(row, Action::kAdopt, reason);
+    change.after = WithFlag(row.kind, Restrict(change.after, KeyMask(row.kind) | kLock),
+                            kAccountEnabled, false);
+  }
+  replaced_.insert({row.target, row.key});
+  without_account_[{row.target, std::string(parts[0]), std::string(parts[1])}] =
+      fmt::format("{} is another's now: the next plan opens it", parts[1]);
+  plan_.looks.push_back(
+      {fmt::format("{}: another one {} its name", object::Describe(row.kind, row.key),
+                   inherited ? "has" : "stands under"),
+       inherited
+           ? std::string("it comes from a directory: it is locked, what it had here goes, and "
+                         "the next plan opens it for the new one; keys that nobody manages "
+                         "stay, so look at them first")
+           : fmt::format("its directory gave the name to uid {}, it was {}; it is locked, and "
+                         "the next plan opens it for the new one",
+                         row.observed->id, row.recorded->id),
+       plan_.changes.back().place});
+}
+
 // True: decided here. What differs only by its lock is like any other account.
 bool Planner::DecideSourced(const Row& row, bool replaced) {
   const bool wanted = IsSourced(row.kind, row.desired->body);
@@ -95,17 +124,9 @@ bool Planner::DecideSourced(const Row& row, bool replaced) {
   if (!wanted && !live) return false;
   const std::string login(object::SplitKey(row.key)[1]);
   const std::string server(object::SplitKey(row.key)[0]);
-  const bool open = FlagIn(row.observed->body, kAccountEnabled, true);
-  if (wanted && live && replaced && open) {
-    // Whoever has the name now must not inherit: shut first, and somebody looks before the next
-    // plan.
-    LockOnly(row, Reason::kReplaced);
-    plan_.looks.push_back(
-        {fmt::format("{}: another one stands under its name", object::Describe(row.kind, row.key)),
-         fmt::format("its directory gave the name to uid {}, it was {}; it is locked, and the next "
-                     "plan opens it for the new one",
-                     row.observed->id, row.recorded->id),
-         plan_.changes.back().place});
+  const bool inherited = IsInherited(row);
+  if (live && (inherited || (wanted && replaced))) {
+    ShutForAnother(row, inherited);
     return true;
   }
   const std::string body = Restrict(row.desired->body, ~kLock);

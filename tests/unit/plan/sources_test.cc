@@ -166,5 +166,48 @@ TEST(AccountsOfADirectory, AnotherUidUnderTheNameIsShutFirst) {
   EXPECT_EQ(Steps(next.Make()), "enable account");
 }
 
+// By the facts of a role: nobody makes a directory's entry anew, and nobody inherits it.
+TEST(AccountsOfADirectory, ALoginThatIsAnotherPersonsNowIsShutAndItsRowsGo) {
+  const auto begin = [](SourceBench& bench, const object::Object& wanted) {
+    bench.desired.inherited[{kHost, wanted.key}] = "iam:hr/ann#1";
+    const auto row = Row("/d", "subtree", "account:a", kList);
+    bench.Want(wanted).Live(WithId(Sourced(), "30001")).Record(WithId(Sourced(), "30001"));
+    bench.All(row).Live(Key("a")).Record(Key("a"));
+    bench.Want(Row("/new", "subtree", "account:a", kList));
+  };
+  // Declared with its source, and by a role, which knows of none.
+  for (const object::Object& wanted : {Sourced(), Account("a")}) {
+    SourceBench bench;
+    begin(bench, wanted);
+    const Plan plan = bench.Make();
+    EXPECT_EQ(Steps(plan), "revoke account; revoke grant; revoke ssh_key; revoke session");
+    for (const Change& change : plan.changes) {
+      EXPECT_NE(change.action, Action::kReplace);
+      EXPECT_TRUE(change.kind != object::Kind::kAccount || change.action == Action::kUpdate);
+      EXPECT_TRUE(change.kind != object::Kind::kAccount || change.reason == Reason::kFact);
+    }
+    const auto after = object::DecodeAs<kinds::Account>(plan.steps[0].operation.after);
+    EXPECT_FALSE(after.enabled());
+    EXPECT_FALSE(after.has_home()) << "only the lock is written";
+    EXPECT_TRUE(plan.delta.gained.empty()) << "what is new waits for the next plan";
+    EXPECT_THAT(Looks(plan), HasSubstr("it is locked, what it had here goes"));
+  }
+}
+
+// Shut before: nothing is written, and nothing opens before somebody has seen it.
+TEST(AccountsOfADirectory, AnotherUnderAShutNameStaysShutForOnePlan) {
+  for (const bool by_fact : {false, true}) {
+    SourceBench bench;
+    if (by_fact) bench.desired.inherited[{kHost, Sourced().key}] = "iam:hr/ann#1";
+    bench.Want(Sourced()).Live(WithId(Sourced(false), by_fact ? "30001" : "30009"));
+    bench.Record(WithId(Sourced(false), "30001"));
+    const Plan plan = bench.Make();
+    EXPECT_EQ(Steps(plan), "") << by_fact;
+    ASSERT_EQ(plan.changes.size(), 1u);
+    EXPECT_EQ(plan.changes[0].action, Action::kAdopt);
+    EXPECT_THAT(Looks(plan), HasSubstr("the next plan opens it for the new one"));
+  }
+}
+
 }  // namespace
 }  // namespace postern::plan
