@@ -73,9 +73,10 @@ AccountPlan::AccountPlan(const HostState& state, const AccountSettings& settings
   }
 }
 
-Outcome AccountPlan::Take(const Operation& operation, size_t index) {
+Outcome AccountPlan::Judge(const Operation& operation) const {
   Outcome outcome;
   outcome.id = operation.id;
+  outcome.status = Status::kApplied;
   const std::string login = LoginOfKey(operation.kind, operation.key);
   std::string problem = operation.kind == Kind::kSshKey
                             ? state_.key_problem
@@ -100,7 +101,21 @@ Outcome AccountPlan::Take(const Operation& operation, size_t index) {
   const RowCheck check = CheckRow(operation, live, after, SetsPassword(operation, after));
   outcome.status = check.status;
   outcome.message = check.message;
-  if (!check.go_on) return outcome;
+  if (!check.go_on || operation.kind != Kind::kAccount) return outcome;
+  problem = WhyLoginUnfit(login);
+  if (problem.empty() && !operation.after.empty() && state_.accounts.FindUser(login) == nullptr &&
+      object::DecodeAs<kinds::Account>(operation.after).has_source()) {
+    problem = fmt::format("no directory knows {}", login);
+  }
+  if (problem.empty()) return outcome;
+  outcome.status = Status::kDenied;
+  outcome.message = std::move(problem);
+  return outcome;
+}
+
+Outcome AccountPlan::Take(const Operation& operation, size_t index) {
+  Outcome outcome = Judge(operation);
+  if (outcome.status != Status::kApplied) return outcome;
   if (Refusal why = Edit(operation, index)) {
     outcome.status = Status::kDenied;
     outcome.message = std::move(*why);
@@ -209,15 +224,12 @@ AccountPlan::Refusal AccountPlan::WhyNoId(uint32_t id, bool of_group,
 }
 
 AccountPlan::Refusal AccountPlan::EditAccount(const Operation& operation, size_t index) {
-  const std::string login = LoginOfKey(Kind::kAccount, operation.key);
-  if (const std::string why = WhyLoginUnfit(login); !why.empty()) return why;
-  const posix::User* user = state_.accounts.FindUser(login);
+  const posix::User* user = state_.accounts.FindUser(LoginOfKey(Kind::kAccount, operation.key));
   if (operation.after.empty()) {
     if (user != nullptr && user->elsewhere) return WhyNotOfEntry(operation, {});
     return user == nullptr ? std::nullopt : Delete(*user, index);
   }
   const auto want = object::DecodeAs<kinds::Account>(operation.after);
-  if (user == nullptr && want.has_source()) return fmt::format("no directory knows {}", login);
   if (user != nullptr && user->elsewhere) return WhyNotOfEntry(operation, want);
   for (const std::string* text : {&want.home(), &want.comment()}) {
     if (const std::string why = WhyFieldUnfit(*text); !why.empty()) return why;

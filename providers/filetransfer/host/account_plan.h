@@ -32,6 +32,9 @@ class AccountPlan {
   AccountPlan(const HostState& state, const AccountSettings& settings, const OrphanIds& orphans,
               const object::Secrets& secrets, MadeHashes& hashes);
 
+  // What `Take` refuses before it looks at the way there: who is outside the scope, what can be no
+  // login, what isn't as it was expected. kApplied: it may go on.
+  object::Outcome Judge(const object::Operation& operation) const;
   // The outcome without its read-back. kApplied: it will be so when the steps are done. `index`
   // comes back with the steps that belong to the operation.
   object::Outcome Take(const object::Operation& operation, size_t index);

@@ -10,6 +10,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -41,8 +42,9 @@ struct AccountSettings {
   std::string ledger_key;          // for password digests
   // Whether PAM judges the day in shadow; nothing: it isn't known, and no end can be told.
   std::optional<bool> pam = false;
-  // Logins whose certificates sshd doesn't look up in the declared revocation list.
-  std::set<std::string, std::less<>> unrevoked;
+  // Logins whose keys sshd doesn't look up in the declared revocation list and in no other; each
+  // with the option (accounts_io.h) that says so of its keys.
+  std::map<std::string, std::string, std::less<>> unrevoked;
   // Logins that the server itself shuts out. It is the only lock that a directory's are given.
   std::set<std::string, std::less<>> denied;
   // Logins that NSS is asked for beside the mark group's members.

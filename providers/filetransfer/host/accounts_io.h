@@ -21,8 +21,10 @@ namespace postern::filetransfer {
 
 // Of a key's options: it opens nothing itself, certificates that it signed do.
 inline constexpr std::string_view kAuthority = "cert-authority";
-// And what it signed isn't looked up in the declared revocation list.
+// It, or what it signed, isn't looked up in the declared revocation list.
 inline constexpr std::string_view kUnrevoked = "unrevoked";
+// It is looked up in that list, and none is declared any more: "revoked-by=PATH".
+inline constexpr std::string_view kRevokedBy = "revoked-by=";
 inline constexpr std::string_view kPasswdPath = "/etc/passwd";
 inline constexpr std::string_view kGroupPath = "/etc/group";
 inline constexpr std::string_view kShadowPath = "/etc/shadow";

@@ -105,9 +105,10 @@ void AppendKeys(const HostState& state, const AccountSettings& settings, const H
         for (const std::string& name : lines.principals) {
           object.mutable_principals()->add_values(name);
         }
-        if (lines.enabled && settings.unrevoked.contains(login)) {
-          object.mutable_options()->add_values(std::string(kUnrevoked));
-        }
+      }
+      const auto unrevoked = settings.unrevoked.find(login);
+      if (lines.enabled && unrevoked != settings.unrevoked.end()) {
+        object.mutable_options()->add_values(unrevoked->second);
       }
       Object encoded = object::Encode(object);
       SetChanged(lines.modified, &encoded);

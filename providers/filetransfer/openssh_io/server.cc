@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "providers/filetransfer/host/account_editor.h"
+#include "providers/filetransfer/host/account_plan.h"
 #include "providers/filetransfer/openssh_io/grant_writer.h"
 #include "providers/filetransfer/server/session_operations.h"
 #include "providers/filetransfer/server/way_rules.h"
@@ -46,12 +47,14 @@ bool OpensCertificates(const Operation& operation) {
   });
 }
 
-// What an authority signed isn't looked up in the revocation list, and shall be.
+// The key, or what an authority signed, is looked up in another revocation list than is declared.
 bool MissesRevocation(const Operation& operation) {
   if (operation.kind != Kind::kSshKey || operation.after.empty()) return false;
   const auto before = object::DecodeAs<kinds::SshKey>(operation.before);
   const auto& options = before.options().values();
-  return std::find(options.begin(), options.end(), kUnrevoked) != options.end();
+  return std::any_of(options.begin(), options.end(), [](const std::string& option) {
+    return option == kUnrevoked || option.starts_with(kRevokedBy);
+  });
 }
 
 // Opens what was shut, or may: such an operation waits for the account's block in the include.
@@ -71,6 +74,27 @@ bool LocksByBlock(const SshdSnapshot& snapshot, const Operation& operation) {
   const std::string login = LoginOfKey(operation.kind, operation.key);
   const posix::User* user = snapshot.host.accounts.FindUser(login);
   return user != nullptr && user->elsewhere;
+}
+
+// Those that will not be refused for what they are: for what is outside our scope, can be no login
+// or isn't as it was expected, nothing is written.
+std::vector<Operation> SoundOnes(const SshdSnapshot& snapshot,
+                                 std::span<const Operation> operations,
+                                 const object::Secrets& secrets) {
+  MadeHashes hashes;
+  const OrphanIds orphans;
+  const AccountPlan plan(snapshot.host, snapshot.accounts, orphans, secrets, hashes);
+  const HostScope scope(snapshot.host.accounts, snapshot.accounts);
+  std::vector<Operation> out;
+  for (const Operation& operation : operations) {
+    // Files of keys weren't read: whose they are is all that is known here.
+    const Status status = operation.kind == Kind::kAccount ? plan.Judge(operation).status
+                          : scope.WhyOutside(operation.kind, operation.key).empty()
+                              ? Status::kApplied
+                              : Status::kDenied;
+    if (status == Status::kApplied || status == Status::kAlreadySo) out.push_back(operation);
+  }
+  return out;
 }
 
 // The logins that these are about: also one outside the scope is known, and refused as such.
@@ -268,11 +292,17 @@ std::vector<Outcome> OpenSshServer::ApplyToAccounts(std::span<const Operation> o
   const auto needs_block = [&](const Operation& operation) {
     return Opens(operation) || LocksByBlock(*snapshot, operation);
   };
-  const bool needed = std::any_of(operations.begin(), operations.end(), needs_block);
-  const bool heals = std::any_of(operations.begin(), operations.end(), MissesRevocation);
+  // What will be refused leaves no block behind.
+  const std::vector<Operation> sound = SoundOnes(*snapshot, operations, secrets);
+  const auto is_sound = [&](const Operation& operation) {
+    return std::any_of(sound.begin(), sound.end(),
+                       [&](const Operation& one) { return one.id == operation.id; });
+  };
+  const bool needed = std::any_of(sound.begin(), sound.end(), needs_block);
+  const bool heals = std::any_of(sound.begin(), sound.end(), MissesRevocation);
   Result<void> blocks = {};
   if (needed || heals) {
-    blocks = Writer().EnsureBlocks(operations);
+    blocks = Writer().EnsureBlocks(sound);
     // What the blocks say now counts in the read-back.
     auto again = TakeSshdSnapshot(transport_, settings_, parts);
     if (again) snapshot = std::move(again);
@@ -282,7 +312,8 @@ std::vector<Outcome> OpenSshServer::ApplyToAccounts(std::span<const Operation> o
   for (const Operation& operation : operations) {
     const bool keys =
         operation.kind == Kind::kSshKey && !operation.after.empty() && !no_keys.empty();
-    (keys || (!blocks && needs_block(operation)) ? held : going).push_back(operation);
+    (keys || (!blocks && is_sound(operation) && needs_block(operation)) ? held : going)
+        .push_back(operation);
   }
   for (const Operation& operation : held) {
     const bool of_blocks = !blocks && needs_block(operation);
@@ -295,8 +326,16 @@ std::vector<Outcome> OpenSshServer::ApplyToAccounts(std::span<const Operation> o
   }
   if (!held.empty()) ReadBack(held, out);
   if (going.empty()) return out;
-  for (Outcome& outcome : ApplyAccounts(transport_, snapshot->accounts, going, secrets)) {
-    out.push_back(std::move(outcome));
+  const std::string no_list =
+      blocks ? WhyNoRevocation(*snapshot, settings_) : blocks.error().message;
+  auto done = ApplyAccounts(transport_, snapshot->accounts, going, secrets);
+  for (size_t i = 0; i < done.size(); ++i) {
+    const bool so = done[i].status == Status::kApplied || done[i].status == Status::kAlreadySo;
+    if (!so && !no_list.empty() && MissesRevocation(going[i])) {
+      done[i].status = !blocks && blocks.error().retryable() ? Status::kTransient : Status::kDenied;
+      done[i].message = "the account's revocation list stays as it is: " + no_list;
+    }
+    out.push_back(std::move(done[i]));
   }
   return out;
 }

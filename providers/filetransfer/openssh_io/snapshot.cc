@@ -51,6 +51,13 @@ void FindControl(const ServerSettings& settings, SshdSnapshot* out) {
     const auto at = all.find("pidfile");
     if (at != all.end() && at->second != "none") out->control.pidfile = at->second;
   }
+  DaemonSettings& control = out->control;
+  const bool starts_it = !control.start.empty() && control.start[0].ends_with("/sshd");
+  control.checker = {ProgramOf(settings), "-t", "-f", settings.config};
+  if (starts_it) {
+    control.checker = control.start;
+    control.checker.push_back("-t");
+  }
   const auto [begin, end] = all.equal_range("port");
   for (auto at = begin; at != end; ++at) {
     uint16_t port = 0;
@@ -118,13 +125,19 @@ void FindDenied(SshdSnapshot* out) {
   }
 }
 
-// Whose certificates are held against the declared list: who has a line of ours that says so, and
-// nothing before it that says another.
+// Whose keys and certificates are held against the declared list, and no other: who has a line of
+// ours that says so, and nothing before it that says another.
 void FindUnrevoked(const ServerSettings& settings, SshdSnapshot* out) {
-  if (settings.revoked.empty()) return;
-  for (const std::string& login : out->Logins()) out->accounts.unrevoked.insert(login);
+  auto& unrevoked = out->accounts.unrevoked;
+  if (!settings.revoked.empty()) {
+    for (const std::string& login : out->Logins()) unrevoked[login] = kUnrevoked;
+  }
   for (const openssh::ManagedAccount& block : out->grants.content.accounts) {
-    if (block.revoked != settings.revoked) continue;
+    if (block.revoked != settings.revoked) {
+      if (settings.revoked.empty())
+        unrevoked[block.login] = std::string(kRevokedBy) + block.revoked;
+      continue;
+    }
     const auto answered = out->answers.accounts.find(block.login);
     const bool other =
         answered != out->answers.accounts.end() &&
@@ -132,7 +145,7 @@ void FindUnrevoked(const ServerSettings& settings, SshdSnapshot* out) {
                     [&](const openssh::Settings& one) {
                       return !one.revoked_keys.empty() && one.revoked_keys != settings.revoked;
                     });
-    if (!other) out->accounts.unrevoked.erase(block.login);
+    if (!other) unrevoked.erase(block.login);
   }
 }
 

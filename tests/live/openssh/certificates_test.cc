@@ -18,6 +18,7 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 const std::string kIn = kExchange + "/in", kList = "/srv/ca/revoked";
 
@@ -147,6 +148,31 @@ TEST_P(Certificates, WhoseListIsntLookedUpIsMoreAndHealed) {
   EXPECT_THAT(drift.out, AllOf(HasSubstr("more access  bea"), HasSubstr("unrevoked")));
   world_->ApplyAll();
   EXPECT_THAT(support::ReadFile(world_->include()), HasSubstr("RevokedKeys \"" + kList + "\""));
+}
+
+// Plain keys are looked up in the list as well. The list is the operator's: nothing else changes,
+// and who has keys alone gets the new one by the same plan.
+TEST_P(Certificates, AnotherListReachesWhoHasKeysAloneByTheSamePlan) {
+  const std::string people = SshdWorld::Person("bea", world_->KeysLine({"one"})) +
+                             SshdWorld::Person("ana", world_->KeysLine({"two"}));
+  world_->Declare(people);
+  world_->ApplyAll();
+  EXPECT_THAT(support::ReadFile(world_->include()), HasSubstr("RevokedKeys \"" + kList + "\""));
+  const std::string other = "/srv/ca/other-list", file = "/srv/postern/operator/postern.toml";
+  SshdWorld::Run({"ssh-keygen", "-q", "-k", "-f", other, "/srv/clients/one.pub"});
+  SshdWorld::Run({"sed", "-i", "s#\"" + kList + "\"#\"" + other + "\"#", file});
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
+  EXPECT_THAT(world_->Postern({"plan", "--detail"}).out, HasSubstr("unrevoked"));
+  world_->ApplyAll();
+  EXPECT_THAT(support::ReadFile(world_->include()),
+              AllOf(HasSubstr("RevokedKeys \"" + other + "\""), Not(HasSubstr(kList + "\""))));
+  EXPECT_FALSE(world_->LetsIn("bea-in", "one")) << "the new list has that key";
+  EXPECT_TRUE(world_->LetsIn("ana-in", "two"));
+  // Not declared any more: a list that its authority then removes must shut nobody.
+  SshdWorld::Run({"sed", "-i", "s#, revoked = \"" + other + "\"##", file});
+  world_->ApplyAll();
+  EXPECT_THAT(support::ReadFile(world_->include()), Not(HasSubstr("RevokedKeys")));
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
 }
 
 // sshd with a list that it can't read refuses every key: so it is never told of one.
