@@ -168,15 +168,15 @@ std::string ConfigFiles::WhyNotReached() const {
   return "";
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> ConfigFiles::CopyWith(
-    const std::string& text, const std::string& folder) const {
+Result<std::vector<CandidateFile>> ConfigFiles::CopyWith(const std::string& text,
+                                                         const std::string& folder) const {
   auto config = With(text);
   if (!config) return tl::unexpected(config.error());
   std::map<std::string, std::string> names;
   for (const std::string& file : config->files) {
     names.try_emplace(file, fmt::format("{}/{}.conf", folder, names.size()));
   }
-  std::vector<std::pair<std::string, std::string>> out;
+  std::vector<CandidateFile> out;
   std::set<std::string> done;
   for (const std::string& file : config->files) {
     if (!done.insert(file).second) continue;
@@ -202,7 +202,7 @@ Result<std::vector<std::pair<std::string, std::string>>> ConfigFiles::CopyWith(
       }
       copy += files.empty() ? "#\n" : "Include" + files + "\n";
     }
-    out.emplace_back(names.at(file), std::move(copy));
+    out.push_back({.path = names.at(file), .content = std::move(copy), .of = file});
   }
   return out;
 }

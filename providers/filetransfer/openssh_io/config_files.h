@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "providers/filetransfer/openssh/config.h"
+#include "providers/filetransfer/server/checker.h"
 #include "providers/filetransfer/transport/files.h"
 
 namespace postern::filetransfer {
@@ -34,8 +35,8 @@ class ConfigFiles final : public openssh::FileSource {
   std::string WhyNotReached() const;
   // Files that together are the chain with `text`, to be written below `folder`; the first is the
   // main one. Errors: as ReadConfig's.
-  Result<std::vector<std::pair<std::string, std::string>>> CopyWith(
-      const std::string& text, const std::string& folder) const;
+  Result<std::vector<CandidateFile>> CopyWith(const std::string& text,
+                                              const std::string& folder) const;
 
  private:
   std::string main_, generated_;

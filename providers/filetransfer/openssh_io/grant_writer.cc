@@ -27,11 +27,6 @@ LoadRule ReloadAlways(std::string_view, std::chrono::seconds patience) {
   return {.restart = false, .limit = patience};
 }
 
-// "FILE line 3: Bad configuration option: X"; the summary at the end says less.
-std::string FirstLine(const std::string& text) {
-  return text.substr(0, text.find_first_of("\r\n"));
-}
-
 std::string KeyOf(const std::string& server, const GrantRow& row) {
   return object::Encode(GrantOf(server, row)).key;
 }
@@ -312,8 +307,8 @@ Result<void> SshdGrantWriter::Check(const SshdSnapshot& snapshot, const std::str
   candidate.files = std::move(*files);
   const auto& start = settings_.control.start;
   const bool known = !start.empty() && start[0].ends_with("/sshd");
-  candidate.command = {known ? start[0] : "sshd", "-t", "-f", candidate.files.front().first};
-  return RunChecker(transport_, candidate, "sshd -t", FirstLine);
+  candidate.command = {known ? start[0] : "sshd", "-t", "-f", candidate.files.front().path};
+  return RunChecker(transport_, candidate, "sshd -t");
 }
 
 Result<void> SshdGrantWriter::Install(const SshdSnapshot& snapshot, const std::string& text) {

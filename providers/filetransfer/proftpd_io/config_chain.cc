@@ -175,10 +175,13 @@ std::vector<std::string> ConfigChain::Values(std::string_view directive) const {
   return out;
 }
 
-// The file's text with each Include that concerns a renamed file spelled out, file by file.
-Result<std::string> ConfigChain::Rewritten(const std::string& file,
-                                           const std::map<std::string, std::string>& names) const {
+// A copy of the file in which each Include that concerns a renamed file is spelled out. Its lines
+// keep their numbers: several files of one pattern are included by a file of their own.
+Result<void> ConfigChain::Rewrite(const std::string& file, const std::string& as,
+                                  const std::map<std::string, std::string>& names,
+                                  std::vector<CandidateFile>* copies) const {
   std::string out;
+  std::vector<CandidateFile> patterns;
   std::string_view rest = files_.at(file).content;
   for (uint32_t number = 1; !rest.empty(); ++number) {
     const size_t end = std::min(rest.find('\n'), rest.size());
@@ -198,16 +201,27 @@ Result<std::string> ConfigChain::Rewritten(const std::string& file,
       return Fail(ErrorCode::kUnsupported,
                   fmt::format("{}:{}: write this Include on one line", file, number));
     }
+    std::string lines;
     for (const std::string& name : found->files) {
       const auto renamed = names.find(name);
-      out += fmt::format("Include \"{}\"\n", renamed == names.end() ? name : renamed->second);
+      lines += fmt::format("Include \"{}\"\n", renamed == names.end() ? name : renamed->second);
     }
+    if (found->files.size() > 1) {
+      const size_t name = as.rfind('/') + 1;
+      const std::string list = fmt::format("{}{}-{}", as.substr(0, name), number, as.substr(name));
+      patterns.push_back({.path = list, .content = std::move(lines), .of = file});
+      lines = fmt::format("Include \"{}\"\n", list);
+    }
+    out += lines;
   }
-  return out;
+  copies->push_back({.path = as, .content = std::move(out), .of = file});
+  for (CandidateFile& pattern : patterns) copies->push_back(std::move(pattern));
+  return {};
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> ConfigChain::With(
-    const std::string& file, const std::string& text, const std::string& folder) const {
+Result<std::vector<CandidateFile>> ConfigChain::With(const std::string& file,
+                                                     const std::string& text,
+                                                     const std::string& folder) const {
   // The files on the way from the main one to `file` get copies; the others are used as they are.
   std::map<std::string, std::string> names;
   std::vector<std::string> way;
@@ -218,19 +232,19 @@ Result<std::vector<std::pair<std::string, std::string>>> ConfigChain::With(
     at = by->from;
     way.push_back(at);
   }
-  std::vector<std::pair<std::string, std::string>> out;
-  auto main_text = Rewritten(main_, names);
-  if (!main_text) return tl::unexpected(main_text.error());
-  if (IncludedBy(file) == nullptr) {
-    *main_text += fmt::format("<Global>\nInclude \"{}\"\n</Global>\n", names[file]);
+  std::vector<CandidateFile> out;
+  if (auto done = Rewrite(main_, folder + "/main.conf", names, &out); !done) {
+    return tl::unexpected(done.error());
   }
-  out.emplace_back(folder + "/main.conf", std::move(*main_text));
-  out.emplace_back(names[file], text);
+  if (IncludedBy(file) == nullptr) {
+    out.front().content += fmt::format("<Global>\nInclude \"{}\"\n</Global>\n", names[file]);
+  }
+  out.push_back({.path = names[file], .content = text, .of = file});
   for (const std::string& parent : way) {
     if (parent == main_) continue;
-    auto rewritten = Rewritten(parent, names);
-    if (!rewritten) return tl::unexpected(rewritten.error());
-    out.emplace_back(names[parent], std::move(*rewritten));
+    if (auto done = Rewrite(parent, names[parent], names, &out); !done) {
+      return tl::unexpected(done.error());
+    }
   }
   return out;
 }

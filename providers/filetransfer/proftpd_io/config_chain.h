@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "providers/filetransfer/proftpd/statement.h"
+#include "providers/filetransfer/server/checker.h"
 #include "providers/filetransfer/transport/files.h"
 
 namespace postern::filetransfer {
@@ -49,9 +50,8 @@ class ConfigChain {
   // Files that together are the chain with `text` instead of `file`, to be written below `folder`;
   // the first is the main one. A `file` that isn't included is added at the end, in <Global>.
   // kUnsupported when it is included through a continued line.
-  Result<std::vector<std::pair<std::string, std::string>>> With(const std::string& file,
-                                                                const std::string& text,
-                                                                const std::string& folder) const;
+  Result<std::vector<CandidateFile>> With(const std::string& file, const std::string& text,
+                                          const std::string& folder) const;
 
  private:
   void Parse(const std::string& file);
@@ -59,8 +59,9 @@ class ConfigChain {
   void Settle(size_t index, std::set<std::string>& files, std::set<std::string>& folders);
   std::vector<std::string> RegularFiles(
       const std::function<bool(const std::string&)>& wanted) const;
-  Result<std::string> Rewritten(const std::string& file,
-                                const std::map<std::string, std::string>& names) const;
+  Result<void> Rewrite(const std::string& file, const std::string& as,
+                       const std::map<std::string, std::string>& names,
+                       std::vector<CandidateFile>* copies) const;
 
   std::string main_, generated_;
   std::map<std::string, FileState> files_;

@@ -20,28 +20,6 @@ using object::Operation;
 using object::Outcome;
 using object::Status;
 
-// The daemon's program and its -D options: they decide what the configuration means.
-std::vector<std::string> CheckerCommand(const DaemonSettings& control, const std::string& config) {
-  std::vector<std::string> out = {"proftpd"};
-  const auto& start = control.start;
-  if (!start.empty() && start[0].ends_with("/proftpd")) out[0] = start[0];
-  for (size_t i = 1; i < start.size(); ++i) {
-    if (!start[i].starts_with("-D")) continue;
-    out.push_back(start[i]);
-    if (start[i] == "-D" && i + 1 < start.size()) out.push_back(start[i + 1]);
-  }
-  out.insert(out.end(), {"-t", "-c", config});
-  return out;
-}
-
-// The line that says what is wrong, without the daemon's time stamp.
-std::string CheckerWords(const std::string& text) {
-  constexpr std::string_view kFirst = "Checking syntax of configuration file\n";
-  size_t at = text.find("fatal: ");
-  if (at == std::string::npos) at = text.starts_with(kFirst) ? kFirst.size() : 0;
-  return text.substr(at, text.find('\n', at) - at);
-}
-
 // Many blocks: see kRestartAbove.
 LoadRule RuleFor(std::string_view text, std::chrono::seconds patience) {
   using std::chrono::seconds;
@@ -175,8 +153,8 @@ Result<void> GrantWriter::Check(const Snapshot& snapshot, const std::string& tex
   auto files = snapshot.chain.With(settings_.include, text, candidate.folder);
   if (!files) return tl::unexpected(files.error());
   candidate.files = std::move(*files);
-  candidate.command = CheckerCommand(snapshot.control, candidate.folder + "/main.conf");
-  return RunChecker(transport_, candidate, "proftpd -t", CheckerWords);
+  candidate.command = CheckerCommand(snapshot.control, candidate.files.front().path);
+  return RunChecker(transport_, candidate, "proftpd -t");
 }
 
 Result<void> GrantWriter::Install(const Snapshot& snapshot, const std::string& text) {

@@ -36,6 +36,17 @@ void FindPorts(const ConfigChain& chain, DaemonSettings& control) {
   control.control = OneValue(chain, "ControlsSocket", &ignored);
 }
 
+// What is known of why it is gone, once it is.
+void FindReasons(const ServerSettings& settings, Snapshot& out) {
+  DaemonSettings& control = out.control;
+  const bool starts_it = !control.start.empty() && control.start[0].ends_with("/proftpd");
+  control.checker = starts_it ? control.start : CheckerCommand(control, settings.config);
+  if (starts_it) control.checker.push_back("-t");
+  std::string ignored;
+  control.log = OneValue(out.chain, "SystemLog", &ignored);
+  if (!control.log.starts_with('/')) control.log.clear();  // none
+}
+
 void FindPaths(const ServerSettings& settings, Snapshot& out) {
   const ConfigChain& chain = out.chain;
   out.config_problem = chain.Problem(settings.include);
@@ -63,6 +74,7 @@ void FindPaths(const ServerSettings& settings, Snapshot& out) {
   if (out.control.pidfile.empty()) out.control.pidfile = OneValue(chain, "PidFile", &ignored);
   if (out.control.pidfile.empty()) out.control.pidfile = kDefaultPidfile;
   FindPorts(chain, out.control);
+  FindReasons(settings, out);
   out.scoreboard =
       settings.sessions.empty() ? OneValue(chain, "ScoreboardFile", &ignored) : settings.sessions;
   out.pending_path = PendingPathOf(settings.include);
@@ -158,6 +170,19 @@ void ReadGrants(const ServerSettings& settings, Snapshot& out) {
 }
 
 }  // namespace
+
+std::vector<std::string> CheckerCommand(const DaemonSettings& control, const std::string& config) {
+  std::vector<std::string> out = {"proftpd"};
+  const auto& start = control.start;
+  if (!start.empty() && start[0].ends_with("/proftpd")) out[0] = start[0];
+  for (size_t i = 1; i < start.size(); ++i) {
+    if (!start[i].starts_with("-D")) continue;
+    out.push_back(start[i]);
+    if (start[i] == "-D" && i + 1 < start.size()) out.push_back(start[i + 1]);
+  }
+  out.insert(out.end(), {"-t", "-c", config});
+  return out;
+}
 
 const FileState& Snapshot::File(const std::string& path) const {
   static const FileState none{.reason = "not read"};

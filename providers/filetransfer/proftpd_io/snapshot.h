@@ -55,6 +55,9 @@ struct Snapshot {
   std::map<uint32_t, int> uid_uses;
 };
 
+// `proftpd -t` over that file, with the -D options that decide what a configuration means.
+std::vector<std::string> CheckerCommand(const DaemonSettings& control, const std::string& config);
+
 // Reads everything anew. Errors are the transport's.
 Result<Snapshot> TakeSnapshot(Transport& transport, const ServerSettings& settings);
 

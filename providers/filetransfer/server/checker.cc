@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/hash.h"
+#include "providers/filetransfer/server/daemon_reason.h"
 
 namespace postern::filetransfer {
 namespace {
@@ -26,23 +27,24 @@ std::string ScratchFolder() {
   return fmt::format("/tmp/.postern-check-{}", base::Hex(base::RandomBytes(8)));
 }
 
-Result<void> RunChecker(Transport& transport, const Candidate& candidate, std::string_view name,
-                        const std::function<std::string(const std::string&)>& words) {
+Result<void> RunChecker(Transport& transport, const Candidate& candidate, std::string_view name) {
   std::string input;
-  for (const auto& [path, content] : candidate.files) {
-    input += fmt::format("{}\n{}\n{}", content.size(), path, content);
+  for (const CandidateFile& file : candidate.files) {
+    input += fmt::format("{}\n{}\n{}", file.content.size(), file.path, file.content);
   }
   std::vector<std::string> args = {candidate.folder};
   args.insert(args.end(), candidate.command.begin(), candidate.command.end());
   auto answer = transport.Exec({.script = kCheckScript, .args = args, .input = input});
   if (!answer) return tl::unexpected(answer.error());
-  if (answer->status == 0) return {};
-  std::string line = words(answer->err);
-  line = line.substr(0, line.find('\n'));
+  std::string line =
+      answer->status == 0 ? FatalReason(answer->err) : CheckerReason(answer->err);
+  if (answer->status == 0 && line.empty()) return {};
   if (line.empty()) line = "it gives no reason";
-  const std::string& folder = candidate.folder;
-  for (size_t found = line.find(folder); found != std::string::npos; found = line.find(folder)) {
-    line.replace(found, folder.size(), "(candidate)");
+  // The reader knows the files where they stand, and no scratch folder.
+  for (const CandidateFile& file : candidate.files) {
+    for (size_t at = line.find(file.path); at != std::string::npos; at = line.find(file.path)) {
+      line.replace(at, file.path.size(), file.of);
+    }
   }
   return Fail(ErrorCode::kDenied,
               fmt::format("{} refuses the new include, nothing was changed: {}", name, line));

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "core/base/kill_point.h"
+#include "providers/filetransfer/server/daemon_reason.h"
 
 namespace postern::filetransfer {
 namespace {
@@ -75,6 +76,25 @@ shift
 command -v "$1" >/dev/null || { echo "$1: not found" >&2; exit 127; }
 setsid "$@" </dev/null >/dev/null 2>&1 &
 echo $!
+)sh";
+
+// Argument: the log, or nothing. Prints the time and the log's size.
+constexpr std::string_view kMarkScript = R"sh(
+date +%s
+[ -z "$1" ] || stat -L -c %s -- "$1" 2>/dev/null
+)sh";
+
+// Arguments: unit or "-", the log or nothing, the time and the size of the mark. Prints what was
+// said since; a log that is shorter than it was is another file.
+constexpr std::string_view kSaidScript = R"sh(
+if [ -n "$2" ] && [ -f "$2" ]; then
+  [ "$(stat -L -c %s -- "$2")" -ge "$4" ] && from=$(($4 + 1)) || from=1
+  tail -c "+$from" -- "$2" | tail -n 50
+fi
+if [ "$1" != - ] && command -v journalctl >/dev/null; then
+  journalctl -q --no-pager -o cat -u "$1" --since "@$3" -n 50 2>/dev/null
+fi
+exit 0
 )sh";
 
 // Argument: pid. Status 0: it is gone, or a zombie.
@@ -195,14 +215,36 @@ bool Daemon::IsGone(int pid) {
   return answer && answer->status == 0;
 }
 
-std::string Daemon::CheckerSays() {
-  if (settings_.start.empty() || !settings_.start[0].ends_with(settings_.program)) return "";
-  auto answer = transport_.Exec({.script = R"(exec "$@" -t </dev/null)", .args = settings_.start});
-  if (!answer || answer->status == 0) return "";
-  // sshd's checker has nothing else on its lines.
-  const size_t at = settings_.program == "sshd" ? 0 : answer->err.find("fatal: ");
-  if (at == std::string::npos) return "";
-  return ": " + answer->err.substr(at, answer->err.find('\n', at) - at);
+void Daemon::MarkLog() {
+  auto out = transport_.Exec({.script = kMarkScript, .args = {settings_.log}});
+  if (!out) return;
+  std::istringstream words(out->out);
+  words >> log_since_ >> log_size_;
+}
+
+tl::unexpected<Error> Daemon::Failed(const std::string& what) {
+  std::string why = settings_.program + " " + what;
+  const std::string checker = settings_.program + " -t";
+  if (!settings_.checker.empty()) {
+    auto answer =
+        transport_.Exec({.script = R"(exec "$@" </dev/null >&2)", .args = settings_.checker});
+    const std::string reason = !answer                ? ""
+                               : answer->status == 0 ? FatalReason(answer->err)
+                                                     : CheckerReason(answer->err);
+    if (!reason.empty()) {
+      why += fmt::format("; {} says: {}", checker, reason);
+    } else if (answer && answer->status == 0) {
+      why += fmt::format("; {} finds nothing wrong with the configuration", checker);
+    }
+  }
+  if (!log_since_.empty() && (!settings_.log.empty() || !settings_.unit.empty())) {
+    auto said = transport_.Exec(
+        {.script = kSaidScript,
+         .args = {Unit(), settings_.log, log_since_, log_size_.empty() ? "0" : log_size_}});
+    const std::string reason = said ? LogReason(said->out) : "";
+    if (!reason.empty()) why += "; its log says: " + reason;
+  }
+  return Fail(ErrorCode::kUnavailable, std::move(why));
 }
 
 Result<void> Daemon::AwaitNew(const DaemonState& before, int starter, std::chrono::seconds limit) {
@@ -219,15 +261,13 @@ Result<void> Daemon::AwaitNew(const DaemonState& before, int starter, std::chron
                                            : Clock::now() - began >= kSettle);
     const bool settled = started || Clock::now() - began >= kSettle;
     if (!now->alive() && !started && settled) {
-      return Fail(ErrorCode::kUnavailable,
-                  settings_.program + " ended after it was told to read its files again");
+      return Failed("ended after it was told to read its files again");
     }
     if (!now->alive() && starter != 0 && gone == Clock::time_point::max() && IsGone(starter)) {
       gone = Clock::now();
     }
     if (!now->alive() && gone != Clock::time_point::max() && Clock::now() - gone > kHandover) {
-      return Fail(ErrorCode::kUnavailable,
-                  settings_.program + " ended at its start" + CheckerSays());
+      return Failed("ended at its start");
     }
     // While it reads its files it takes connections and doesn't greet.
     const bool listens = now->alive() && !now->listeners.empty() && ListensWhere(*now, before);
@@ -239,8 +279,7 @@ Result<void> Daemon::AwaitNew(const DaemonState& before, int starter, std::chron
     }
     std::this_thread::sleep_for(milliseconds(100));
   }
-  return Fail(ErrorCode::kUnavailable, fmt::format("{} isn't back after {} s: {}",
-                                                   settings_.program, limit.count(), missing));
+  return Failed(fmt::format("isn't back after {} s: {}", limit.count(), missing));
 }
 
 Result<void> Daemon::Signal(const DaemonState& state, bool restart) {
@@ -275,6 +314,7 @@ Result<void> Daemon::Reload(bool restart, std::chrono::seconds limit) {
     base::KillPoint("filetransfer.stopped");
     return StartAs(*before, limit);
   }
+  MarkLog();
   if (auto done = Signal(*before, false); !done) return done;
   return AwaitNew(*before, 0, limit);
 }
@@ -286,13 +326,13 @@ Result<void> Daemon::StartAs(const DaemonState& before, std::chrono::seconds lim
                     " isn't running and nothing says how to start it: set control.unit or "
                     "control.start");
   }
+  MarkLog();
   std::vector<std::string> args = {Unit()};
   args.insert(args.end(), settings_.start.begin(), settings_.start.end());
   auto done = RunBatch(transport_, {.script = kStartScript, .args = args});
   if (!done) {
-    const bool lost = done.error().retryable();
-    return Fail(lost ? done.error().code : ErrorCode::kUnavailable,
-                settings_.program + " could not be started: " + done.error().message);
+    if (done.error().retryable()) return tl::unexpected(done.error());
+    return Failed("could not be started: " + done.error().message);
   }
   DaemonState wanted;
   wanted.listeners = before.listeners;

@@ -23,6 +23,10 @@ struct DaemonSettings {
   // Of the configuration: how its sockets are found when its descriptors may not be looked at.
   std::vector<uint16_t> ports;
   std::string control;  // path of the control socket; empty: none
+  // Why it may have ended: its own checker over its configuration as it stands, and the file in
+  // which it says its troubles. Empty: not known.
+  std::vector<std::string> checker;
+  std::string log;
   // How long a daemon with few blocks may take to be back.
   std::chrono::seconds patience{30};
 };
@@ -55,7 +59,8 @@ class Daemon {
   // SIGHUP (or the unit's reload). `restart`: stop and start instead, which is faster than a reload
   // above 1,000 blocks. Starts a daemon that isn't there when it knows how. Errors: kDenied when
   // the daemon could not be told, so that it goes on with what it had; kUnavailable when it is gone
-  // or answers on fewer ports than before: it was not started again then.
+  // or answers on fewer ports than before, with the reason as far as the host knows one: it was not
+  // started again then.
   Result<void> Reload(bool restart, std::chrono::seconds limit);
   // Starts it and waits until it listens and greets. kUnsupported when nobody said how;
   // kUnavailable when it ended at once or isn't there in time.
@@ -72,13 +77,16 @@ class Daemon {
   // or 0 when a running daemon was told to read its files.
   Result<void> AwaitNew(const DaemonState& before, int starter, std::chrono::seconds limit);
   bool IsGone(int pid);
-  // Why a start ended: what the daemon's own checker says. Empty: it finds nothing.
-  std::string CheckerSays();
-  // Empty: all greet. Else what doesn't.
+  // Notes where its log stands, so that what it says from now on can be told apart.
+  void MarkLog();
+  // kUnavailable: `what`, and why, as its checker and its log since the mark have it.
+  tl::unexpected<Error> Failed(const std::string& what);
+  // Empty: all greet. Else what doesn't, and what it says instead.
   Result<std::string> Greets(const std::vector<Listener>& listeners);
 
   Transport& transport_;
   DaemonSettings settings_;
+  std::string log_since_, log_size_;  // of the mark; empty: none was made
 };
 
 }  // namespace postern::filetransfer

@@ -60,6 +60,7 @@ class ReloadTest : public testing::Test {
             .start = world_->proftpd.StartCommand(),
             .ports = {world_->proftpd.ftp_port(), world_->proftpd.sftp_port()},
             .control = world_->proftpd.control_socket(),
+            .checker = {support::FindProgram("proftpd"), "-t", "-c", world_->proftpd.config_path()},
             .patience = std::chrono::seconds(3)};
   }
   DaemonState State() {
@@ -156,7 +157,8 @@ TEST_F(ReloadTest, AFailedStartSaysWhatTheCheckerSays) {
   const auto done = Daemon(*local_, Control()).Start(std::chrono::seconds(60));
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, ErrorCode::kUnavailable);
-  EXPECT_THAT(done.error().message, HasSubstr("proftpd ended at its start: fatal: "));
+  EXPECT_THAT(done.error().message,
+              HasSubstr("proftpd ended at its start; proftpd -t says: fatal: "));
   EXPECT_THAT(done.error().message, HasSubstr("NoSuchDirective"));
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30))
       << "it waits for no daemon that is gone";

@@ -133,7 +133,9 @@ TEST_F(SshdReload, ADaemonThatAnswersElsewhereIsNoProof) {
   text.replace(text.find(port), port.size(), fmt::format("Port {}\n", elsewhere));
   std::ofstream(kOuter, std::ios::trunc) << text;
   Declare("out");
-  EXPECT_THAT(ApplyFails(), HasSubstr("it doesn't listen where it did; the include before"));
+  EXPECT_THAT(ApplyFails(),
+              AllOf(HasSubstr("it doesn't listen where it did; sshd -t finds nothing"),
+                    HasSubstr("; the include before is in force again")));
   EXPECT_EQ(support::ReadFile(world_->include()), include_);
   EXPECT_TRUE(world_->SshdAlive());
   EXPECT_TRUE(support::Connects(elsewhere));

@@ -72,12 +72,13 @@ TEST_F(ConfigFilesTest, TheCopyIsTheWholeChainWithTheCandidate) {
   const auto copy = Load().CopyWith("# candidate\n", "/scratch");
   ASSERT_TRUE(copy) << copy.error().message;
   ASSERT_EQ(copy->size(), 4u);
-  EXPECT_EQ(copy->front().first, "/scratch/0.conf");
+  EXPECT_EQ(copy->front().path, "/scratch/0.conf");
+  EXPECT_EQ(copy->front().of, In("main"));
   std::string all;
-  for (const auto& [path, text] : *copy) all += path + ":\n" + text;
+  for (const CandidateFile& file : *copy) all += file.path + ":\n" + file.content;
   EXPECT_THAT(all, AllOf(HasSubstr("# candidate\n"), HasSubstr("Banner none\n"),
                          Not(HasSubstr("# old")), Not(HasSubstr(folder_.string()))));
-  EXPECT_THAT(copy->front().second,
+  EXPECT_THAT(copy->front().content,
               "Port 22\nInclude /scratch/1.conf\nInclude /scratch/2.conf\n#\n");
 }
 
