@@ -8,8 +8,8 @@ namespace {
 
 std::vector<CodePage> Gather() {
   std::vector<CodePage> all;
-  for (const auto pages :
-       {internal::InputCodes(), internal::TargetCodes(), internal::PlanCodes()}) {
+  for (const auto pages : {internal::InputCodes(), internal::TargetCodes(), internal::PlanCodes(),
+                           internal::JobCodes()}) {
     all.insert(all.end(), pages.begin(), pages.end());
   }
   std::sort(all.begin(), all.end(),

@@ -2,7 +2,8 @@
 //
 // Code uses the constants below, never the literal. Numbers are for ever: a code that is no longer
 // raised stays here as retired. E01 files, E02 values, E03 duplicates, E04 what a product can do,
-// E05 targets, E06 plan and limits, E07 apply and ledger; W warnings by the same areas.
+// E05 targets, E06 plan and limits, E07 apply and ledger, E08 files and times of jobs; W warnings
+// by the same areas.
 #pragma once
 #include <span>
 #include <string>
@@ -136,6 +137,29 @@ inline constexpr char kNewerFormat[] = "E0713";     // plan file or ledger by a 
 inline constexpr char kLedgerUnreadable[] = "E0714";  // the ledger can't be opened or written
 inline constexpr char kInterrupted[] = "E0715";       // stopped before the end
 inline constexpr char kUsage[] = "E0716";             // a command line that can't be meant
+// ---- E08: files and times of export and import jobs (jobs)
+inline constexpr char kValueUnwritable[] = "E0801";  // what format or encoding can't hold
+inline constexpr char kFormula[] = "E0802";          // a cell that a spreadsheet would run
+inline constexpr char kListElement[] = "E0803";      // an element with the separator, or empty
+inline constexpr char kKeyTwice[] = "E0804";         // two rows of an export with one key
+inline constexpr char kValueMissing[] = "E0805";     // a required value of an export isn't there
+inline constexpr char kFileHeader[] = "E0811";       // other columns than declared
+inline constexpr char kFileTruncated[] = "E0812";    // ends before its end
+inline constexpr char kFileEncoding[] = "E0813";     // bytes that aren't in its encoding
+inline constexpr char kFileLimit[] = "E0814";        // larger than a limit allows
+inline constexpr char kFileSyntax[] = "E0815";       // not the declared format
+inline constexpr char kFileReaches[] = "E0816";      // a DOCTYPE, or a reference to another file
+inline constexpr char kFileEmpty[] = "E0817";        // not one row, or not even a header
+inline constexpr char kFileSequence[] = "E0818";     // a delta that doesn't follow the last file
+inline constexpr char kFileUnread[] = "E0819";       // the file couldn't be read to its end
+inline constexpr char kRowFields[] = "E0821";        // more or fewer fields than columns
+inline constexpr char kRowValue[] = "E0822";         // a value that its column doesn't take
+inline constexpr char kRowMissing[] = "E0823";       // a required value isn't there
+inline constexpr char kRowKeyTwice[] = "E0824";      // a key that stood before
+inline constexpr char kRowUnknown[] = "E0825";       // a member, element or attribute not declared
+inline constexpr char kRowSyntax[] = "E0826";        // one row that can't be read
+inline constexpr char kBadCron[] = "E0831";          // not five fields of cron
+inline constexpr char kUnknownZone[] = "E0832";      // no such time zone
 // ---- warnings and notes
 inline constexpr char kEmptyTree[] = "W0101";       // no file in the reviewed tree
 inline constexpr char kRepeated[] = "W0201";        // an element stands twice in one list
@@ -155,6 +179,7 @@ inline constexpr char kSourceDiffers[] = "W0504";   // an account of a directory
 inline constexpr char kUnstable[] = "W0505";        // a count that moved while it was read
 inline constexpr char kOpenChanges[] = "W0601";     // an interrupted apply is unfinished
 inline constexpr char kReleased[] = "W0602";        // no longer managed; the live value stays
+inline constexpr char kFileOlder[] = "W0801";       // a file that was taken already (note)
 }  // namespace code
 
 struct CodePage {
@@ -175,6 +200,7 @@ namespace internal {
 std::span<const CodePage> InputCodes();   // E01 to E03
 std::span<const CodePage> TargetCodes();  // E04 and E05
 std::span<const CodePage> PlanCodes();    // E06, E07 and the warnings
+std::span<const CodePage> JobCodes();     // E08 and its warnings
 }  // namespace internal
 
 }  // namespace postern::diag

@@ -14,11 +14,12 @@ set -eu
 build="g++ cmake ninja-build ccache mold pkg-config libgrpc++-dev protobuf-compiler
   protobuf-compiler-grpc libprotobuf-dev libtomlplusplus-dev libssh2-1-dev libldap-dev
   libcurl4-openssl-dev nlohmann-json3-dev libsqlite3-dev libcli11-dev libfmt-dev libssl-dev libcrypt-dev
-  libexpected-dev libutf8proc-dev libabsl-dev libgoogle-perftools-dev ca-certificates"
+  libexpected-dev libutf8proc-dev libabsl-dev libgoogle-perftools-dev libxml2-dev libre2-dev libsodium-dev
+  tzdata ca-certificates"
 servers="slapd ldap-utils proftpd-core proftpd-mod-crypto openssh-client openssh-server acl curl openssl
   procps"
 tests="nslcd libnss-ldapd libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 clang-tidy-14 sudo lftp
-  python3 python3-jsonschema nghttp2-proxy strace zsh fish"
+  python3 python3-jsonschema nghttp2-proxy strace zsh fish jq libxml2-utils systemd"
 
 here=$(dirname "$(readlink -f "$0")")
 wanted="$build $servers $tests"

@@ -1,0 +1,116 @@
+// Pages for the files and times of export and import jobs (E08).
+#include "core/diag/codes.h"
+
+namespace postern::diag::internal {
+namespace {
+
+constexpr CodePage kPages[] = {
+    // ---- writing
+    {code::kValueUnwritable, "a value that the file can't hold",
+     "Each encoding and each format leaves characters out: ISO-8859-1 all but 256, XML 1.0 the "
+     "control\n"
+     "characters, CSV the NUL. A value that is silently changed would be wrong at the receiver.",
+     "users.csv: row A0017, column NAME: \xC5\x81ukasz isn't in ISO-8859-1",
+     "Write UTF-8, declare on_unmappable = \"replace\", or mend the value at its source."},
+    {code::kFormula, "a cell that a spreadsheet would run",
+     "A cell that begins with = + - @, a tab or a carriage return is a formula to a spreadsheet, "
+     "with the\n"
+     "rights of whoever opens the file.",
+     "users.csv: row A0017, column TITLE: =HYPERLINK(\"http://x\") would be a formula",
+     "formula_guard = \"off\" for a file that only machines read, \"quote\" for people (it alters "
+     "the value)."},
+    {code::kListElement, "an element that a joined list can't hold",
+     "In a format without lists the elements stand in one cell with a separator between. An "
+     "element that is\n"
+     "empty or holds the separator would be read as another list.",
+     "users.csv: row A0017, column GROUPS: Sales|North holds the separator |",
+     "Choose another separator, or a format with lists (json, xml, ldif)."},
+    {code::kKeyTwice, "two rows with one key",
+     "Rows are told apart by the values of their key columns.",
+     "users.csv: row A0017: its key stands twice",
+     "Choose key columns whose values together stand once."},
+    {code::kValueMissing, "a row without a value that it must have",
+     "The column is required, or is the key.", "users.csv: row A0017, column MAIL: has no value",
+     "Leave such rows out by `select`, or don't require the column."},
+    // ---- reading: the file as a whole
+    {code::kFileHeader, "other columns than declared",
+     "A header that changed means that the columns may mean something else. Names are compared as "
+     "they stand;\n"
+     "none may be missing, new or there twice.",
+     "roster.csv:1: column MIAL isn't declared; did you mean MAIL?",
+     "Ask the sender; else mend `columns` of the import."},
+    {code::kFileTruncated, "the file ends before its end",
+     "A transfer that broke off leaves a file that looks like a short one. Its missing rows would "
+     "be taken for\n"
+     "people who left.",
+     "roster.csv:4211: the file ends inside a quoted field", "Have the file sent again."},
+    {code::kFileEncoding, "bytes that aren't in the declared encoding",
+     "The encoding is declared, never guessed: a wrong guess changes names without a word.",
+     "roster.csv:17: byte 0xE9 (offset 812) isn't UTF-8",
+     "Ask the sender, or set `encoding` to what the file is in."},
+    {code::kFileLimit, "larger than a limit allows",
+     "Size, rows, columns, length of a row and depth are bounded, so that no file can take the "
+     "machine down.",
+     "roster.csv:2: a row of more than 1048576 bytes",
+     "Look at the file; if it is right, raise the limit of the import."},
+    {code::kFileSyntax, "not the declared format",
+     "From here on it can't be told where a row begins, so that nothing of the file counts.",
+     "roster.csv:311: text after a closing quote", "Have the sender write the format correctly."},
+    {code::kFileReaches, "a file that reaches for other files",
+     "A DOCTYPE, an entity of its own, an `include:` or a URL as a value makes a reader open what "
+     "the sender\n"
+     "names, or grow a small file into gigabytes. No roster needs any of it.",
+     "roster.xml:2: a DOCTYPE isn't taken", "Have the sender leave it out."},
+    {code::kFileEmpty, "a file without rows",
+     "An empty roster is more likely a mishap than a company that everybody left.",
+     "roster.csv: not one row", "Have the file sent again; empty = \"intended\" takes it."},
+    {code::kFileSequence, "a delta that doesn't follow the last file",
+     "Changes can be added only to the state that they were made from.",
+     "delta.json: made for the state 41, the last one taken is 39",
+     "Have the missing files sent, or a full one."},
+    {code::kFileUnread, "the file couldn't be read to its end",
+     "The disk or the network failed on the way.", "roster.csv: read: Input/output error",
+     "Try again."},
+    // ---- reading: one row
+    {code::kRowFields, "a row with more or fewer fields than columns",
+     "Which value belongs to which column can't be told.",
+     "line 17: 7 fields where there are 8 columns",
+     "Look for a delimiter inside a value that isn't quoted."},
+    {code::kRowValue, "a value that its column doesn't take",
+     "Too long, not of its type or pattern, with characters that can't be seen, or altered by a "
+     "spreadsheet.",
+     "line 17, UNTIL: 31.02.2027 isn't a time", "Have the sender mend the row."},
+    {code::kRowMissing, "a row without a value that it must have",
+     "The column is required, or is the key.", "line 17, ID: has no value",
+     "Have the sender mend the row."},
+    {code::kRowKeyTwice, "a key that stands twice",
+     "Two rows speak of one subject; neither can be trusted.",
+     "line 17: the key A0003 stands in line 4 as well",
+     "Have the sender leave one of them out; none of the two counts."},
+    {code::kRowUnknown, "something in a row that isn't declared",
+     "A member, an element or an attribute that no column names, or one that stands twice.",
+     "line 17: PHONE isn't declared", "Declare a column for it, or have the sender leave it out."},
+    {code::kRowSyntax, "a row that can't be read",
+     "The line or record isn't of the format; the ones around it are.",
+     "line 17: unexpected end of input", "Have the sender mend the row."},
+    // ---- times
+    {code::kBadCron, "not a time of cron",
+     "Five fields: minute, hour, day of the month, month, day of the week. Each is *, a number, a "
+     "range, a list\n"
+     "or a step; months and days may be named (jan, mon).",
+     "cron = \"30 25 * * *\"", "cron = \"30 2 * * mon-fri\""},
+    {code::kUnknownZone, "no such time zone", "Zones have the names of the system's tzdata.",
+     "zone = \"Europe/Berlln\"", "zone = \"Europe/Berlin\""},
+    {code::kFileOlder, "a file that was taken already",
+     "Its sequence number isn't above the last one. Nothing is done with it.",
+     "roster.json: sequence 41, and 41 was taken already",
+     "Nothing to do; ask the sender if a newer file should be there."},
+};
+
+}  // namespace
+
+std::span<const CodePage> JobCodes() {
+  return kPages;
+}
+
+}  // namespace postern::diag::internal

@@ -1,0 +1,72 @@
+// core/jobs/format/reader.h: the bytes of a file -> rows, strictly, or a reason why not.
+//
+// Three answers. A row that is right goes to Taker::Take; one that isn't to Taker::Reject, with its
+// line and a reason, and the file goes on; a file that is broken as a whole (another header, cut
+// off, not the format, over a limit, reaching for other files) is refused, and then none of its
+// rows counts: whoever takes rows acts on them only when Read() has answered and refused nothing.
+// Nothing is guessed: encoding, delimiter, columns and types are declared.
+// Memory: a row, a piece, and 18 bytes a row for the keys seen (36 MiB for a million rows).
+// Pure but for the source; one thread. Sources: RFC 4180, RFC 8259, RFC 2849, XML 1.0.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "core/base/result.h"
+#include "core/diag/diagnostic.h"
+#include "core/jobs/format/encoding.h"
+#include "core/jobs/format/table.h"
+
+namespace postern::jobs {
+
+inline constexpr uint64_t kMostRows = 1'800'000;  // what the index of keys holds within 36 MiB
+
+struct Limits {
+  uint64_t bytes = uint64_t{256} << 20;
+  uint64_t rows = 1'000'000;  // at most kMostRows
+  size_t columns = 512;
+  size_t row_bytes = size_t{1} << 20;  // also of a line
+  size_t depth = 16;
+};
+
+struct ReadOptions {
+  Limits limits;
+  uint64_t last_sequence = 0;   // of the file that was taken last; 0: none, or not known
+  bool take_formulas = false;   // cells that a spreadsheet would run
+  bool ignore_unknown = false;  // what no column names
+  bool may_be_empty = false;    // a delta always may
+};
+
+// Why a row isn't taken.
+struct Rejection {
+  uint64_t line = 0;
+  const char* code = nullptr;  // a constant of core/diag/codes.h
+  std::string column;          // empty: the row as a whole
+  std::string key;             // as far as it could be read; may hold personal data
+  std::string reason;          // fit for a terminal
+  // A key that stood before, there: that row was taken, and counts as little as this one.
+  uint64_t first_line = 0;
+};
+
+class Taker {
+ public:
+  virtual ~Taker() = default;
+  // The row's bytes are gone when it returns. A delete of a delta may have no more than its key.
+  virtual void Take(const Row& row, uint64_t line) = 0;
+  virtual void Reject(const Rejection& rejection) = 0;
+};
+
+struct Report {
+  Head head;
+  uint64_t rows = 0;  // taken
+  uint64_t rejected = 0;
+  uint64_t bytes = 0;    // read
+  bool refused = false;  // the diagnostics say why
+  bool older = false;    // was taken before: nothing to do, no row was looked at
+  diag::Diagnostics diagnostics;
+};
+
+// `name` is what messages call the file. Fails (kInvalid) only for a shape that can't be.
+Result<Report> Read(const Shape& shape, const ReadOptions& options, const Source& source,
+                    const std::string& name, Taker* taker);
+
+}  // namespace postern::jobs
