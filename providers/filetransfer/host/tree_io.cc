@@ -18,23 +18,45 @@ using posix::Change;
 using posix::Node;
 using posix::Tree;
 
-// Argument: the shell that holds the nodes of a piece open, "bash" for many, or "sh" for at most
-// kFewNodes (dash has one digit for a descriptor). Input: "COUNT", then for each piece "HOW NAMES
-// RESTORE REAL DUMP": "held" or "named"; two lengths; the digests of what is their path without
-// links and of what getfacl must print; the names, each ended by NUL; the text for setfacl. Prints
-// a line a piece: "ok", "changed", "swapped", or what setfacl said.
+// Argument: the shell that holds the nodes of a piece open where the host has no perl: "bash" for
+// many, or "sh" for at most kFewNodes (dash has one digit for a descriptor). Input: "COUNT", then
+// for each piece "HOW NAMES RESTORE REAL DUMP": "held", or "other" for what only perl can hold; two
+// lengths; the digests of what is their path without links and of what getfacl must print; the
+// names, each ended by NUL; the text for setfacl. Prints a line a piece: "ok", "changed",
+// "swapped", or what setfacl said.
 //
-// Held nodes are opened first, folders by "NAME/.", which opens nothing else, and then looked at
-// and written as /proc/self/fd/N alone: what takes a name's place meanwhile is never reached. A
-// lease or a pipe put in place of a file may delay an open: it is bounded in time.
+// Nodes are held first, and then looked at and written as /proc/self/fd/N alone: what takes a
+// name's place meanwhile is never reached. perl holds them without opening them (O_PATH, the number
+// that Linux has for it on all but alpha, parisc and sparc): no pipe waits, no device wakes, no
+// link is followed, and nothing need be readable. A shell must open them, folders by "NAME/.",
+// which opens nothing else: a lease or a pipe put in place of a file may delay that, so it is
+// bounded in time.
 constexpr std::string_view kWriteScript = R"sh(
 command -v setfacl >/dev/null && command -v getfacl >/dev/null || exit 127
-command -v "$1" >/dev/null || exit 126
+command -v perl >/dev/null && perl=yes || perl=
+[ "$perl" ] || command -v "$1" >/dev/null || exit 126
 d=$(mktemp -d) || exit 1
 trap 'rm -rf -- "$d"' EXIT
 trap 'exit 1' HUP INT PIPE TERM
 export d want_real want_dump
-held='
+hold='
+use Fcntl "O_NOFOLLOW";
+$^F = 1023;
+my ($list, $write) = @ARGV;
+local $/ = "\0";
+open(my $in, "<", $list) or exit 1;
+chomp(my @names = <$in>);
+close $in;
+my (@held, @at);
+for (@names) {
+  sysopen(my $node, $_, 0x200000 | O_NOFOLLOW) or last;
+  exit 1 if fileno($node) != 3 + @held;
+  push @held, $node;
+  push @at, "/proc/self/fd/" . fileno($node);
+}
+if (@at != @names) { print "changed\n"; exit }
+exec "sh", "-c", $write, "sh", @at;'
+open='
 n=3
 for at do
   if [ -L "$at" ]; then echo changed; exit; fi
@@ -44,7 +66,8 @@ for at do
   n=$((n + 1))
 done
 set --
-while [ "$n" -gt 3 ]; do n=$((n - 1)); set -- "/proc/self/fd/$n" "$@"; done
+while [ "$n" -gt 3 ]; do n=$((n - 1)); set -- "/proc/self/fd/$n" "$@"; done'
+write='
 real() { readlink -z -- "$@" | sha256sum; }
 if [ "$(real "$@")" != "$want_real  -" ] ||
     [ "$(getfacl -n -p -E -- "$@" 2>/dev/null | sha256sum)" != "$want_dump  -" ]; then
@@ -57,31 +80,19 @@ if [ "$(real "$@")" != "$want_real  -" ]; then echo swapped
 elif [ $code = 0 ]; then echo ok
 else printf "%s\n" "$out"
 fi'
-sum() { set -- $(sha256sum); echo "$1"; }
-real() { xargs -0 realpath -zm -- <"$d/names" 2>/dev/null | sum; }
-ids() { xargs -0 stat --printf='%d:%i\n' -- <"$d/names" 2>/dev/null; }
-named() {
-  before=$(ids)
-  if [ "$(real)" != "$want_real" ] ||
-      [ "$(xargs -0 getfacl -n -p -E -P -- <"$d/names" 2>/dev/null | sum)" != "$want_dump" ]; then
-    echo changed
-    return
-  fi
-  out=$(setfacl --restore="$d/restore" 2>&1)
-  code=$?
-  if [ "$before" != "$(ids)" ] || [ "$(real)" != "$want_real" ]; then echo swapped
-  elif [ $code = 0 ]; then echo ok
-  else printf '%s\n' "$out"
-  fi
-}
 read -r count
 while [ "$count" -gt 0 ]; do
   count=$((count - 1))
   read -r how names restore want_real want_dump
   head -c "$names" >"$d/names"
   head -c "$restore" >"$d/restore"
-  if [ "$how" = named ]; then out=$(named)
-  else out=$(timeout 60 xargs -0 -x -n 1000 -s 1000000 "$1" -c "$held" sh <"$d/names" 2>/dev/null)
+  if [ "$perl" ]; then
+    out=$(timeout 60 perl -e "$hold" "$d/names" "$write" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- 2>/dev/null)
+  elif [ "$how" = other ]; then
+    out='a pipe, a socket or a device is written safely by perl alone, which is not there'
+  else
+    out=$(timeout 60 xargs -0 -x -n 1000 -s 1000000 "$1" -c "$open
+$write" sh <"$d/names" 2>/dev/null)
   fi
   printf '%s\n' "${out:-changed}" | head -n 1
 done
@@ -199,21 +210,21 @@ class Writer {
     return {};
   }
 
-  // Pipes, sockets and devices are never opened.
-  static bool Held(const Change& change) { return change.before.type != Node::Type::kOther; }
+  // Pipes, sockets and devices are never opened: opening may block, or do something.
+  static bool MayOpen(const Change& change) { return change.before.type != Node::Type::kOther; }
 
   std::string Piece(std::span<const Change* const> piece) const {
     std::string names, real, dump, restore;
-    const bool held = Held(*piece.front());
+    const bool opens = MayOpen(*piece.front());
     for (size_t i = 0; i < piece.size(); ++i) {
       const Change* change = piece[i];
-      const std::string name = held ? fmt::format("/proc/self/fd/{}", i + 3) : change->path;
+      const std::string name = fmt::format("/proc/self/fd/{}", i + 3);
       names.append(change->path).push_back('\0');
       real.append(RealOf(change->path, roots_, real_roots_)).push_back('\0');
       dump += DumpOf(name, change->before);
       restore += posix::FormatRestore(name, change->after, false);
     }
-    return fmt::format("{} {} {} {} {}\n", held ? "held" : "named", names.size(), restore.size(),
+    return fmt::format("{} {} {} {} {}\n", opens ? "held" : "other", names.size(), restore.size(),
                        base::Hex(base::Sha256(real)), base::Hex(base::Sha256(dump))) +
            names + restore;
   }
@@ -222,7 +233,8 @@ class Writer {
     std::vector<std::span<const Change* const>> pieces;
     for (std::span<const Change* const> rest = pending_; !rest.empty();) {
       size_t size = 1;
-      while (size < std::min(size_, rest.size()) && Held(*rest[size]) == Held(*rest[0])) ++size;
+      while (size < std::min(size_, rest.size()) && MayOpen(*rest[size]) == MayOpen(*rest[0]))
+        ++size;
       pieces.push_back(rest.first(size));
       rest = rest.subspan(size);
     }
@@ -241,7 +253,7 @@ class Writer {
   Result<void> WritePieces() {
     auto pieces = Pieces();
     auto answer = Write(pieces);
-    if (answer && answer->status == 126) {  // the host has no bash
+    if (answer && answer->status == 126) {  // nor bash
       shell_ = "sh";
       size_ = std::min(size_, kFewNodes);
       pieces = Pieces();

@@ -1,12 +1,12 @@
 // providers/filetransfer/host/tree_io.h: whole trees with owners, modes and ACLs, read and written.
 //
 // Reads: one batch (tree_listing.h); links below the roots are told and not followed.
-// Writes: `setfacl --restore` in pieces, of 200 nodes where the host has bash, else of 7. The
-// folders and files of a piece are held open; each must have the path it had (no link on the way),
-// owner, mode and ACL, else nothing of the piece is written. It is written through what is held, so
-// a node that is put in its place meanwhile is never reached. Pipes, sockets and devices are not
-// opened: they are written by name, and a swap between the look and the write is told, not
-// prevented. A host where we aren't root must let us read what we write.
+// Writes: `setfacl --restore` in pieces, of 200 nodes where the host has perl or bash, else of 7.
+// The nodes of a piece are held; each must have the path it had (no link on the way), owner, mode
+// and ACL, else nothing of the piece is written. It is written through what is held, so a node that
+// is put in its place meanwhile is never reached. perl (a part of Debian's base) holds them without
+// opening them. Without it a shell opens files and folders: then pipes, sockets and devices aren't
+// written, and a host where we aren't root must let us read what we write.
 #pragma once
 #include <span>
 #include <string>

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "providers/filetransfer/host/tree_io.h"
@@ -24,6 +26,7 @@ using posix::Change;
 using posix::Node;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 const std::vector<std::string> kNames = {"sp ace",        "new\nline",         "esc\x1b[31mred",
@@ -194,10 +197,11 @@ TEST_F(TreeIo, ALinkSwappedInDuringTheWriteLeadsNowhere) {
 TEST_F(TreeIo, ARaceOfSwapsNeverReachesAnotherNode) {
   std::filesystem::create_directories("/srv/victim/in");
   WriteTo("/srv/victim/in/f", "text");
-  const std::string folder = kRoot + "/-n/in", file = kRoot + "/back\\slash/in/f";
+  const std::string folder = kRoot + "/-n/in", file = kRoot + "/back\\slash/in/f",
+                    pipe = kRoot + "/pipe";
   const TreeRead read = Read();
   std::vector<Change> changes;
-  for (const std::string& path : {folder, folder + "/f", file}) {
+  for (const std::string& path : {folder, folder + "/f", file, pipe}) {
     Node after = *read.tree.Find(path);
     after.access.users[30007] = 7;
     posix::SetMask(&after.access);
@@ -206,11 +210,12 @@ TEST_F(TreeIo, ARaceOfSwapsNeverReachesAnotherNode) {
   const std::string before = AclOf("/srv/victim/in") + AclOf("/srv/victim/in/f");
   ASSERT_EQ(::symlink("/srv/victim/in", (folder + ".link").c_str()), 0);
   ASSERT_EQ(::symlink("/srv/victim/in/f", (file + ".link").c_str()), 0);
+  ASSERT_EQ(::symlink("/srv/victim/in/f", (pipe + ".link").c_str()), 0);
   std::atomic<bool> stop = false;
   std::atomic<size_t> swaps = 0;
   std::thread attacker([&] {
     for (; !stop; ++swaps) {
-      for (const std::string& path : {folder, file}) {
+      for (const std::string& path : {folder, file, pipe}) {
         ::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, (path + ".link").c_str(), RENAME_EXCHANGE);
       }
     }
@@ -226,17 +231,65 @@ TEST_F(TreeIo, ARaceOfSwapsNeverReachesAnotherNode) {
   std::filesystem::remove_all("/srv/victim");
 }
 
-// dash has one digit for a descriptor.
-TEST_F(TreeIo, AHostWithoutBashIsWrittenInSmallPieces) {
-  WriteTo("/srv/nothing", "", 0644);
-  const std::string program = support::FindProgram("bash");
+// A program that the host doesn't have, for as long as this lives.
+class Without {
+ public:
+  explicit Without(const std::string& name) : program_(support::FindProgram(name)) {
+    WriteTo("/srv/nothing", "", 0644);
+    EXPECT_EQ(::mount("/srv/nothing", program_.c_str(), nullptr, MS_BIND, nullptr), 0) << program_;
+  }
+  ~Without() { EXPECT_EQ(::umount(program_.c_str()), 0); }
+  Without(const Without&) = delete;
+  Without& operator=(const Without&) = delete;
+
+ private:
+  std::string program_;
+};
+
+// Then nodes are held by a shell, and what must not be opened is left as it is; dash has one digit
+// for a descriptor.
+TEST_F(TreeIo, AHostWithoutPerlOrBashIsWrittenInSmallPieces) {
   const std::vector<Change> changes = Widen(Read().tree);
   ASSERT_GT(changes.size(), 14U);
-  ASSERT_EQ(::mount("/srv/nothing", program.c_str(), nullptr, MS_BIND, nullptr), 0);
+  const Without perl("perl");
+  for (const bool bash : {true, false}) {
+    SCOPED_TRACE(bash);
+    std::optional<Without> none;
+    if (!bash) none.emplace("bash");
+    const TreeWritten written = Write(changes);
+    EXPECT_EQ(written.written, changes.size() - 1);
+    ASSERT_THAT(written.refused, SizeIs(1));
+    EXPECT_EQ(written.refused[0].path, kRoot + "/pipe");
+    EXPECT_THAT(written.refused[0].why, HasSubstr("by perl alone"));
+    std::vector<Change> back;
+    for (const Change& change : changes) {
+      if (change.path != kRoot + "/pipe")
+        back.push_back({change.path, change.after, change.before});
+    }
+    EXPECT_THAT(Write(back).refused, IsEmpty());
+  }
+}
+
+// In place of a file that is about to be written: nobody waits for its other end.
+TEST_F(TreeIo, APipeSwappedInDuringTheWriteHoldsNothingUp) {
+  const std::string file = kRoot + "/-n/in/f", beside = kRoot + "/sp ace/in/f";
+  const TreeRead read = Read();
+  std::vector<Change> changes;
+  for (const std::string& path : {file, beside}) {
+    Node after = *read.tree.Find(path);
+    after.access.users[30007] = 4;
+    posix::SetMask(&after.access);
+    changes.push_back({path, *read.tree.Find(path), after});
+  }
+  const Shims shims;
+  shims.Put("timeout", "rm -f '" + file + "'; mkfifo -m 604 '" + file + "'; exec \"$real\" \"$@\"");
+  const auto began = std::chrono::steady_clock::now();
   const TreeWritten written = Write(changes);
-  ASSERT_EQ(::umount(program.c_str()), 0);
-  EXPECT_EQ(written.written, changes.size());
-  EXPECT_THAT(written.refused, IsEmpty());
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
+  EXPECT_EQ(written.written, 1U) << "what stands beside it";
+  ASSERT_THAT(written.refused, SizeIs(1));
+  EXPECT_EQ(written.refused[0].path, file);
+  EXPECT_THAT(AclOf(file), Not(HasSubstr("30007")));
 }
 
 TEST_F(TreeIo, WhatGoesOrTurnsDuringTheReadIsLookedAtAgain) {
