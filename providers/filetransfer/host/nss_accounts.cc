@@ -11,15 +11,25 @@ namespace {
 
 constexpr std::string_view kGroupPrefix = "group:";
 
-// Arguments: sources. Input: "m NAME" for names that the files lack, "l NAME" for names that they
-// have. Prints, each ended by NUL: passwd of the first; the second that a source has as well;
-// shadow, groups' numbers, those groups, and passwd once more, of the first. getent exits 2 where
-// it doesn't find a name.
+// Arguments: gid of the mark group, or "-"; sources. Who has that gid as primary group is asked for
+// like a name of the input, where a source lists its accounts. Input: "m NAME" for names that the
+// files lack, "l NAME" for names that they have. Prints, each ended by NUL: passwd of the first;
+// the second that a source has as well; shadow, groups' numbers, those groups, and passwd once
+// more, of the first. getent exits 2 where it doesn't find a name.
 constexpr std::string_view kAskScript = R"sh(
 command -v getent >/dev/null || { echo 'getent is not there' >&2; exit 127; }
 input=$(cat)
 missing=$(printf '%s\n' "$input" | sed -n 's/^m //p')
 local=$(printf '%s\n' "$input" | sed -n 's/^l //p')
+gid=$1
+shift
+if [ "$gid" != - ]; then
+  missing=$({ printf '%s\n' "$missing"
+    for source; do timeout 60 getent -s "$source" passwd 2>/dev/null; done |
+      awk -F: -v gid="$gid" 'NR == FNR { own[$1]; next }
+        $4 == gid && !($1 in own) { print $1 }' /etc/passwd -
+  } | sed '/^$/d' | sort -u)
+fi
 ask() {
   [ -n "$names" ] || return 0
   printf '%s\n' "$names" | tr '\n' '\0' | xargs -0 getent "$@" -- 2>/dev/null || :
@@ -151,9 +161,8 @@ Result<void> AddNssAccounts(Transport& transport, const AccountSettings& setting
   if (sources.empty() || mark.empty()) return {};
   if (auto done = AddMark(transport, mark, state); !done) return done;
   std::set<std::string, std::less<>> names = settings.asked;
-  if (const posix::Group* group = state->accounts.FindGroup(mark)) {
-    names.insert(group->members.begin(), group->members.end());
-  }
+  const posix::Group* group = state->accounts.FindGroup(mark);
+  if (group != nullptr) names.insert(group->members.begin(), group->members.end());
   std::string input;
   for (const std::string& name : names) {
     if (!CanBeAsked(name)) continue;
@@ -161,10 +170,12 @@ Result<void> AddNssAccounts(Transport& transport, const AccountSettings& setting
     if (missing) state->unknown.insert(name);
     input += fmt::format("{} {}\n", missing ? 'm' : 'l', name);
   }
-  if (input.empty()) return {};
+  if (input.empty() && group == nullptr) return {};
+  std::vector<std::string> args = {group == nullptr ? "-" : std::to_string(group->gid)};
+  args.insert(args.end(), sources.begin(), sources.end());
   auto text = RunBatch(
       transport,
-      {.script = kAskScript, .args = sources, .input = input, .limit = std::chrono::seconds(120)});
+      {.script = kAskScript, .args = args, .input = input, .limit = std::chrono::seconds(120)});
   if (!text) return base::Wrap("ask NSS for accounts", text.error());
   auto answer = Split(*text);
   if (!answer) return tl::unexpected(answer.error());
@@ -175,7 +186,7 @@ Result<void> AddNssAccounts(Transport& transport, const AccountSettings& setting
   for (const std::string_view name : LinesOf(answer->shadowed)) {
     state->shadowing.emplace(name);
   }
-  state->nss_silent = answer->passwd.empty() && state->shadowing.empty();
+  state->nss_silent = !input.empty() && answer->passwd.empty() && state->shadowing.empty();
   TakeAnswer(*answer, state);
   *shadow = answer->shadow;
   return {};

@@ -2,7 +2,8 @@
 // NSS, read; never written.
 //
 // Asked by name, because a directory needn't list what it has (sssd doesn't by default): for the
-// members of the mark group that the host's files don't know. Nothing is asked where nsswitch.conf
+// members of the mark group that the host's files don't know, and for whom a directory that does
+// list its accounts shows with that group's gid. Nothing is asked where nsswitch.conf
 // names no source but the host's own. getent(1) says "not found" also while the directory is down:
 // an answer for any name proves that it is up, and the names are asked twice, before and after all
 // else. With no answer at all `nss_silent` is set, and what is missing isn't known to be absent.

@@ -183,6 +183,37 @@ TEST_P(DirectoryAccountsOnAHost, OneThatTheHostDoesNotKnowHoldsWhatHangsOnIt) {
   EXPECT_TRUE(Reads());
 }
 
+// No member by name: the directory gives the group's number.
+TEST_P(DirectoryAccountsOnAHost, OneThatIsInTheGroupByItsNumberAloneIsFound) {
+  Begin();
+  for (const char* login : {"bea", "gus"}) {
+    directory_->Add(login, login[0] == 'b' ? 31001 : 31002);
+    directory_->slapd().Modify("dn: " + NssDirectory::Dn(login) +
+                               "\nchangetype: modify\nreplace: gidNumber\ngidNumber: 30000\n");
+  }
+  directory_->Add("ida", 40001);
+  Declare();
+  world_->ApplyAll();
+  EXPECT_TRUE(Reads());
+  EXPECT_THAT(support::ReadFile("/etc/group"), Not(HasSubstr("bea")));
+  // Nobody declared the other one, whoever has another group is none of ours.
+  const std::string drift = Say({"drift"});
+  EXPECT_THAT(drift, HasSubstr("sftp/gus"));
+  EXPECT_THAT(drift, Not(HasSubstr("sftp/ida")));
+  DeclareNothing();
+  world_->ApplyAll();
+  EXPECT_FALSE(world_->LetsIn("bea", "two"));
+  // With the directory down they aren't gone.
+  Declare();
+  world_->ApplyAll();
+  directory_->StopNslcd();
+  EXPECT_NE(world_->Postern({"plan", "--detailed-exitcode"}).exit, 0);
+  const auto run = world_->Postern({"apply", "--yes"});
+  directory_->StartNslcd();
+  EXPECT_TRUE(world_->LetsIn("bea", "two")) << run.out << run.err;
+  EXPECT_TRUE(world_->PlanIsEmpty());
+}
+
 TEST_P(DirectoryAccountsOnAHost, AnAccountOfTheHostsOwnBeforeItIsTold) {
   BeginWithBea();
   SshdWorld::Run({"sh", "-c",
@@ -228,6 +259,36 @@ TEST_P(DirectoryAccountsOnAHost, ANameThatTheDirectoryGaveToAnotherNumberIsShutF
   EXPECT_EQ(world_->Postern({"apply", "--yes"}).exit, 0);
   EXPECT_FALSE(world_->LetsIn("bea", "two"));
   EXPECT_FALSE(world_->PlanIsEmpty()) << "the next plan opens it, once somebody has looked";
+}
+
+// A role gives the login to whom the directory has under it, and the ledger knows it as another's:
+// nobody makes the entry anew, and nobody inherits the account.
+TEST_P(DirectoryAccounts, ALoginThatIsAnotherPersonsNowIsShutAndItsRowsGo) {
+  BeginWithBea();
+  const auto acl = [] { return SshdWorld::Run({"getfacl", "-n", "-p", kIn}); };
+  EXPECT_THAT(acl(), HasSubstr("user:31001:"));
+  const auto session = world_->OpenSession("bea", "two");
+  ASSERT_TRUE(session->Alive());
+  world_->Declare("[person.bea]\n" + SshdWorld::Folder("in", kIn) +
+                  "[role.ops]\nowner = \"person:root\"\n"
+                  "members = [{ directory = \"corp\", where = { user_name = \"bea\" } }]\n"
+                  "account = { servers = [\"sftp\"], login = \"{userName}\", home = \"" +
+                  kExchange +
+                  "\" }\n"
+                  "rows = [{ folder = \"in\", rights = [\"list\", \"read\"] }]\n");
+  EXPECT_THAT(Say({"plan"}),
+              HasSubstr("it comes from a directory: it is locked, what it had here"));
+  world_->Postern({"apply", "--yes"});
+  EXPECT_FALSE(session->Alive()) << "the open session is ended";
+  EXPECT_FALSE(world_->LetsIn("bea", "two"));
+  EXPECT_FALSE(world_->LetsInByPassword("bea", "correct horse"));
+  EXPECT_THAT(support::ReadFile(world_->include()), HasSubstr("DenyUsers bea"));
+  EXPECT_THAT(acl(), Not(HasSubstr("31001"))) << "its rows are gone";
+  ExpectNothingWritten();
+  // A role's account is the host's own: this one isn't, and stays shut.
+  world_->Postern({"apply", "--yes"});
+  EXPECT_FALSE(world_->LetsInByPassword("bea", "correct horse"));
+  ExpectNothingWritten();
 }
 
 TEST_P(DirectoryAccounts, TheDoctorSaysWhetherTheDirectorysLockIsAskedFor) {
