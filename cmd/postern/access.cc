@@ -52,7 +52,21 @@ int Answer(Shell& shell, const World& world, const std::string& title,
   return heading.unobserved.empty() ? kOk : kIncomplete;
 }
 
-// "acme-inbound", "folder:acme-inbound" or "edge:/srv/exchange/acme/in".
+// "edge:/srv/in" for each host that manages the path.
+std::vector<std::string> PlacesOf(const World& world, const std::string& path) {
+  std::vector<std::string> out;
+  for (const auto& host : world.loaded.declarations.hosts) {
+    for (const std::string& root : host.message.manage().roots().values()) {
+      if (!access::IsWithin(path, object::Normalise(object::Comparator::kPath, root))) continue;
+      out.push_back(host.message.name() + ":" + path);
+      break;
+    }
+  }
+  return out;
+}
+
+// "acme-inbound", "folder:acme-inbound", "edge:/srv/exchange/acme/in", or the path alone where one
+// host manages it.
 bool FindFolder(const World& world, std::string text, std::string* target, std::string* path) {
   if (text.starts_with("folder:")) text.erase(0, 7);
   const config::Index index(world.loaded.declarations);
@@ -60,6 +74,11 @@ bool FindFolder(const World& world, std::string text, std::string* target, std::
     *target = "host:" + folder->message.host();
     *path = object::Normalise(object::Comparator::kPath, folder->message.path());
     return true;
+  }
+  if (text.starts_with('/')) {
+    const auto places = PlacesOf(world, object::Normalise(object::Comparator::kPath, text));
+    if (places.size() != 1) return false;
+    text = places.front();
   }
   const size_t colon = text.find(":/");
   if (colon == std::string::npos || index.Get<decl::Host>(text.substr(0, colon)) == nullptr) {
@@ -75,9 +94,15 @@ int Who(Shell& shell, const AccessArguments& arguments) {
   if (const int code = Prepare(shell, arguments.live, &world); code != kOk) return code;
   std::string target, path;
   if (!FindFolder(world, arguments.subject, &target, &path)) {
+    const bool is_path = arguments.subject.starts_with('/');
+    const auto places = is_path ? PlacesOf(world, arguments.subject) : std::vector<std::string>();
+    std::string note = "a declared folder's name, or HOST:/path";
+    if (places.size() > 1)
+      note = fmt::format("several hosts manage it: {}", fmt::join(places, ", "));
+    if (is_path && places.empty()) note = "no host's `manage.roots` reach there; " + note;
     return shell.Fail({.code = diag::code::kUnknownName,
                        .summary = fmt::format("no folder named \"{}\"", arguments.subject),
-                       .notes = {"a declared folder's name, or HOST:/path"}});
+                       .notes = {note}});
   }
   const access::World raised =
       arguments.live ? view::LiveWorld(world.observed) : view::DeclaredWorld(world.desired);
@@ -155,7 +180,7 @@ Run Define(Arguments& arguments, const char* subject, const char* help,
 }  // namespace
 
 Run DefineAccessWho(Arguments& arguments) {
-  return Define(arguments, "FOLDER", "a declared folder's name, or HOST:/path", &Who);
+  return Define(arguments, "FOLDER", "a declared folder's name, its path, or HOST:/path", &Who);
 }
 
 Run DefineAccessWhat(Arguments& arguments) {

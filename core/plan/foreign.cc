@@ -109,12 +109,13 @@ void NameUnknown(const Overlay& effect, Drift* drift) {
                             ReasonText(*reason), drift->what.empty() ? "" : "; ", drift->what);
 }
 
-bool IsWay(const object::ObjectView& rule) {
+// What is no rule but a way or an entry of an ACL; empty: it is a rule.
+std::string_view ByOf(const object::ObjectView& rule) {
   object::FieldWalker walker(rule.body);
   for (object::WireField field; walker.Next(&field);) {
-    if (field.number == kinds::NativeRule::kByFieldNumber) return true;
+    if (field.number == kinds::NativeRule::kByFieldNumber) return field.bytes;
   }
-  return false;
+  return {};
 }
 
 }  // namespace
@@ -130,7 +131,12 @@ void Planner::NoteNativeRules(uint32_t index, const observe::ObservedTarget& tar
   std::vector<std::string> servers;
   for (const object::ObjectView& rule : rules) {
     const std::string server(object::SplitKey(rule.key)[0]);
-    if (IsWay(rule) && !TakeWay(index, server, rule)) continue;
+    const std::string_view by = ByOf(rule);
+    if (by == "entry") {
+      NoteEntry(index, rule);
+      continue;
+    }
+    if (!by.empty() && !TakeWay(index, server, rule)) continue;
     if (servers.empty() || servers.back() != server) servers.push_back(server);
     foreign_[{index, server}].rules.AddRule(rule);
   }
@@ -147,6 +153,19 @@ void Planner::NoteNativeRules(uint32_t index, const observe::ObservedTarget& tar
     if (!complete) foreign.why = state->second.reason;
     NoteForeignRules(index, server, world, &foreign);
   }
+}
+
+// An entry of an ACL for an account that nobody manages: it bears on nobody's rows, so the provider
+// says all of it.
+void Planner::NoteEntry(uint32_t target, const object::ObjectView& object) {
+  const auto entry = object::DecodeAs<kinds::NativeRule>(object.body);
+  Drift drift = DriftOf(target, object);
+  drift.type = Drift::Type::kForeign;
+  drift.effect = entry.given().values().empty() ? Drift::Effect::kEqual : Drift::Effect::kMore;
+  drift.who = entry.path();
+  drift.what = entry.effect();
+  drift.note = entry.text();
+  plan_.drift.push_back(std::move(drift));
 }
 
 const access::Product* Planner::ProductOf(const std::string& server) const {

@@ -131,6 +131,7 @@ class Planner {
     std::shared_ptr<const RaisedServer> raised_after;  // null: the plan doesn't touch the server
   };
   void NoteNativeRules(uint32_t index, const observe::ObservedTarget& target);
+  void NoteEntry(uint32_t target, const object::ObjectView& object);
   void NoteForeignRules(uint32_t target, const std::string& server, const access::World& world,
                         ForeignServer* foreign);
   void NoteForeignRule(uint32_t target, const access::World& world, const access::Place& place,

@@ -96,8 +96,10 @@ std::string RenderDoctor(const std::vector<ProviderLine>& lines, const Style& st
       ++needs;
       continue;
     }
-    out += fmt::format("  {} {}, as {}\n", Safe(line.probe.product, style),
-                       Safe(line.probe.product_version, style), Safe(line.probe.identity, style));
+    const std::string& version = line.probe.product_version;
+    out += fmt::format("  {}{}{}, as {}\n", Safe(line.probe.product, style),
+                       version.empty() ? "" : " ", Safe(version, style),
+                       Safe(line.probe.identity, style));
     for (const object::Check& check : line.probe.checks) {
       out += fmt::format(
           "  {} {}{}\n",

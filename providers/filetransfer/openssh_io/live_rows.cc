@@ -48,6 +48,7 @@ struct Viewer {
   SessionView session;
   std::map<std::string, bool, std::less<>> reach;  // folders that it may enter, from its chroot
   RightsByFolder lost, gained;
+  NodeByFolder nodes;  // of both
 };
 
 class Measurer {
@@ -77,21 +78,29 @@ class Measurer {
       less |= Rights(Right::kRead) | Right::kOverwrite;
     }
     if (change.before.sticky && !change.after.sticky) less |= shall & kTakeAway;
-    if (!less.empty()) viewer->lost[change.path] |= less;
+    if (!less.empty()) Note(change.path, change, less, viewer, &viewer->lost);
     const Rights more = (is - shall) & viewer->session.allowed;
     if (!more.empty() && Reaches(viewer, access::ParentOf(change.path))) {
-      viewer->gained[change.path] |= more;
+      Note(change.path, change, more, viewer, &viewer->gained);
     }
+  }
+
+  static void Note(const std::string& folder, const posix::Change& change, Rights rights,
+                   Viewer* viewer, RightsByFolder* of) {
+    (*of)[folder] |= rights;
+    viewer->nodes.try_emplace(folder, change.path);
   }
 
   void File(const posix::Change& change, Viewer* viewer) const {
     const Perm is = BitsOf(change.before, viewer->who), shall = BitsOf(change.after, viewer->who);
     const std::string folder(access::ParentOf(change.path));
     if (const Rights less = OnFile(shall) - OnFile(is); !less.empty()) {
-      viewer->lost[folder] |= less;
+      Note(folder, change, less, viewer, &viewer->lost);
     }
     const Rights more = (OnFile(is) - OnFile(shall)) & viewer->session.allowed;
-    if (!more.empty() && Reaches(viewer, folder)) viewer->gained[folder] |= more;
+    if (!more.empty() && Reaches(viewer, folder)) {
+      Note(folder, change, more, viewer, &viewer->gained);
+    }
   }
 
   // Whether the account may enter a folder from where it looks. Asked once for each folder.
@@ -227,7 +236,7 @@ Viewers MeasureAccounts(const LiveQuestion& question, const Measurer& measurer, 
   return viewers;
 }
 
-using Where = std::map<RowKey, std::string>;
+using Where = std::map<RowKey, RowNote>;
 
 // The include's rows, less what the folders or the session keep back. Also a row of which nothing
 // is left: the include has it, and the next write of the include would give it again.
@@ -237,9 +246,12 @@ void AddIncludeRows(const LiveQuestion& question, const Viewers& viewers, Rows* 
     Rights told = row.rights;
     const RowKey key{row.path, row.depth, row.subject};
     if (const auto at = viewers.find(row.subject.name); at != viewers.end()) {
-      told = posix::GivenBy(posix::NeedsOf(row.rights)) & at->second.session.allowed;
+      const Rights meant = posix::GivenBy(posix::NeedsOf(row.rights));
+      told = meant & at->second.session.allowed;
+      RowNote& note = (*where)[key];
+      note.by_session = told != meant;
       told = told - LostIn(row, at->second.lost);
-      (*where)[key] = WhereLost(row, at->second.lost);
+      note.where = WhereLost(row, at->second.lost);
     }
     (*rows)[key] |= told;
   }
@@ -263,7 +275,9 @@ void AddEveryone(const LiveQuestion& question, const Measurer& measurer, Rows* r
     open[root].push_back(folder);
   }
   for (const auto& [root, folders] : open) {
-    if (folders != std::vector{root}) (*where)[key(root)] = SomeFolders(folders);
+    RowNote& note = (*where)[key(root)];
+    if (folders != std::vector{root}) note.where = SomeFolders(folders);
+    AddNodes({root, Depth::kSubtree, {}, {}}, stranger.nodes, &note);
   }
 }
 
@@ -284,9 +298,13 @@ Result<std::vector<GrantRow>> LiveRows(const LiveQuestion& question, RowNotes* n
   std::vector<GrantRow> out;
   for (const auto& [key, rights] : rows) {
     out.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), rights});
-    const auto at = where.find(key);
-    if (notes == nullptr || at == where.end() || at->second.empty()) continue;
-    notes->emplace(out.back(), at->second);
+    if (notes == nullptr) continue;
+    RowNote note;
+    if (const auto at = where.find(key); at != where.end()) note = at->second;
+    if (const auto at = viewers.find(out.back().subject.name); at != viewers.end()) {
+      AddNodes(out.back(), at->second.nodes, &note);
+    }
+    if (note.by_session || !note.nodes.empty()) notes->emplace(out.back(), std::move(note));
   }
   return out;
 }
@@ -302,7 +320,7 @@ Result<Shortfall> PeersShortfall(const LiveQuestion& question) {
     if (out.contains(who.uid)) continue;
     Viewer viewer{.login = "", .who = who};
     measurer.Measure(&viewer);
-    out.emplace(who.uid, std::move(viewer.lost));
+    out.emplace(who.uid, Lack{std::move(viewer.lost), std::move(viewer.nodes)});
   }
   return out;
 }

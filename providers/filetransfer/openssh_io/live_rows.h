@@ -49,8 +49,8 @@ struct LiveQuestion {
   std::vector<SecondWay> ways = {};             // other mounts of managed folders
 };
 
-// Sorted; the deny-all of a root is a row of everyone. Errors: posix::Fit's. `notes`: where the
-// folders make a row less than the include has it, or the row of everyone more.
+// Sorted; the deny-all of a root is a row of everyone. Errors: posix::Fit's. `notes`: of each row
+// that isn't what the include has, what makes it so.
 Result<std::vector<access::GrantRow>> LiveRows(const LiveQuestion& question,
                                                RowNotes* notes = nullptr);
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "providers/filetransfer/openssh_io/snapshot.h"
+#include "providers/filetransfer/server/entry_rules.h"
 #include "providers/filetransfer/server/grant_rows.h"
 #include "schemas/kinds.pb.h"
 
@@ -35,9 +36,20 @@ bool ShowsElsewhere(const openssh::Edit& edit) {
 std::vector<Object> GrantObjects(const SshdSnapshot& snapshot, const ServerSettings& settings) {
   std::vector<Object> out;
   for (const access::GrantRow& row : snapshot.rows) {
-    out.push_back(ObjectFrom(GrantOf(settings.name, row, snapshot.notes), snapshot.include));
+    out.push_back(GrantObject(settings.name, row, snapshot.notes, snapshot.include));
   }
   return out;
+}
+
+std::vector<posix::ForeignEntry> EntriesOf(const SshdSnapshot& snapshot,
+                                           const ServerSettings& settings) {
+  if (!snapshot.grant_problem.empty()) return {};
+  std::vector<posix::Credentials> managed = snapshot.peers.accounts;
+  for (const std::string& login : snapshot.Logins()) {
+    if (auto who = snapshot.host.accounts.CredentialsOf(login)) managed.push_back(std::move(*who));
+  }
+  return posix::ForeignEntriesIn(snapshot.tree.tree, settings.roots, managed,
+                                 snapshot.host.accounts);
 }
 
 std::vector<Object> RuleObjects(const SshdSnapshot& snapshot, const ServerSettings& settings) {
@@ -70,7 +82,8 @@ std::vector<Object> RuleObjects(const SshdSnapshot& snapshot, const ServerSettin
       for (const auto& shadow : openssh::ShadowsOf(snapshot.config, settings.include, who)) {
         if (!IsOurs(shadow.keyword)) continue;
         add(shadow.by.file, shadow.by.line, shadow.by.keyword + " " + shadow.by.value,
-            fmt::format("it decides before our include, for {} and whom else it names", login));
+            fmt::format("this line counts before our include, for {} and whom else it names",
+                        login));
       }
     }
   }
@@ -79,6 +92,9 @@ std::vector<Object> RuleObjects(const SshdSnapshot& snapshot, const ServerSettin
     add(settings.include, edit.line, edit.text,
         fmt::format("edited by hand ({}); writing any grant of this server restores the file",
                     edit.why));
+  }
+  for (Object& entry : EntryRules(settings.name, EntriesOf(snapshot, settings), snapshot.times)) {
+    out.push_back(std::move(entry));
   }
   return out;
 }

@@ -232,8 +232,9 @@ std::vector<Check> SshdChecks(const SshdSnapshot& snapshot, const ServerSettings
   std::string down = snapshot.daemon_problem;
   if (down.empty() && !snapshot.daemon.alive()) down = "no sshd runs";
   out.push_back(MakeCheck("daemon", down,
-                          fmt::format("pid {}, listens on {} sockets", snapshot.daemon.pid,
-                                      snapshot.daemon.listeners.size())));
+                          fmt::format("pid {}, listens on {} socket{}", snapshot.daemon.pid,
+                                      snapshot.daemon.listeners.size(),
+                                      snapshot.daemon.listeners.size() == 1 ? "" : "s")));
   for (const std::string& finding : FindingsOf(snapshot.host, snapshot.accounts)) {
     out.push_back(MakeCheck("finding", finding, ""));
   }

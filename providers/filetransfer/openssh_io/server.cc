@@ -6,7 +6,9 @@
 
 #include "providers/filetransfer/host/account_editor.h"
 #include "providers/filetransfer/host/account_plan.h"
+#include "providers/filetransfer/host/change_times.h"
 #include "providers/filetransfer/openssh_io/grant_writer.h"
+#include "providers/filetransfer/server/grant_rows.h"
 #include "providers/filetransfer/server/session_operations.h"
 #include "providers/filetransfer/server/way_rules.h"
 #include "schemas/kinds.pb.h"
@@ -189,11 +191,31 @@ Result<std::vector<SshdSession>> OpenSshServer::Sessions(const SshdSnapshot& sna
   return sessions;
 }
 
+Result<void> OpenSshServer::AskTimes(SshdSnapshot* snapshot) {
+  if (auto asked = filetransfer::AskTimes(transport_, &snapshot->notes); !asked) return asked;
+  base::Instant newest = 0;
+  for (const auto& [path, file] : snapshot->files.files()) {
+    if (path != settings_.include) newest = std::max(newest, file.modified);
+  }
+  for (auto& [row, note] : snapshot->notes) {
+    if (note.by_session) note.changed = std::max(note.changed, newest);
+  }
+  std::vector<std::string> nodes;
+  for (const posix::ForeignEntry& entry : EntriesOf(*snapshot, settings_)) {
+    nodes.push_back(entry.path);
+  }
+  auto times = ChangeTimes(transport_, nodes);
+  if (!times) return tl::unexpected(times.error());
+  snapshot->times = *std::move(times);
+  return {};
+}
+
 Result<std::vector<ScopeStatus>> OpenSshServer::Enumerate(std::span<const Kind> kinds,
                                                           const std::vector<FolderEntry>*,
                                                           object::ObjectSink& sink) {
   auto snapshot = Take(PartsFor(kinds));
   if (!snapshot) return tl::unexpected(snapshot.error());
+  if (auto asked = AskTimes(&*snapshot); !asked) return tl::unexpected(asked.error());
   std::vector<Kind> of_host;
   for (const Kind kind : kHostKinds) {
     if (Wants(kinds, kind)) of_host.push_back(kind);

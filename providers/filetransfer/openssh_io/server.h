@@ -41,6 +41,8 @@ class OpenSshServer final : public Server {
   };
   Part PartOf(const SshdSnapshot& snapshot, object::Kind kind);
   Result<SshdSnapshot> Take(Parts parts);
+  // When what other hands have done to the folders, or to sshd's configuration, was done.
+  Result<void> AskTimes(SshdSnapshot* snapshot);
   SshdGrantWriter Writer();
   std::vector<object::Outcome> ApplyToAccounts(std::span<const object::Operation> operations,
                                                const object::Secrets& secrets);

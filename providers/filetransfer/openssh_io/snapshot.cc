@@ -228,7 +228,7 @@ Parts PartsFor(std::span<const Kind> kinds) {
   const auto wants = [&](Kind kind) {
     return kinds.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
   };
-  return {.keys = wants(Kind::kSshKey), .grants = wants(Kind::kGrant)};
+  return {.keys = wants(Kind::kSshKey), .grants = wants(Kind::kGrant) || wants(Kind::kNativeRule)};
 }
 
 std::vector<std::string> SshdSnapshot::Logins() const {

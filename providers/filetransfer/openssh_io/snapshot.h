@@ -17,6 +17,7 @@
 #include "providers/filetransfer/openssh_io/answers.h"
 #include "providers/filetransfer/openssh_io/config_files.h"
 #include "providers/filetransfer/openssh_io/live_rows.h"
+#include "providers/filetransfer/posix/foreign_entries.h"
 #include "providers/filetransfer/server/server.h"
 
 namespace postern::filetransfer {
@@ -24,7 +25,7 @@ namespace postern::filetransfer {
 // What a snapshot is for; each part costs.
 struct Parts {
   bool keys = false;
-  bool grants = false;  // the tree
+  bool grants = false;  // the tree; entries of ACLs are rules by other hands
   // Logins that NSS is asked for, whether the mark group names them or not.
   std::set<std::string, std::less<>> asked = {};
   // Asked where the tree is read.
@@ -49,8 +50,9 @@ struct SshdSnapshot {
   std::vector<access::GrantRow> rows;  // live; with Parts::grants
   RowNotes notes;
   TreeRead tree;
-  TreeNeeds peers;              // with Parts::grants
-  std::vector<SecondWay> ways;  // other mounts of managed folders; likewise
+  TreeNeeds peers;                             // with Parts::grants
+  std::map<std::string, base::Instant> times;  // of nodes by other hands; OpenSshServer::Enumerate
+  std::vector<SecondWay> ways;                 // other mounts of managed folders; likewise
   // Why the part can't be read; empty: it could.
   std::string config_problem, account_problem, daemon_problem, include_problem, grant_problem;
 
@@ -84,7 +86,10 @@ LiveQuestion LiveQuestionOf(const SshdSnapshot& snapshot, const ServerSettings& 
 // The live rows as objects.
 std::vector<object::Object> GrantObjects(const SshdSnapshot& snapshot,
                                          const ServerSettings& settings);
-// Lines by other hands that decide before ours, and edits of our include.
+// Entries of ACLs in the managed roots whose subject no server of the host manages.
+std::vector<posix::ForeignEntry> EntriesOf(const SshdSnapshot& snapshot,
+                                           const ServerSettings& settings);
+// Lines by other hands that decide before ours, edits of our include, and such entries.
 std::vector<object::Object> RuleObjects(const SshdSnapshot& snapshot,
                                         const ServerSettings& settings);
 

@@ -94,8 +94,7 @@ void AppendGroups(const Snapshot& snapshot, const ServerSettings& settings, bool
 void AppendGrants(const Snapshot& snapshot, const ServerSettings& settings,
                   std::vector<Object>& out) {
   for (const access::GrantRow& row : snapshot.given) {
-    const kinds::Grant object = GrantOf(settings.name, row, snapshot.notes);
-    Append(object, snapshot.File(settings.include), "", out);
+    out.push_back(GrantObject(settings.name, row, snapshot.notes, snapshot.File(settings.include)));
   }
   // The deny-all of each root: a row for everyone without rights (schemas/kinds.proto).
   for (const std::string& root : snapshot.grants.roots) {

@@ -189,8 +189,9 @@ std::vector<Check> ChecksOf(const Snapshot& snapshot, const ServerSettings& sett
   std::string down = snapshot.daemon_problem;
   if (down.empty() && !snapshot.daemon.alive()) down = fmt::format("no proftpd runs by {}", by);
   out.push_back(MakeCheck("daemon", down,
-                          fmt::format("pid {}, listens on {} ports", snapshot.daemon.pid,
-                                      snapshot.daemon.listeners.size())));
+                          fmt::format("pid {}, listens on {} port{}", snapshot.daemon.pid,
+                                      snapshot.daemon.listeners.size(),
+                                      snapshot.daemon.listeners.size() == 1 ? "" : "s")));
   out.push_back(StartCheck(snapshot.control));
   return out;
 }

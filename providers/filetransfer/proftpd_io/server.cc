@@ -11,6 +11,7 @@
 #include "providers/filetransfer/proftpd_io/grant_writer.h"
 #include "providers/filetransfer/proftpd_io/sessions.h"
 #include "providers/filetransfer/proftpd_io/tree_needs.h"
+#include "providers/filetransfer/server/grant_rows.h"
 #include "providers/filetransfer/server/session_operations.h"
 #include "providers/filetransfer/server/way_rules.h"
 #include "schemas/kinds.pb.h"
@@ -132,6 +133,9 @@ Result<std::vector<ScopeStatus>> ProftpdServer::Enumerate(
     object::ObjectSink& sink) {
   auto snapshot = Take();
   if (!snapshot) return tl::unexpected(snapshot.error());
+  if (auto asked = AskTimes(transport_, &snapshot->notes); !asked) {
+    return tl::unexpected(asked.error());
+  }
   const AccountScope scope(*snapshot, settings_);
   std::vector<ScopeStatus> out;
   for (const Kind kind : kAllKinds) {

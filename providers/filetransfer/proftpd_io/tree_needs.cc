@@ -82,18 +82,23 @@ void Narrow(const Shortfall& shortfall, Snapshot* snapshot) {
   for (access::GrantRow row : snapshot->grants.rows) {
     access::Rights lost;
     RightsByFolder where;
+    NodeByFolder nodes;
     for (const std::string& login : LoginsOf(row.subject, people)) {
       const auto who = people.accounts.find(login);
       if (who == people.accounts.end()) continue;
       const auto at = shortfall.find(who->second.uid);
       if (at == shortfall.end()) continue;
-      lost |= LostIn(row, at->second);
-      for (const auto& [folder, rights] : at->second) where[folder] |= rights;
+      lost |= LostIn(row, at->second.lost);
+      for (const auto& [folder, rights] : at->second.lost) where[folder] |= rights;
+      nodes.insert(at->second.nodes.begin(), at->second.nodes.end());
     }
-    std::string note = WhereLost(row, where);
+    RowNote note{.where = WhereLost(row, where), .nodes = {}};
     // Also a row of which nothing is left: the daemon still has it, so it isn't gone.
     row.rights = row.rights - lost;
-    if (!note.empty()) snapshot->notes.emplace(row, std::move(note));
+    if (!lost.empty()) {
+      AddNodes(row, nodes, &note);
+      snapshot->notes.emplace(row, std::move(note));
+    }
     snapshot->given.push_back(std::move(row));
   }
 }

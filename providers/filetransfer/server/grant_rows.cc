@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+
+#include "providers/filetransfer/host/change_times.h"
 
 namespace postern::filetransfer {
 
@@ -22,7 +25,9 @@ kinds::Grant GrantOf(const std::string& server, const access::GrantRow& row,
   grant.set_depth(std::string(access::NameOf(row.depth)));
   grant.set_subject(access::Format(row.subject));
   grant.set_rights(row.rights.bits());
-  if (const auto note = notes.find(row); note != notes.end()) grant.set_note(note->second);
+  if (const auto note = notes.find(row); note != notes.end() && !note->second.where.empty()) {
+    grant.set_note(note->second.where);
+  }
   return grant;
 }
 
@@ -33,6 +38,30 @@ object::Object ObjectFrom(const google::protobuf::Message& message, const FileSt
   object.changed_at = file.modified;
   if (file.modified != 0) object.how_known = "window";
   return object;
+}
+
+object::Object GrantObject(const std::string& server, const access::GrantRow& row,
+                           const RowNotes& notes, const FileState& file) {
+  const kinds::Grant grant = GrantOf(server, row, notes);
+  const auto note = notes.find(row);
+  if (note == notes.end()) return ObjectFrom(grant, file);
+  FileState other;
+  other.modified = note->second.changed;
+  return ObjectFrom(grant, other);
+}
+
+Result<void> AskTimes(Transport& transport, RowNotes* notes) {
+  std::set<std::string> nodes;
+  for (const auto& [row, note] : *notes) nodes.insert(note.nodes.begin(), note.nodes.end());
+  const auto times = ChangeTimes(transport, std::vector<std::string>(nodes.begin(), nodes.end()));
+  if (!times) return tl::unexpected(times.error());
+  for (auto& [row, note] : *notes) {
+    for (const std::string& node : note.nodes) {
+      const auto at = times->find(node);
+      if (at != times->end()) note.changed = std::max(note.changed, at->second);
+    }
+  }
+  return {};
 }
 
 std::string WhyNoBaseline(const object::Operation& operation,

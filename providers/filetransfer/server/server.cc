@@ -69,6 +69,16 @@ access::Rights LostIn(const access::GrantRow& row, const RightsByFolder& lost) {
   return gone;
 }
 
+void AddNodes(const access::GrantRow& row, const NodeByFolder& nodes, RowNote* note) {
+  constexpr size_t kMost = 16;
+  for (auto at = nodes.lower_bound(row.path); at != nodes.end(); ++at) {
+    if (!access::IsWithin(at->first, row.path) || note->nodes.size() >= kMost) break;
+    if (row.depth == access::Depth::kSubtree || at->first == row.path) {
+      note->nodes.push_back(at->second);
+    }
+  }
+}
+
 std::string SomeFolders(const std::vector<std::string>& folders) {
   constexpr size_t kNamed = 3;
   std::string text;

@@ -38,9 +38,15 @@ struct TreeNeeds {
   void Add(TreeNeeds other);
 };
 
-// Where the folders give accounts less than rows say: uid -> folder -> rights gone there.
 using RightsByFolder = std::map<std::string, access::Rights, posix::PathOrder>;
-using Shortfall = std::map<uint32_t, RightsByFolder>;
+// What makes it so: of each folder the first node, itself or a file in it.
+using NodeByFolder = std::map<std::string, std::string, posix::PathOrder>;
+// Where the folders give an account less than rows say.
+struct Lack {
+  RightsByFolder lost;  // the rights that are gone there
+  NodeByFolder nodes;
+};
+using Shortfall = std::map<uint32_t, Lack>;  // by uid
 // The rights that are gone somewhere in what a row covers.
 access::Rights LostIn(const access::GrantRow& row, const RightsByFolder& lost);
 // Where below its path that is: "/srv/in/a, /srv/in/b, /srv/in/c and 2 more folders"; empty when it
@@ -48,8 +54,16 @@ access::Rights LostIn(const access::GrantRow& row, const RightsByFolder& lost);
 std::string WhereLost(const access::GrantRow& row, const RightsByFolder& lost);
 // The same of any folders.
 std::string SomeFolders(const std::vector<std::string>& folders);
-// Of rows as they are told: where the folders make them what they are.
-using RowNotes = std::map<access::GrantRow, std::string>;
+// Of a row as it is told, where it isn't what the daemon's own file says: what makes it so.
+struct RowNote {
+  std::string where;               // folders below its path, for people; empty: its path alone
+  std::vector<std::string> nodes;  // some of the folders and files that do
+  bool by_session = false;         // other lines of the daemon's configuration do
+  base::Instant changed = 0;       // when the last of these was; 0: not known
+};
+using RowNotes = std::map<access::GrantRow, RowNote>;
+// The nodes of folders that a row covers: a few, they are for a look at when they changed.
+void AddNodes(const access::GrantRow& row, const NodeByFolder& nodes, RowNote* note);
 
 class Server {
  public:

@@ -14,7 +14,9 @@ namespace postern::live {
 namespace {
 
 using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
+using testing::Not;
 
 const std::string kIn = kExchange + "/in", kOut = kExchange + "/out";
 
@@ -97,9 +99,12 @@ TEST_P(OpenSshStory, APasswordOpensAndALockShutsEveryWay) {
 
 TEST_P(OpenSshStory, AChmodThatCutsTheMaskIsLess) {
   Begin();
+  SshdWorld::Run({"touch", "-d", "2020-01-02", "/srv/ssh/sshd_config.d/postern.conf"});
   SshdWorld::Run({"chmod", "g=", kIn + "/old"});
   EXPECT_FALSE(May("bea-in", "get " + kIn + "/old /dev/null\n"));
-  ExpectDriftThatHeals(HasSubstr("less access  bea  read on " + kIn));
+  ExpectDriftThatHeals(AllOf(HasSubstr("less access  bea  read on " + kIn),
+                             HasSubstr("changed " + base::FormatHuman(base::Now()).substr(0, 10)),
+                             Not(HasSubstr("2020-01-02"))));  // the include's time is another
   EXPECT_TRUE(May("bea-in", "get " + kIn + "/old /dev/null\n"));
 }
 
@@ -111,6 +116,27 @@ TEST_P(OpenSshStory, AnEntryByHandIsMore) {
   EXPECT_TRUE(May("ana-in", "ls " + kIn + "\n"));
   ExpectDriftThatHeals(AllOf(HasSubstr("more access  ana"), HasSubstr(kIn)));
   EXPECT_FALSE(May("ana-in", "ls " + kIn + "\n"));
+}
+
+// Nothing of ours names them: what lets in whom nobody manages is told, and stays.
+TEST_P(OpenSshStory, AnEntryForSomebodyElseIsTold) {
+  Begin();
+  SshdWorld::Run({"setfacl", "-m", "u:games:rx", kIn});
+  EXPECT_THAT(Drift(), AllOf(HasSubstr("same access"), HasSubstr("kept out by a folder above")));
+  SshdWorld::Run({"setfacl", "-m", "u:games:x", kExchange});
+  SshdWorld::Run({"setfacl", "-m", "u:64999:rwx", kOut});
+  const int64_t before = base::Now();
+  EXPECT_THAT(Drift(),
+              AllOf(ContainsRegex("more access  " + kIn + " "), HasSubstr("games, an account that"),
+                    HasSubstr("user:games:r-x"), HasSubstr("number 64999"),
+                    HasSubstr(base::FormatHuman(before).substr(0, 10))));
+  EXPECT_TRUE(world_->PlanIsEmpty()) << "Postern takes away nobody's access but that of its own";
+  const auto plan = world_->Postern({"plan"});
+  EXPECT_THAT(plan.out, AllOf(HasSubstr("Needs a look"), HasSubstr("games")));
+  EXPECT_EQ(world_->Postern({"access", "who", "in"}).exit, 0);
+  SshdWorld::Run({"setfacl", "-R", "-x", "u:games", kExchange});
+  SshdWorld::Run({"setfacl", "-x", "u:64999", kOut});
+  EXPECT_EQ(world_->Postern({"drift"}).exit, 0);
 }
 
 TEST_P(OpenSshStory, AnExtraKeyIsMore) {

@@ -60,6 +60,7 @@ class LiveRowsTest : public testing::Test {
   // "account:bea subtree /srv/x/in list, read"
   std::vector<std::string> Told() {
     notes_.clear();
+    nodes_.clear();
     RowNotes notes;
     const auto rows = LiveRows({.content = content_,
                                 .host = host_,
@@ -70,7 +71,10 @@ class LiveRowsTest : public testing::Test {
                                &notes);
     EXPECT_TRUE(rows) << rows.error().message;
     for (const auto& [row, note] : notes) {
-      notes_.push_back(access::Format(row.subject) + " " + row.path + ": " + note);
+      const std::string of = access::Format(row.subject) + " " + row.path;
+      if (!note.where.empty()) notes_.push_back(of + ": " + note.where);
+      for (const std::string& node : note.nodes) nodes_.push_back(of + ": " + node);
+      if (note.by_session) nodes_.push_back(of + ": its session");
     }
     std::vector<std::string> out;
     for (const GrantRow& row : *rows) {
@@ -86,7 +90,7 @@ class LiveRowsTest : public testing::Test {
   posix::Tree tree_;
   openssh::IncludeContent content_;
   std::map<std::string, SessionView> sessions_;
-  std::vector<std::string> notes_;  // of the last rows told
+  std::vector<std::string> notes_, nodes_;  // of the last rows told
   Node node_;
   std::string path_;
 };
@@ -106,6 +110,34 @@ TEST_F(LiveRowsTest, AChmodThatCutsTheMaskIsLess) {
   Put();
   // Nobody enters without x; the row is still there, for the include has it.
   EXPECT_THAT(Told(), ElementsAre("account:bea subtree /srv/x/in "));
+}
+
+// What makes a row other than the include has it: its time is what drift tells.
+TEST_F(LiveRowsTest, NamesTheNodesThatMakeARowWhatItIs) {
+  Told();
+  EXPECT_THAT(nodes_, testing::IsEmpty());
+  At("/srv/x/in/deep/file").access.mask = posix::kExecute;
+  Put();
+  Told();
+  EXPECT_THAT(nodes_, ElementsAre("account:bea /srv/x/in: /srv/x/in/deep/file"));
+  FitTree();
+  At("/srv/x/out").access.users[kBea] = 5;
+  node_.access.mask = 5;
+  Put();
+  EXPECT_THAT(Told(), ElementsAre("account:bea subtree /srv/x/in list, read",
+                                  "account:bea subtree /srv/x/out list"));
+  EXPECT_THAT(nodes_, ElementsAre("account:bea /srv/x/out: /srv/x/out"));
+  FitTree();
+  sessions_["bea"].allowed = Right::kList;
+  Told();
+  EXPECT_THAT(nodes_, ElementsAre("account:bea /srv/x/in: its session"));
+  sessions_.clear();
+  for (const char* path : {"/srv/x", "/srv/x/out"}) {
+    At(path).access.other = 5;
+    Put();
+  }
+  Told();
+  EXPECT_THAT(nodes_, testing::Contains("everyone /srv/x: /srv/x/out"));
 }
 
 // Which folders it is that make a row less is said, of many the first.
