@@ -85,7 +85,7 @@ constexpr CodePage kPages[] = {
      "Have the sender mend the row."},
     {code::kRowKeyTwice, "a key that stands twice",
      "Two rows speak of one subject; neither can be trusted.",
-     "line 17: the key A0003 stands in line 4 as well",
+     "line 17: its key stands in line 4 as well",
      "Have the sender leave one of them out; none of the two counts."},
     {code::kRowUnknown, "something in a row that isn't declared",
      "A member, an element or an attribute that no column names, or one that stands twice.",

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """measure.py BIN [NAME...]: the benches behind run.sh; BIN is the folder with the programs.
 
-Names: plan-noop, apply, ldap-read, acl-read, host-read, raise, scim-read, roles; NAME:N for one size, as plan-noop:10000. One JSON object a line.
+Names: plan-noop, apply, ldap-read, acl-read, host-read, raise, scim-read, roles, import-parse; NAME:N for one size, as plan-noop:10000. One JSON object a line.
 Times are medians (see REPEATS); cpu_s is user and system time of the core and the providers it has
 reaped; rss_mib is the core's peak alone. A run that doesn't do what it should ends the bench.
 """
@@ -20,7 +20,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 SIZES = {"plan-noop": [1_000, 10_000, 100_000, 1_000_000], "apply": [1_000, 10_000, 100_000],
          "ldap-read": [100_000], "acl-read": [100_000], "host-read": [20_000],
-         "raise": [10_000], "scim-read": [10_000], "roles": [10_000, 50_000, 100_000]}
+         "raise": [10_000], "scim-read": [10_000], "roles": [10_000, 50_000, 100_000],
+         "import-parse": [1_000_000]}
 # Exponents are taken over these sizes, as the bounds are.
 SPAN = {"plan-noop": (10_000, 1_000_000), "apply": (1_000, 100_000)}
 
@@ -166,6 +167,33 @@ class Bench:
     def roles(self, count):
         self.program("bench_roles", str(count))
 
+    def import_parse(self, count):
+        """Our reader with every check on, beside Python's csv reader that only splits."""
+        roster = self.folder + "/roster.csv"
+        with open(roster, "w", encoding="utf-8", newline="") as out:
+            out.write("ID,GIVEN,FAMILY,MAIL,DEPT,TITLE,PHONE,UNTIL\r\n")
+            for i in range(count):
+                dept = '"Sales, North"' if i % 7 == 0 else "Marketing"
+                title = '"Head ""of"" it"' if i % 31 == 0 else "Consultant"
+                out.write(f"A{i:07d},Zo\u00eb{i % 100},M\u00fcller-{i % 1000},user{i}@acme.test,"
+                          f"{dept},{title},0{i % 10_000_000:08d},2027-{1 + i % 12:02d}-15\r\n")
+        peer_command = [sys.executable, "-c", "import csv, sys\n"
+                        "rows = csv.reader(open(sys.argv[1], newline='', encoding='utf-8'))\n"
+                        "print(sum(1 for row in rows))", roster]
+        runs, peers = [], []
+        for _ in range(repeats("import-parse", count)):
+            peers.append(Run(peer_command, self.folder, self.log))
+            runs.append(Run([self.programs + "/bench_import", roster], self.folder, self.log))
+            for run in (peers[-1], runs[-1]):
+                if run.code != 0:
+                    fail("a reader of the roster failed", self.log)
+            with open(self.log) as log:
+                if not log.read().startswith(f"{count} rows, "):
+                    fail("not every row was taken", self.log)
+        os.remove(roster)
+        return self.report("import-parse", count, runs, [peer.cpu for peer in peers],
+                           [run.cpu / peer.cpu for run, peer in zip(runs, peers)])
+
     def acl_read(self, count):
         self.program("bench_host_read", "acl", str(count))
 
@@ -188,7 +216,8 @@ def main():
     bench = Bench(programs, folder)
     run = {"plan-noop": bench.plan_noop, "apply": bench.apply_creates, "ldap-read": bench.ldap_read,
            "acl-read": bench.acl_read, "host-read": bench.host_read,
-           "raise": bench.raised, "scim-read": bench.scim_read, "roles": bench.roles}
+           "raise": bench.raised, "scim-read": bench.scim_read, "roles": bench.roles,
+           "import-parse": bench.import_parse}
     try:
         for word in sys.argv[2:] or list(SIZES):
             name, _, size = word.partition(":")

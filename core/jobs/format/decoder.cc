@@ -23,6 +23,14 @@ bool IsCutOff(std::string_view rest) {
                      [](char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; });
 }
 
+uint64_t CountLines(std::string_view text) {
+  uint64_t lines = 0;
+  for (size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+    ++lines;
+  }
+  return lines;
+}
+
 }  // namespace
 
 void Verdict::Refuse(const char* code, uint64_t line, const std::string& what,
@@ -43,7 +51,7 @@ Decoder::Decoder(Source source, Encoding encoding, uint64_t limit, Verdict* verd
 }
 
 bool Decoder::Next(std::string_view* piece) {
-  line_ += static_cast<uint64_t>(std::count(piece_.begin(), piece_.end(), '\n'));
+  line_ += CountLines(piece_);
   piece_ = {};
   while (piece_.empty()) {
     if (verdict_->refused() || (ended_ && used_ == raw_.size())) return false;
@@ -148,9 +156,7 @@ bool Decoder::DecodeOther() {
 
 // `offset` in the piece.
 void Decoder::RefuseAt(size_t offset, const std::string& what) {
-  const auto before = piece_.substr(0, offset);
-  const auto lines = std::count(before.begin(), before.end(), '\n');
-  verdict_->Refuse(code::kFileEncoding, line_ + static_cast<uint64_t>(lines), what,
+  verdict_->Refuse(code::kFileEncoding, line_ + CountLines(piece_.substr(0, offset)), what,
                    "ask the sender, or set `encoding` to what the file is in");
 }
 

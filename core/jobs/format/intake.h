@@ -86,7 +86,7 @@ class Gate {
 
   // False: read no further (refused, or taken before).
   bool Begin(const Head& head);
-  // Cells as the format gives them; they are made canonical in place.
+  // Cells as the format gives them, in UTF-8; they are made canonical in place.
   void Accept(Operation operation, std::span<Cell> cells, uint64_t line);
   void Reject(uint64_t line, const char* code, const std::string& column, std::string reason);
   // After the last row.
@@ -112,7 +112,8 @@ class Gate {
   bool CheckText(size_t column, std::string_view text, Fault* fault);
   bool CheckPresence(const Column& column, Operation operation, const Cell& cell, Fault* fault);
   bool MakeTime(size_t column, Cell* cell, Fault* fault);
-  bool IsNewKey(const Row& row, uint64_t line);
+  void Remember(const Row& row, uint64_t line);
+  void RejectTwins();
   bool Count(uint64_t line);
 
   const Shape& shape_;
@@ -121,9 +122,13 @@ class Gate {
   Taker* const taker_;
   std::vector<Rule> rules_;
   absl::flat_hash_map<std::string, size_t> by_name_;
-  absl::flat_hash_map<uint64_t, uint32_t> seen_;  // SipHash of a key -> its first line
+  // SipHash of a key and its line, by the hash's first bits.
+  static constexpr int kBucketBits = 10;
+  std::array<std::vector<std::pair<uint64_t, uint32_t>>, size_t{1} << kBucketBits> keys_;
   std::array<unsigned char, 16> hash_key_;
   std::string key_;
+  size_t first_key_;  // the first key column; often the only one
+  bool many_keys_ = false;
 };
 
 // Puts a row together from pieces in any order: for JSON, XML and LDIF.

@@ -177,7 +177,7 @@ class LdifReader {
     operation_ = Operation::kNone;
     changing_.reset();
     changed_ = false;
-    if (Lower(line.name) == "dn") return builder_.Add(0, line.value);
+    if (Lower(line.name) == "dn") return Add(0, line.value);
     builder_.Fault(code::kRowSyntax, "", Shown(line.name) + " where a record begins with dn");
   }
 
@@ -204,6 +204,11 @@ class LdifReader {
     const bool boolean = gate_->shape().columns[column].type == Type::kBoolean;
     if (boolean && value == "TRUE") value = "true";
     if (boolean && value == "FALSE") value = "false";
+    // What stood in base64 wasn't looked at when the file was decoded.
+    if (FirstNotUtf8(value)) {
+      return builder_.Fault(code::kRowValue, gate_->shape().columns[column].name,
+                            Shown(value) + " isn't UTF-8");
+    }
     builder_.Add(column, value);
   }
 

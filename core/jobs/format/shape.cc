@@ -101,7 +101,19 @@ std::string ShapeFault(const Shape& shape) {
 }
 
 bool LooksLikeFormula(std::string_view text) {
-  return !text.empty() && std::string_view("=+-@\t\r\0", 7).find(text.front()) != text.npos;
+  if (text.empty()) return false;
+  switch (text.front()) {
+    case '=':
+    case '+':
+    case '-':
+    case '@':
+    case '\t':
+    case '\r':
+    case '\0':
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace postern::jobs::internal

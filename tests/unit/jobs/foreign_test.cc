@@ -219,10 +219,9 @@ for line in sys.stdin:
     except csv.Error:
         print("ERR")
         continue
-    seen, taken = set(), []
+    taken = []
     for row in rows:
-        if len(row) == 2 and row[0] and row[0] not in seen:
-            seen.add(row[0])
+        if len(row) == 2 and row[0]:
             taken.append(",".join(base64.b64encode(cell.encode()).decode() for cell in row))
     print(";".join(taken))
 )";

@@ -169,9 +169,11 @@ TEST(Roster, EntityBomb) {
 TEST(Roster, DuplicateKeys) {
   const Outcome twice = ReadCsvText(WithHeader("A1,a,\nA2,b,\nA1,c,\nA1,d,\n"));
   EXPECT_EQ(twice.rejections,
-            "4 E0824 the key A1 stands in line 2 as well\n"
-            "5 E0824 the key A1 stands in line 2 as well\n");
-  EXPECT_EQ(twice.gathered.rejections[0].first_line, 2u);
+            "2 E0824 its key stands in line 4 as well\n"
+            "4 E0824 its key stands in line 2 as well\n"
+            "5 E0824 its key stands in line 2 as well\n");
+  EXPECT_TRUE(twice.gathered.rejections[0].was_taken);
+  EXPECT_EQ(twice.rows, 1u);
   for (const auto& [format, text] : std::vector<std::pair<Format, std::string>>{
            {Format::kJson, "[{\"ID\":\"A1\",\"MAIL\":\"a\"},\n{\"ID\":\"A1\",\"MAIL\":\"b\"}]"},
            {Format::kJsonLines, "{\"ID\":\"A1\",\"MAIL\":\"a\"}\n{\"ID\":\"A1\",\"MAIL\":\"b\"}\n"},
@@ -180,7 +182,7 @@ TEST(Roster, DuplicateKeys) {
             "rows>"},
            {Format::kLdif, "dn: A1\nMAIL: a\n\ndn: A1\nMAIL: b\n"}}) {
     EXPECT_THAT(ReadFormat(format, text).rejections,
-                HasSubstr("E0824 the key A1 stands in line 1"));
+                HasSubstr("E0824 its key stands in line 1 as well"));
   }
 }
 
@@ -388,13 +390,14 @@ TEST(Roster, RowsThatDontFitTheirColumns) {
       "6 E0825 x isn't declared\n");
   EXPECT_EQ(ReadFormat(Format::kLdif,
                        "dn: A1\nMAIL:: ??\n\ndn: A2\nMAIL a\n\ndn: A3\nMAIL: a\nMAIL: b\n\n"
-                       "MAIL: a\n\ndn: A4\nchangetype: delete\n\ndn: A5\nMAIL:: 4pyT\n")
+                       "MAIL: a\n\ndn: A4\nchangetype: delete\n\ndn: A5\nMAIL:: //8=\n")
                 .rejections,
             "1 E0826 MAIL: not base64\n"
             "4 E0826 MAIL a: no colon\n"
             "7 E0825 MAIL: has more than one value\n"
             "11 E0826 MAIL where a record begins with dn\n"
-            "13 E0826 changetype delete\n");
+            "13 E0826 changetype delete\n"
+            "16 E0822 MAIL: \\x{FF}\\x{FF} isn't UTF-8\n");
 }
 
 TEST(Roster, FilesThatArentTheFormat) {
