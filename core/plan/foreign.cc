@@ -158,6 +158,7 @@ void Planner::NoteNativeRules(uint32_t index, const observe::ObservedTarget& tar
 // An entry of an ACL for an account that nobody manages: it bears on nobody's rows, so the provider
 // says all of it.
 void Planner::NoteEntry(uint32_t target, const object::ObjectView& object) {
+  if (ForeignPolicy(target) == "ignore") return;
   const auto entry = object::DecodeAs<kinds::NativeRule>(object.body);
   Drift drift = DriftOf(target, object);
   drift.type = Drift::Type::kForeign;
