@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <sstream>
 
 #include "providers/filetransfer/host/nss_accounts.h"
@@ -96,6 +97,30 @@ std::string WhyChrootsFail(const SshdSnapshot& snapshot) {
     if (!text.empty()) return fmt::format("{}: {}", login, text);
   }
   return "";
+}
+
+// What lets in who stands in no file of keys: Postern neither sees nor ends it.
+std::set<std::string> WaysBesideFiles(const SshdSnapshot& snapshot) {
+  std::set<std::string> out;
+  const auto look = [&](const openssh::Settings& settings) {
+    if (!settings.keys_command.empty()) {
+      out.insert(
+          fmt::format("keys also come from AuthorizedKeysCommand {}: whom it lets in isn't "
+                      "known here; AuthorizedKeysCommand none leaves the files alone",
+                      settings.keys_command));
+    }
+    for (const std::string& file : settings.ca_files) {
+      out.insert(
+          fmt::format("TrustedUserCAKeys {}: what these authorities sign opens accounts that "
+                      "no file of keys names; declare `certificates` of the server instead",
+                      file));
+    }
+  };
+  look(snapshot.answers.server);
+  for (const auto& [login, answered] : snapshot.answers.accounts) {
+    for (const openssh::Settings& settings : answered) look(settings);
+  }
+  return out;
 }
 
 std::string FirstRule(const SshdSnapshot& snapshot, const ServerSettings& settings) {
@@ -236,6 +261,9 @@ std::vector<Check> SshdChecks(const SshdSnapshot& snapshot, const ServerSettings
                                       snapshot.daemon.listeners.size(),
                                       snapshot.daemon.listeners.size() == 1 ? "" : "s")));
   for (const std::string& finding : FindingsOf(snapshot.host, snapshot.accounts)) {
+    out.push_back(MakeCheck("finding", finding, ""));
+  }
+  for (const std::string& finding : WaysBesideFiles(snapshot)) {
     out.push_back(MakeCheck("finding", finding, ""));
   }
   return out;

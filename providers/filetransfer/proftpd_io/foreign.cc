@@ -8,6 +8,7 @@
 
 #include "providers/filetransfer/proftpd/names.h"
 #include "providers/filetransfer/proftpd/redact.h"
+#include "providers/filetransfer/server/daemon_reason.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::filetransfer {
@@ -117,6 +118,23 @@ bool IsBesideRows(const proftpd::Edit& edit) {
   return statement.kind == proftpd::Statement::Kind::kOpen && statement.args.size() == 1;
 }
 
+// By other hands, included by a pattern or with a whole folder.
+std::set<std::string> FilesOfPatterns(const ConfigChain& chain, const std::string& generated) {
+  std::set<std::string> out;
+  for (const Inclusion& inclusion : chain.inclusions()) {
+    for (const std::string& file : inclusion.files) {
+      if (file == generated || file == inclusion.argument) continue;
+      if (chain.files().contains(file)) out.insert(file);
+    }
+  }
+  return out;
+}
+
+std::string LineOf(std::string_view text, uint32_t number) {
+  for (; number > 1; --number) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  return std::string(text.substr(0, text.find('\n')));
+}
+
 }  // namespace
 
 Result<proftpd::LiveConfig> Understand(const Snapshot& snapshot, const ServerSettings& settings,
@@ -128,6 +146,30 @@ Result<proftpd::LiveConfig> Understand(const Snapshot& snapshot, const ServerSet
   question.defines = DefinesOf(settings.control.start);
   for (const auto& [path, state] : access_files) question.ftpaccess_files.push_back(path);
   return proftpd::ReadConfig(SnapshotFiles(snapshot.chain, access_files), question);
+}
+
+Result<void> AddComplaint(Transport& transport, const Snapshot& snapshot,
+                          const ServerSettings& settings, proftpd::LiveConfig* config) {
+  const std::set<std::string> files = FilesOfPatterns(snapshot.chain, settings.include);
+  if (files.empty()) return {};
+  auto answer = transport.Exec({.script = R"(exec "$@" </dev/null >&2)",
+                                .args = CheckerCommand(snapshot.control, settings.config)});
+  if (!answer) return tl::unexpected(answer.error());
+  const std::string reason = FatalReason(answer->err);
+  for (const std::string& file : files) {
+    const size_t end = reason.rfind(fmt::format(" of '{}'", file));
+    const size_t at = reason.rfind("on line ", end);
+    if (end == std::string::npos || at == std::string::npos) continue;
+    const auto line = static_cast<uint32_t>(std::atoi(reason.c_str() + at + 8));
+    config->foreign.push_back(
+        {.file = file,
+         .line = line,
+         .text = LineOf(snapshot.chain.files().at(file).content, line),
+         .why = "proftpd takes nothing that stands behind it, in this file and behind what "
+                "includes it: " +
+                reason});
+  }
+  return {};
 }
 
 std::vector<object::Object> ForeignRules(const Snapshot& snapshot, const ServerSettings& settings,

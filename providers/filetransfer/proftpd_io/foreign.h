@@ -15,6 +15,12 @@ namespace postern::filetransfer {
 Result<proftpd::LiveConfig> Understand(const Snapshot& snapshot, const ServerSettings& settings,
                                        const std::map<std::string, FileState>& access_files);
 
+// Adds what `proftpd -t` calls fatal in a file that a pattern includes: 1.3.8 goes on without that
+// file's rest and without all that stands behind the Include. Asked only where a pattern includes
+// files by other hands: it costs a start of the daemon. Errors: the transport's.
+Result<void> AddComplaint(Transport& transport, const Snapshot& snapshot,
+                          const ServerSettings& settings, proftpd::LiveConfig* config);
+
 // Rules by other hands as native_rule objects: the configuration's, .ftpaccess files', and lines in
 // our include that its rows don't say.
 std::vector<object::Object> ForeignRules(const Snapshot& snapshot, const ServerSettings& settings,

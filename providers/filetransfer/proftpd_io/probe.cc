@@ -235,7 +235,11 @@ Result<object::Probe> ProftpdServer::Probe() {
            .alternatives = {}});
     }
   }
-  const auto config = Understand(*snapshot, settings_, {});
+  auto config = Understand(*snapshot, settings_, {});
+  if (config) {
+    auto added = AddComplaint(transport_, *snapshot, settings_, &*config);
+    if (!added) return tl::unexpected(added.error());
+  }
   // Without DefaultRoot a login folder is where a session starts, not the end of what it sees.
   const bool chroot =
       !config || std::all_of(config->servers.begin(), config->servers.end(),

@@ -59,6 +59,9 @@ Result<std::vector<Object>> ProftpdServer::NativeRules(
   }
   auto config = Understand(snapshot, settings_, contents);
   if (!config) return tl::unexpected(config.error());
+  if (auto done = AddComplaint(transport_, snapshot, settings_, &*config); !done) {
+    return tl::unexpected(done.error());
+  }
   auto ways = Ways(snapshot);
   if (!ways) return ways;
   std::vector<Object> out = ForeignRules(snapshot, settings_, *config);

@@ -36,8 +36,7 @@ Result<void> RunChecker(Transport& transport, const Candidate& candidate, std::s
   args.insert(args.end(), candidate.command.begin(), candidate.command.end());
   auto answer = transport.Exec({.script = kCheckScript, .args = args, .input = input});
   if (!answer) return tl::unexpected(answer.error());
-  std::string line =
-      answer->status == 0 ? FatalReason(answer->err) : CheckerReason(answer->err);
+  std::string line = answer->status == 0 ? FatalReason(answer->err) : CheckerReason(answer->err);
   if (answer->status == 0 && line.empty()) return {};
   if (line.empty()) line = "it gives no reason";
   // The reader knows the files where they stand, and no scratch folder.

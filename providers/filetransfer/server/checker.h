@@ -23,8 +23,9 @@ struct Candidate {
 };
 std::string ScratchFolder();
 
-// Ends well when the checker does and calls nothing fatal. Errors: kDenied with the line of its standard error that says
-// why (CheckerReason), where each file has the name of the one that it stands for; the transport's.
+// Ends well when the checker does and calls nothing fatal. Errors: kDenied with the line of its
+// standard error that says why (CheckerReason), where each file has the name of the one that it
+// stands for; the transport's.
 Result<void> RunChecker(Transport& transport, const Candidate& candidate, std::string_view name);
 
 }  // namespace postern::filetransfer

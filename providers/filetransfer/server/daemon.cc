@@ -228,7 +228,7 @@ tl::unexpected<Error> Daemon::Failed(const std::string& what) {
   if (!settings_.checker.empty()) {
     auto answer =
         transport_.Exec({.script = R"(exec "$@" </dev/null >&2)", .args = settings_.checker});
-    const std::string reason = !answer                ? ""
+    const std::string reason = !answer               ? ""
                                : answer->status == 0 ? FatalReason(answer->err)
                                                      : CheckerReason(answer->err);
     if (!reason.empty()) {

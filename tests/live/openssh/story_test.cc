@@ -150,6 +150,41 @@ TEST_P(OpenSshStory, AnExtraKeyIsMore) {
 }
 
 // Who is let in by a declared key, from where it is declared, as long as it is declared.
+// Each file that sshd asks is an account's: a key in the second one is drift as well.
+TEST_P(OpenSshStory, AKeyInAnotherFileThatSshdAsksIsMore) {
+  Begin();
+  ::mkdir("/srv/ssh/more", 0755);
+  std::string config = support::ReadFile(world_->config());
+  const std::string files = "AuthorizedKeysFile /srv/ssh/keys/%u";
+  config.replace(config.find(files), files.size(), files + " /srv/ssh/more/%u");
+  std::ofstream(world_->config(), std::ios::trunc) << config;
+  SshdWorld::Run({"kill", "-HUP", std::to_string(world_->SshdPid())});
+  SshdWorld::Run({"cp", "/srv/clients/two.pub", "/srv/ssh/more/bea-in"});
+  for (int i = 0; i < 100 && !world_->LetsIn("bea-in", "two"); ++i) ::usleep(50'000);
+  EXPECT_TRUE(world_->LetsIn("bea-in", "two"));
+  ExpectDriftThatHeals(HasSubstr("more access  bea"));
+  EXPECT_FALSE(world_->LetsIn("bea-in", "two"));
+  EXPECT_TRUE(world_->LetsIn("bea-in", "one"));
+}
+
+// Whom a program or an authority by other hands lets in stands in no file: the doctor says so.
+TEST_P(OpenSshStory, WaysInBesideTheFilesOfKeysAreTold) {
+  Begin();
+  EXPECT_THAT(world_->Postern({"providers", "doctor"}).out,
+              Not(HasSubstr("AuthorizedKeysCommand")));
+  world_->WriteConfig(
+      "AuthorizedKeysCommand /bin/cat /srv/clients/two.pub\nAuthorizedKeysCommandUser nobody\n"
+      "TrustedUserCAKeys /srv/clients/keeper.pub\n",
+      "");
+  SshdWorld::Run({"chmod", "0644", "/srv/clients/two.pub"});
+  SshdWorld::Run({"kill", "-HUP", std::to_string(world_->SshdPid())});
+  for (int i = 0; i < 100 && !world_->LetsIn("bea-in", "two"); ++i) ::usleep(50'000);
+  EXPECT_TRUE(world_->LetsIn("bea-in", "two")) << "what no file of hers says";
+  const std::string doctor = world_->Postern({"providers", "doctor"}).out;
+  EXPECT_THAT(doctor, HasSubstr("AuthorizedKeysCommand /bin/cat"));
+  EXPECT_THAT(doctor, HasSubstr("TrustedUserCAKeys /srv/clients/keeper.pub"));
+}
+
 TEST_P(OpenSshStory, AKeyIsLetInFromWhereAndUntilWhenItIsDeclared) {
   Begin();
   const auto key = [&](const std::string& narrow) {
