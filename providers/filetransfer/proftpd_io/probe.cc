@@ -175,7 +175,14 @@ std::vector<Check> ChecksOf(const Snapshot& snapshot, const ServerSettings& sett
                             const Result<proftpd::LiveConfig>& config) {
   std::vector<Check> out;
   out.push_back(MakeCheck("configuration", snapshot.config_problem, settings.config));
-  out.push_back(MakeCheck("accounts", snapshot.user_problem, snapshot.user_path));
+  std::string accounts = snapshot.user_problem;
+  constexpr uint32_t kOthersWrite = 0002;
+  if (accounts.empty() && (snapshot.File(snapshot.user_path).mode & kOthersWrite) != 0) {
+    // 1.3.8 reads it all the same.
+    accounts = fmt::format("everybody may write {0}, and make accounts so: chmod o-w {0}",
+                           snapshot.user_path);
+  }
+  out.push_back(MakeCheck("accounts", accounts, snapshot.user_path));
   out.push_back(MakeCheck("groups", snapshot.group_problem,
                           snapshot.group_path.empty() ? "no AuthGroupFile" : snapshot.group_path));
   out.push_back(

@@ -34,7 +34,7 @@ bool HasAny(std::string_view line, const std::array<std::string_view, n>& words)
 // between process and text name the server, and in brackets the client of a session.
 std::string_view WithoutStamp(std::string_view line, bool* of_session) {
   const size_t pid = line.find('[');
-  const size_t end = line.find("]", std::min(pid, line.size()));
+  const size_t end = line.find(']', std::min(pid, line.size()));
   const size_t text = line.find(": ", std::min(end, line.size()));
   if (end == std::string_view::npos || text == std::string_view::npos) return line;
   const std::string_view number = line.substr(pid + 1, end - pid - 1);

@@ -86,6 +86,20 @@ TEST_F(DoctorTest, FilesThatTheConfigurationNamesAndThatAreNotThere) {
   EXPECT_THAT(needs.at("keys").found, HasSubstr("make it: mkdir -m 0755"));
 }
 
+// Trap: file-transfer.md §3, files: the daemon takes accounts from a file that everybody may write.
+TEST_F(DoctorTest, AUserFileThatEverybodyMayWriteIsToldThoughTheDaemonReadsIt) {
+  ASSERT_TRUE(world_.Start());
+  kinds::Account account = world_.Account("bea");
+  account.set_password("secret:pw");
+  ExpectAll({world_.ApplyOne(world_.Create(account))}, Status::kApplied);
+  std::filesystem::permissions(world_.proftpd.passwd_path(), std::filesystem::perms(0666));
+  EXPECT_EQ(world_.FtpList("bea", "correct horse"), 0) << "it is read all the same";
+  const auto needs = Needs(*world_.target);
+  ASSERT_TRUE(needs.contains("accounts")) << Names(needs);
+  EXPECT_THAT(needs.at("accounts").found, HasSubstr("everybody may write"));
+  EXPECT_EQ(needs.size(), 1u) << Names(needs);
+}
+
 TEST_F(DoctorTest, ADaemonThatIsDownAndThatNobodyCanStart) {
   auto config = world_.Config();
   config.mutable_servers(0)->mutable_control()->clear_start();

@@ -177,6 +177,23 @@ TEST(Raise, EveryRowOfTheTableSaysHow) {
   EXPECT_EQ(UseOf({.word = "nosuchdirective", .args = {"on"}}).treatment, Treatment::kUnknown);
 }
 
+// proftpd-access.md section 9: what decides by means that no file shows, or rewrites names and
+// accounts, is told wherever it stands; none of it passes for harmless.
+TEST(Raise, WhatNoFileShowsIsNeverTakenForHarmless) {
+  for (const char* word :
+       {"rewriteengine", "rewriterule",    "vrootengine",     "vrootalias",     "execengine",
+        "execoncommand", "sqlbackend",     "sqlauthenticate", "sqlengine",      "ldapserver",
+        "ldapuseddn",    "wrapengine",     "wrapusertables",  "geoipengine",    "dnsblpolicy",
+        "radiusengine",  "authotpengine",  "createhome",      "userdirroot",    "userowner",
+        "groupowner",    "anonymousgroup", "allowfilter",     "denyfilter",     "hideuser",
+        "hidegroup",     "hidenoaccess",   "pathallowfilter", "pathdenyfilter", "hidefiles",
+        "nosuchthing"}) {
+    const ConfigNode line{.word = word, .args = {"x"}, .text = "", .children = {}};
+    EXPECT_NE(UseOf(line).treatment, Treatment::kHarmless) << word;
+    EXPECT_NE(UseOf(line).treatment, Treatment::kRaised) << word;
+  }
+}
+
 // A cell's answer is the answer of every name in it.
 TEST(Raise, CoverOfUnnamedEntriesHoldsForEveryName) {
   std::mt19937 random(1);
