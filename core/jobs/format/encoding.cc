@@ -65,7 +65,7 @@ Result<Source> OpenSource(const std::string& path) {
 Source TextSource(std::string_view text) {
   return [text](char* buffer, size_t size) mutable -> Result<size_t> {
     const size_t count = std::min(size, text.size());
-    std::memcpy(buffer, text.data(), count);
+    text.copy(buffer, count);
     text.remove_prefix(count);
     return count;
   };
