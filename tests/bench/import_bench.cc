@@ -1,5 +1,5 @@
-// bench_import FILE: reads a roster as an import does, with every check of its columns: an import's work
-// up to matching. Prints what was taken. measure.py makes the file and runs the peer.
+// bench_import FILE: reads a roster as an import does, with every check of its columns: an import's
+// work up to matching. Prints what was taken. measure.py makes the file and runs the peer.
 #include <cstdio>
 
 #include "core/jobs/format/reader.h"
