@@ -102,6 +102,11 @@ std::span<const uint32_t> Compiler::AccountsOf(std::string_view identity) const 
 void Compiler::CompileAccounts() {
   accounts_of_.reserve(declarations_.accounts.size());
   account_named_.reserve(declarations_.accounts.size());
+  std::unordered_map<std::string_view, size_t> at_server;
+  for (const auto& account : declarations_.accounts) ++at_server[account.message.server()];
+  for (const auto& [server, count] : at_server) {
+    desired_.identities[std::string(server)].reserve(count);
+  }
   for (const auto& account : declarations_.accounts) CompileAccount(account);
   kinds::Account account;  // both used again for each: their strings keep their room
   kinds::SshKey key;
@@ -231,7 +236,7 @@ void Compiler::CheckHome(const AccountInfo& info) {
 uint32_t Compiler::UidFor(const std::string& server, const std::string& login, bool group,
                           const diag::Span& place) {
   const auto& known = group ? facts_.gids : facts_.uids;
-  const bool another = !group && other_person_.contains({server, login});
+  const bool another = !group && !other_person_.empty() && other_person_.contains({server, login});
   if (const auto there = known.find(server); there != known.end() && !another) {
     const auto at = there->second.find(login);
     if (at != there->second.end()) return at->second;

@@ -151,6 +151,13 @@ DesiredTarget& Compiler::TargetNamed(const std::string& name) {
   if (fresh) {
     desired_.targets.emplace_back();
     desired_.targets.back().name = name;
+    // About as many as last time: a list that grows by doubling moves every object.
+    if (facts_.recorded != nullptr) {
+      const auto recorded = facts_.recorded->find(name);
+      if (recorded != facts_.recorded->end()) {
+        desired_.targets.back().objects.reserve(recorded->second.size());
+      }
+    }
   }
   return desired_.targets[at->second];
 }

@@ -129,9 +129,6 @@ class Compiler {
   // role_accounts.cc
   friend class RoleAccounts;
   void CompileRoleAccounts();
-  // Null: the ledger doesn't have it.
-  const ledger::Recorded* FindRecorded(const std::string& target, object::Kind kind,
-                                       std::string_view key) const;
   // groups.cc
   const std::set<std::string>& Flatten(const std::string& group);
   const std::vector<GroupLogins>& LoginsOf(const std::string& group);

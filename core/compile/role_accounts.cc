@@ -1,14 +1,11 @@
-// The accounts that roles give their members: login and home from templates.
-//
-// What facts say is hostile input: whoever can change his own name in an IAM system must not become
-// another login, another folder or another person by it (design §3; IAM facts §3). What doesn't fit
-// is refused and told, never mended.
+// The accounts that roles give their members: who has which login where.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "core/compile/compiler.h"
+#include "core/compile/known_accounts.h"
+#include "core/compile/role_values.h"
 #include "core/config/values.h"
 #include "core/diag/codes.h"
 #include "core/diag/text.h"
@@ -17,84 +14,7 @@
 
 namespace postern::compile {
 
-namespace {
-
 using object::Kind;
-
-constexpr size_t kLongestValue = 255;  // NAME_MAX
-
-// Names that systems and daemons have for themselves (Debian base-passwd, systemd, our servers).
-constexpr std::string_view kReserved[] = {
-    "_apt",   "adm",     "admin",    "administrator", "anonymous", "backup",     "bin",
-    "daemon", "dialout", "ftp",      "games",         "gnats",     "halt",       "irc",
-    "kmem",   "list",    "lp",       "mail",          "man",       "messagebus", "news",
-    "nobody", "nogroup", "operator", "polkitd",       "postern",   "postmaster", "proftpd",
-    "proxy",  "root",    "shadow",   "shutdown",      "sshd",      "sudo",       "sync",
-    "sys",    "syslog",  "toor",     "tty",           "uucp",      "wheel",      "www-data"};
-
-bool IsReserved(std::string_view login) {
-  const std::string folded = FoldValue(login);
-  return folded.starts_with("systemd-") ||
-         std::find(std::begin(kReserved), std::end(kReserved), folded) != std::end(kReserved);
-}
-
-struct Placeholder {
-  std::string_view name;
-  Attribute attribute;
-};
-constexpr Placeholder kPlaceholders[] = {{"{userName}", Attribute::kUserName},
-                                         {"{externalId}", Attribute::kExternalId},
-                                         {"{employeeNumber}", Attribute::kEmployeeNumber},
-                                         {"{department}", Attribute::kDepartment}};
-
-// Why a value can't stand in a path or login; empty: it can.
-std::string WhyNoPart(std::string_view value) {
-  if (value.empty()) return "is empty";
-  if (value.size() > kLongestValue) return "is longer than 255 bytes";
-  if (value == "." || value == "..") return "is a way to another folder";
-  if (value.find('/') != std::string_view::npos) return "has a slash";
-  if (value.front() == ' ' || value.back() == ' ') return "has a blank at its end";
-  if (diag::HasHidden(value)) return "has hidden characters";
-  for (std::string_view rest = value; !rest.empty();) {
-    if (diag::TakeCodePoint(&rest) < 0) return "isn't UTF-8";
-  }
-  if (value.find_first_of("*?[]{}\\\"'$`%~<>|&;") != std::string_view::npos) {
-    return "has a character that servers read as a pattern or variable";
-  }
-  return "";
-}
-
-std::string Shown(std::string_view value) {
-  return diag::Printable(value.substr(0, std::min<size_t>(value.size(), 64)));
-}
-
-// The template with the user's values; empty: `why` says what is wrong.
-std::string Fill(std::string_view text, const FactUser* user, std::string* why) {
-  std::string out(text);
-  for (const Placeholder& place : kPlaceholders) {
-    size_t at = out.find(place.name);
-    if (at == std::string::npos) continue;
-    const std::string_view name = place.name.substr(1, place.name.size() - 2);
-    if (user == nullptr) {
-      *why = fmt::format("no source that shows it says its {}", name);
-      return "";
-    }
-    const std::string_view value = place.attribute == Attribute::kUserName
-                                       ? user->name
-                                       : user->text[static_cast<size_t>(place.attribute)];
-    if (const std::string bad = WhyNoPart(value); !bad.empty()) {
-      *why = value.empty() ? fmt::format("its {} is empty", name)
-                           : fmt::format("its {} \"{}\" {}", name, Shown(value), bad);
-      return "";
-    }
-    for (; at != std::string::npos; at = out.find(place.name, at + value.size())) {
-      out.replace(at, place.name.size(), value);
-    }
-  }
-  return out;
-}
-
-}  // namespace
 
 // One login at one server, of one person, by one role or several.
 struct RoleDraft {
@@ -102,6 +22,7 @@ struct RoleDraft {
   const RoleMember* member = nullptr;
   const config::Declared<decl::Server>* server = nullptr;
   std::string login, home;
+  KnownAccounts::Account known;  // the account of this login
   SourceList sources;
   Interval interval;
   bool keys = false;
@@ -110,8 +31,15 @@ struct RoleDraft {
 
 class RoleAccounts {
  public:
-  explicit RoleAccounts(Compiler* compiler) : c_(*compiler) {}
+  explicit RoleAccounts(Compiler* compiler)
+      : c_(*compiler),
+        known_(compiler->facts_),
+        glass_(compiler->declarations_.operator_file.message.break_glass().values()) {}
   void Go() {
+    size_t members = 0;
+    for (const RoleInfo& role : c_.roles_) members += role.members.size();
+    drafts_.reserve(members);
+    by_login_.reserve(members);
     for (const RoleInfo& role : c_.roles_) {
       if (role.declared->message.has_account() && Sane(role)) DraftRole(role);
     }
@@ -202,9 +130,9 @@ class RoleAccounts {
                     draft.member->identity, draft.login, draft.server->message.name());
     c_.desired_.fact_errors.Add(
         {.code = diag::code::kSameLoginTwice,
-         .summary =
-             fmt::format("{} and {} have one login, {}, at {}", Shown(there->member->identity),
-                         Shown(draft.member->identity), draft.login, draft.server->message.name()),
+         .summary = fmt::format(
+             "{} and {} have one login, {}, at {}", ShownValue(there->member->identity),
+             ShownValue(draft.member->identity), draft.login, draft.server->message.name()),
          .span = draft.role->declared->At(decl::Role::kAccountFieldNumber),
          .label = fmt::format("role \"{}\" for {}", role, LabelOf(draft.member->identity)),
          .also = {{there->role->declared->span,
@@ -220,40 +148,35 @@ class RoleAccounts {
   bool FromFacts(const decl::RoleAccount& account, RoleDraft* draft, std::string* why) const {
     const RoleMember& member = *draft->member;
     const FactUser* user = member.face ? &c_.people_->User(*member.face) : nullptr;
-    draft->login = Fill(account.has_login() ? account.login() : "{userName}", user, why);
+    draft->login = FillTemplate(account.has_login() ? account.login() : "{userName}", user, why);
+    if (why->empty()) *why = WhyNoLogin(draft->login);
     if (!why->empty()) return false;
-    if (config::CheckFormat(schema::LOGIN, draft->login)) {
-      *why = fmt::format("\"{}\" is no login that servers take", Shown(draft->login));
-      return false;
-    }
-    const bool number = draft->login.find_first_not_of("0123456789") == std::string::npos;
-    if (IsReserved(draft->login) || number) {
-      *why = fmt::format("the login {} is {}", draft->login,
-                         number ? "a number, which servers take for an id" : "a system's own");
-      return false;
-    }
-    draft->home = Fill(account.home(), user, why);
+    draft->home = FillTemplate(account.home(), user, why);
+    if (why->empty()) *why = WhyNoHome(draft->home);
     if (!why->empty()) return false;
-    if (config::CheckPath(draft->home)) {
-      *why = fmt::format("\"{}\" is no plain path", Shown(draft->home));
-      return false;
-    }
     const auto& roots = c_.RootsOf(draft->server->message.host());
     if (std::none_of(roots.begin(), roots.end(), [&](const std::string& root) {
           return access::IsWithin(draft->home, root);
         })) {
-      *why = fmt::format("{} lies outside the managed roots", Shown(draft->home));
+      *why = fmt::format("{} lies outside the managed roots", ShownValue(draft->home));
       return false;
     }
     return Free(draft, why);
   }
 
+  static std::string TargetOf(const RoleDraft& draft) {
+    return "host:" + draft.server->message.host();
+  }
+  static std::string KeyOf(const RoleDraft& draft) {
+    return object::MakeKey(Kind::kAccount, {draft.server->message.name(), draft.login});
+  }
+  void Look(RoleDraft* draft) const { draft->known = known_.Find(TargetOf(*draft), KeyOf(*draft)); }
+
   // Nobody else has the login: no declared account, no account by other hands, no break-glass one.
   bool Free(RoleDraft* draft, std::string* why) const {
     const std::string& server = draft->server->message.name();
-    const auto& glass = c_.declarations_.operator_file.message.break_glass().values();
-    if (std::find(glass.begin(), glass.end(), "account:" + server + "/" + draft->login) !=
-        glass.end()) {
+    if (!glass_.empty() && std::find(glass_.begin(), glass_.end(),
+                                     "account:" + server + "/" + draft->login) != glass_.end()) {
       *why = fmt::format("{} at {} is a break-glass account", draft->login, server);
       return false;
     }
@@ -263,13 +186,9 @@ class RoleAccounts {
       ReportDeclared(*draft);
       return false;
     }
-    const std::string key = object::MakeKey(Kind::kAccount, {server, draft->login});
-    const std::string target = "host:" + draft->server->message.host();
-    const ledger::Recorded* recorded = c_.FindRecorded(target, Kind::kAccount, key);
-    const auto live = c_.facts_.live.find(target);
-    const bool there =
-        live != c_.facts_.live.end() && live->second->Find(Kind::kAccount, key) != nullptr;
-    if (there && (recorded == nullptr || recorded->owner.empty())) {
+    Look(draft);
+    const ledger::Recorded* recorded = draft->known.recorded;
+    if (draft->known.live && (recorded == nullptr || recorded->owner.empty())) {
       *why = fmt::format("{} is at {} already, by other hands", draft->login, server);
       return false;
     }
@@ -283,7 +202,7 @@ class RoleAccounts {
           {.code = diag::code::kLoginDeclared,
            .summary =
                fmt::format("{} in role \"{}\" would be {} at {}, which is declared",
-                           Shown(draft.member->identity), draft.role->declared->message.name(),
+                           ShownValue(draft.member->identity), draft.role->declared->message.name(),
                            draft.login, draft.server->message.name()),
            .span = draft.role->declared->At(decl::Role::kAccountFieldNumber),
            .label = fmt::format("the role's login for {}", LabelOf(draft.member->identity)),
@@ -295,34 +214,13 @@ class RoleAccounts {
 
   // The account as the ledger has it.
   bool AsRecorded(const RoleInfo& role, RoleDraft* draft) {
-    if (recorded_.empty()) IndexRecorded();
-    const auto [first, last] =
-        recorded_.equal_range({draft->server->message.name(), draft->member->identity});
-    for (auto at = first; at != last; ++at) {
-      const auto roles = RolesInOwner(at->second->owner);
-      if (std::find(roles.begin(), roles.end(), role.declared->message.name()) == roles.end()) {
-        continue;
-      }
-      const auto account = object::DecodeAs<kinds::Account>(at->second->body);
-      draft->login = object::SplitKey(at->second->key)[1];
-      draft->home = account.home();
-      return true;
-    }
-    return false;
-  }
-
-  void IndexRecorded() {
-    recorded_.emplace(std::pair<std::string, std::string>(), nullptr);  // done
-    if (c_.facts_.recorded == nullptr) return;
-    for (const auto& [target, rows] : *c_.facts_.recorded) {
-      for (const ledger::Recorded& row : rows) {
-        if (row.kind != Kind::kAccount || row.retired_at != 0) continue;
-        if (!row.owner.starts_with("role:")) continue;
-        recorded_.emplace(std::pair(std::string(object::SplitKey(row.key)[0]),
-                                    std::string(IdentityInOwner(row.owner))),
-                          &row);
-      }
-    }
+    const ledger::Recorded* given = known_.Given(
+        draft->server->message.name(), draft->member->identity, role.declared->message.name());
+    if (given == nullptr) return false;
+    draft->login = object::SplitKey(given->key)[1];
+    draft->home = object::DecodeAs<kinds::Account>(given->body).home();
+    Look(draft);
+    return true;
   }
 
   // What is refused of somebody who has it already stays as it is recorded.
@@ -338,10 +236,7 @@ class RoleAccounts {
 
   // Of two who would have one login: who has it by the ledger.
   void KeepRecorded(RoleDraft* draft) {
-    const std::string& server = draft->server->message.name();
-    const std::string target = "host:" + draft->server->message.host();
-    const std::string key = object::MakeKey(Kind::kAccount, {server, draft->login});
-    const ledger::Recorded* row = c_.FindRecorded(target, Kind::kAccount, key);
+    const ledger::Recorded* row = draft->known.recorded;
     if (row == nullptr || row->retired_at != 0 || RolesInOwner(row->owner).empty()) return;
     const std::string identity(IdentityInOwner(row->owner));
     for (const RoleInfo& role : c_.roles_) {
@@ -411,35 +306,21 @@ class RoleAccounts {
   }
 
   void KeepKeys(const RoleDraft& draft, decl::Account* account) {
-    const auto rows = c_.facts_.recorded->find("host:" + draft.server->message.host());
-    if (rows == c_.facts_.recorded->end()) return;
-    const std::string prefix =
-        object::MakeKey(Kind::kAccount, {draft.server->message.name(), draft.login}) +
-        object::kKeySeparator;
-    auto at = std::lower_bound(rows->second.begin(), rows->second.end(),
-                               std::pair(Kind::kSshKey, std::string_view(prefix)),
-                               [](const ledger::Recorded& row, const auto& wanted) {
-                                 return std::pair(row.kind, std::string_view(row.key)) < wanted;
-                               });
-    for (; at != rows->second.end() && at->kind == Kind::kSshKey && at->key.starts_with(prefix);
-         ++at) {
-      const auto key = object::DecodeAs<kinds::SshKey>(at->body);
+    for (const ledger::Recorded* row : known_.KeysOf(TargetOf(draft), KeyOf(draft))) {
+      const auto key = object::DecodeAs<kinds::SshKey>(row->body);
       account->mutable_keys()->add_values()->set_key(key.public_key());
     }
   }
 
   // A login that the ledger knows as somebody else's: its account is another one.
   void NoteInherited(const RoleDraft& draft) {
-    const std::string& server = draft.server->message.name();
-    const std::string target = "host:" + draft.server->message.host();
-    const std::string key = object::MakeKey(Kind::kAccount, {server, draft.login});
-    const ledger::Recorded* row = c_.FindRecorded(target, Kind::kAccount, key);
+    const ledger::Recorded* row = draft.known.recorded;
     if (row == nullptr) return;
     std::string_view had = IdentityInOwner(row->owner);
     if (had.empty()) had = row->owner;
     if (had == draft.member->identity || SamePerson(had, *draft.member)) return;
-    c_.desired_.inherited[{target, key}] = had;
-    c_.other_person_.insert({server, draft.login});
+    c_.desired_.inherited[{TargetOf(draft), KeyOf(draft)}] = had;
+    c_.other_person_.insert({draft.server->message.name(), draft.login});
   }
 
   // Under another name, or declared only now: the source's own id tells.
@@ -457,25 +338,14 @@ class RoleAccounts {
   }
 
   Compiler& c_;
+  KnownAccounts known_;
+  const google::protobuf::RepeatedPtrField<std::string>& glass_;
   std::vector<RoleDraft> drafts_;
   std::unordered_map<std::string, size_t> by_login_;
-  std::multimap<std::pair<std::string, std::string>, const ledger::Recorded*> recorded_;
   std::vector<const AccountInfo*> emitted_;
   kinds::Account account_;  // both used again for each
   kinds::SshKey key_;
 };
-
-const ledger::Recorded* Compiler::FindRecorded(const std::string& target, object::Kind kind,
-                                               std::string_view key) const {
-  if (facts_.recorded == nullptr) return nullptr;
-  const auto rows = facts_.recorded->find(target);
-  if (rows == facts_.recorded->end()) return nullptr;
-  const auto at = std::lower_bound(rows->second.begin(), rows->second.end(), std::pair(kind, key),
-                                   [](const ledger::Recorded& row, const auto& wanted) {
-                                     return std::pair(row.kind, std::string_view(row.key)) < wanted;
-                                   });
-  return at != rows->second.end() && at->kind == kind && at->key == key ? &*at : nullptr;
-}
 
 void Compiler::CompileRoleAccounts() {
   RoleAccounts(this).Go();

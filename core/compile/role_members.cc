@@ -94,7 +94,7 @@ void Compiler::EvaluateRole(const config::Declared<decl::Role>& role, RoleEvalua
     const uint32_t source =
         AddProvenance(OwnerOf(address, member.identity), role.span, info.interval.until);
     if (!member.cause.empty() || undecided || !member.needs.empty()) {
-      desired_.by_facts.push_back({member.cause, member.held, member.needs});
+      desired_.by_facts.push_back({std::move(member.cause), member.held, std::move(member.needs)});
       desired_.provenance[source].by_fact = static_cast<uint32_t>(desired_.by_facts.size());
     }
     info.sources.push_back(source);

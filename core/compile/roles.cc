@@ -92,11 +92,16 @@ void RoleEvaluator::Link(const std::string& identity, FactRef ref) {
   facts_of_[identity].push_back(ref);
 }
 
-// "seen in corp 10:02Z"
-std::string RoleEvaluator::Seen(uint32_t source) const {
-  const IdentitySource& from = people_->at(source).source();
-  const std::string time = TimeOf(from.users.at, now_);
-  return fmt::format("seen in {}{}{}", from.name(), time.empty() ? "" : " ", time);
+// "seen in corp 10:02Z"; said of every member.
+const std::string& RoleEvaluator::Seen(uint32_t source) {
+  if (seen_.empty()) {
+    for (uint32_t i = 0; i < people_->size(); ++i) {
+      const IdentitySource& from = people_->at(i).source();
+      const std::string time = TimeOf(from.users.at, now_);
+      seen_.push_back(fmt::format("seen in {}{}{}", from.name(), time.empty() ? "" : " ", time));
+    }
+  }
+  return seen_[source];
 }
 
 RoleMembers RoleEvaluator::MembersOf(const config::Declared<decl::Role>& role) {

@@ -4,6 +4,7 @@
 // ledger stays in it as recorded, and nobody comes to it. Cost: linear in members, by the indexes
 // of core/compile/facts.h; never roles x identities.
 #pragma once
+#include <absl/container/btree_set.h>
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
@@ -39,7 +40,7 @@ struct RoleMembers {
 class RecordedRoles {
  public:
   explicit RecordedRoles(const Facts& facts);
-  using Identities = std::set<std::string_view>;
+  using Identities = absl::btree_set<std::string_view>;
   // Null: nobody.
   const Identities* In(std::string_view role) const;
   const std::map<std::string_view, Identities>& all() const { return of_role_; }
@@ -81,7 +82,7 @@ class RoleEvaluator {
   void Hold(uint32_t source, const std::string& why, Work* work);
   void HoldUnread(const decl::RoleMember& selector, uint32_t source, Work* work);
   bool MayBeOf(std::string_view identity, uint32_t source) const;
-  std::string Seen(uint32_t source) const;
+  const std::string& Seen(uint32_t source);
   std::optional<FactRef> FactOf(std::string_view identity) const;
   std::string WhyNot(const decl::RoleMember& selector, FactRef ref, std::string* fact);
 
@@ -91,6 +92,7 @@ class RoleEvaluator {
   Flatten flatten_;
   IdentityOf identity_of_;
   std::map<std::string, std::vector<FactRef>, std::less<>> facts_of_;  // declared identities
+  std::vector<std::string> seen_;                                      // by source; Seen()
 };
 
 // The attributes that a selector asks for, with their values.

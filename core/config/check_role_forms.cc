@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/config/check.h"
+#include "core/config/placeholders.h"
 #include "core/config/values.h"
 #include "core/diag/codes.h"
 #include "core/diag/suggest.h"
@@ -16,10 +17,6 @@ namespace {
 namespace code = diag::code;
 
 using decl::Role;
-
-// What a template may take of a member.
-const std::vector<std::string_view> kPlaceholders = {"userName", "externalId", "employeeNumber",
-                                                     "department"};
 
 class RoleChecks {
  public:
@@ -123,11 +120,10 @@ class RoleChecks {
         return Broken(key, span, "a { without its }");
       }
       const std::string_view name = text.substr(i + 1, end - i - 1);
-      if (std::find(kPlaceholders.begin(), kPlaceholders.end(), name) == kPlaceholders.end()) {
-        auto& d =
-            Error(code::kBadTemplate, fmt::format("{} has no {{{}}} to fill in", key, name), span,
-                  "not known", "one of: {userName}, {externalId}, {employeeNumber}, {department}");
-        if (const auto near = diag::Nearest(name, kPlaceholders)) {
+      if (!FindPlaceholder(name)) {
+        auto& d = Error(code::kBadTemplate, fmt::format("{} has no {{{}}} to fill in", key, name),
+                        span, "not known", "one of: " + ListOfPlaceholders());
+        if (const auto near = diag::Nearest(name, PlaceholderNames())) {
           d.label = fmt::format("did you mean {{{}}}?", *near);
         }
         return std::nullopt;

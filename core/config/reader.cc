@@ -1,6 +1,7 @@
 #include "core/config/reader.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "core/base/check.h"
 #include "core/config/toml_file.h"
@@ -17,15 +18,18 @@ struct Slot {
   FieldPlaces* fields = nullptr;
 };
 
-Slot AddTo(Declarations* declarations, const Table& table) {
-  Slot slot;
+// By a table's descriptor, which costs a look at its file's each time that it is asked for.
+using Adders = std::vector<std::pair<const google::protobuf::Descriptor*, std::function<Slot()>>>;
+
+Adders AddersTo(Declarations* declarations) {
+  Adders adders;
   ForEachTable(*declarations, [&]<class M>(std::vector<Declared<M>>& all) {
-    if (slot.message || M::descriptor() != table.descriptor) return;
-    Declared<M>& added = all.emplace_back();
-    slot = {&added.message, &added.span, &added.fields};
+    adders.emplace_back(M::descriptor(), [list = &all] {
+      Declared<M>& added = list->emplace_back();
+      return Slot{&added.message, &added.span, &added.fields};
+    });
   });
-  POSTERN_CHECK(slot.message != nullptr, "a table without a place in Declarations");
-  return slot;
+  return adders;
 }
 
 class Reader : public ValueReader {
@@ -162,8 +166,16 @@ class Reader : public ValueReader {
     d.notes.push_back(fmt::format("write the heading as {}", table.Heading()));
   }
 
+  Slot Add(const Table& table) {
+    for (const auto& [descriptor, add] : adders_) {
+      if (descriptor == table.descriptor) return add();
+    }
+    POSTERN_CHECK(false, "a table without a place in Declarations");
+    return {};
+  }
+
   void Declare(const Table& table, std::string_view name, diag::Span span, toml::table& body) {
-    const Slot slot = AddTo(&declarations_, table);
+    const Slot slot = Add(table);
     *slot.span = span;
     if (table.named) {
       CheckDeclaredName(table, name, span);
@@ -192,6 +204,8 @@ class Reader : public ValueReader {
     }
     if (auto problem = CheckName(name)) Report(std::move(*problem), span);
   }
+
+  const Adders adders_ = AddersTo(&declarations_);
 };
 
 }  // namespace
