@@ -2,37 +2,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-
-#include "core/compile/desired.h"
 #include "core/compile/identity.h"
 #include "core/diag/codes.h"
-#include "core/diag/render.h"
 #include "schemas/kinds.pb.h"
+#include "tests/unit/compile/written.h"
 
 namespace postern::compile {
 namespace {
 
-namespace fs = std::filesystem;
 using object::Kind;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
-
-class Plain final : public access::Product {
- public:
-  std::string_view name() const override { return "proftpd"; }
-  std::vector<access::Capability> Capabilities() const override { return {}; }
-  bool TakesGroups() const override { return true; }
-  access::Fit FitRows(std::span<const access::GrantRow> rows,
-                      std::span<const std::string>) const override {
-    access::Fit fit;
-    fit.rows.assign(rows.begin(), rows.end());
-    return fit;
-  }
-};
 
 constexpr char kOperator[] = R"(
 administrators = ["person:li"]
@@ -127,23 +109,10 @@ struct World {
   }
 };
 
-class RolesTest : public testing::Test {
+class RolesTest : public WrittenTest {
  protected:
-  RolesTest() {
-    std::string name = (fs::temp_directory_path() / "postern-roles-XXXXXX").string();
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  ~RolesTest() override { fs::remove_all(folder_); }
-
   Desired Read(const std::string& tree, World& world, const std::string& join = "") {
-    fs::create_directories(folder_ / "operator");
-    fs::create_directories(folder_ / "access");
-    std::ofstream(folder_ / "operator/postern.toml") << kOperator << join;
-    std::ofstream(folder_ / "access/a.toml") << kTree << tree;
-    loaded_ = config::Load({.operator_file = folder_ / "operator/postern.toml"});
-    EXPECT_FALSE(loaded_.diagnostics.has_errors())
-        << diag::Render(loaded_.diagnostics, loaded_.sources);
+    loaded_ = Load(kOperator + join, kTree + tree);
     Facts facts;
     facts.now = *base::ParseInstant("2026-06-01T12:00:00Z");
     facts.recorded = &world.recorded;
@@ -181,8 +150,6 @@ class RolesTest : public testing::Test {
     return out;
   }
 
-  fs::path folder_;
-  Plain product_;
   config::Loaded loaded_;
 };
 
