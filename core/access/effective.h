@@ -5,6 +5,10 @@
 // differs between two worlds: cost follows the size of the change, never principals x folders.
 // Pure; one thread at a time. A world keeps the names it needs in an arena that its copies share.
 #pragma once
+#include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
+#include <absl/container/flat_hash_map.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -12,7 +16,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/access/overlay.h"
@@ -45,14 +48,17 @@ struct AccountState {
 using RowPlace = std::pair<std::string_view, uint8_t>;
 
 // One server's access as rules. Mutable, so that the invariant checker can play steps into it.
-// Names that it hands out live as long as it or a copy of it does.
+// Names that it hands out live as long as it or a copy of it does; what Put changes may move the
+// rest. B-trees: a world is raised, copied and thrown away with each plan, and a node for every
+// entry would cost more than all that is asked of it.
 class ServerWorld {
  public:
-  using Accounts = std::map<std::string_view, AccountState>;
-  using Names = std::set<std::string_view>;
+  using Accounts = absl::btree_map<std::string_view, AccountState>;
+  using Names = absl::btree_set<std::string_view>;
+  using Rows = absl::btree_map<RowPlace, absl::btree_map<Subject, Rights>>;
   // Fingerprint -> where the key may come from, until when, for which names: a body of those
   // fields.
-  using Keys = std::map<std::string_view, std::string_view>;
+  using Keys = absl::btree_map<std::string_view, std::string_view>;
 
   // Takes any object of a server kind; `present` false removes it. Others are ignored.
   void Put(object::Kind kind, std::string_view key, std::string_view body, bool present);
@@ -67,7 +73,7 @@ class ServerWorld {
   std::vector<GrantRow> RowsOf(std::string_view login) const;
   // Logins a subject stands for.
   std::vector<std::string> LoginsOf(const Subject& subject) const;
-  const std::map<RowPlace, std::map<Subject, Rights>>& rows() const { return rows_; }
+  const Rows& rows() const { return rows_; }
 
   // What rules by other hands change of these rows; null: nothing is known to. It stands for the
   // rows that it was computed from: whoever changes rows sets it anew.
@@ -82,16 +88,16 @@ class ServerWorld {
 
   std::shared_ptr<object::Arena> names_ = std::make_shared<object::Arena>();
   Accounts accounts_;
-  std::map<std::string_view, Names> members_, groups_of_;
-  std::map<std::string_view, Keys> keys_of_;
-  std::map<RowPlace, std::map<Subject, Rights>> rows_;
+  absl::btree_map<std::string_view, Names> members_, groups_of_;
+  absl::btree_map<std::string_view, Keys> keys_of_;
+  Rows rows_;
   std::shared_ptr<const Overlay> overlay_;
   struct SubjectHash {
     size_t operator()(const Subject& subject) const {
       return std::hash<std::string_view>()(subject.name) * 3 + static_cast<size_t>(subject.type);
     }
   };
-  std::unordered_map<Subject, std::set<RowPlace>, SubjectHash> rows_of_;
+  absl::flat_hash_map<Subject, absl::btree_set<RowPlace>, SubjectHash> rows_of_;
 };
 
 // Before the client id of an OAuth client: what names its entry in a directory's world.

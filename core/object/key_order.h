@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/object/kind.h"
@@ -35,10 +36,19 @@ void SortByKey(std::vector<Element>* list) {
     keys.push_back({element.kind, element.key});
   }
   if (sorted) return;
-  std::vector<Element> ordered;
-  ordered.reserve(list->size());
-  for (const uint32_t at : KeyOrder(keys)) ordered.push_back(std::move((*list)[at]));
-  *list = std::move(ordered);
+  // Along the cycles of the permutation: a second list of that size would cost more than the order.
+  std::vector<uint32_t> order = KeyOrder(keys);
+  for (uint32_t start = 0; start < order.size(); ++start) {
+    if (order[start] == start) continue;
+    Element first = std::move((*list)[start]);
+    uint32_t at = start;
+    while (order[at] != start) {
+      (*list)[at] = std::move((*list)[order[at]]);
+      at = std::exchange(order[at], at);
+    }
+    (*list)[at] = std::move(first);
+    order[at] = at;
+  }
 }
 
 }  // namespace postern::object
