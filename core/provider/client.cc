@@ -1,19 +1,17 @@
 #include "core/provider/client.h"
 
 #include <fmt/format.h>
-#include <grpc/support/log.h>
-#include <grpcpp/create_channel_posix.h>
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <climits>
-#include <cstdlib>
 #include <mutex>
 #include <unordered_set>
 
 #include "core/object/wire.h"
+#include "core/provider/channel.h"
 #include "core/provider/process.h"
+#include "core/provider/program.h"
 #include "core/provider/request.h"
 #include "schemas/provider.grpc.pb.h"
 
@@ -35,37 +33,11 @@ int64_t SteadyMs() {
       .count();
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(int fd, milliseconds keep_alive) {
-  // gRPC writes its own lines to stderr when a peer dies; we say it in our words.
-  static const bool quiet = [] {
-    if (std::getenv("GRPC_VERBOSITY") == nullptr) {  // NOLINT(concurrency-mt-unsafe)
-      gpr_set_log_function([](gpr_log_func_args*) {});
-    }
-    return true;
-  }();
-  (void)quiet;
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(object::kMaxMessageBytes);
-  arguments.SetMaxSendMessageSize(object::kMaxMessageBytes);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(keep_alive.count()));
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, static_cast<int>(keep_alive.count()));
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  return grpc::CreateCustomInsecureChannelFromFd("postern-provider", fd, arguments);
-}
-
-// "memory" from ".../postern-provider-memory".
-std::string ProgramName(const std::string& program) {
-  std::string name = program.substr(program.rfind('/') + 1);
-  constexpr std::string_view kPrefix = "postern-provider-";
-  if (name.starts_with(kPrefix)) name.erase(0, kPrefix.size());
-  return name;
-}
-
 class ProcessClient final : public Client {
  public:
   ProcessClient(const StartOptions& options, const v1::TargetConfig& config)
       : options_(options),
-        name_(fmt::format("provider {} ({})", ProgramName(options.program), config.name())) {}
+        name_(fmt::format("provider {} ({})", ProviderName(options.program), config.name())) {}
   ~ProcessClient() override;
 
   Result<void> Begin(const v1::TargetConfig& config, const object::Secrets& secrets);
@@ -406,19 +378,6 @@ Result<std::unique_ptr<Client>> Start(const StartOptions& options, const v1::Tar
   auto client = std::make_unique<ProcessClient>(options, config);
   if (auto begun = client->Begin(config, secrets); !begun) return tl::unexpected(begun.error());
   return client;
-}
-
-std::string ProviderProgram(std::string_view name) {
-  std::string folder;
-  if (const char* set = std::getenv("POSTERN_PROVIDERS")) {  // NOLINT(concurrency-mt-unsafe)
-    folder = set;
-  } else {
-    char path[PATH_MAX];
-    const ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
-    folder.assign(path, length > 0 ? static_cast<size_t>(length) : 0);
-    folder.erase(std::min(folder.size(), folder.rfind('/')));
-  }
-  return fmt::format("{}/postern-provider-{}", folder, name);
 }
 
 }  // namespace postern::provider

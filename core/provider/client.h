@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/object/target.h"
+#include "core/provider/program.h"
 
 namespace postern::provider::v1 {
 class TargetConfig;
@@ -41,8 +42,5 @@ struct StartOptions {
 // Cost: about 10 ms.
 Result<std::unique_ptr<Client>> Start(const StartOptions& options, const v1::TargetConfig& config,
                                       const object::Secrets& secrets);
-
-// postern-provider-NAME beside the running binary, or under POSTERN_PROVIDERS.
-std::string ProviderProgram(std::string_view name);
 
 }  // namespace postern::provider
