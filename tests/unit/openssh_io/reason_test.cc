@@ -34,13 +34,16 @@ TEST(Reason, OfALogIsTheDaemonsOwnAndNoSessions) {
                           "use\n" +
                           kStamp + "Unable to start proftpd; check logs for more details\n";
   EXPECT_EQ(LogReason(log), "Failed binding to 127.0.0.1, port 24122: Address already in use");
-  for (const char* one :
-       {"2026-11-22 13:50:49,892 host proftpd[8058] 127.0.0.1 (127.0.0.1[127.0.0.1]): error: bad "
-        "packet",
-        "error: kex_exchange_identification: Connection closed by remote host",
-        "fatal: Timeout before authentication for 192.0.2.1 port 4711",
-        "error: userauth_pubkey: parse key: invalid format [preauth]",
-        "Server listening on :: port 22.", ""}) {
+  const std::string of_session =
+      "2026-11-22 13:50:49,892 host proftpd[8058] 127.0.0.1 (127.0.0.1[127.0.0.1]): ";
+  const std::string others[] = {
+      of_session + "error: bad packet",
+      "error: kex_exchange_identification: Connection closed by remote host",
+      "fatal: Timeout before authentication for 192.0.2.1 port 4711",
+      "error: userauth_pubkey: parse key: invalid format [preauth]",
+      "Server listening on :: port 22.",
+  };
+  for (const std::string& one : others) {
     EXPECT_EQ(LogReason(one), "") << one;
   }
   EXPECT_EQ(LogReason("proftpd.service: Main process exited, code=dumped, status=11/SEGV"),
