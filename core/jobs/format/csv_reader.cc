@@ -144,21 +144,24 @@ class CsvReader {
     return true;
   }
 
-  // A row without quotes, nearly every one: between delimiters that memchr finds. False: not such a
-  // row, nothing is said about it.
+  // A row without quotes, as nearly every one is. False: not such a row, nothing is said about it.
   bool SplitPlain(size_t* at) {
-    const char* const field = buffer_.data() + *at;
-    const size_t left = buffer_.size() - *at;
-    const auto* const end = static_cast<const char*>(std::memchr(field, '\n', left));
-    if (end == nullptr) return false;
-    const char* const stop = end > field && end[-1] == '\r' ? end - 1 : end;
-    const auto size = static_cast<size_t>(stop - field);
-    if (std::memchr(field, shape_.quote, size) != nullptr) return false;
-    if (std::memchr(field, '\r', size) != nullptr) return false;
-    // Eight bytes at a time: a byte that is the delimiter becomes 0x80 in `hits`, any other 0.
+    const size_t end = buffer_.find('\n', *at);
+    if (end == std::string::npos) return false;
+    const size_t last = end > *at && buffer_[end - 1] == '\r' ? end - 1 : end;
+    const std::string_view row = std::string_view(buffer_).substr(*at, last - *at);
+    if (row.find(shape_.quote) != std::string_view::npos) return false;
+    if (row.find('\r') != std::string_view::npos) return false;
+    SplitAtDelimiters(*at, last);
+    *at = end + 1;
+    return fields_.size() <= gate_->options().limits.columns;
+  }
+
+  // Eight bytes at a time: a byte that is the delimiter becomes 0x80 in `hits`, any other 0.
+  void SplitAtDelimiters(size_t begin, size_t last) {
+    static_assert(std::endian::native == std::endian::little, "the lowest byte comes first");
     constexpr uint64_t kOnes = 0x0101010101010101, kLow = 0x7F7F7F7F7F7F7F7F;
     const uint64_t pattern = kOnes * static_cast<unsigned char>(shape_.delimiter);
-    const size_t begin = *at, last = begin + size;
     size_t i = begin, from = begin;
     for (; i + 8 <= last; i += 8) {
       uint64_t word = 0;
@@ -177,8 +180,6 @@ class CsvReader {
       from = i + 1;
     }
     AddField(from, last - from, Quotes::kNone);
-    *at = static_cast<size_t>(end - buffer_.data()) + 1;
-    return fields_.size() <= gate_->options().limits.columns;
   }
 
   bool Unquoted(size_t* at) {

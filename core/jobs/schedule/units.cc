@@ -38,12 +38,13 @@ Result<void> Check(const JobUnit& unit) {
 // "1,5,7" of the bits; empty text: all of low to high are set.
 std::string Numbers(uint64_t bits, int low, int high) {
   std::vector<std::string> numbers;
+  bool all = true;
   for (int i = low; i <= high; ++i) {
-    if ((bits >> i & 1) != 0) numbers.push_back(fmt::format("{:02}", i));
+    const bool is_in = (bits >> i & 1) != 0;
+    all &= is_in;
+    if (is_in) numbers.push_back(fmt::format("{:02}", i));
   }
-  return numbers.size() == static_cast<size_t>(high - low + 1)
-             ? ""
-             : fmt::format("{}", fmt::join(numbers, ","));
+  return all ? "" : fmt::format("{}", fmt::join(numbers, ","));
 }
 
 std::string OrStar(const std::string& numbers) {
