@@ -7,6 +7,7 @@
 
 #include "providers/directory/apply_run.h"
 #include "providers/directory/ldap_error.h"
+#include "providers/sdk/operations.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::directory {
@@ -14,7 +15,6 @@ namespace postern::directory {
 using object::Kind;
 using object::ObjectKey;
 using object::Operation;
-using object::Outcome;
 using object::OutcomeSink;
 using object::Status;
 
@@ -47,20 +47,7 @@ std::set<std::string> ApplyRun::KeysToRead() const {
 }
 
 void ApplyRun::Finish(Item& item, Status status, std::string message) {
-  Outcome outcome;
-  outcome.id = item.op->id;
-  outcome.status = status;
-  outcome.live = target_.AnswerOf({item.op->kind, item.key}, snapshots_);
-  outcome.message = std::move(message);
-  item.done = true;
-  sink_.Add(std::move(outcome));
-}
-
-void ApplyRun::Fail(Item& item, Status status, std::string message) {
-  item.failed = true;
-  // "Nothing was done" can't be said after a write without an answer.
-  item.status = status == Status::kTransient && item.progress.unsure ? Status::kUnknown : status;
-  item.message = std::move(message);
+  sdk::Finish(item, status, std::move(message), target_, snapshots_, sink_);
 }
 
 // We can't see what is there: nothing may be done on a guess.
@@ -187,16 +174,16 @@ void ApplyRun::Settle(Planned& planned, const WriteAnswer& answer) {
     if (lost && ++item->lost < kLostAnswers) {
       continue;  // a read tells whether it was done; every write may be repeated
     } else if (!answer.sent && lost) {
-      Fail(*item, Status::kTransient, answer.message);
+      sdk::Fail(*item, Status::kTransient, answer.message);
     } else if (is_add && answer.code == LDAP_NO_SUCH_OBJECT) {
-      Fail(*item, Status::kPreconditionFailed,
-           fmt::format("the entry above it doesn't exist: {}", ParentOf(planned.write.dn)));
+      sdk::Fail(*item, Status::kPreconditionFailed,
+                fmt::format("the entry above it doesn't exist: {}", ParentOf(planned.write.dn)));
     } else if (IsConflict(answer.code) && ++item->conflicts < kConflicts) {
       continue;  // somebody was faster: read again and decide anew
     } else if (planned.items.size() > 1 && !is_add && StatusOf(answer.code) == Status::kDenied) {
       split_[planned.group] = std::max<size_t>(1, planned.items.size() / 8);  // find the culprit
     } else {
-      Fail(*item, StatusOf(answer.code), answer.message);
+      sdk::Fail(*item, StatusOf(answer.code), answer.message);
     }
   }
 }
@@ -251,19 +238,9 @@ Result<void> DirectoryTarget::Apply(std::span<const object::OperationGroup> grou
     set_ledger_key(key->second);
   }
   ForgetAccess();
-  // Operations on one object follow each other: the nth of each runs in the nth round.
-  std::map<ObjectKey, size_t> passed;
-  std::vector<std::vector<const Operation*>> rounds;
-  for (const object::OperationGroup& group : groups) {
-    for (const Operation& op : group.operations) {
-      const size_t round = passed[{op.kind, op.key}]++;
-      if (rounds.size() <= round) rounds.resize(round + 1);
-      rounds[round].push_back(&op);
-    }
-  }
   // Features are known after the first connection; without one every operation answers transient.
   (void)ConnectAnew();
-  for (const auto& round : rounds) {
+  for (const auto& round : sdk::RoundsOf(groups)) {
     ApplyRun run(*this, secrets, sink);
     for (const Operation* op : round) run.Add(*op);
     run.Run();

@@ -56,7 +56,6 @@ class ApplyRun {
                     Stages* stages);
   void Carry(Stages& stages);
   void Settle(Planned& planned, const WriteAnswer& answer);
-  void Fail(Item& item, object::Status status, std::string message);
   void Finish(Item& item, object::Status status, std::string message = {});
   void FinishUnreadable(Item& item, const Snapshot& at);
   bool CreatesGroup(std::string_view group) const;

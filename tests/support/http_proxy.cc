@@ -18,6 +18,7 @@ std::vector<std::string> Command(const HttpProxy::Options& options) {
                                    options.upstream.substr(0, PathStart(options.upstream)),
                                    "--seed",
                                    std::to_string(options.seed)};
+  if (!options.like.empty()) argv.insert(argv.end(), {"--like", options.like});
   if (options.etags) argv.emplace_back("--etags");
   if (options.http2) argv.insert(argv.end(), {"--tls", "good", "--plain"});
   if (!options.tls.empty()) argv.insert(argv.end(), {"--tls", options.tls});

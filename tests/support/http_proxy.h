@@ -15,6 +15,7 @@ class HttpProxy {
     std::string upstream;  // http://127.0.0.1:PORT and a path, such as ScimServer's url()
     bool etags = false;    // real ones, If-Match enforced
     int seed = 1;          // of rules with a rate
+    std::string like;      // a product of proxy/products.py: keycloak, entra, okta
     std::string tls;       // good, expired, wrong-name; empty: plain HTTP
     // nghttpx in front, which speaks TLS (a good certificate unless `tls` says otherwise) and
     // offers HTTP/2.

@@ -1,4 +1,5 @@
 #include "providers/iam/otds/api.h"
+#include "providers/iam/http/clock.h"
 
 #include <fmt/format.h>
 
@@ -97,9 +98,11 @@ std::vector<Result<Json>> Api::GetAll(std::span<const std::string> paths) {
 }
 
 Result<Api::Look> Api::LookAt(const std::string& path) {
+  const int64_t sent = NowMs();
   const HttpResult result = session_.Send({Method::kGet, path, kJson, ""});
   if (!result) return tl::unexpected(result.error().error);
-  return Look{result->status, !IsHtml(*result) && ReadDocument(*result).has_value()};
+  return Look{result->status, !IsHtml(*result) && ReadDocument(*result).has_value(),
+              SkewMs(result->Header("date"), sent, NowMs())};
 }
 
 Result<void> Api::Walk(const std::string& path, std::span<const std::string_view> keys,

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,6 +51,7 @@ class Api {
   struct Look {
     int status = 0;
     bool json = false;
+    std::optional<int64_t> skew_ms;  // of the server's clock
   };
   Result<Look> LookAt(const std::string& path);
 

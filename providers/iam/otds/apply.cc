@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "providers/iam/otds/apply_run.h"
+#include "providers/sdk/operations.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::iam::otds {
@@ -269,17 +270,7 @@ Result<void> OtdsTarget::Apply(std::span<const object::OperationGroup> groups,
     }
     return {};
   }
-  // Operations on one object follow each other: the nth of each runs in the nth round.
-  std::map<ObjectKey, size_t> passed;
-  std::vector<std::vector<const Operation*>> rounds;
-  for (const object::OperationGroup& group : groups) {
-    for (const Operation& op : group.operations) {
-      const size_t round = passed[{op.kind, op.key}]++;
-      if (rounds.size() <= round) rounds.resize(round + 1);
-      rounds[round].push_back(&op);
-    }
-  }
-  for (const auto& round : rounds) {
+  for (const auto& round : sdk::RoundsOf(groups)) {
     ApplyRun run(*this, secrets, sink);
     for (const Operation* op : round) run.Add(*op);
     run.Run();

@@ -1,6 +1,10 @@
 // What this OTDS can do, what of it is only guessed so far, and what it still needs.
 #include <fmt/format.h>
 
+#include <set>
+
+#include "core/diag/text.h"
+#include "providers/iam/http/clock.h"
 #include "providers/iam/otds/target.h"
 
 namespace postern::iam::otds {
@@ -50,12 +54,17 @@ Check PartitionCheck(const Ground& ground, const Names& names, const Guesses& gu
   return check;
 }
 
+std::string Joined(const std::set<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 // Access roles belong to resources; one that lets in organizational units lets in more than its
 // memberships show.
 Check AccessRoleCheck(Api& api) {
   constexpr std::string_view kList[] = {"accessRoles"};
   Check check{.name = "access roles", .ok = true};
   size_t count = 0;
+  std::set<std::string> resources;
   const auto walked = api.Walk("/accessroles", kList, [&](size_t, const Json& json) {
     const auto role = ReadAccessRole(json);
     ++count;
@@ -64,14 +73,51 @@ Check AccessRoleCheck(Api& api) {
       check.found += fmt::format("{} lets in organizational units too, whose people aren't shown; ",
                                  role->name);
     }
+    if (const auto of = json.find("resources"); of != json.end() && of->is_array()) {
+      for (const Json& resource : *of) resources.insert(TextAt(resource, "resourceName"));
+    }
     return true;
   });
   if (!walked) {
     check.ok = false;
     check.found = walked.error().message;
   } else {
-    check.found += fmt::format("{} can be read", count);
+    check.found += fmt::format("{} can be read, of resources {}", count,
+                               resources.empty() ? "none" : diag::Printable(Joined(resources)));
   }
+  return check;
+}
+
+// Who has a role by another role that is in it isn't shown by its members: where there are such,
+// or where a server can't say so, that is told.
+Check RolesInRolesCheck(Api& api) {
+  constexpr std::string_view kList[] = {"roles"};
+  Check check{.name = "roles in roles", .ok = true, .found = "none"};
+  std::vector<std::string> names, paths;
+  const auto walked = api.Walk("/roles", kList, [&](size_t, const Json& json) {
+    names.push_back(TextAt(json, "id"));
+    paths.push_back("/roles/" + Encode(names.back()) + "/roles");
+    return true;
+  });
+  if (!walked) {
+    check.ok = false;
+    check.found = walked.error().message;
+    return check;
+  }
+  std::set<std::string> nested;
+  const auto answers = api.GetAll(paths);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (!answers[i]) {
+      check.found = "unconfirmed on this server: " + answers[i].error().message;
+      return check;
+    }
+    const auto roles = answers[i]->find("roles");
+    if (roles != answers[i]->end() && roles->is_array() && !roles->empty()) nested.insert(names[i]);
+  }
+  if (nested.empty()) return check;
+  check.ok = false;
+  check.found =
+      fmt::format("{}: who has it by another role isn't shown", diag::Printable(Joined(nested)));
   return check;
 }
 
@@ -134,6 +180,11 @@ Result<Probe> OtdsTarget::ProbeTarget() {
   probe.checks.push_back(PrivilegeCheck(ground_));
   probe.checks.push_back(PartitionCheck(ground_, names_, guesses_));
   probe.checks.push_back(AccessRoleCheck(*api_));
+  probe.checks.push_back(RolesInRolesCheck(*api_));
+  const auto look = api_->LookAt("/currentuser");
+  if (!look) return tl::unexpected(look.error());
+  probe.checks.push_back(ClockCheck(look->skew_ms));
+  probe.clock_skew_ms = look->skew_ms.value_or(0);
   AddCapabilities(guesses_, &probe);
   AddSettings(*api_, ground_, guesses_, &probe);
   for (const Kind kind : kKinds) probe.concurrency[kind] = "verify-then-write";

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "providers/iam/scim/apply_run.h"
+#include "providers/sdk/operations.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::iam {
@@ -13,7 +14,6 @@ namespace postern::iam {
 using object::Kind;
 using object::ObjectKey;
 using object::Operation;
-using object::Outcome;
 using object::Status;
 using State = Snapshot::State;
 
@@ -35,20 +35,7 @@ bool IsEntry(Kind kind) {
 }  // namespace
 
 void ApplyRun::Finish(Item& item, Status status, std::string message) {
-  Outcome outcome;
-  outcome.id = item.op->id;
-  outcome.status = status;
-  outcome.live = target_.AnswerOf({item.op->kind, item.key}, snapshots_);
-  outcome.message = std::move(message);
-  item.done = true;
-  sink_.Add(std::move(outcome));
-}
-
-void ApplyRun::Fail(Item& item, Status status, std::string message) {
-  item.failed = true;
-  // "Nothing was done" can't be said after a write without an answer.
-  item.status = status == Status::kTransient && item.progress.unsure ? Status::kUnknown : status;
-  item.message = std::move(message);
+  sdk::Finish(item, status, std::move(message), target_, snapshots_, sink_);
 }
 
 // We can't see what is there: nothing may be done on a guess.
@@ -147,7 +134,9 @@ void ApplyRun::PlanEntry(Item& item) {
   }
   if (Waits(item)) return;
   item.progress.was = target_.AnswerOf({op.kind, item.key}, snapshots_).object.body;
-  planned_.push_back({std::move(step.write), {&item}});
+  Planned planned{std::move(step.write), {&item}};
+  if (planned.write.method == Method::kPost) AddFirstMembers(item, &planned);
+  planned_.push_back(std::move(planned));
 }
 
 // Where the server doesn't say under which id it made it, the name is looked for.
@@ -161,7 +150,7 @@ void ApplyRun::TakeId(const Item& item, const std::string& id) {
 
 void ApplyRun::SettleLost(Item& item, const std::string& why) {
   item.progress.unsure = true;
-  if (++item.lost >= kLostAnswers) Fail(item, Status::kTransient, why);
+  if (++item.lost >= kLostAnswers) sdk::Fail(item, Status::kTransient, why);
 }
 
 void ApplyRun::SettleAnswer(const Planned& planned, Item& item, const HttpAnswer& answer) {
@@ -186,21 +175,37 @@ void ApplyRun::SettleAnswer(const Planned& planned, Item& item, const HttpAnswer
       item.progress.unsure = true;
     // And 409 may as well say that a value is taken, which another try doesn't change.
     if (answer.status == 409 && item.conflicts > 0) {
-      Fail(item, Status::kDenied, said);
+      sdk::Fail(item, Status::kDenied, said);
     } else if (++item.conflicts >= kConflicts) {
-      Fail(item, Status::kTransient, said);
+      sdk::Fail(item, Status::kTransient, said);
     }
   } else if (answer.status == 429) {
-    Fail(item, Status::kTransient, said);
+    sdk::Fail(item, Status::kTransient, said);
   } else if (answer.status >= 500 && answer.status != 501) {
     SettleLost(item, said);
   } else {
-    Fail(item, Status::kDenied, said);
+    sdk::Fail(item, Status::kDenied, said);
   }
+}
+
+// A group with its first members. Whether the server took them is for the read to say: who isn't in
+// then is put in like any other.
+void ApplyRun::SettleCreation(const Planned& planned, const HttpResult& result) {
+  Item& group = *planned.items.front();
+  if (result && result->status == 400) {
+    bare_.insert(group.key);
+    return;
+  }
+  Settle({planned.write, {&group}}, result);
+  const bool may_be_in = result ? result->status / 100 == 2 : result.error().may_be_done;
+  for (size_t i = 1; i < planned.items.size(); ++i) planned.items[i]->progress.unsure |= may_be_in;
 }
 
 void ApplyRun::Settle(const Planned& planned, const HttpResult& result) {
   const bool refused = result && result->status == 400;
+  if (planned.write.method == Method::kPost && planned.items.size() > 1) {
+    return SettleCreation(planned, result);
+  }
   if (refused && planned.items.size() > 1) {
     // One of them spoils it for all: find out which.
     split_[ScimTarget::PartsOf({Kind::kIamMembership, planned.items[0]->key})[0].key] = 1;
@@ -211,8 +216,8 @@ void ApplyRun::Settle(const Planned& planned, const HttpResult& result) {
     } else if (result.error().may_be_done) {
       SettleLost(*item, result.error().error.message);
     } else {
-      Fail(*item, result.error().error.retryable() ? Status::kTransient : Status::kDenied,
-           result.error().error.message);
+      sdk::Fail(*item, result.error().error.retryable() ? Status::kTransient : Status::kDenied,
+                result.error().error.message);
     }
   }
 }
@@ -272,17 +277,7 @@ Result<void> ScimTarget::Apply(std::span<const object::OperationGroup> groups,
                                const object::Secrets&, object::OutcomeSink& sink) {
   if (auto ready = Discover(); !ready) return tl::unexpected(ready.error());
   Examine();
-  // Operations on one object follow each other: the nth of each runs in the nth round.
-  std::map<ObjectKey, size_t> passed;
-  std::vector<std::vector<const Operation*>> rounds;
-  for (const object::OperationGroup& group : groups) {
-    for (const Operation& op : group.operations) {
-      const size_t round = passed[{op.kind, op.key}]++;
-      if (rounds.size() <= round) rounds.resize(round + 1);
-      rounds[round].push_back(&op);
-    }
-  }
-  for (const auto& round : rounds) {
+  for (const auto& round : sdk::RoundsOf(groups)) {
     ApplyRun run(*this, sink);
     for (const Operation* op : round) run.Add(*op);
     run.Run();

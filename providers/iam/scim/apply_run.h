@@ -3,6 +3,7 @@
 // For apply.cc and members.cc alone. One thread.
 #pragma once
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,13 +47,14 @@ class ApplyRun {
   bool Waits(const Item& item) const;
   void PlanMembers(const std::string& group, std::vector<Item*>& items);
   bool JudgeMember(Item& item, const Snapshot& group);
+  void AddFirstMembers(const Item& group, Planned* planned);
   void PlanChunk(const std::string& group, const Snapshot& at, const std::vector<Item*>& wanted);
   void Carry();
+  void SettleCreation(const Planned& planned, const HttpResult& result);
   void Settle(const Planned& planned, const HttpResult& result);
   void SettleAnswer(const Planned& planned, Item& item, const HttpAnswer& answer);
   void SettleLost(Item& item, const std::string& why);
   void TakeId(const Item& item, const std::string& id);
-  void Fail(Item& item, object::Status status, std::string message);
   void Finish(Item& item, object::Status status, std::string message = {});
   void FinishUnreadable(Item& item, const Snapshot& at);
   bool IsPending(const object::ObjectKey& key) const;
@@ -64,6 +66,7 @@ class ApplyRun {
   Snapshots people_;                                   // members that were read before in this run
   std::map<std::string, std::vector<Item*>> members_;  // by the group's key
   std::map<std::string, size_t> split_;                // members a request, where one was refused
+  std::set<std::string> bare_;  // groups that the server doesn't make with members
   std::vector<Planned> planned_;
 };
 

@@ -146,9 +146,10 @@ void PutValue(const Place& place, const Json& value, Json* resource) {
 // A field and its new value; null: it goes away.
 using Change = std::pair<const Place*, Json>;
 
-ScimWrite PatchOf(const Snapshot& at, Kind kind, const std::vector<Change>& changes) {
+ScimWrite PatchOf(const Snapshot& at, Kind kind, const std::vector<Change>& changes,
+                  const Dialect& dialect) {
   ScimWrite write;
-  write.path = ScimTarget::PathOf(kind, at.id);
+  write.path = dialect.types().PathOf(kind, at.id);
   write.etag = at.etag;
   write.body = {{"schemas", {"urn:ietf:params:scim:api:messages:2.0:PatchOp"}},
                 {"Operations", Json::array()}};
@@ -161,10 +162,10 @@ ScimWrite PatchOf(const Snapshot& at, Kind kind, const std::vector<Change>& chan
 }
 
 // What the server owns isn't sent back: RFC 7643 section 2.2, readOnly.
-ScimWrite PutOf(const Snapshot& at, Kind kind) {
+ScimWrite PutOf(const Snapshot& at, Kind kind, const Dialect& dialect) {
   ScimWrite write;
   write.method = Method::kPut;
-  write.path = ScimTarget::PathOf(kind, at.id);
+  write.path = dialect.types().PathOf(kind, at.id);
   write.etag = at.etag;
   write.body = at.document;
   write.body.erase("meta");
@@ -179,10 +180,10 @@ Step Refuse(std::string why, bool precondition) {
   return {Step::Need::kRefuse, {}, std::move(why), precondition};
 }
 
-Step CreateStep(const Operation& op) {
+Step CreateStep(const Operation& op, const Dialect& dialect) {
   ScimWrite write;
   write.method = Method::kPost;
-  write.path = ScimTarget::PathOf(op.kind);
+  write.path = dialect.types().PathOf(op.kind);
   write.body = {{"schemas", {op.kind == Kind::kIamUser ? kUserUrn : kGroupUrn}}};
   for (const auto& [field, value] : ValuesIn(op.kind, op.after)) {
     const Place* place = PlaceOf(op.kind, field);
@@ -295,8 +296,8 @@ Step ChangeStep(const Operation& op, const Progress& progress, const Snapshot& a
     if (std::string why = Unexpected(op, progress, at); !why.empty()) return Refuse(why, true);
   }
   if (progress.changed) return NotAsWritten(*changes, progress, live->body);
-  if (dialect.Is(Trait::kPatch, "patch")) return Send(PatchOf(at, op.kind, *changes));
-  ScimWrite write = PutOf(at, op.kind);
+  if (dialect.Is(Trait::kPatch, "patch")) return Send(PatchOf(at, op.kind, *changes, dialect));
+  ScimWrite write = PutOf(at, op.kind, dialect);
   for (const auto& [place, value] : *changes) PutValue(*place, value, &write.body);
   return Send(std::move(write));
 }
@@ -336,16 +337,14 @@ Step NextStep(const Operation& op, const Progress& progress, const Snapshot& at,
       return Refuse("the server took the deletion, and it is still there", false);
     ScimWrite write;
     write.method = Method::kDelete;
-    write.path = ScimTarget::PathOf(op.kind, at.id);
+    write.path = dialect.types().PathOf(op.kind, at.id);
     write.etag = at.etag;
     return Send(std::move(write));
   }
   if (absent && !op.before.empty()) return Refuse("it is gone", true);
   if (absent && progress.written) return Refuse("it is gone again", true);
-  return absent ? CreateStep(op) : ChangeStep(op, progress, at, dialect);
+  return absent ? CreateStep(op, dialect) : ChangeStep(op, progress, at, dialect);
 }
-
-namespace {
 
 Json MemberJson(const Member& member) {
   Json out = {{"value", member.id}};
@@ -353,12 +352,10 @@ Json MemberJson(const Member& member) {
   return out;
 }
 
-}  // namespace
-
 ScimWrite MembersWrite(const Snapshot& group, std::span<const Member> add,
                        std::span<const std::string> remove, const Dialect& dialect) {
   if (!dialect.Is(Trait::kPatch, "patch")) {
-    ScimWrite write = PutOf(group, Kind::kIamGroup);
+    ScimWrite write = PutOf(group, Kind::kIamGroup, dialect);
     Json& members = Into(write.body, "members");
     Json kept = Json::array();
     for (const Json& member : members.is_array() ? members : Json::array()) {
@@ -370,7 +367,7 @@ ScimWrite MembersWrite(const Snapshot& group, std::span<const Member> add,
     members = std::move(kept);
     return write;
   }
-  ScimWrite write = PatchOf(group, Kind::kIamGroup, {});
+  ScimWrite write = PatchOf(group, Kind::kIamGroup, {}, dialect);
   Json& operations = write.body["Operations"];
   Json values = Json::array();
   const bool by_filter = dialect.Is(Trait::kRemoveMember, "filter");

@@ -43,6 +43,8 @@ Step NextStep(const object::Operation& op, const Progress& progress, const Snaps
 // Why what is live isn't what the operation expects; empty: it is.
 std::string Unexpected(const object::Operation& op, const Progress& progress, const Snapshot& at);
 
+// As it stands in a group.
+Json MemberJson(const Member& member);
 // Members put into and taken out of a group in one request, always by id: a removal without a
 // filter would empty the group.
 ScimWrite MembersWrite(const Snapshot& group, std::span<const Member> add,

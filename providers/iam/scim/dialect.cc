@@ -19,7 +19,7 @@ constexpr TraitInfo kTraits[kTraitCount] = {
     {"versions", "etag none", "none", "whether a write can be bound to the version that was read"},
     {"filter", "eq none", "eq", "whether a search by equality can be believed"},
     {"delete", "hard soft", "hard", "whether a deleted resource is gone"},
-    {"bulk", "yes no", "no", "whether several writes go in one request"},
+    {"bulk", "no", "no", "several writes in one request: not atomic, and so never sent"},
 };
 
 struct Preset {
@@ -28,11 +28,11 @@ struct Preset {
   std::string_view value, why;
 };
 
-// Products as far as they are known; everything else is left to discovery and probes. The sources
+// Products as far as they are known; everything else is left to discovery and probes. Bulk requests
+// (RFC 7644 section 3.7, not atomic) are sent to none. The sources
 // stand in the facts, iam-governance sections 1.4 and 3.3.
 constexpr Preset kPresets[] = {
     {"otds", Trait::kVersions, "none", "OTDS: no ETag seen; unconfirmed on this server"},
-    {"otds", Trait::kBulk, "no", "OTDS: unknown; unconfirmed on this server"},
     {"keycloak", Trait::kPage, "100", "Keycloak 26.8: at most 100 results a request"},
     {"keycloak", Trait::kPatchMembers, "100", "Keycloak 26.8: 100 operations a PATCH"},
     {"keycloak", Trait::kMembersInCreate, "no", "Keycloak 26.8: members by PATCH only, else 400"},
@@ -44,8 +44,10 @@ constexpr Preset kPresets[] = {
      "a removal by value can empty a group: azure-docs issue 30826"},
     {"okta", Trait::kPage, "200", "Okta: at most 200 a page"},
     {"okta", Trait::kDelete, "soft", "Okta: deactivates, does not delete"},
-    {"generic", Trait::kBulk, "no", "not atomic: RFC 7644 section 3.7"},
 };
+
+// Nothing is known beforehand.
+constexpr std::string_view kGeneric = "generic";
 
 constexpr size_t At(Trait trait) {
   return static_cast<size_t>(trait);
@@ -98,6 +100,7 @@ std::vector<std::string_view> Dialect::PresetNames() {
   for (const Preset& preset : kPresets) {
     if (names.empty() || names.back() != preset.name) names.push_back(preset.name);
   }
+  names.push_back(kGeneric);
   return names;
 }
 
@@ -106,7 +109,7 @@ Result<Dialect> Dialect::Of(std::string_view preset) {
   for (size_t i = 0; i < kTraitCount; ++i) {
     out.Put(static_cast<Trait>(i), Origin::kDefault, std::string(kTraits[i].fallback), "");
   }
-  bool known = false;
+  bool known = preset == kGeneric;
   for (const Preset& row : kPresets) {
     if (row.name != preset) continue;
     known = true;
@@ -153,7 +156,6 @@ void Dialect::Discover(const Json& config) {
   put(Trait::kPatch, "patch", "patch", "put");
   put(Trait::kFilter, "filter", "eq", "none");
   put(Trait::kVersions, "etag", "etag", "none");
-  put(Trait::kBulk, "bulk", "yes", "no");
   const Json* pagination = Member(&config, "pagination");
   if (const Json* cursor = Member(pagination, "cursor");
       cursor != nullptr && cursor->is_boolean()) {

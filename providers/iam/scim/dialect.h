@@ -14,6 +14,7 @@
 
 #include "core/base/result.h"
 #include "providers/iam/http/json_document.h"
+#include "providers/iam/scim/types.h"
 
 namespace postern::iam {
 
@@ -28,7 +29,7 @@ enum class Trait : uint8_t {
   kVersions,         // etag, none: compare-and-set by If-Match
   kFilter,           // eq, none: whether `eq` on the id's attributes can be believed
   kDelete,           // hard, soft
-  kBulk,             // yes, no
+  kBulk,             // no: several writes in one request aren't sent
 };
 inline constexpr size_t kTraitCount = 11;
 
@@ -58,6 +59,12 @@ class Dialect {
   // another type, changes nothing.
   void Discover(const Json& config);
 
+  // /ResourceTypes: where users and groups are. Returns as ResourceTypes::Take.
+  std::string DiscoverTypes(const Json& list, const BaseUrl& base) {
+    return types_.Take(list, base);
+  }
+  const ResourceTypes& types() const { return types_; }
+
   std::string_view Get(Trait trait) const;
   bool Is(Trait trait, std::string_view value) const { return Get(trait) == value; }
   uint64_t Number(Trait trait) const;
@@ -79,6 +86,7 @@ class Dialect {
     std::string value, why;
   };
   std::array<std::array<Said, 5>, kTraitCount> said_;
+  ResourceTypes types_;
 };
 
 }  // namespace postern::iam

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "providers/iam/http/clock.h"
 #include "providers/iam/scim/target.h"
 
 namespace postern::iam {
@@ -23,6 +24,7 @@ std::string SaidIn(const HttpAnswer& answer) {
 
 Result<void> ScimTarget::Discover() {
   if (discovered_) return {};
+  const int64_t sent = NowMs();
   const HttpResult result = session_.Send(Get("/ServiceProviderConfig"));
   if (!result) {
     Error error = result.error().error;
@@ -32,6 +34,8 @@ Result<void> ScimTarget::Discover() {
     }
     return tl::unexpected(error);
   }
+  skew_ms_ = SkewMs(result->Header("date"), sent, NowMs());
+  if (auto types = DiscoverTypes(); !types) return types;
   discovered_ = true;
   // Some servers have none: RFC 7644 section 4 demands it, and nothing here needs it.
   if (result->status != 200) {
@@ -45,6 +49,20 @@ Result<void> ScimTarget::Discover() {
   }
   config_ = std::move(*config);
   settings_.dialect.Discover(config_);
+  return {};
+}
+
+// Some servers have none, as above; one that is gone by now is an error.
+Result<void> ScimTarget::DiscoverTypes() {
+  const HttpResult result = session_.Send(Get("/ResourceTypes"));
+  if (!result) return tl::unexpected(result.error().error);
+  if (result->status != 200) {
+    types_trouble_ = "the server has none: " + SaidIn(*result);
+    return {};
+  }
+  const auto list = ReadDocument(*result);
+  types_trouble_ =
+      list ? settings_.dialect.DiscoverTypes(*list, session_.base()) : list.error().message;
   return {};
 }
 
@@ -68,9 +86,8 @@ std::string SwapCase(std::string text) {
   return text;
 }
 
-std::string FilterUrl(std::string_view attribute, const std::string& value) {
-  return "/Users?filter=" + Encode(fmt::format("{} eq {}", attribute, Json(value).dump())) +
-         "&count=2";
+std::string FilterQuery(std::string_view attribute, const std::string& value) {
+  return "?filter=" + Encode(fmt::format("{} eq {}", attribute, Json(value).dump())) + "&count=2";
 }
 
 std::string_view Strong(std::string_view tag) {
@@ -122,7 +139,8 @@ void ScimTarget::ExamineVersions(const Json& sample) {
 void ScimTarget::ExamineFilter(const Json& sample) {
   const std::string name = NameIn(Kind::kIamUser, sample), id = TextAt(sample, "id");
   const auto ask = [&](std::string_view attribute, const std::string& value, int* status) {
-    const HttpResult result = session_.Send(Get(FilterUrl(attribute, value)));
+    const HttpResult result =
+        session_.Send(Get(PathOf(Kind::kIamUser) + FilterQuery(attribute, value)));
     *status = result ? result->status : 0;
     if (!result || result->status != 200) return false;
     const auto document = ReadDocument(*result);
@@ -151,7 +169,7 @@ void ScimTarget::ExamineFilter(const Json& sample) {
 
 void ScimTarget::Examine() {
   if (examined_) return;
-  const HttpResult result = session_.Send(Get("/Users?startIndex=1&count=1"));
+  const HttpResult result = session_.Send(Get(PathOf(Kind::kIamUser) + "?startIndex=1&count=1"));
   if (!result || result->status != 200) return;
   const auto document = ReadDocument(*result);
   if (!document) return;

@@ -111,7 +111,7 @@ class Enumeration {
 ScopeStatus Enumeration::Walk(Kind kind, Collection* collection, const std::string& query) {
   ScopeStatus status{.kind = kind};
   const auto census =
-      WalkAll(target_.session(), ScimTarget::PathOf(kind), target_.PagingOf(query), *collection);
+      WalkAll(target_.session(), target_.PathOf(kind), target_.PagingOf(query), *collection);
   if (!census) {
     status.reason = census.error().message;
     collection->Restart();

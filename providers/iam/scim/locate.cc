@@ -99,7 +99,7 @@ class Locator {
 
   std::string FilterUrl(const std::string& key) const {
     const char* attribute = kind_ == Kind::kIamUser ? "userName" : "displayName";
-    std::string url = ScimTarget::PathOf(kind_) +
+    std::string url = target_.PathOf(kind_) +
                       "?filter=" + Encode(fmt::format("{} eq {}", attribute, Json(key).dump())) +
                       "&count=10";
     if (kind_ == Kind::kIamGroup) url += std::string("&") + ScimTarget::kWithoutMembers;
@@ -158,7 +158,7 @@ class Locator {
     }
     NameSink sink(kind_);
     const auto census = WalkAll(
-        target_.session(), ScimTarget::PathOf(kind_),
+        target_.session(), target_.PathOf(kind_),
         target_.PagingOf(kind_ == Kind::kIamGroup ? ScimTarget::kWithoutMembers : ""), sink);
     if (!census) {
       for (const std::string& key : missing) {

@@ -59,6 +59,26 @@ void ApplyRun::PlanMembers(const std::string& group, std::vector<Item*>& items) 
   if (!wanted.empty()) PlanChunk(group, snapshots_.at(key), wanted);
 }
 
+// Members that exist already go with the group that is made, where the server takes them so.
+void ApplyRun::AddFirstMembers(const Item& group, Planned* planned) {
+  const auto found = members_.find(group.key);
+  if (group.op->kind != object::Kind::kIamGroup || found == members_.end() ||
+      !target_.dialect().Is(Trait::kMembersInCreate, "yes") || bare_.contains(group.key)) {
+    return;
+  }
+  const size_t most = target_.dialect().Number(Trait::kPatchMembers);
+  Json members = Json::array();
+  for (Item* item : found->second) {
+    if (item->done || item->failed || item->is_removal() || !item->op->before.empty()) continue;
+    const ObjectKey part = ScimTarget::PartsOf({item->op->kind, item->key})[1];
+    const Snapshot& member = snapshots_.at(part);
+    if (member.state != State::kFound || members.size() >= most) continue;
+    members.push_back(MemberJson({member.id, part.kind == object::Kind::kIamGroup}));
+    planned->items.push_back(item);
+  }
+  if (!members.empty()) planned->write.body["members"] = std::move(members);
+}
+
 // One request a round: the next one is made of what is live after it. What is taken away goes
 // first.
 void ApplyRun::PlanChunk(const std::string& group, const Snapshot& at,

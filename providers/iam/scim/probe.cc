@@ -1,6 +1,7 @@
 // What this server can do, how it is spoken to, and what it still needs.
 #include <fmt/format.h>
 
+#include "providers/iam/http/clock.h"
 #include "providers/iam/scim/target.h"
 
 namespace postern::iam {
@@ -27,7 +28,7 @@ std::vector<std::string> WayOut(const Error& error) {
 // The first page alone: a list answer of `kind` as it must be.
 Check ListingCheck(ScimTarget& target, Kind kind) {
   Check check{.name = kind == Kind::kIamUser ? "users" : "groups", .where = kOperatorFile};
-  const std::string url = ScimTarget::PathOf(kind) + "?startIndex=1&count=1" +
+  const std::string url = target.PathOf(kind) + "?startIndex=1&count=1" +
                           (kind == Kind::kIamGroup ? "&" : "") +
                           (kind == Kind::kIamGroup ? ScimTarget::kWithoutMembers : "");
   const HttpResult result = target.session().Send(ScimTarget::Get(url));
@@ -73,14 +74,15 @@ Check KeysCheck(ScimTarget& target) {
   const size_t colon = path.rfind(':');
   const std::string urn = colon == std::string::npos ? "" : path.substr(0, colon);
   const std::vector<std::string> schemas = SchemasOf(target);
-  check.ok = urn.empty() || schemas.empty();
-  for (const std::string& id : schemas) check.ok |= id == urn;
+  const auto told = target.dialect().types().UsersHave(urn);
+  check.ok = urn.empty() || (schemas.empty() && told.value_or(true));
+  for (const std::string& id : schemas) check.ok |= id == urn && told.value_or(true);
   if (check.ok) {
     check.found = schemas.empty()
                       ? "the server doesn't list its schemas: " + path + " is taken as it is"
                       : path;
   } else {
-    check.found = fmt::format("the server has no schema {}", urn);
+    check.found = fmt::format("users of this server have no extension {}", urn);
     check.lines_to_add = {"ssh_keys = \"URN:ATTRIBUTE\"  # of an extension that the server has"};
   }
   return check;
@@ -103,6 +105,14 @@ void AddCapabilities(const Dialect& dialect, Probe* probe) {
   }
   add("iam_group", "description", "unsupported", "a SCIM group has a displayName alone",
       {"leave description out"});
+  if (dialect.types().UsersHave(kEnterpriseUrn) == false) {
+    for (const char* field :
+         {"employee_number", "department", "division", "organization", "cost_center"}) {
+      add("iam_user", field, "unsupported",
+          "users of this server don't have the enterprise extension (/ResourceTypes)",
+          {fmt::format("leave {} out", field)});
+    }
+  }
   if (dialect.Is(Trait::kDelete, "soft")) {
     add("iam_user", "", "coarser", "a deleted user stays, inactive", {});
   }
@@ -128,6 +138,11 @@ Result<Probe> ScimTarget::ProbeTarget() {
   Check config{.name = "ServiceProviderConfig", .ok = true, .where = kOperatorFile};
   config.found = config_trouble_.empty() ? "read" : config_trouble_;
   probe.checks.push_back(std::move(config));
+  Check types{.name = "ResourceTypes", .ok = true, .where = kOperatorFile};
+  types.found = types_trouble_.empty() ? "read" : types_trouble_;
+  probe.checks.push_back(std::move(types));
+  probe.checks.push_back(ClockCheck(skew_ms_));
+  probe.clock_skew_ms = skew_ms_.value_or(0);
   probe.checks.push_back(ListingCheck(*this, Kind::kIamUser));
   probe.checks.push_back(ListingCheck(*this, Kind::kIamGroup));
   if (!ssh_keys().empty()) probe.checks.push_back(KeysCheck(*this));
@@ -136,6 +151,12 @@ Result<Probe> ScimTarget::ProbeTarget() {
   for (const Dialect::Row& row : dialect().Rows()) {
     probe.settings.push_back(
         {std::string(InfoOf(row.trait).name), row.value, std::string(NameOf(row.origin)), row.why});
+  }
+  for (const Kind kind : {Kind::kIamUser, Kind::kIamGroup}) {
+    const bool told = dialect().types().is_told(kind);
+    probe.settings.push_back({kind == Kind::kIamUser ? "users" : "groups", PathOf(kind),
+                              std::string(NameOf(told ? Origin::kDiscovery : Origin::kDefault)),
+                              told ? "ResourceTypes" : ""});
   }
   const bool versions = dialect().Is(Trait::kVersions, "etag");
   for (const Kind kind : {Kind::kIamUser, Kind::kIamGroup, Kind::kIamMembership}) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -51,8 +52,8 @@ class ScimTarget final : public object::Target {
                      object::OutcomeSink& sink) override;
 
   // ---- shared by the calls ----
-  // /ServiceProviderConfig, once. Errors: the server isn't there, or doesn't accept us; one that
-  // has no such page is none.
+  // /ServiceProviderConfig and /ResourceTypes, once. Errors: the server isn't there, or doesn't
+  // accept us; one that has no such pages is none.
   Result<void> Discover();
   // What a filter and a version are worth, found out at the first resource there is, once: at most
   // six reads. Nothing is written for it.
@@ -60,11 +61,9 @@ class ScimTarget final : public object::Target {
   // Whether a filter that finds nothing proves that nothing is there. May examine.
   bool BelievesFilters();
   // Where a resource of the kind is: "/Users", "/Users/42".
-  static std::string PathOf(object::Kind kind) {
-    return kind == object::Kind::kIamUser ? "/Users" : "/Groups";
-  }
-  static std::string PathOf(object::Kind kind, const std::string& id) {
-    return PathOf(kind) + "/" + Encode(id);
+  std::string PathOf(object::Kind kind) const { return dialect().types().PathOf(kind); }
+  std::string PathOf(object::Kind kind, const std::string& id) const {
+    return dialect().types().PathOf(kind, id);
   }
   static HttpRequest Get(std::string url) {
     return {
@@ -96,6 +95,7 @@ class ScimTarget final : public object::Target {
     uint64_t count = 0;
   };
   Snapshot Judge(object::Kind kind, const std::string& id, const HttpResult& result);
+  Result<void> DiscoverTypes();
   void ExamineFilter(const Json& sample);
   void ExamineVersions(const Json& sample);
 
@@ -104,7 +104,8 @@ class ScimTarget final : public object::Target {
   Session session_;
   bool discovered_ = false, examined_ = false;
   bool folds_case_ = false;  // a filter on a name finds other spellings
-  std::string config_trouble_;
+  std::string config_trouble_, types_trouble_;
+  std::optional<int64_t> skew_ms_;  // of the server's clock
   Json config_;
   Names users_, groups_;
   std::map<object::Kind, Known> known_;

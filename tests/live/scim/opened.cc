@@ -6,6 +6,12 @@ namespace postern::iam {
 
 using object::Kind;
 
+int Bed::Writes() {
+  int writes = 0;
+  for (const auto& request : proxy.Requests()) writes += request["method"] != "GET" ? 1 : 0;
+  return writes;
+}
+
 Opened::Opened(const std::string& url, const std::string& ca) {
   declared.set_name("corp");
   declared.set_url(url);

@@ -7,9 +7,21 @@
 #include <string>
 
 #include "providers/iam/iam.h"
+#include "tests/support/http_proxy.h"
 #include "tests/support/scim.h"
 
 namespace postern::iam {
+
+// A server, and a proxy before it.
+struct Bed {
+  explicit Bed(const support::ScimServer::Options& options)
+      : server(options), proxy({.upstream = server.url()}) {}
+  // Writes that were sent to the proxy since its requests were cleared.
+  int Writes();
+
+  support::ScimServer server;
+  support::HttpProxy proxy;
+};
 
 struct Opened final : object::ObjectSink {
   // `url`: of a server, or of a proxy before it.

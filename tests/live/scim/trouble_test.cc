@@ -11,7 +11,6 @@
 #include "schemas/kinds.pb.h"
 #include "schemas/provider.pb.h"
 #include "tests/live/scim/opened.h"
-#include "tests/support/http_proxy.h"
 
 namespace postern::iam {
 namespace {
@@ -25,14 +24,9 @@ using support::HttpProxy;
 using support::ScimServer;
 using testing::HasSubstr;
 
-struct Bed {
-  ScimServer server{{.users = 20, .groups = 2}};
-  HttpProxy proxy{{.upstream = server.url()}};
-};
-
 // One server for all; each test has its people again.
 Bed& Fresh() {
-  static auto* const bed = new Bed;
+  static auto* const bed = new Bed({.users = 20, .groups = 2});
   bed->server.Reset();
   bed->proxy.ClearRules();
   bed->proxy.ClearRequests();
@@ -45,12 +39,6 @@ kinds::IamUser Jo() {
   user.set_external_id("iam_user:jo");
   user.set_active(true);
   return user;
-}
-
-int WritesAt(HttpProxy& proxy) {
-  int writes = 0;
-  for (const json& request : proxy.Requests()) writes += request["method"] != "GET" ? 1 : 0;
-  return writes;
 }
 
 size_t PeopleNamed(const ScimServer& server, const std::string& name) {
@@ -109,7 +97,7 @@ TEST(ScimTrouble, EachIsNamedAndNothingIsWritten) {
       EXPECT_NE(list.last.status, Status::kApplied) << row.rule;
       EXPECT_FALSE(list.last.message.empty());
     }
-    EXPECT_EQ(WritesAt(bed.proxy), 0) << row.rule;
+    EXPECT_EQ(bed.Writes(), 0) << row.rule;
   }
   EXPECT_EQ(PeopleNamed(bed.server, "jo.hart"), 0u);
 }
@@ -158,7 +146,7 @@ TEST(ScimTrouble, AServerWithoutDiscoveryIsNoTrouble) {
   ASSERT_TRUE(probe) << probe.error().message;
   for (const object::Check& check : probe->checks) EXPECT_TRUE(check.ok) << check.found;
   EXPECT_EQ(probe->identity, "a bearer token");
-  EXPECT_EQ(probe->settings.size(), kTraitCount);
+  EXPECT_EQ(probe->settings.size(), kTraitCount + 2);  // and where users and groups are
   EXPECT_EQ(corp.ApplyOne(Opened::Change(Jo())).status, Status::kApplied);
 }
 
@@ -285,12 +273,12 @@ TEST(ScimTrouble, AWriteWhoseAnswerIsLostIsDecidedByARead) {
     lose("POST", how);
     EXPECT_EQ(corp.ApplyOne(Opened::Change(Jo())).status, Status::kApplied);
     EXPECT_EQ(PeopleNamed(bed.server, "jo.hart"), 1u);
-    EXPECT_EQ(WritesAt(bed.proxy), how == std::string("cut-before") ? 2 : 1);
+    EXPECT_EQ(bed.Writes(), how == std::string("cut-before") ? 2 : 1);
     lose("POST", how);
     EXPECT_EQ(corp.ApplyOne(Opened::Change(team)).status, Status::kApplied);
     lose("PATCH", how);
     EXPECT_EQ(corp.ApplyOne(Opened::Change(in)).status, Status::kApplied);
-    EXPECT_EQ(WritesAt(bed.proxy), how == std::string("cut-before") ? 2 : 1);
+    EXPECT_EQ(bed.Writes(), how == std::string("cut-before") ? 2 : 1);
     corp.Enumerate();
     EXPECT_EQ(corp.Count(Kind::kIamUser), 21u);
     EXPECT_EQ(corp.Count(Kind::kIamGroup), 3u);

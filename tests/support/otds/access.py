@@ -100,10 +100,12 @@ def shown_access_role(call, name, role):
     partitions = [{"name": partition, "displayName": None, "userPartition": partition,
                    "location": f"partition={partition},{ROOT}", "description": None}
                   for partition in role["userPartitions"]]
+    units = [{"name": "press", "displayName": None, "userPartition": "Corp", "location": f"ou=press,{ROOT}",
+              "description": None}] if call.world.settings["access_role_units"] else []
     return {"id": name, "name": name, "description": role["description"], "accessRoleMembers": {
                 "users": [member(entries[key]) for key in role["users"]],
                 "groups": [member(entries[key]) for key in role["groups"]],
-                "userPartitions": partitions, "organizationalUnits": [], "roles": []},
+                "userPartitions": partitions, "organizationalUnits": units, "roles": []},
             "resources": [shown_resource(call.world.resources[role["resource"]])],
             "attributeList": role["attributes"], "location": f"oTAccessRole={name},{ROOT}"}
 

@@ -63,6 +63,8 @@ CALLS = [(method, f"{REST}{path}", call) for method, path, call in [
     *_memberships("users", "user"), *_memberships("groups", "group"), *_lists_of_groups(),
     ("PUT", "/users/{}/password", people.set_password),
     ("GET", "/roles/{}/members", people.role_members),
+    ("GET", "/roles/{}/roles", people.roles_in_role),
+    ("POST", "/roles/{}/roles", lambda c, i: people.give_role(c, "role", i)),
     ("POST", "/roles/{}/members", lambda c, i: people.change_role_members(c, i, True)),
     ("POST", "/roles/{}/members/deletionset", lambda c, i: people.change_role_members(c, i, False)),
     ("GET", "/resources", access.list_resources),

@@ -192,6 +192,11 @@ def role_members(call, identifier):
                  "groups": [call.shown(entry, True) for entry in groups]}
 
 
+def roles_in_role(call, identifier):
+    role = call.world.find("role", identifier)
+    return 200, {"roles": [call.shown(entry, True) for entry in call.world.holders(role, ["role"])]}
+
+
 def change_role_members(call, identifier, add):
     role = call.world.find("role", identifier)
     for member in named(call, ["user", "group"]):

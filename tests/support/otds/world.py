@@ -63,6 +63,7 @@ SETTINGS = {
     "empty_last_page": False,
     "recycled_names": "taken",
     "access_role_removal": "deletionset",
+    "access_role_units": False,
     "missing_status": 404,
     "duplicate_status": 409,
     "consolidation_seconds": 0.2,

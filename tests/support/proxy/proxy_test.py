@@ -125,6 +125,10 @@ class Faults(FaultCase):
         with self.assertRaises(TimeoutError):
             self.ask(timeout=0.3)
 
+    def test_a_path_is_mapped(self):
+        self.rule(fault="map", path="/rest/me$", to="/rest/currentuser")
+        self.assertEqual(self.ask(path="/otdsws/rest/me").json, self.ask().json)
+
     def test_skip_count_method_and_path(self):
         self.side("POST", "/rules", [{"fault": "error", "method": "GET", "path": "currentuser$", "skip": 1,
                                       "count": 2}])

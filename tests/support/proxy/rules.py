@@ -8,9 +8,9 @@ import random
 import re
 
 KINDS = {"answer", "edit", "too-many", "error", "cut-before", "cut-after", "cut-middle", "stall", "slow",
-         "truncated", "html", "endless", "deep", "redirect"}
+         "truncated", "html", "endless", "deep", "redirect", "map"}
 KEYS = {"fault", "method", "path", "skip", "count", "rate", "status", "headers", "body", "set", "delete",
-        "value", "retry_after", "seconds", "piece", "delay", "depth", "location"}
+        "value", "retry_after", "seconds", "piece", "delay", "depth", "location", "to"}
 
 
 class Rules:

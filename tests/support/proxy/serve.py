@@ -3,6 +3,7 @@
 import argparse
 import http.client
 import json
+import re
 import ssl
 import sys
 import threading
@@ -17,6 +18,7 @@ import certificates  # noqa: E402
 import etags  # noqa: E402
 import faults  # noqa: E402
 import loopback  # noqa: E402
+import products  # noqa: E402
 from rules import Rules  # noqa: E402
 
 # Of one connection (RFC 9110 section 7.6.1), or written anew by the proxy.
@@ -28,10 +30,11 @@ FRESH_SECONDS = 2.0  # an idle connection to the server older than that may be c
 class Proxy:
     """What the connections share."""
 
-    def __init__(self, upstream, seed, with_etags):
+    def __init__(self, upstream, seed, with_etags, product=None):
         self.upstream = urlsplit(upstream)
         self.rules = Rules(seed)
         self.with_etags = with_etags
+        self.product = product
         self.lock = threading.Lock()
         self.locks = etags.Locks()
         self.log = []
@@ -93,7 +96,9 @@ class ProxyHandler(loopback.Handler):
             return faults.cut(self)
         if kind == "stall":
             time.sleep(rule.get("seconds", 1))
-        status, headers, answer = self.answer_of_server(body)
+        if kind == "map":
+            self.path = re.sub(rule["path"], rule["to"], self.path)
+        status, headers, answer = self.answer_of_product(body)
         if kind == "cut-after":
             return faults.cut(self)
         if kind == "cut-middle":
@@ -105,6 +110,18 @@ class ProxyHandler(loopback.Handler):
         if kind == "edit":
             answer = faults.edited(rule, answer)
         return self.answer(status, answer, headers)
+
+    def answer_of_product(self, body):
+        if not self.proxy.product:
+            return self.answer_of_server(body)
+        call = products.Call(self.command, self.path, body)
+        status, headers, answer = self.proxy.product(call, self.ask_server)
+        self.line["wrong"] = call.wrong
+        return status, headers, answer
+
+    def ask_server(self, call):
+        self.command, self.path = call.method, call.path
+        return self.answer_of_server(call.body)
 
     def answer_of_server(self, body):
         path, query = urlsplit(self.path).path, urlsplit(self.path).query
@@ -197,6 +214,7 @@ def main():
     parser.add_argument("--port", type=int, default=0, help="0: the kernel chooses")
     parser.add_argument("--control-port", type=int, default=0)
     parser.add_argument("--etags", action="store_true", help="add them, and enforce If-Match")
+    parser.add_argument("--like", choices=products.PRODUCTS, help="behave as this product is known to")
     parser.add_argument("--rules", help="a file with a JSON list of rules")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tls", choices=certificates.KINDS, help="speak TLS, with a certificate like this")
@@ -206,7 +224,7 @@ def main():
     options = parser.parse_args()
     if urlsplit(options.upstream).hostname != "127.0.0.1":
         parser.error("the server must be on 127.0.0.1")
-    proxy = Proxy(options.upstream, options.seed, options.etags)
+    proxy = Proxy(options.upstream, options.seed, options.etags, products.PRODUCTS.get(options.like))
     for rule in json.loads(Path(options.rules).read_text(encoding="utf-8")) if options.rules else []:
         proxy.rules.add(rule)
     server = loopback.Server(type("Handler", (ProxyHandler,), {"proxy": proxy}), options.port)

@@ -1,4 +1,5 @@
 // Who is in groups, application roles and access roles. Facts: iam-governance 1.3, 1.5 (4, 8).
+#include "providers/iam/http/url.h"
 #include "tests/live/iam/otds/world.h"
 
 namespace postern::iam {
@@ -155,6 +156,34 @@ TEST_F(OtdsMembers, AnAccessRoleWithNoWayOut) {
   Server().Control("DELETE", "/requests");
   EXPECT_EQ(RemoveMember(set, "user:corp000001@Corp").status, Status::kDenied);
   EXPECT_TRUE(Requests("PUT").empty()) << "refuted: not tried again";
+}
+
+// What memberships don't show is told by the doctor: people of a unit, and roles in roles.
+TEST_F(OtdsMembers, WhatLetsInMoreThanItsMembersIsTold) {
+  MakeResource("ftp");
+  MakeRole("press");
+  MakeRole("publish");
+  const auto check = [&](const std::string& name) {
+    const auto probe = target().ProbeTarget();
+    for (const object::Check& one : probe->checks) {
+      if (one.name == name) return one;
+    }
+    return object::Check();
+  };
+  EXPECT_TRUE(check("access roles").ok);
+  EXPECT_THAT(check("access roles").found, HasSubstr("of resources ftp"));
+  EXPECT_TRUE(check("roles in roles").ok);
+  EXPECT_EQ(check("roles in roles").found, "none");
+  Server().Set("access_role_units", true);
+  EXPECT_FALSE(check("access roles").ok);
+  EXPECT_THAT(check("access roles").found, HasSubstr("Access to ftp lets in organizational units"));
+  const auto of = [&](const char* role) {
+    return Server().Control("GET", std::string("/roles/") + role + "%40OAuthClients")["location"];
+  };
+  Ask("POST", "/roles/" + Encode(of("publish").get<std::string>()) + "/roles",
+      {{"stringList", {of("press")}}});
+  EXPECT_FALSE(check("roles in roles").ok);
+  EXPECT_THAT(check("roles in roles").found, HasSubstr("press@OAuthClients"));
 }
 
 TEST_F(OtdsMembers, AccessRolesComeWithTheirResources) {

@@ -1,0 +1,282 @@
+// The program itself over a SCIM server: nobody who lives is planned away by a listing that lost
+// them, and bad input is said and writes nothing.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <random>
+#include <set>
+
+#include "tests/support/command.h"
+#include "tests/support/http_proxy.h"
+#include "tests/support/scim.h"
+
+namespace postern::iam {
+namespace {
+
+using nlohmann::json;
+using support::HttpProxy;
+using support::RunResult;
+using support::ScimServer;
+using testing::AllOf;
+using testing::AnyOf;
+using testing::HasSubstr;
+using testing::Not;
+
+// A folder with declarations and a ledger.
+class Estate {
+ public:
+  explicit Estate(const std::string& url, const std::string& more = "") {
+    scratch_.Write("operator/postern.toml", fmt::format(R"(administrators = ["person:li"]
+[iam.corp]
+url    = "{}"
+auth   = {{ token = "secret:scim" }}
+limits = {{ lose_percent = 100, remove_percent = 100, change_percent = 100, shrink_percent = 100 }}
+{}
+[secret.scim]
+from = "env:SCIM_TOKEN"
+)",
+                                                        url, more));
+  }
+  // u000001 to `last`, active as they are.
+  void DeclareUsers(int last) {
+    std::string text = "[person.li]\n";
+    for (int n = 1; n <= last; ++n) {
+      text += fmt::format("[iam_user.u{:06}]\niam = \"corp\"\nactive = {}\n", n, n % 50 != 0);
+    }
+    Declare(text);
+  }
+  void Declare(const std::string& text) { scratch_.Write("access/iam.toml", text); }
+  RunResult Postern(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), POSTERN);
+    return support::RunCommand(arguments, {.env = {{"SCIM_TOKEN", token}}, .cwd = scratch_.path()});
+  }
+  json Plan() {
+    const RunResult run = Postern({"plan", "--json"});
+    json plan = json::parse(run.out, nullptr, false);
+    EXPECT_FALSE(plan.is_discarded()) << run.out << run.err;
+    return plan;
+  }
+
+  std::string token = ScimServer::kToken;
+
+ private:
+  support::Scratch scratch_;
+};
+
+bool FullCampaign() {
+  return std::getenv("POSTERN_CAMPAIGN_FULL") != nullptr;  // NOLINT(concurrency-mt-unsafe)
+}
+
+bool Takes(const json& change) {
+  const std::string action = change["action"];
+  return change.value("held", "").empty() &&
+         (action == "delete" || action == "disable" || action == "replace" || action == "forget");
+}
+
+std::set<std::string> Living(const ScimServer& server) {
+  std::set<std::string> names;
+  for (int start = 1;; start += 100) {
+    const json page =
+        server.Call("GET", fmt::format("/Users?startIndex={}&count=100", start)).Json();
+    for (const json& user : page.value("Resources", json::array())) {
+      names.insert(user["userName"].get<std::string>());
+    }
+    if (page.value("Resources", json::array()).size() < 100) return names;
+  }
+}
+
+// 50 of 1,000 are deleted while they are listed, so that the first walk loses as many who live. Of
+// the 600 who are declared the plan has those who are gone made again, and touches nobody else.
+TEST(ScimProgram, DeletionsDuringAPlanTakeNobodyWhoLives) {
+  constexpr int kUsers = 1000, kDeclared = 600, kDeleted = 50;
+  const int runs = FullCampaign() ? 50 : 2;
+  std::mt19937 random(11);
+  ScimServer server({.users = kUsers, .groups = 0});
+  Estate estate(server.url());
+  estate.DeclareUsers(kDeclared);
+  const RunResult first = estate.Postern({"apply", "--yes"});
+  ASSERT_EQ(first.exit, 0) << first.out << first.err;
+  for (int run = 0; run < runs; ++run) {
+    server.Reset();
+    server.DeleteDuringWalk(1 + static_cast<int>(random() % 4), kDeleted);
+    const json plan = estate.Plan();
+    const std::set<std::string> living = Living(server);
+    ASSERT_EQ(living.size(), static_cast<size_t>(kUsers - kDeleted)) << "the trap didn't close";
+    for (const json& change : plan["changes"]) {
+      EXPECT_FALSE(Takes(change)) << change;
+      for (const std::string& name : living) {
+        if (change["address"].dump().find(name) != std::string::npos) {
+          ADD_FAILURE() << "run " << run << ": " << name << " lives, and is planned: " << change;
+        }
+      }
+    }
+    EXPECT_FALSE(plan["changes"].empty()) << "those who are gone are made again";
+  }
+}
+
+// A listing that never comes to its end: whom it doesn't show is asked for by name, and is there.
+TEST(ScimProgram, AnUnstableListingTakesNobody) {
+  ScimServer server({.users = 250, .groups = 0});
+  HttpProxy proxy({.upstream = server.url()});
+  Estate estate(proxy.url());
+  estate.DeclareUsers(250);
+  ASSERT_EQ(estate.Postern({"apply", "--yes"}).exit, 0);
+  proxy.Rule({{"fault", "edit"},
+              {"path", "startIndex=201"},
+              {"set", {"Resources"}},
+              {"value", json::array()}});
+  const json plan = estate.Plan();
+  for (const json& change : plan["changes"]) {
+    EXPECT_FALSE(change.value("held", "").empty()) << change;
+  }
+  proxy.ClearRequests();
+  estate.Postern({"apply", "--yes"});
+  for (const json& request : proxy.Requests()) EXPECT_EQ(request["method"], "GET") << request;
+  EXPECT_EQ(Living(server).size(), 250u);
+}
+
+struct Bad {
+  const char* name;
+  json rule;
+  std::string words;
+};
+
+TEST(ScimProgram, BadInputIsSaidAndNothingIsWritten) {
+  ScimServer server({.users = 20, .groups = 1});
+  HttpProxy proxy({.upstream = server.url()});
+  const auto edit = [](const json& set, const json& value) {
+    return json{{"fault", "edit"}, {"path", "Users\\?startIndex"}, {"set", set}, {"value", value}};
+  };
+  const Bad rows[] = {
+      {"wrong secret", {}, "does not accept the bearer token"},
+      {"HTML for JSON", {{"fault", "html"}}, "a page for browsers"},
+      {"truncated JSON", {{"fault", "truncated"}, {"path", "Users"}}, "no whole JSON document"},
+      {"endless body", {{"fault", "endless"}, {"path", "Users"}}, "the answer has more than"},
+      {"redirect elsewhere",
+       {{"fault", "redirect"}, {"location", "http://127.0.0.1:9/elsewhere"}},
+       "another host"},
+      {"duplicate userName", edit({"Resources", 0, "userName"}, "u000002"), "is that of several"},
+      {"missing id",
+       {{"fault", "edit"}, {"path", "Users\\?startIndex"}, {"delete", {"Resources", 0, "id"}}},
+       "without an id"},
+      {"unknown URN", edit({"Resources", 0, "schemas"}, {"urn:example:Machine"}), "schemas"},
+  };
+  for (const Bad& row : rows) {
+    SCOPED_TRACE(row.name);
+    proxy.ClearRules();
+    Estate estate(proxy.url());
+    estate.DeclareUsers(20);
+    ASSERT_EQ(estate.Postern({"apply", "--yes"}).exit, 0);
+    proxy.ClearRequests();
+    if (row.rule.is_null()) {
+      estate.token = "canary-of-a-wrong-secret";
+    } else {
+      proxy.Rule(row.rule);
+    }
+    estate.DeclareUsers(21);  // one would be made
+    const RunResult plan = estate.Postern({"plan"});
+    EXPECT_THAT(plan.out + plan.err, AllOf(HasSubstr(row.words), Not(HasSubstr("canary"))));
+    const RunResult apply = estate.Postern({"apply", "--yes"});
+    EXPECT_NE(apply.exit, 0) << apply.out;
+    for (const json& request : proxy.Requests()) EXPECT_EQ(request["method"], "GET") << request;
+  }
+}
+
+TEST(ScimProgram, AnExpiredCertificateIsSaidAndNothingIsAsked) {
+  ScimServer server({.users = 3, .groups = 0});
+  HttpProxy expired({.upstream = server.url(), .tls = "expired"});
+  Estate estate(expired.url(), fmt::format("ca = \"{}\"\n", expired.ca()));
+  estate.DeclareUsers(4);
+  const RunResult run = estate.Postern({"apply", "--yes"});
+  EXPECT_NE(run.exit, 0);
+  EXPECT_THAT(run.out + run.err, HasSubstr("certificate is not accepted"));
+  EXPECT_TRUE(expired.Requests().empty());
+}
+
+// scimmy answers "nobody" to a filter that it doesn't know: nobody is made twice for it.
+TEST(ScimProgram, FiltersThatLieMakeNobodyTwice) {
+  ScimServer server({.users = 20, .groups = 0, .unique = false});
+  HttpProxy proxy({.upstream = server.url()});
+  const json nobody = {{"totalResults", 0}, {"Resources", json::array()}};
+  proxy.Rule({{"fault", "answer"}, {"path", "filter="}, {"body", nobody}});
+  Estate estate(proxy.url());
+  estate.DeclareUsers(21);
+  ASSERT_EQ(estate.Postern({"apply", "--yes"}).exit, 0);
+  EXPECT_EQ(estate.Postern({"plan", "--detailed-exitcode"}).exit, 0);
+  int made = 0;
+  for (const json& request : proxy.Requests()) made += request["method"] == "POST" ? 1 : 0;
+  EXPECT_EQ(made, 1) << "the twenty are there, whatever the filter says";
+  const RunResult doctor = estate.Postern({"providers", "doctor"});
+  EXPECT_THAT(doctor.out, HasSubstr("isn't found"));
+}
+
+// A group that gets another name keeps its members all the while: one write, no membership touched.
+TEST(ScimProgram, ARenamedGroupKeepsItsMembers) {
+  ScimServer server({.users = 5, .groups = 0});
+  HttpProxy proxy({.upstream = server.url()});
+  Estate estate(proxy.url());
+  const auto declare = [&](const std::string& name) {
+    std::string text = "[person.li]\n";
+    for (int n = 1; n <= 3; ++n) text += fmt::format("[iam_user.u{:06}]\niam = \"corp\"\n", n);
+    estate.Declare(text + fmt::format("[iam_group.ops]\niam = \"corp\"\ndisplay_name = \"{}\"\n"
+                                      "members = [\"iam_user:u000001\", \"iam_user:u000002\"]\n",
+                                      name));
+  };
+  declare("ops");
+  ASSERT_EQ(estate.Postern({"apply", "--yes"}).exit, 0);
+  const json before = server.Call("GET", "/Groups").Json()["Resources"][0];
+  ASSERT_EQ(before["members"].size(), 2u);
+  const auto writes = [&] {
+    std::vector<std::string> out;
+    for (const json& request : proxy.Requests()) {
+      if (request["method"] != "GET") out.push_back(request["method"]);
+    }
+    proxy.ClearRequests();
+    return out;
+  };
+  writes();
+  declare("operations");
+  const RunResult renamed = estate.Postern({"apply", "--yes"});
+  EXPECT_EQ(renamed.exit, 0) << renamed.out << renamed.err;
+  EXPECT_THAT(writes(), testing::ElementsAre("PATCH"));
+  const json after = server.Call("GET", "/Groups").Json()["Resources"][0];
+  EXPECT_EQ(after["displayName"], "operations");
+  EXPECT_EQ(after["id"], before["id"]);
+  EXPECT_EQ(after["members"], before["members"]);
+  EXPECT_EQ(estate.Postern({"plan", "--detailed-exitcode"}).exit, 0);
+  // By another hand: it gets its name back, and its members stay.
+  server.Call("PATCH", "/Groups/" + before["id"].get<std::string>(),
+              {{"schemas", {"urn:ietf:params:scim:api:messages:2.0:PatchOp"}},
+               {"Operations", {{{"op", "replace"}, {"path", "displayName"}, {"value", "Spies"}}}}});
+  writes();
+  EXPECT_EQ(estate.Postern({"apply", "--yes"}).exit, 0);
+  EXPECT_THAT(writes(), testing::ElementsAre("PATCH"));
+  const json again = server.Call("GET", "/Groups").Json()["Resources"][0];
+  EXPECT_EQ(again["displayName"], "operations");
+  EXPECT_EQ(again["members"], after["members"]);
+  EXPECT_EQ(estate.Postern({"plan", "--detailed-exitcode"}).exit, 0);
+}
+
+// The server goes away in the middle of writing: the rest is written later, nothing twice.
+TEST(ScimProgram, GoneInTheMiddleOfAnApply) {
+  ScimServer server({.users = 5, .groups = 0, .unique = false});
+  HttpProxy proxy({.upstream = server.url()});
+  Estate estate(proxy.url());
+  estate.DeclareUsers(25);
+  proxy.Rule({{"fault", "cut-before"}, {"method", "POST"}, {"skip", 7}});
+  const RunResult cut = estate.Postern({"apply", "--yes"});
+  EXPECT_NE(cut.exit, 0) << cut.out;
+  EXPECT_LT(Living(server).size(), 25u);
+  // Each write is done, and none is answered: reads decide.
+  proxy.ClearRules();
+  proxy.Rule({{"fault", "cut-after"}, {"method", "POST"}, {"count", 5}});
+  const RunResult rest = estate.Postern({"apply", "--yes"});
+  EXPECT_EQ(rest.exit, 0) << rest.out << rest.err;
+  EXPECT_EQ(estate.Postern({"plan", "--detailed-exitcode"}).exit, 0);
+  EXPECT_EQ(server.Call("GET", "/Users?count=100").Json()["totalResults"], 25);
+  EXPECT_EQ(Living(server).size(), 25u) << "somebody is there twice";
+}
+
+}  // namespace
+}  // namespace postern::iam
