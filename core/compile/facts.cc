@@ -115,7 +115,7 @@ bool Has(bool iam, Attribute attribute) {
 
 SourceFacts::SourceFacts(const IdentitySource& source, const DesiredTarget* desired,
                          const std::vector<ledger::Recorded>* recorded)
-    : source_(source) {
+    : source_(source), recorded_(recorded) {
   if (source.objects == nullptr) return;
   TakeUsers(desired, recorded);
   TakeMemberships(desired, recorded);
@@ -319,6 +319,17 @@ std::string SourceFacts::GroupKey(std::string_view name) const {
     found = group.key;
   }
   return found;
+}
+
+bool SourceFacts::WasOurs(std::string_view group) const {
+  if (recorded_ == nullptr) return false;
+  const Kind kind = source_.is_iam() ? Kind::kIamGroup : Kind::kDirectoryGroup;
+  const std::string key = object::MakeKey(kind, {group});
+  const std::string by_name = source_.is_iam() ? "" : "cn=" + FoldValue(group) + ",";
+  return std::any_of(recorded_->begin(), recorded_->end(), [&](const ledger::Recorded& row) {
+    return row.kind == kind &&
+           (row.key == key || (!by_name.empty() && row.key.starts_with(by_name)));
+  });
 }
 
 // Groups in a circle are walked once.

@@ -99,6 +99,9 @@ class SourceFacts {
   };
   // Null: no group of this name (or DN) is there.
   const Group* FindGroup(std::string_view name);
+  // Whether the ledger knows a group of this name (or DN) as ours: one that isn't there is gone
+  // then, by a point read, and no slip of a pen.
+  bool WasOurs(std::string_view group) const;
 
   std::optional<uint32_t> ByKey(std::string_view key) const;
   std::optional<uint32_t> ById(std::string_view id);
@@ -119,6 +122,7 @@ class SourceFacts {
   std::string GroupKey(std::string_view name) const;
 
   const IdentitySource& source_;
+  const std::vector<ledger::Recorded>* recorded_;
   std::vector<FactUser> users_;     // by key
   std::deque<std::string> bodies_;  // of users that this plan changes
   absl::flat_hash_map<std::string_view, Node> nodes_;

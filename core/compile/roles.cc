@@ -194,6 +194,7 @@ void RoleEvaluator::Select(const decl::RoleMember& selector, Work* work) {
   const SourceFacts::Group* group = nullptr;
   if (selector.has_group()) {
     group = facts.FindGroup(selector.group());
+    if (group == nullptr && facts.WasOurs(selector.group())) return;  // it is gone: nobody is in it
     if (group == nullptr) {
       return Hold(
           source,

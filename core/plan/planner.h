@@ -85,6 +85,7 @@ class Planner {
   void MatchRenames(uint32_t target);
   void RenamesByOwner(uint32_t target, std::set<size_t>* dropped);
   void RenamesById(uint32_t target, std::set<size_t>* dropped);
+  void KeepMembersOfRenamed(uint32_t target);
   void TakeMoved(const object::ObjectView& live, Change* change, std::set<size_t>* dropped);
   // sources.cc
   bool DecideSourced(const Row& row, bool replaced);

@@ -2,6 +2,7 @@
 // (same owner) now asks for another key. Runs over the changes that the join by key has left.
 #include <algorithm>
 
+#include "core/plan/looks.h"
 #include "core/plan/planner.h"
 
 namespace postern::plan {
@@ -110,12 +111,40 @@ void Planner::TakeMoved(const object::ObjectView& live, Change* change, std::set
   }
 }
 
+// Who is in a set of an IAM system stays in it under its new name: nobody is taken out of the old
+// one, not for a moment. The record of that membership goes, and the new one is found to stand.
+void Planner::KeepMembersOfRenamed(uint32_t target) {
+  std::unordered_map<std::string, std::string> renamed;  // old set -> new set
+  for (const Change& change : plan_.changes) {
+    if (change.target != target || change.action != Action::kRename) continue;
+    const std::string type = IamSetType(change.kind);
+    if (!type.empty()) renamed.emplace(type + change.old_key, type + change.key);
+  }
+  if (renamed.empty()) return;
+  std::set<std::string_view> made;
+  for (const Change& change : plan_.changes) {
+    if (change.target != target || change.kind != Kind::kIamMembership) continue;
+    if (change.action == Action::kCreate && change.held.empty()) made.insert(change.key);
+  }
+  for (Change& change : plan_.changes) {
+    if (change.target != target || change.kind != Kind::kIamMembership) continue;
+    if (change.action != Action::kDelete) continue;
+    const auto parts = object::SplitKey(change.key);
+    const auto set = renamed.find(std::string(parts[0]));
+    if (set == renamed.end()) continue;
+    if (!made.contains(object::MakeKey(Kind::kIamMembership, {set->second, parts[1]}))) continue;
+    change.action = Action::kForget;
+    change.held.clear();
+  }
+}
+
 void Planner::MatchRenames(uint32_t target) {
   std::set<size_t> dropped;
   RenamesByOwner(target, &dropped);
   RenamesById(target, &dropped);
   size_t index = 0;
   std::erase_if(plan_.changes, [&](const Change&) { return dropped.contains(index++); });
+  KeepMembersOfRenamed(target);
 }
 
 }  // namespace postern::plan

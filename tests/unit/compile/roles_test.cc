@@ -325,6 +325,36 @@ TEST_F(RolesTest, TellsWhyWhomTheLedgerKnowsIsGone) {
   EXPECT_THAT(why("iam:hr/cyd#id-cyd"), HasSubstr("cyd is no longer in hr"));
 }
 
+// Of a group that nobody ever saw nothing is decided: a slip of a pen takes nobody's access. One
+// that was ours and is gone has no members any more.
+TEST_F(RolesTest, AGroupThatIsGoneIsNotOneThatNeverWas) {
+  constexpr char kOps[] = R"(
+[role.ops]
+owner = "person:li"
+members = [{ iam = "hr", group = "ops" }]
+account = { servers = ["ftp"], home = "/srv/{userName}" }
+)";
+  World world;
+  world.User("ann", "Marketing");
+  world.Account("ann", "role:ops (iam:hr/ann#id-ann)");
+  const Desired never = Read(kOps, world);
+  EXPECT_THAT(Logins(never), ElementsAre("ann"));
+  ASSERT_FALSE(never.by_facts.empty());
+  EXPECT_THAT(never.by_facts[0].held, HasSubstr("there is no group \"ops\" in hr"));
+  kinds::IamGroup group;
+  group.set_name("Ops");
+  const object::Object object = object::Encode(group);
+  ledger::Recorded row;
+  row.kind = object.kind;
+  row.key = object.key;
+  row.owner = "iam_group:ops";
+  world.recorded["iam:hr"].push_back(row);
+  const Desired gone = Read(kOps, world);
+  EXPECT_THAT(Logins(gone), IsEmpty());
+  EXPECT_EQ(gone.departures.at({"ops", "iam:hr/ann#id-ann"}).cause,
+            "ann left group ops, seen in hr 10:02Z");
+}
+
 // The name went to another user: another identity, another number.
 TEST_F(RolesTest, AnAccountIsntInherited) {
   World world;
