@@ -95,7 +95,11 @@ TEST_F(Movers, ASourceThatIsGoneGivesAndTakesNothing) {
   Follow();
   Hire("li.wong", "Marketing");
   SetActive("jo.hart", false);
+  world_->Postern({"plan", "--out", "moves.postern"});
   CutSource();
+  // What that plan was made of isn't known to stand.
+  const auto saved = world_->Postern({"apply", "moves.postern", "--yes"});
+  EXPECT_NE(saved.exit, 0) << saved.out << saved.err;
   const json plan = Plan();
   EXPECT_TRUE(Lines(plan, "lost").empty()) << plan["access"];
   EXPECT_TRUE(Lines(plan, "gained").empty()) << plan["access"];
@@ -111,6 +115,27 @@ TEST_F(Movers, ASourceThatIsGoneGivesAndTakesNothing) {
   EXPECT_FALSE(GetsAtSshd("jo.hart", kInFile));
   EXPECT_TRUE(GetsAtSshd("li.wong", kInFile));
   EXPECT_TRUE(GetsAtFtp("li.wong", kInFile));
+}
+
+// With half of an answer said, or with fewer people than it counts.
+TEST_F(Movers, ASourceThatGoesWhileItIsReadGivesAndTakesNothing) {
+  Hire("jo.hart", "Marketing");
+  Follow();
+  Hire("li.wong", "Marketing");
+  SetActive("jo.hart", false);
+  for (const json& rule :
+       {json{{"fault", "cut-middle"}, {"path", "/Users"}},
+        json{
+            {"fault", "edit"}, {"path", "startIndex"}, {"set", {"totalResults"}}, {"value", 99}}}) {
+    Spoil(rule);
+    world_->Postern({"apply", "--yes"});
+    EXPECT_TRUE(GetsAtSshd("jo.hart", kInFile)) << rule;
+    EXPECT_FALSE(GetsAtSshd("li.wong", kInFile)) << rule;
+    MendSource();
+  }
+  Follow();
+  EXPECT_FALSE(GetsAtSshd("jo.hart", kInFile));
+  EXPECT_TRUE(GetsAtSshd("li.wong", kInFile));
 }
 
 // What TOML takes away doesn't wait for a source that is gone.

@@ -35,6 +35,8 @@ class Movers : public TwoServers {
   // The IAM system answers no more, or again.
   void CutSource();
   void MendSource();
+  // It answers as this rule of the proxy says.
+  void Spoil(const nlohmann::json& rule) { proxy_.Rule(rule); }
 
   // `postern plan --json`.
   nlohmann::json Plan() const;
