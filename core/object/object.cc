@@ -226,7 +226,8 @@ std::string Describe(Kind kind, std::string_view key) {
     case Kind::kFolder:
       return name + " " + JoinKey(key, 1, "") + " on " + std::string(parts[0]);
     case Kind::kNativeRule:
-      return "rule at " + JoinKey(key, 1, ":") + " (" + std::string(parts[0]) + ")";
+      return "rule at " + (parts[2] == "0" ? std::string(parts[1]) : JoinKey(key, 1, ":")) + " (" +
+             std::string(parts[0]) + ")";
     case Kind::kServerConfig:
       return "file " + JoinKey(key, 1, "") + " of " + std::string(parts[0]);
     default:

@@ -156,7 +156,8 @@ void Planner::NoteNativeRules(uint32_t index, const observe::ObservedTarget& tar
 }
 
 // An entry of an ACL for an account that nobody manages: it bears on nobody's rows, so the provider
-// says all of it.
+// says all of it. Of all that stands by other hands beside our files it alone can be taken away
+// without a word of theirs being read another way.
 void Planner::NoteEntry(uint32_t target, const object::ObjectView& object) {
   if (ForeignPolicy(target) == "ignore") return;
   const auto entry = object::DecodeAs<kinds::NativeRule>(object.body);
@@ -167,6 +168,13 @@ void Planner::NoteEntry(uint32_t target, const object::ObjectView& object) {
   drift.what = entry.effect();
   drift.note = entry.text();
   plan_.drift.push_back(std::move(drift));
+  if (ForeignPolicy(target) != "remove") return;
+  Row row;
+  row.target = target;
+  row.kind = object.kind;
+  row.key = object.key;
+  row.observed = &object;
+  AddChange(row, Action::kDelete, Reason::kForeign);
 }
 
 const access::Product* Planner::ProductOf(const std::string& server) const {

@@ -52,6 +52,7 @@ Look LookAt(const Plan& plan, const Change& change) {
   const bool locks = change.action == Action::kDisable;
   // A row goes with its account, which is told.
   if (change.action == Action::kReplace && change.kind == Kind::kGrant) return {};
+  if (change.kind == Kind::kNativeRule) return {};  // drift says what it does
   if (change.action == Action::kReplace && change.reason == Reason::kFact) {
     look.what += ": its login is another person's now";
     look.detail = Joined("the account is removed with its keys and made anew", change.cause);
@@ -79,12 +80,13 @@ Look LookAt(const Plan& plan, const Change& change) {
 }
 
 // A rule by other hands, as what it does; one without effect is nothing to look at.
-Look LookAtRule(const Drift& drift) {
-  if (drift.effect == Drift::Effect::kEqual) return {};
+Look LookAtRule(const Drift& drift, bool goes) {
+  if (drift.effect == Drift::Effect::kEqual && !goes) return {};
   const bool verb = drift.what.starts_with("also ") || drift.what.starts_with("no longer ");
   std::string who = verb ? drift.who.substr(drift.who.find(':') + 1) + " " : "";
   if (drift.what.starts_with("leads out ")) who = drift.who + " ";  // a link's path
-  return {who + drift.what, AfterWho(ByWhom(drift.changed_by, drift.changed_at), drift.note), ""};
+  const std::string note = drift.note + (goes ? "; it is removed" : "");
+  return {who + drift.what, AfterWho(ByWhom(drift.changed_by, drift.changed_at), note), ""};
 }
 
 // What the old name has lost and the new one gained is neither. Of a group or role of an IAM system
@@ -185,7 +187,10 @@ void AddLooks(Plan* plan, const compile::Desired& desired, const diag::Sources& 
       continue;
     }
     if (drift.kind == Kind::kNativeRule) {
-      if (Look look = LookAtRule(drift); !look.what.empty()) plan->looks.push_back(std::move(look));
+      const bool goes = changed.contains({drift.target, drift.kind, drift.key});
+      if (Look look = LookAtRule(drift, goes); !look.what.empty()) {
+        plan->looks.push_back(std::move(look));
+      }
       continue;
     }
     if (drift.type != Drift::Type::kForeign ||

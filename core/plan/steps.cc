@@ -26,13 +26,14 @@ int KindOrder(Kind kind, Phase phase) {
       Kind::kAccount,     Kind::kSshKey,        Kind::kServerMembership,
       Kind::kGrant,       Kind::kSession};
   static constexpr Kind kRevokeOrder[] = {
-      Kind::kAccount,       Kind::kUser,          Kind::kIamUser,          Kind::kOauthClient,
-      Kind::kGrant,         Kind::kSshKey,        Kind::kServerMembership, Kind::kMembership,
-      Kind::kIamMembership, Kind::kServerGroup,   Kind::kDirectoryGroup,   Kind::kIamGroup,
-      Kind::kIamRole,       Kind::kIamAccessRole, Kind::kFolder,           Kind::kOu,
-      Kind::kSession};
-  const auto& order = phase == Phase::kRevoke || phase == Phase::kRetire ? kRevokeOrder : kBuild;
-  return static_cast<int>(std::find(std::begin(order), std::end(order), kind) - std::begin(order));
+      Kind::kAccount,    Kind::kUser,          Kind::kIamUser,       Kind::kOauthClient,
+      Kind::kGrant,      Kind::kNativeRule,    Kind::kSshKey,        Kind::kServerMembership,
+      Kind::kMembership, Kind::kIamMembership, Kind::kServerGroup,   Kind::kDirectoryGroup,
+      Kind::kIamGroup,   Kind::kIamRole,       Kind::kIamAccessRole, Kind::kFolder,
+      Kind::kOu,         Kind::kSession};
+  const bool removes = phase == Phase::kRevoke || phase == Phase::kRetire;
+  const std::span<const Kind> order = removes ? std::span<const Kind>(kRevokeOrder) : kBuild;
+  return static_cast<int>(std::find(order.begin(), order.end(), kind) - order.begin());
 }
 
 // Parents before children when building, after them when retiring.
@@ -373,7 +374,9 @@ void Planner::StepsOfRemoval(uint32_t index) {
   }
   if (change.action != Action::kDelete) return;
   const bool access = object::TableOf(change.kind).bears_access && enabled == 0;
-  const uint64_t mask = change.kind == Kind::kGrant ? ~uint64_t{0} : keys;
+  // What of these is taken away is their content.
+  const bool whole = change.kind == Kind::kGrant || change.kind == Kind::kNativeRule;
+  const uint64_t mask = whole ? ~uint64_t{0} : keys;
   AddStep(index, access ? Phase::kRevoke : Phase::kRetire, Restrict(change.before, mask), "",
           access, false);
 }

@@ -178,10 +178,7 @@ class HostTarget final : public object::Target {
     if (server != servers_.end()) return server->second->Apply(operations, secrets);
     std::vector<Outcome> out;
     for (const Operation& operation : operations) {
-      out.push_back({.id = operation.id,
-                     .status = object::Status::kDenied,
-                     .live = {},
-                     .message = fmt::format("there is no server {} on this host", owner)});
+      out.push_back(Refusal(operation, fmt::format("there is no server {} on this host", owner)));
     }
     return out;
   }

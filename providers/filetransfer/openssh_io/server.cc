@@ -8,6 +8,7 @@
 #include "providers/filetransfer/host/account_plan.h"
 #include "providers/filetransfer/host/change_times.h"
 #include "providers/filetransfer/openssh_io/grant_writer.h"
+#include "providers/filetransfer/server/entry_rules.h"
 #include "providers/filetransfer/server/grant_rows.h"
 #include "providers/filetransfer/server/session_operations.h"
 #include "providers/filetransfer/server/way_rules.h"
@@ -375,7 +376,7 @@ std::vector<Outcome> OpenSshServer::ApplySessions(std::span<const Operation> ope
 
 std::vector<Outcome> OpenSshServer::Apply(std::span<const Operation> operations,
                                           const object::Secrets& secrets) {
-  std::vector<Operation> accounts, grants, sessions;
+  std::vector<Operation> accounts, grants, entries, sessions;
   std::vector<Outcome> out;
   for (const Operation& operation : operations) {
     if (IsHostKind(operation.kind)) {
@@ -384,11 +385,10 @@ std::vector<Outcome> OpenSshServer::Apply(std::span<const Operation> operations,
       grants.push_back(operation);
     } else if (operation.kind == Kind::kSession) {
       sessions.push_back(operation);
+    } else if (IsEntryRemoval(operation)) {
+      entries.push_back(operation);
     } else {
-      out.push_back({.id = operation.id,
-                     .status = Status::kDenied,
-                     .live = {},
-                     .message = "rules by other hands are never written"});
+      out.push_back(Refusal(operation, "rules by other hands are never written"));
     }
   }
   const auto add = [&](std::vector<Outcome> outcomes) {
@@ -399,6 +399,11 @@ std::vector<Outcome> OpenSshServer::Apply(std::span<const Operation> operations,
   if (!grants.empty()) {
     auto outcomes = Writer().Apply(grants);
     ReadBack(grants, outcomes);
+    add(std::move(outcomes));
+  }
+  if (!entries.empty()) {
+    auto outcomes = ApplyEntries(entries);
+    ReadBack(entries, outcomes);
     add(std::move(outcomes));
   }
   if (!sessions.empty()) {

@@ -47,6 +47,7 @@ class OpenSshServer final : public Server {
   std::vector<object::Outcome> ApplyToAccounts(std::span<const object::Operation> operations,
                                                const object::Secrets& secrets);
   std::vector<object::Outcome> ApplySessions(std::span<const object::Operation> operations);
+  std::vector<object::Outcome> ApplyEntries(std::span<const object::Operation> operations);
   // Of accounts in scope.
   Result<std::vector<SshdSession>> Sessions(const SshdSnapshot& snapshot);
 

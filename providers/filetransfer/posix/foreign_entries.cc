@@ -6,8 +6,6 @@
 #include <map>
 #include <set>
 
-#include "providers/filetransfer/posix/fit.h"
-
 namespace postern::posix {
 namespace {
 
@@ -84,6 +82,7 @@ class Finder {
     ForeignEntry out{.path = path, .text = TextOf(node, subject), .group = subject.group};
     out.known = subject.group ? host_.HasGid(subject.id) : host_.HasUid(subject.id);
     out.subject = NameOf(subject);
+    out.id = subject.id;
     out.reached = Reaches(path, WhoIs(subject));
     return out;
   }
@@ -159,7 +158,37 @@ class Finder {
   std::vector<ForeignEntry> found_;
 };
 
+Acl Without(const Acl& now, std::span<const ForeignEntry> entries) {
+  Acl acl = now;
+  for (const ForeignEntry& entry : entries) {
+    (entry.group ? acl.groups : acl.users).erase(entry.id);
+  }
+  if (acl == now) return now;
+  const Perm mask = now.mask.value_or(7);
+  for (auto* named : {&acl.users, &acl.groups}) {
+    for (auto& [id, perm] : *named) perm &= mask;
+  }
+  acl.group &= mask;
+  SetMask(&acl);
+  return acl;
+}
+
 }  // namespace
+
+std::vector<Change> WithoutEntries(const Tree& tree, std::string_view path,
+                                   std::span<const ForeignEntry> entries) {
+  std::vector<Change> out;
+  const auto& nodes = tree.nodes();
+  for (auto at = nodes.lower_bound(path); at != nodes.end(); ++at) {
+    if (!access::IsWithin(at->first, path)) break;
+    if (at->second.type == Node::Type::kLink) continue;
+    Node after = at->second;
+    after.access = Without(after.access, entries);
+    if (after.default_acl) after.default_acl = Without(*after.default_acl, entries);
+    if (!(after == at->second)) out.push_back({at->first, at->second, std::move(after)});
+  }
+  return out;
+}
 
 std::vector<ForeignEntry> ForeignEntriesIn(const Tree& tree, std::span<const std::string> roots,
                                            std::span<const Credentials> managed,

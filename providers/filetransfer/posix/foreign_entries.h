@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/access/rights.h"
 #include "providers/filetransfer/posix/accounts.h"
+#include "providers/filetransfer/posix/fit.h"
 #include "providers/filetransfer/posix/tree.h"
 
 namespace postern::posix {
@@ -20,6 +22,7 @@ struct ForeignEntry {
   std::string path;  // the highest node that names it
   std::string text;  // as setfacl takes it: "user:nobody:rwx", a default entry behind a comma
   std::string subject;
+  uint32_t id = 0;
   bool group = false;
   bool known = true;      // false: no account, or group, of the host has the number
   bool reached = true;    // false: a folder above keeps it out
@@ -34,5 +37,10 @@ struct ForeignEntry {
 std::vector<ForeignEntry> ForeignEntriesIn(const Tree& tree, std::span<const std::string> roots,
                                            std::span<const Credentials> managed,
                                            const HostAccounts& host);
+
+// The nodes at and below `path` that change when the subjects of these entries go there, as they
+// are then. What the mask had cut of others stays cut.
+std::vector<Change> WithoutEntries(const Tree& tree, std::string_view path,
+                                   std::span<const ForeignEntry> entries);
 
 }  // namespace postern::posix

@@ -313,10 +313,7 @@ std::vector<Outcome> ProftpdServer::Apply(std::span<const Operation> operations,
         break;
       case Kind::kNativeRule:
       case Kind::kServerConfig:
-        out.push_back({.id = operation.id,
-                       .status = Status::kDenied,
-                       .live = {},
-                       .message = "rules by other hands are never written"});
+        out.push_back(Refusal(operation, "rules by other hands are never written"));
         break;
       default:
         files.push_back(operation);

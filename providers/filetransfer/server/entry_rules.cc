@@ -85,4 +85,9 @@ std::vector<object::Object> EntryRules(const std::string& server,
   return out;
 }
 
+bool IsEntryRemoval(const object::Operation& operation) {
+  return operation.kind == object::Kind::kNativeRule && operation.after.empty() &&
+         object::DecodeAs<kinds::NativeRule>(operation.before).by() == "entry";
+}
+
 }  // namespace postern::filetransfer

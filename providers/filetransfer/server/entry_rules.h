@@ -7,6 +7,7 @@
 
 #include "core/base/time.h"
 #include "core/object/object.h"
+#include "core/object/target.h"
 #include "providers/filetransfer/posix/foreign_entries.h"
 
 namespace postern::filetransfer {
@@ -16,5 +17,8 @@ namespace postern::filetransfer {
 std::vector<object::Object> EntryRules(const std::string& server,
                                        const std::vector<posix::ForeignEntry>& entries,
                                        const std::map<std::string, base::Instant>& times);
+
+// Whether the operation takes such entries away.
+bool IsEntryRemoval(const object::Operation& operation);
 
 }  // namespace postern::filetransfer

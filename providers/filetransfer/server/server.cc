@@ -39,6 +39,14 @@ void Server::ReadBack(std::span<const Operation> operations, std::vector<Outcome
   }
 }
 
+Outcome Refusal(const Operation& operation, std::string why) {
+  Outcome out{.id = operation.id, .status = Status::kDenied, .live = {}, .message = std::move(why)};
+  out.live.object.kind = operation.kind;
+  out.live.object.key = operation.key;
+  out.live.reason = "not read: the operation was refused";
+  return out;
+}
+
 void TreeNeeds::Add(TreeNeeds other) {
   for (auto& account : other.accounts) accounts.push_back(std::move(account));
   for (auto& row : other.wanted) wanted.push_back(std::move(row));

@@ -65,6 +65,9 @@ using RowNotes = std::map<access::GrantRow, RowNote>;
 // The nodes of folders that a row covers: a few, they are for a look at when they changed.
 void AddNodes(const access::GrantRow& row, const NodeByFolder& nodes, RowNote* note);
 
+// Nothing was done, and what is live wasn't read.
+object::Outcome Refusal(const object::Operation& operation, std::string why);
+
 class Server {
  public:
   virtual ~Server() = default;

@@ -139,6 +139,24 @@ TEST_P(OpenSshStory, AnEntryForSomebodyElseIsTold) {
   EXPECT_EQ(world_->Postern({"drift"}).exit, 0);
 }
 
+// Where the operator says so, they go; what is ours beside them stays as it was.
+TEST_P(OpenSshStory, AnEntryForSomebodyElseGoesWhereForeignIsRemove) {
+  Begin({.foreign = "remove"});
+  const std::string ours = SshdWorld::Run({"getfacl", "-Rpn", kExchange});
+  SshdWorld::Run({"setfacl", "-m", "u:games:x", kExchange});
+  SshdWorld::Run({"setfacl", "-R", "-m", "u:games:rx,d:u:games:rx", kIn});
+  SshdWorld::Run({"setfacl", "-m", "u:64999:rwx", kIn});
+  EXPECT_THAT(world_->Postern({"plan"}).out,
+              AllOf(HasSubstr("games, an account that"), HasSubstr("it is removed")));
+  world_->ApplyAll();
+  EXPECT_THAT(SshdWorld::Run({"getfacl", "-Rpn", kIn}), Not(HasSubstr("64999")));
+  EXPECT_THAT(SshdWorld::Run({"getfacl", "-Rp", kIn}), Not(HasSubstr("games")));
+  EXPECT_TRUE(world_->PlanIsEmpty());
+  // A way to nowhere gives nothing, and isn't told.
+  SshdWorld::Run({"setfacl", "-x", "u:games", kExchange});
+  EXPECT_EQ(SshdWorld::Run({"getfacl", "-Rpn", kExchange}), ours);
+}
+
 TEST_P(OpenSshStory, AnExtraKeyIsMore) {
   Begin();
   const std::string two = support::ReadFile("/srv/clients/two.pub");

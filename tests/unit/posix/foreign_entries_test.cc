@@ -98,6 +98,33 @@ TEST_F(ForeignEntries, OnesThatGiveNothingArentToldUnlessNobodyHasTheirNumber) {
   EXPECT_THAT(Told(), IsEmpty()) << "everyone has that";
 }
 
+TEST_F(ForeignEntries, AreTakenAwayWithoutOpeningWhatTheMaskHadCut) {
+  Edit("/srv/x/in", [](Node& node) { node.access.users[33] = 7; });
+  Edit("/srv/x/in/deep", [](Node& node) {
+    node.access.users[33] = 7;
+    node.default_acl = Acl{.owner = 7, .users = {{33, 7}}, .mask = 7};
+  });
+  Node cut = *tree_.Find("/srv/x/in");
+  cut.access.users[30001] = 7;
+  cut.access.mask = 5;
+  tree_.Put("/srv/x/in", cut);
+  const std::vector<Credentials> managed = {*host_.CredentialsOf("bea")};
+  const std::vector<std::string> roots = {"/srv/x"};
+  const auto entries = ForeignEntriesIn(tree_, roots, managed, host_);
+  for (const ForeignEntry& entry : entries) {
+    for (const Change& change : WithoutEntries(tree_, entry.path, {&entry, 1})) {
+      tree_.Put(change.path, change.after);
+    }
+  }
+  EXPECT_THAT(Told(), IsEmpty());
+  const Node& in = *tree_.Find("/srv/x/in");
+  EXPECT_THAT(in.access.users, ElementsAre(std::pair<const uint32_t, Perm>(30001, 5)));
+  EXPECT_EQ(in.access.mask, 5);
+  const Node& deep = *tree_.Find("/srv/x/in/deep");
+  EXPECT_TRUE(deep.access.minimal());
+  EXPECT_TRUE(deep.default_acl->minimal());
+}
+
 TEST_F(ForeignEntries, WhatTheMaskCutsIsntInForce) {
   Edit("/srv/x/in", [](Node& node) { node.access.users[33] = 7; });
   Node node = *tree_.Find("/srv/x/in");
