@@ -6,7 +6,6 @@
 
 namespace {
 
-using postern::jobs::Column;
 using postern::jobs::Type;
 
 class Counter : public postern::jobs::Taker {

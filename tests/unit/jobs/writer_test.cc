@@ -134,7 +134,7 @@ TEST(Writer, PassesOnWhatTheSinkSays) {
 }
 
 TEST(Writer, RefusesShapesThatCantBe) {
-  const auto fault = [](Shape shape, WriterOptions options = {}) {
+  const auto fault = [](const Shape& shape, const WriterOptions& options = {}) {
     const auto written = Write(shape, options, {});
     return written.totals ? "" : written.totals.error().message;
   };
