@@ -107,6 +107,13 @@ class Applier {
     // Also with nothing open: an apply that died after its last outcome never said how it ended.
     auto recovered = apply::Recover(*world_.ledger, world_.targets, *open);
     if (!recovered) return shell_.Fail(LedgerCode(recovered.error()), recovered.error());
+    auto given_up = apply::GiveUpEnds(*world_.ledger, world_.loaded.declarations);
+    if (!given_up) return shell_.Fail(LedgerCode(given_up.error()), given_up.error());
+    for (const std::string& line : *given_up) shell_.Note(line + "\n");
+    // Ends of sessions are in the plan.
+    std::erase_if(*open, [](const ledger::OpenIntent& intent) {
+      return intent.intent.kind == object::Kind::kSession;
+    });
     if (open->empty()) return kOk;
     shell_.Note(fmt::format("An interrupted apply left {} open; {} settled by reading.\n",
                             view::Count(open->size(), "step"),

@@ -41,6 +41,7 @@ void Run::SetState(size_t step, StepState state, std::string message) {
 }
 
 Result<void> Run::Begin() {
+  if (auto read = ReadLeft(); !read) return read;
   auto allocated = ledger_.AllocatedUids();
   if (!allocated) return tl::unexpected(allocated.error());
   const std::set<std::pair<std::string, uint32_t>> known(allocated->begin(), allocated->end());

@@ -3,7 +3,9 @@
 // Phases in order; every target in its own thread within a phase; between revoke and what follows a
 // barrier per component: an addition waits for the confirmed outcome of every removal it shares an
 // identity or folder with. Each wave is one ledger commit (outcomes of the last, intents of the
-// next). Killed anywhere, the next run finds the open intents, reads those keys and goes on.
+// next). Killed anywhere, the next run finds the open intents, reads those keys and goes on. Ends
+// of sessions can't be read: they are announced with the first revocations and stay open in the
+// ledger, for plans to carry, until an apply sees them done.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -55,9 +57,14 @@ struct Options {
 };
 
 // Reads the keys of open intents and writes their outcomes, so that the ledger is whole again.
-// Returns how many there were.
+// Returns how many there were. Ends of sessions stay open.
 Result<size_t> Recover(ledger::Ledger& ledger, std::vector<observe::OpenTarget>& targets,
                        const std::vector<ledger::OpenIntent>& open);
+
+// Closes announced ends of sessions whose server isn't declared any more, which no plan can carry.
+// Answers a line for people about each.
+Result<std::vector<std::string>> GiveUpEnds(ledger::Ledger& ledger,
+                                            const config::Declarations& declarations);
 
 Result<Report> Apply(const plan::Plan& plan, ledger::Ledger& ledger,
                      std::vector<observe::OpenTarget>& targets, const observe::SecretStore& secrets,

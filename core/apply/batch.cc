@@ -16,6 +16,7 @@ namespace {
 
 using object::Outcome;
 using object::Status;
+using plan::Phase;
 using plan::Step;
 
 // Operations a call: large enough that one fsync serves hundreds, small enough that progress moves
@@ -200,6 +201,7 @@ void Run::DecideUnknown(object::Target& client, std::map<uint64_t, Outcome>* out
 void Run::RunBatch(object::Target& client, std::span<const size_t> steps) {
   std::vector<ledger::Intent> intents;
   for (size_t step : steps) {
+    if (plan_.steps[step].operation.kind == object::Kind::kSession) continue;  // AnnounceEnds
     intents.push_back(IntentOf(step));
     // A rename is two keys: erased under the old one, recorded under the new one.
     const object::Operation& operation = plan_.steps[step].operation;
@@ -213,7 +215,11 @@ void Run::RunBatch(object::Target& client, std::span<const size_t> steps) {
   base::KillPoint("apply.before-intents");
   {
     const std::lock_guard lock(mutex_);
-    if (auto logged = ledger_.Commit(apply_, {}, intents); !logged) {
+    const Phase phase = plan_.steps[steps.front()].phase;
+    AnnounceEnds(phase, &intents);
+    auto logged = ledger_.Commit(apply_, {}, intents);
+    ends_announced_ = ends_announced_ || (logged && phase <= Phase::kRevoke);
+    if (!logged) {
       ledger_error_ = "the ledger can't be written: " + logged.error().message;
       for (size_t step : steps) SetState(step, StepState::kHeld, ledger_error_);
       return;
@@ -256,7 +262,10 @@ void Run::RunBatch(object::Target& client, std::span<const size_t> steps) {
     confirmed += state == StepState::kDone || state == StepState::kAlreadySo;
   }
   base::KillPoint("apply.before-outcomes");
-  if (auto logged = ledger_.Commit(apply_, log, {}); !logged) {
+  auto logged = ledger_.Commit(apply_, log, EndsStillDue(steps));
+  base::KillPoint("apply.before-close-left");
+  if (logged) logged = CloseLeft(steps);
+  if (!logged) {
     ledger_error_ = "the ledger can't be written: " + logged.error().message;
   }
   base::KillPoint("apply.after-outcomes");

@@ -59,7 +59,7 @@ Result<void> CloseInterrupted(ledger::Ledger& ledger) {
   if (!applies) return tl::unexpected(applies.error());
   for (const ledger::ApplyRow& apply : *applies) {
     const bool waits = std::any_of(open->begin(), open->end(), [&](const ledger::OpenIntent& o) {
-      return o.apply == apply.apply;
+      return o.apply == apply.apply && o.intent.kind != object::Kind::kSession;
     });
     if (apply.finished != 0 || waits) continue;
     if (auto done = ledger.FinishApply(apply.apply, "interrupted"); !done) return done;
@@ -72,7 +72,11 @@ Result<void> CloseInterrupted(ledger::Ledger& ledger) {
 Result<size_t> Recover(ledger::Ledger& ledger, std::vector<observe::OpenTarget>& targets,
                        const std::vector<ledger::OpenIntent>& open) {
   std::map<std::string, std::vector<const ledger::OpenIntent*>> by_target;
-  for (const ledger::OpenIntent& intent : open) by_target[intent.intent.target].push_back(&intent);
+  for (const ledger::OpenIntent& intent : open) {
+    // No read says that sessions ended: the next plan carries it.
+    if (intent.intent.kind == object::Kind::kSession) continue;
+    by_target[intent.intent.target].push_back(&intent);
+  }
   size_t recovered = 0;
   for (const auto& [name, intents] : by_target) {
     const auto target = std::find_if(targets.begin(), targets.end(),
@@ -89,18 +93,8 @@ Result<size_t> Recover(ledger::Ledger& ledger, std::vector<observe::OpenTarget>&
     if (!recorded) return tl::unexpected(recorded.error());
     std::map<uint64_t, std::vector<ledger::Outcome>> outcomes;  // by apply
     for (size_t i = 0; i < intents.size(); ++i) {
-      const bool session = intents[i]->intent.kind == object::Kind::kSession;
-      if ((*answers)[i].answer == Answer::kUnreadable && !session) continue;
-      ledger::Outcome outcome;
-      if (session) {
-        // Sessions are ended again by the next plan when there still are any.
-        outcome.step = intents[i]->intent.step;
-        outcome.target = name;
-        outcome.status = "unknown";
-        outcome.message = "interrupted";
-      } else {
-        outcome = OutcomeOf(*intents[i], (*answers)[i], *recorded);
-      }
+      if ((*answers)[i].answer == Answer::kUnreadable) continue;
+      ledger::Outcome outcome = OutcomeOf(*intents[i], (*answers)[i], *recorded);
       outcomes[intents[i]->apply].push_back(std::move(outcome));
     }
     base::KillPoint("recover.before-commit");

@@ -5,6 +5,7 @@
 #pragma once
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,11 @@ class Run {
                                            ptrdiff_t* counted);
   void DecideUnknown(object::Target& client, std::map<uint64_t, object::Outcome>* outcomes);
   void Judge(size_t step, const object::Outcome& outcome, std::vector<ledger::Outcome>* log);
+  // sessions.cc
+  Result<void> ReadLeft();
+  void AnnounceEnds(plan::Phase phase, std::vector<ledger::Intent>* intents) const;
+  std::vector<ledger::Intent> EndsStillDue(std::span<const size_t> steps) const;
+  Result<void> CloseLeft(std::span<const size_t> steps);
   // record.cc
   ledger::Intent IntentOf(size_t step) const;
   bool SecretWritten(size_t step) const;
@@ -61,6 +67,8 @@ class Run {
   std::map<uint32_t, std::vector<size_t>> steps_of_;  // change -> its steps, in order
   std::map<uint32_t, std::string> blocked_;           // component -> why
   std::mutex mutex_;  // guards report_, ledger_, what follows and the events' callbacks
+  bool ends_announced_ = false;
+  std::vector<ledger::OpenIntent> left_;  // ends of sessions that earlier applies announced
   PhaseProgress now_;
   std::string ledger_error_;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/access/invariants.h"
 #include "core/base/check.h"
@@ -175,7 +176,9 @@ Plan Planner::Run() {
   plan_.generation = in_.generation;
   plan_.declarations_digest = in_.declarations_digest;
   plan_.new_uids = in_.desired->new_uids;
-  plan_.open_intents = in_.open_intents;
+  std::copy_if(in_.open_intents.begin(), in_.open_intents.end(),
+               std::back_inserter(plan_.open_intents),
+               [](const ledger::OpenIntent& open) { return open.intent.kind != Kind::kSession; });
   for (const observe::ObservedTarget& target : in_.observed->targets) {
     if (!in_.only_targets.empty() && !in_.only_targets.contains(target.name)) continue;
     Summarise(target);

@@ -117,6 +117,7 @@ struct TargetSummary {
   std::chrono::milliseconds took{0};
   std::map<std::string, uint64_t> counts;  // by kind's name
   std::vector<std::string> incomplete;     // "account on edge-ftp: size limit"
+  std::vector<std::string> unstable;       // the same, of what moved while it was read
   uint64_t unreadable_fields = 0;
   std::map<std::string, std::string> concurrency;  // kind -> class
   uint64_t people = 0;                             // identities with access here
@@ -197,8 +198,9 @@ struct Plan {
   std::vector<Expectation> read_set;
   std::vector<std::pair<std::string, uint32_t>> new_uids;
   std::vector<ledger::Census> census;
-  std::vector<ledger::OpenIntent> open_intents;  // a killed apply left these
-  base::Digest intent{};                         // digest of what people approve
+  // A killed apply left these. Ends of sessions are changes, or looks where they can't be made.
+  std::vector<ledger::OpenIntent> open_intents;
+  base::Digest intent{};  // digest of what people approve
 
   // Nothing to carry out and nothing to write to the ledger.
   bool empty() const;
@@ -250,6 +252,10 @@ std::vector<std::string> Stale(const Plan& plan, const observe::Observed& observ
 // Which steps of a saved plan are already so, because an apply of it was interrupted: parallel to
 // Plan::steps. Judged by what is live, step after step of each change.
 std::vector<bool> Settled(const Plan& plan, const observe::Observed& observed);
+
+// Of an announced end of sessions that was never confirmed: whether its server is declared at that
+// target still, so that a plan can carry it.
+bool CanStillEnd(const ledger::OpenIntent& open, const config::Declarations& declarations);
 
 // "7f3a quiet-heron"
 std::string ShortName(const Plan& plan);

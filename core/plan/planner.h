@@ -115,6 +115,7 @@ class Planner {
   bool OfReplaced(const Row& row) const;
   // drift.cc
   void NoteDrift(const Row& row);
+  bool IsOpen(const Row& row) const;
   void NoteChanged(const Row& row, Drift drift);
   static bool AsRecorded(const Row& row);
   static bool SecretMoved(const Row& row);
@@ -186,7 +187,13 @@ class Planner {
   void StepsOfRename(uint32_t change);
   void StepsOfRemoval(uint32_t change);
   void StepsOfReplace(uint32_t change);
-  void EndSessions();  // sessions.cc
+  // sessions.cc
+  void EndSessions();
+  std::set<std::pair<access::Place, std::string>> LosersAtServers() const;
+  void LookAtLeft(const ledger::OpenIntent& left, bool loses);
+  void AddEnding(const access::Place& place, const std::string& login,
+                 const ledger::OpenIntent* left);
+  // steps.cc
   void AddStep(uint32_t change, Phase phase, std::string before, std::string after, bool removes,
                bool adds);
   void OrderSteps();

@@ -32,14 +32,15 @@ unsigned Seed() {
 
 const std::vector<Place> kCreation = {
     {"ledger.create"}, {"ledger.before-rename"}, {"ledger.after-create"}};
-const std::vector<Place> kProgram = {{"ledger.after-lock"},    {"ledger.after-begin-apply"},
-                                     {"ledger.before-commit"}, {"ledger.in-commit"},
-                                     {"ledger.after-commit"},  {"ledger.before-finish"},
-                                     {"ledger.after-finish"},  {"apply.begun"},
-                                     {"apply.before-intents"}, {"apply.after-intents"},
-                                     {"apply.after-call"},     {"apply.before-outcomes"},
-                                     {"apply.after-outcomes"}, {"apply.before-finish"},
-                                     {"apply.finished"},       {"apply.record-intents"}};
+const std::vector<Place> kProgram = {{"ledger.after-lock"},      {"ledger.after-begin-apply"},
+                                     {"ledger.before-commit"},   {"ledger.in-commit"},
+                                     {"ledger.after-commit"},    {"ledger.before-finish"},
+                                     {"ledger.after-finish"},    {"apply.begun"},
+                                     {"apply.before-intents"},   {"apply.after-intents"},
+                                     {"apply.after-call"},       {"apply.before-outcomes"},
+                                     {"apply.after-outcomes"},   {"apply.before-finish"},
+                                     {"apply.finished"},         {"apply.record-intents"},
+                                     {"apply.before-close-left"}};
 const std::vector<Place> kProvider = {{"provider.apply.received", true},
                                       {"provider.apply.answered", true},
                                       {"memory.apply.before", true},
@@ -98,6 +99,15 @@ TEST(ApplyKilled, AndItsRecovery) {
   EXPECT_TRUE(campaign.Kill({"memory.apply.after", true}, 3, &kRecovery));
 }
 
+// Killed when access is gone and its sessions are still open: the one after ends them, and what it
+// has to close in the ledger for the first one survives its own death.
+TEST(ApplyKilled, BetweenARevocationAndTheEndOfItsSessions) {
+  Campaign campaign(Scenario::kChange);
+  // Batches of the revoke phase, corp's and edge's; sessions are the last of them.
+  const Place end{"apply.before-close-left"};
+  for (const int pass : {1, 2, 3, 4}) EXPECT_TRUE(campaign.Kill(end, pass, &end)) << pass;
+}
+
 // A new place must be listed above: the sources are asked.
 TEST(ApplyKilled, KnowsEveryPlace) {
   std::set<std::string> listed = kElsewhere;
@@ -134,10 +144,18 @@ TEST(Evaluator, SeesWhatTheWorldGives) {
       "ssh key K1 of s/a  public_key: \"k\"  id=- by=x at=y\n"
       "ssh key K1 of s/b  public_key: \"k\"  id=- by=x at=y\n"
       "user uid=a  enabled: false  id=m-3 by=x at=y\n"
-      "membership of uid=a in cn=g   id=- by=x at=y\n";
+      "membership of uid=a in cn=g   id=- by=x at=y\n"
+      "iam user a@p  active: true  id=m-4 by=x at=y\n"
+      "iam user b@p  active: false  id=m-5 by=x at=y\n"
+      "membership of a@p in group d@p   id=- by=x at=y\n"
+      "membership of b@p in group d@p   id=- by=x at=y\n"
+      "membership of group d@p in role r   id=- by=x at=y\n";
   const Access expected = {"s/a by K1 from /srv/a: right 0 on /srv/a/in (subtree)",
                            "s/a by K1 from /srv/a: right 2 on /srv/a/in (subtree)",
-                           "s/a by K1 from /srv/a: right 0 on /srv/a (this)"};
+                           "s/a by K1 from /srv/a: right 0 on /srv/a (this)",
+                           "a@p logs in",
+                           "a@p in group d@p",
+                           "a@p in role r"};
   EXPECT_EQ(AccessIn(dump), expected);
 }
 

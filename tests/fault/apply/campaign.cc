@@ -33,6 +33,15 @@ std::unique_ptr<ledger::Ledger> OpenLedger(const std::string& folder) {
   return opened ? *std::move(opened) : nullptr;
 }
 
+// Whom the IAM system knows before anything is applied, with what a role needs of them.
+void Employ(const std::string& folder, const std::string& name, const std::string& number,
+            const std::string& key) {
+  const RunResult known = support::RunCommand(
+      {MEMORY, "edit", folder + "/hr.world", "set", "iam_user", name, "active=true",
+       "user_type=Crew", "employee_number=" + number, "ssh_keys=ssh-ed25519 " + key});
+  EXPECT_EQ(known.exit, 0) << Said(known);
+}
+
 }  // namespace
 
 Campaign::Campaign(Scenario scenario) : scenario_(scenario) {
@@ -41,6 +50,7 @@ Campaign::Campaign(Scenario scenario) : scenario_(scenario) {
     const RunResult base = Postern(start_, {"apply", "--yes"});
     EXPECT_EQ(base.exit, 0) << Said(base);
     Lay(kWorld / "change", start_);
+    OpenSessions();
   }
   if (scenario == Scenario::kSaved) {
     const RunResult saved = Postern(start_, {"plan", "--out", "plan.postern"});
@@ -53,13 +63,30 @@ Campaign::Campaign(Scenario scenario) : scenario_(scenario) {
   EXPECT_EQ(whole.exit, 0) << Said(whole);
   const Dump end = DumpOf(quiet);
   after_ = AccessIn(end.All());
-  undisturbed_ = Canonical(end.edge) + Canonical(end.corp);
+  undisturbed_ = Canonical(end.edge) + Canonical(end.corp) + Canonical(end.hr);
   EXPECT_NE(before_, after_) << "a change that changes nothing proves nothing";
+  if (scenario == Scenario::kFirst) return;
+  EXPECT_EQ(undisturbed_.find("session edge-ftp jo "), std::string::npos) << undisturbed_;
+  EXPECT_NE(undisturbed_.find("session edge-ftp li "), std::string::npos) << undisturbed_;
+}
+
+// Of somebody who is locked, of three who lose something, and of one who loses nothing.
+void Campaign::OpenSessions() const {
+  for (const char* login : {"jo", "acme-in", "sam", "c-17", "li"}) {
+    const RunResult opened =
+        support::RunCommand({MEMORY, "edit", start_ + "/edge.world", "set", "session", "edge-ftp",
+                             login, "1", "protocol=ftp"});
+    EXPECT_EQ(opened.exit, 0) << Said(opened);
+  }
 }
 
 std::string Campaign::Stage(const std::string& name) {
   std::string folder = scratch_.Folder(name);
   Lay(kWorld / "base", folder);
+  Employ(folder, "ann@Staff", "17",
+         "AAAAC3NzaC1lZDI1NTE5AAAAIE4x9QE6+iKE6Jyn9V+bD8HX42ZaCzMaHPfhyu3nmTBU");
+  Employ(folder, "bob@Staff", "18",
+         "AAAAC3NzaC1lZDI1NTE5AAAAIBy3otpbFTntrN+OZL/Dkr8kDrnedX7KaB+ravpl/iKE");
   return folder;
 }
 
@@ -90,7 +117,7 @@ Campaign::Dump Campaign::DumpOf(const std::string& folder) const {
     EXPECT_EQ(result.exit, 0) << Said(result);
     return result.out;
   };
-  return {dump("edge"), dump("corp")};
+  return {dump("edge"), dump("corp"), dump("hr")};
 }
 
 std::string Campaign::Try() {
@@ -185,10 +212,19 @@ void Campaign::CheckOpen(const std::string& folder) const {
   if (ledger == nullptr) return;
   const auto open = ledger->OpenIntents();
   ASSERT_TRUE(open) << open.error().message;
+  const auto sessions =
+      std::count_if(open->begin(), open->end(), [](const ledger::OpenIntent& intent) {
+        return intent.intent.kind == object::Kind::kSession;
+      });
   for (const RunResult& result : {plan, drift}) {
     const bool told = result.out.find("An interrupted apply left") != std::string::npos;
-    EXPECT_EQ(told, !open->empty()) << Said(result);
+    EXPECT_EQ(told, std::ssize(*open) > sessions) << Said(result);
   }
+  // Who is owed an end is on the first screen, and no drift.
+  EXPECT_EQ(plan.out.find("not seen to end since access was taken away") != std::string::npos,
+            sessions > 0)
+      << Said(plan);
+  EXPECT_EQ(drift.out.find("session"), std::string::npos) << Said(drift);
 }
 
 void Campaign::CheckEnd(const std::string& folder) const {
@@ -197,7 +233,7 @@ void Campaign::CheckEnd(const std::string& folder) const {
   const RunResult verified = Postern(folder, {"ledger", "verify"});
   EXPECT_EQ(verified.exit, 0) << Said(verified);
   const Dump end = DumpOf(folder);
-  EXPECT_EQ(Canonical(end.edge) + Canonical(end.corp), undisturbed_);
+  EXPECT_EQ(Canonical(end.edge) + Canonical(end.corp) + Canonical(end.hr), undisturbed_);
   const auto ledger = OpenLedger(folder);
   if (ledger == nullptr) return;
   const auto open = ledger->OpenIntents();

@@ -42,11 +42,12 @@ class Campaign {
 
  private:
   struct Dump {
-    std::string edge, corp;
-    std::string All() const { return edge + corp; }
+    std::string edge, corp, hr;
+    std::string All() const { return edge + corp + hr; }
   };
   std::string Try();
   std::string Stage(const std::string& name);
+  void OpenSessions() const;
   support::RunResult Postern(const std::string& folder, std::vector<std::string> words,
                              const support::Env& env = {}) const;
   support::RunResult Apply(const std::string& folder, const support::Env& env = {}) const;

@@ -85,6 +85,7 @@ struct Bench {
     in.observed = &observed;
     in.recorded = &recorded;
     in.last_census = census;
+    in.open_intents = open_intents;
     in.now = now;
     in.as_of = now;
     in.secret_digests = secrets;
@@ -124,6 +125,7 @@ struct Bench {
   std::map<std::string, std::vector<object::Object>> live;
   std::map<std::string, std::vector<ledger::Recorded>> recorded;
   std::vector<ledger::Census> census;
+  std::vector<ledger::OpenIntent> open_intents;
   std::map<std::string, std::string> secrets;
   std::set<object::Kind> incomplete;
   std::map<std::string, std::vector<object::Capability>> capabilities;
