@@ -172,6 +172,9 @@ struct Facts {
   std::vector<IdentitySource> sources;                   // by target
   std::map<std::string, const object::ObjectSet*> live;  // hosts that were observed
   const std::map<std::string, std::vector<ledger::Recorded>>* recorded = nullptr;
+  // Accounts that a killed apply was making, as (target, key): ours, though nothing is recorded
+  // yet.
+  std::set<std::pair<std::string, std::string>> begun;
 };
 
 using Products = std::map<std::string, const access::Product*, std::less<>>;

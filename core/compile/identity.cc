@@ -6,6 +6,7 @@
 
 #include "core/diag/codes.h"
 #include "core/object/wire_fields.h"
+#include "schemas/kinds.pb.h"
 
 namespace postern::compile {
 namespace {
@@ -42,6 +43,19 @@ std::string FactIdentity(std::string_view target, std::string_view name, std::st
     }
   }
   return out;
+}
+
+std::string FactIdentityOf(std::string_view target, const object::ObjectView& user) {
+  const uint32_t spelled = user.kind == object::Kind::kIamUser
+                               ? uint32_t{kinds::IamUser::kUserNameFieldNumber}
+                               : uint32_t{kinds::User::kUidFieldNumber};
+  std::string_view name = user.key;
+  object::FieldWalker walker(user.body);
+  object::WireField field;
+  while (walker.Next(&field)) {
+    if (field.number == spelled && !field.bytes.empty()) name = field.bytes;
+  }
+  return FactIdentity(target, name, user.id);
 }
 
 FactIdentityParts SplitFactIdentity(std::string_view identity) {

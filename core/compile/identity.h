@@ -81,6 +81,8 @@ class People {
 
 // "iam:corp/jo.hart#0a1b": a name that is given to another user is another identity.
 std::string FactIdentity(std::string_view target, std::string_view name, std::string_view id);
+// Of a user as a source shows it; `target` is the source's.
+std::string FactIdentityOf(std::string_view target, const object::ObjectView& user);
 // Its parts; empty views where it isn't of that form.
 struct FactIdentityParts {
   std::string_view target, name, id;

@@ -188,11 +188,19 @@ class RoleAccounts {
     }
     Look(draft);
     const ledger::Recorded* recorded = draft->known.recorded;
-    if (draft->known.live && (recorded == nullptr || recorded->owner.empty())) {
+    const bool ours = (recorded != nullptr && !recorded->owner.empty()) ||
+                      IsBegun(draft->server->message, *draft);
+    if (draft->known.live && !ours) {
       *why = fmt::format("{} is at {} already, by other hands", draft->login, server);
       return false;
     }
     return true;
+  }
+
+  // A killed apply was making it.
+  bool IsBegun(const decl::Server& server, const RoleDraft& draft) const {
+    return c_.facts_.begun.contains(
+        {"host:" + server.host(), object::MakeKey(Kind::kAccount, {server.name(), draft.login})});
   }
 
   void ReportDeclared(const RoleDraft& draft) const {

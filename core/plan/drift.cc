@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/compile/identity.h"
 #include "core/diag/codes.h"
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
@@ -144,6 +145,16 @@ std::string Planner::IdentityAt(const access::Place& place, std::string_view acc
   if (const auto* declared = in_.desired->DeclaredIdentity(place, account)) return *declared;
   const auto former = Former().find({where, std::string(account)});
   if (former != Former().end()) return former->second;
+  if (place.server.empty() && !in_.desired->facts.empty()) {
+    // Roles know whom nobody declared by the source's own id.
+    const observe::ObservedTarget* source = in_.observed->Find(place.target);
+    const Kind kind = place.target.starts_with("iam:") ? Kind::kIamUser : Kind::kUser;
+    const object::ObjectView* user =
+        source == nullptr ? nullptr : source->objects.Find(kind, account);
+    if (user != nullptr && !user->id.empty()) {
+      return compile::FactIdentityOf(place.target, *user);
+    }
+  }
   return in_.desired->IdentityOf(place, account);
 }
 
@@ -214,15 +225,19 @@ bool Planner::SecretMoved(const Row& row) {
          row.recorded->secret_stored != SecretIn(row.kind, row.observed->body);
 }
 
+// A killed apply was writing it: open, neither drift nor foreign.
+bool Planner::IsOpen(const Row& row) const {
+  return std::any_of(in_.open_intents.begin(), in_.open_intents.end(),
+                     [&](const ledger::OpenIntent& open) {
+                       return open.intent.target == plan_.targets[row.target].name &&
+                              open.intent.kind == row.kind && open.intent.key == row.key;
+                     });
+}
+
 void Planner::NoteDrift(const Row& row) {
   if (row.recorded == nullptr) return;
   if (row.observed != nullptr && AsRecorded(row)) return;
-  const bool ours = std::any_of(in_.open_intents.begin(), in_.open_intents.end(),
-                                [&](const ledger::OpenIntent& open) {
-                                  return open.intent.target == plan_.targets[row.target].name &&
-                                         open.intent.kind == row.kind && open.intent.key == row.key;
-                                });
-  if (ours) return;  // a killed apply was writing it: open, not drift
+  if (IsOpen(row)) return;
   Drift drift;
   drift.target = row.target;
   drift.kind = row.kind;
@@ -270,6 +285,7 @@ void Planner::NoteChanged(const Row& row, Drift drift) {
 }
 
 void Planner::NoteForeign(const Row& row) {
+  if (IsOpen(row)) return;
   Drift drift;
   drift.target = row.target;
   drift.kind = row.kind;

@@ -59,6 +59,11 @@ std::string MeetOfRows(const std::string& before, const std::string& after) {
 
 void AddSources(const Inputs& inputs, compile::Facts* facts) {
   facts->recorded = inputs.recorded;
+  for (const ledger::OpenIntent& open : inputs.open_intents) {
+    const ledger::Intent& intent = open.intent;
+    if (intent.kind != Kind::kAccount || !intent.before.empty()) continue;
+    facts->begun.insert({intent.target, intent.key});
+  }
   const auto add = [&](const std::string& name, const std::string& target,
                        const decl::Limits& limits, Kind users, Kind memberships) {
     const observe::ObservedTarget* observed = inputs.observed->Find(target);

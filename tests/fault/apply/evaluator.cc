@@ -29,6 +29,7 @@ struct World {
   std::map<std::string, Set> members;       // "edge-ftp/ops" -> accounts
   std::vector<Grant> grants;
   Set users, memberships;
+  std::map<std::string, Set> sets;  // of the IAM system: "group desk" -> users, other groups
 };
 
 bool Match(const std::string& line, const char* pattern, std::smatch* found) {
@@ -54,6 +55,10 @@ World Parse(const std::string& dump) {
       world.grants.push_back({m[1], m[2], m[3], m[4], rights});
     } else if (Match(line, "^user (\\S+)  ", &m)) {
       if (line.find(" enabled: false") == std::string::npos) world.users.insert(m[1]);
+    } else if (Match(line, "^iam user (\\S+)  ", &m)) {
+      if (line.find(" active: false") == std::string::npos) world.users.insert(m[1]);
+    } else if (Match(line, "^membership of (group )?(\\S+) in (group|role) (\\S+) ", &m)) {
+      world.sets[m[3].str() + " " + m[4].str()].insert(m[1].str() + m[2].str());
     } else if (Match(line, "^membership of (\\S+) in (\\S+) ", &m)) {
       world.memberships.insert(m[1].str() + " in " + m[2].str());
     }
@@ -63,6 +68,21 @@ World Parse(const std::string& dump) {
 
 bool Within(const std::string& path, const std::string& folder) {
   return path == folder || path.starts_with(folder == "/" ? folder : folder + "/");
+}
+
+// Also who is in a group that is in it. Sets of these worlds hold no rings.
+Set UsersIn(const World& world, const std::string& set) {
+  Set users;
+  const auto at = world.sets.find(set);
+  if (at == world.sets.end()) return users;
+  for (const std::string& member : at->second) {
+    if (member.starts_with("group ")) {
+      users.merge(UsersIn(world, member));
+    } else if (world.users.contains(member)) {
+      users.insert(member);
+    }
+  }
+  return users;
 }
 
 bool Applies(const World& world, const Grant& grant, const std::string& account) {
@@ -96,6 +116,9 @@ Access AccessIn(const std::string& dump) {
     }
   }
   for (const std::string& user : world.users) access.insert(user + " logs in");
+  for (const auto& [set, members] : world.sets) {
+    for (const std::string& user : UsersIn(world, set)) access.insert(user + " in " + set);
+  }
   // A member that can't log in has nothing of the group.
   for (const std::string& membership : world.memberships) {
     if (world.users.contains(membership.substr(0, membership.find(" in ")))) {

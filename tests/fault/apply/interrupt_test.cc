@@ -20,9 +20,9 @@ TEST(CtrlC, OnceFinishesWhatRuns) {
   const Campaign::Stopped stopped = campaign.Interrupt("Open ", 1, 100);
   EXPECT_THAT(
       stopped.printed,
-      HasSubstr(
-          "Stopped as asked; not begun: 3 users on corp, 5 accounts on edge. People have less than "
-          "planned, never more."));
+      HasSubstr("Stopped as asked; not begun: 3 users on corp, 6 accounts on edge, "
+                "1 ssh key on edge, 1 grant on edge, 4 iam users on hr. People have less than "
+                "planned, never more."));
   EXPECT_THAT(stopped.printed, Not(HasSubstr("No confirmed outcome")));
   EXPECT_THAT(stopped.printed, HasSubstr("`postern apply` goes on"));
 }
@@ -49,16 +49,16 @@ TEST(CtrlC, AmongRevocationsSaysThatTheyAreOpen) {
   Campaign campaign(Scenario::kChange);
   const Campaign::Stopped once = campaign.Interrupt("Revoke ", 1, 200);
   EXPECT_THAT(once.printed, Not(HasSubstr("No confirmed outcome")));
-  EXPECT_THAT(once.printed, HasSubstr("4 sessions on edge"));
+  EXPECT_THAT(once.printed, HasSubstr("5 sessions on edge"));
   const Campaign::Stopped twice = campaign.Interrupt("Revoke ", 2, 200);
   EXPECT_THAT(twice.printed, HasSubstr("No confirmed outcome"));
   // How many had been confirmed by then is the machine's speed; all others are told as open.
-  ASSERT_THAT(twice.printed, HasSubstr("of 29 steps. No confirmed outcome"));
+  ASSERT_THAT(twice.printed, HasSubstr("of 57 steps. No confirmed outcome"));
   const int applied = std::stoi(twice.printed.substr(twice.printed.find("Applied ") + 8));
   EXPECT_GE(applied, 0);
-  EXPECT_LT(applied, 15);
+  EXPECT_LT(applied, 26);
   EXPECT_EQ(NumberBefore(twice.printed, " revocations are still open: until they are confirmed"),
-            15 - applied);
+            26 - applied);
 }
 
 TEST(Sigterm, CountsLikeCtrlC) {
@@ -66,9 +66,9 @@ TEST(Sigterm, CountsLikeCtrlC) {
   const Campaign::Stopped stopped = campaign.Interrupt("Open ", 1, 50, SIGTERM);
   EXPECT_THAT(
       stopped.printed,
-      HasSubstr(
-          "Stopped as asked; not begun: 3 users on corp, 5 accounts on edge. People have less than "
-          "planned, never more."));
+      HasSubstr("Stopped as asked; not begun: 3 users on corp, 6 accounts on edge, "
+                "1 ssh key on edge, 1 grant on edge, 4 iam users on hr. People have less than "
+                "planned, never more."));
 }
 
 }  // namespace

@@ -136,5 +136,24 @@ TEST(Facts, ALossNamesItsFact) {
             change->cause);
 }
 
+// An account that a killed apply was making is ours, though the ledger hasn't it yet.
+TEST(HalfDone, IsNoStranger) {
+  Bench bench;
+  bench.Live(Account("new", false));
+  EXPECT_EQ(bench.Make().drift.size(), 1u);
+  ledger::OpenIntent open;
+  open.intent.target = kHost;
+  open.intent.kind = Kind::kAccount;
+  open.intent.key = Account("new").key;
+  open.intent.after = Account("new", false).body;
+  bench.open_intents = {open};
+  EXPECT_TRUE(bench.Make().drift.empty());
+  bench.declarations.roles.emplace_back();
+  const compile::Facts facts = FactsOf(bench.In(), {});
+  EXPECT_TRUE(facts.begun.contains({kHost, Account("new").key}));
+  bench.open_intents[0].intent.before = open.intent.after;
+  EXPECT_TRUE(FactsOf(bench.In(), {}).begun.empty()) << "it was there before";
+}
+
 }  // namespace
 }  // namespace postern::plan
