@@ -1,6 +1,4 @@
 // What the changes mean for people: worlds before and after, and who loses or gains.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <unordered_set>
 
@@ -110,52 +108,6 @@ void Planner::RaiseWorlds() {
   WarnUndone(touched);
   NameWays();
   ExplainDelta();
-}
-
-// Until when and by which declaration, for each line of the delta.
-void Planner::ExplainDelta() {
-  const access::AccessDelta& delta = plan_.delta;
-  if (delta.empty() && delta.still.empty() && delta.already.empty()) return;
-  std::map<std::pair<std::string, std::string>, const compile::GrantLine*> lines;
-  for (const compile::GrantLine& line : in_.desired->grants) {
-    lines[{line.identity, line.path}] = &line;
-  }
-  std::unordered_map<std::string_view, const Change*> causes;  // by account's or entry's key
-  for (const Change& change : plan_.changes) {
-    if (EnabledFieldOf(change.kind) != 0) causes[change.key] = &change;
-  }
-  const auto explain = [&](const access::AccessChange& change, auto* into) {
-    const std::pair<std::string, std::string> key(change.identity, change.path);
-    auto at = lines.find(key);
-    if (at == lines.end() && change.through.starts_with("group:")) {
-      at = lines.find({change.through, change.path});
-    }
-    if (at == lines.end()) at = lines.find({"account:" + change.account, change.path});
-    if (at != lines.end()) {
-      (*into)[key] = in_.desired->provenance[at->second->source];
-      return;
-    }
-    const std::string holder =
-        change.place.server.empty()
-            ? change.account
-            : object::MakeKey(Kind::kAccount, {change.place.server, change.account});
-    const auto cause = causes.find(holder);
-    if (cause == causes.end()) return;
-    compile::Provenance provenance;
-    provenance.owner = cause->second->owner;
-    provenance.reason = cause->second->cause.empty() ? std::string(NameOf(cause->second->reason))
-                                                     : cause->second->cause;
-    (*into)[key] = provenance;
-  };
-  // Large first plans have a line for everybody; an explanation is looked up for the first few.
-  constexpr size_t kExplained = 2000;
-  const auto explain_first = [&](const std::vector<access::AccessChange>& some, auto* into) {
-    for (size_t i = 0; i < std::min(kExplained, some.size()); ++i) explain(some[i], into);
-  };
-  explain_first(delta.gained, &plan_.gained_by);
-  explain_first(delta.already, &plan_.gained_by);
-  explain_first(delta.lost, &plan_.lost_by);
-  explain_first(delta.still, &plan_.lost_by);
 }
 
 void Planner::CountPeople() {

@@ -70,8 +70,9 @@ Look LookAt(const Plan& plan, const Change& change) {
     look.what += ": locked long enough";
     look.detail = "it is deleted, locked since " + base::FormatHuman(change.retired_at);
   } else if (locks && !Told(plan, change)) {
-    look.what +=
-        change.reason == Reason::kDrift ? ": opened again by other hands" : ": no longer declared";
+    look.what += change.reason == Reason::kDrift ? ": opened again by other hands"
+                 : change.cause.empty()          ? ": no longer declared"
+                                                 : ": " + change.cause;
     look.detail = LockedText(change.kind);
   } else {
     look.what.clear();

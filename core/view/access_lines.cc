@@ -167,6 +167,10 @@ std::string OwnersPlace(std::string_view owner) {
 }
 
 std::string LossReason(const Change& change, const compile::Provenance* provenance) {
+  // The fact tells who comes, not why the one before goes.
+  if (change.action == Action::kReplace && change.reason == plan::Reason::kFact) {
+    return "its login is another person's now";
+  }
   if (!change.cause.empty()) return change.cause;
   if (change.reason == plan::Reason::kExpired) {
     const bool known = provenance != nullptr && provenance->until != base::kForever;
