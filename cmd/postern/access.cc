@@ -39,6 +39,9 @@ int Prepare(Shell& shell, bool live, World* world) {
 int Answer(Shell& shell, const World& world, const std::string& title,
            const std::vector<view::AccessRow>& rows, const AccessArguments& arguments) {
   view::AccessHeading heading{title, arguments.live, {}};
+  if (!arguments.live && !world.loaded.declarations.roles.empty()) {
+    heading.note = "Members of roles are those of the last apply: --live asks their sources.";
+  }
   for (const observe::ObservedTarget& target : world.observed.targets) {
     if (!target.reached) {
       heading.unobserved.push_back(target.name + ": " + target.error.message);
@@ -106,7 +109,8 @@ int Who(Shell& shell, const AccessArguments& arguments) {
   }
   const access::World raised =
       arguments.live ? view::LiveWorld(world.observed) : view::DeclaredWorld(world.desired);
-  const view::AccessQuery query(raised, world.desired, world.loaded.sources);
+  const view::AccessQuery query(raised, world.desired, world.loaded.sources,
+                                arguments.live ? &world.observed : nullptr);
   const std::string title = fmt::format("Who reaches {} on {}", path, view::ShortTarget(target));
   return Answer(shell, world, title, query.Who(target, path), arguments);
 }
@@ -124,12 +128,13 @@ int What(Shell& shell, const AccessArguments& arguments) {
   if (const int code = Prepare(shell, arguments.live, &world); code != kOk) return code;
   const access::World raised =
       arguments.live ? view::LiveWorld(world.observed) : view::DeclaredWorld(world.desired);
-  const view::AccessQuery query(raised, world.desired, world.loaded.sources);
+  const view::AccessQuery query(raised, world.desired, world.loaded.sources,
+                                arguments.live ? &world.observed : nullptr);
   const auto rows = query.What(arguments.subject);
   if (rows.empty() && !Declared(world, arguments.subject)) {
     return shell.Fail({.code = diag::code::kUnknownName,
                        .summary = fmt::format("no identity named \"{}\"", arguments.subject),
-                       .notes = {"such as partner:acme, li.wong or SERVER/LOGIN",
+                       .notes = {"such as partner:acme, li.wong, SERVER/LOGIN or iam:NAME/USER",
                                  "what nobody declared is found with --live"}});
   }
   return Answer(shell, world, "What " + arguments.subject + " reaches", rows, arguments);
@@ -184,7 +189,8 @@ Run DefineAccessWho(Arguments& arguments) {
 }
 
 Run DefineAccessWhat(Arguments& arguments) {
-  return Define(arguments, "IDENTITY", "such as partner:acme, li.wong or SERVER/LOGIN", &What);
+  return Define(arguments, "IDENTITY",
+                "such as partner:acme, li.wong, SERVER/LOGIN or iam:NAME/USER", &What);
 }
 
 Run DefineAccessExpiring(Arguments& arguments) {

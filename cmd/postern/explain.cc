@@ -128,7 +128,8 @@ class Explainer {
   };
 
   std::vector<view::AccessRow> What(const access::World& world) const {
-    return view::AccessQuery(world, world_.desired, world_.loaded.sources).What(address_);
+    return view::AccessQuery(world, world_.desired, world_.loaded.sources, &world_.observed)
+        .What(address_);
   }
 
   // A person or partner has no object of its own: it is what its accounts and entries open.
@@ -186,6 +187,7 @@ class Explainer {
     if (story.wanted != nullptr) {
       for (const uint32_t source : story.wanted->sources) {
         story.sources.push_back(world_.desired.provenance[source]);
+        AddFact(&story.sources.back());
         story.places.push_back(world_.loaded.sources.Place(story.sources.back().span));
       }
     }
@@ -200,6 +202,13 @@ class Explainer {
       }
     }
     return story;
+  }
+
+  // What comes by a role says which fact of whom it comes from.
+  void AddFact(compile::Provenance* source) const {
+    const compile::ByFact* fact = world_.desired.FactsBehind(*source);
+    if (fact == nullptr || !source->reason.empty()) return;
+    source->reason = fact->held.empty() ? fact->cause : "as recorded: " + fact->held;
   }
 
   void AddLive(Story* story) const {

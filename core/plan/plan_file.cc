@@ -144,6 +144,7 @@ void Put(const TargetSummary& from, planfile::Target* to) {
   to->set_took_ms(from.took.count());
   to->mutable_counts()->insert(from.counts.begin(), from.counts.end());
   for (const std::string& line : from.incomplete) to->add_incomplete(line);
+  for (const std::string& line : from.unstable) to->add_unstable(line);
   to->set_unreadable_fields(from.unreadable_fields);
   to->mutable_concurrency()->insert(from.concurrency.begin(), from.concurrency.end());
   to->set_people(from.people);
@@ -159,6 +160,7 @@ TargetSummary Take(const planfile::Target& from) {
   to.took = std::chrono::milliseconds(from.took_ms());
   to.counts.insert(from.counts().begin(), from.counts().end());
   to.incomplete.assign(from.incomplete().begin(), from.incomplete().end());
+  to.unstable.assign(from.unstable().begin(), from.unstable().end());
   to.unreadable_fields = from.unreadable_fields();
   to.concurrency.insert(from.concurrency().begin(), from.concurrency().end());
   to.people = from.people();

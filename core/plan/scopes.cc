@@ -128,6 +128,7 @@ void Planner::ReportUnstable() {
     const std::string& name = plan_.targets[target].name;
     std::string plural(object::NameOf(kind));
     std::replace(plural.begin(), plural.end(), '_', ' ');
+    plan_.targets[target].unstable.push_back(plural + "s: " + state.unstable);
     diagnostics_->Add(
         {.severity = diag::Severity::kWarning,
          .code = diag::code::kUnstable,

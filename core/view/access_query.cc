@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/compile/identity.h"
 #include "core/view/words.h"
 
 namespace postern::view {
@@ -20,6 +21,11 @@ std::string ClosedBecause(const AccountState& state) {
 bool Names(std::string_view asked, const std::string& identity, const Place& place,
            std::string_view account) {
   if (asked == identity) return true;
+  // Without the source's own id, which nobody types.
+  const compile::FactIdentityParts fact = compile::SplitFactIdentity(identity);
+  if (!fact.target.empty() && asked == std::string(fact.target) + "/" + std::string(fact.name)) {
+    return true;
+  }
   if (asked.find(':') == std::string_view::npos && WhoIs(identity).name == asked) return true;
   const std::string login = place.server + "/" + std::string(account);
   return asked == login || asked == "account:" + login || asked == account;
@@ -38,6 +44,19 @@ void SortRows(std::vector<AccessRow>* rows) {
 }
 
 }  // namespace
+
+// One user is one identity, by what a role gives and by what its source shows.
+std::string AccessQuery::IdentityOf(const Place& place, std::string_view account) const {
+  if (observed_ != nullptr && place.server.empty() && !desired_.facts.empty() &&
+      desired_.DeclaredIdentity(place, account) == nullptr) {
+    const observe::ObservedTarget* source = observed_->Find(place.target);
+    const Kind kind = place.target.starts_with("iam:") ? Kind::kIamUser : Kind::kUser;
+    const object::ObjectView* user =
+        source == nullptr ? nullptr : source->objects.Find(kind, account);
+    if (user != nullptr && !user->id.empty()) return compile::FactIdentityOf(place.target, *user);
+  }
+  return desired_.IdentityOf(place, account);
+}
 
 void AccessQuery::Cite(std::string_view target, Kind kind, std::string_view key,
                        AccessRow* row) const {
@@ -64,7 +83,7 @@ std::vector<AccessRow> AccessQuery::RowsOf(const Place& place, const access::Ser
   const AccountState* state = server.FindAccount(login);
   if (state == nullptr || !state->exists) return rows;
   AccessRow base;
-  base.identity = desired_.IdentityOf(place, login);
+  base.identity = IdentityOf(place, login);
   base.place = place;
   base.account = login;
   base.closed = ClosedBecause(*state);
@@ -93,7 +112,7 @@ std::vector<AccessRow> AccessQuery::RowsOf(const Place& place, const access::Ser
 void AccessQuery::AddEntry(const Place& place, const access::DirectoryWorld& directory,
                            const std::string& dn, std::vector<AccessRow>* rows) const {
   AccessRow base;
-  base.identity = desired_.IdentityOf(place, dn);
+  base.identity = IdentityOf(place, dn);
   base.place = place;
   base.account = dn;
   if (!directory.CanLogIn(dn)) base.closed = "locked";
@@ -145,14 +164,14 @@ std::vector<AccessRow> AccessQuery::What(std::string_view identity) const {
   std::vector<AccessRow> rows;
   for (const auto& [place, server] : world_.servers) {
     for (const auto& [login, state] : server.accounts()) {
-      if (!Names(identity, desired_.IdentityOf(place, login), place, login)) continue;
+      if (!Names(identity, IdentityOf(place, login), place, login)) continue;
       for (AccessRow& row : RowsOf(place, server, login)) rows.push_back(std::move(row));
     }
   }
   for (const auto& [target, directory] : world_.directories) {
     const Place place{target, ""};
     for (const auto& [dn, enabled] : directory.users()) {
-      if (!Names(identity, desired_.IdentityOf(place, dn), place, dn)) continue;
+      if (!Names(identity, IdentityOf(place, dn), place, dn)) continue;
       AddEntry(place, directory, dn, &rows);
     }
   }

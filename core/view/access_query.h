@@ -31,15 +31,17 @@ struct AccessRow {
 class AccessQuery {
  public:
   AccessQuery(const access::World& world, const compile::Desired& desired,
-              const diag::Sources& sources)
-      : world_(world), desired_(desired), sources_(sources) {}
+              const diag::Sources& sources, const observe::Observed* observed = nullptr)
+      : world_(world), desired_(desired), sources_(sources), observed_(observed) {}
 
   // Rows that reach the folder or something below it, by path, identity and account.
   std::vector<AccessRow> Who(std::string_view target, std::string_view path) const;
-  // All rows of an identity: "person:li.wong", or just "li.wong"; "edge-ftp/tmpuser" for a login.
+  // All rows of an identity: "person:li.wong", or just "li.wong"; "edge-ftp/tmpuser" for a login;
+  // "iam:hr/ann" for a user whom nobody declared.
   std::vector<AccessRow> What(std::string_view identity) const;
 
  private:
+  std::string IdentityOf(const access::Place& place, std::string_view account) const;
   std::vector<AccessRow> RowsOf(const access::Place& place, const access::ServerWorld& server,
                                 std::string_view login) const;
   void AddEntry(const access::Place& place, const access::DirectoryWorld& directory,
@@ -49,6 +51,7 @@ class AccessQuery {
   const access::World& world_;
   const compile::Desired& desired_;
   const diag::Sources& sources_;
+  const observe::Observed* observed_;  // of a live world; null: declared
 };
 
 // A world raised from wanted objects, and one from observed ones.

@@ -78,6 +78,7 @@ std::string RenderAccess(const AccessHeading& heading, const std::vector<AccessR
     out += fmt::format("{} by {}.\n", open.empty() ? "Nobody gets in" : CountWho(open),
                        Count(rows.size(), "row"));
   }
+  if (!heading.note.empty()) out += Safe(heading.note, style) + "\n";
   for (const std::string& target : heading.unobserved) {
     out += fmt::format("Not asked: {}\n", Safe(target, style));
   }

@@ -15,6 +15,7 @@ struct AccessHeading {
   std::string title;                    // "Who reaches acme-inbound (/srv/... on edge)"
   bool live = false;                    // else: as declared
   std::vector<std::string> unobserved;  // targets that couldn't be asked
+  std::string note = {};                // what the answer doesn't hold, for people
 };
 
 std::string RenderAccess(const AccessHeading& heading, const std::vector<AccessRow>& rows,

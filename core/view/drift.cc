@@ -140,6 +140,33 @@ Section Targets(const Plan& plan, bool detail, const Style& style) {
   return section;
 }
 
+const plan::Change* ChangeOf(const Plan& plan, const Drift& drift) {
+  const auto at =
+      std::find_if(plan.changes.begin(), plan.changes.end(), [&](const plan::Change& change) {
+        return change.target == drift.target && change.kind == drift.kind &&
+               (change.key == drift.key || change.old_key == drift.key);
+      });
+  return at == plan.changes.end() ? nullptr : &*at;
+}
+
+// Rules by other hands and strangers that are only reported are for a person to take out; what
+// waits for something is held.
+std::string HealingText(const Plan& plan) {
+  size_t healed = 0, held = 0;
+  for (const Drift& drift : plan.drift) {
+    const plan::Change* change = ChangeOf(plan, drift);
+    if (change == nullptr) continue;
+    const bool writes = change->action != plan::Action::kAdopt &&
+                        change->action != plan::Action::kRelease &&
+                        change->action != plan::Action::kForget;
+    held += change->held.empty() ? 0 : 1;
+    healed += change->held.empty() && writes ? 1 : 0;
+  }
+  if (healed > 0) return "postern plan shows how it would be healed.\n";
+  if (held > 0) return "Nothing of it would be healed now: postern plan says what holds it.\n";
+  return "A plan would write nothing about it: it is for a person to look at.\n";
+}
+
 }  // namespace
 
 std::string_view EffectName(Drift::Effect effect) {
@@ -180,11 +207,7 @@ std::string RenderDrift(const Plan& plan, bool detail, int exit_code, const Styl
     out += plan.observed_all() ? "No drift: what is live is what was applied last.\n"
                                : "No drift on what was observed; the rest could not be judged.\n";
   } else {
-    // Rules by other hands are never written: they are for a person to take out.
-    const bool heals = std::any_of(plan.drift.begin(), plan.drift.end(), [](const Drift& drift) {
-      return drift.kind != object::Kind::kNativeRule;
-    });
-    if (heals) out += "postern plan shows how it would be healed.\n";
+    out += HealingText(plan);
   }
   if (exit_code != 0) out += fmt::format("Exit {}.\n", exit_code);
   return out;

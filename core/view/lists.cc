@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/compile/identity.h"
 #include "core/view/words.h"
 
 namespace postern::view {
@@ -173,11 +174,20 @@ std::string DeclaredText(const Story& story, const Style& style) {
   return out;
 }
 
+// "role:staff (ann in hr)": the source's own id of somebody is for the JSON.
+std::string OwnerText(const std::string& owner) {
+  const std::string identity(compile::IdentityInOwner(owner));
+  if (compile::SplitFactIdentity(identity).target.empty()) return owner;
+  const Who who = WhoIs(identity);
+  return owner.substr(0, owner.find(" (")) + " (" + who.name + " " + who.type + ")";
+}
+
 std::string RecordedText(const Story& story, const Style& style) {
   if (!story.recorded) return "  recorded  no: Postern has never applied it\n";
   const ledger::Recorded& recorded = *story.recorded;
-  std::string out = fmt::format("  recorded  in generation {}, for {}\n",
-                                Thousands(recorded.generation), Safe(recorded.owner, style));
+  std::string out =
+      fmt::format("  recorded  in generation {}, for {}\n", Thousands(recorded.generation),
+                  Safe(OwnerText(recorded.owner), style));
   if (recorded.retired_at != 0)
     out += "            locked since " + Moment(recorded.retired_at) + "\n";
   AddBody(story, recorded.body, style, &out);
@@ -204,6 +214,14 @@ std::string LiveText(const Story& story, const Style& style) {
   return out;
 }
 
+// The fact behind a replaced account tells who comes, not why the one before goes.
+std::string WhyText(const plan::Change& change) {
+  const bool given_on =
+      change.action == plan::Action::kReplace && change.reason == plan::Reason::kFact;
+  if (given_on) return "its login is another person's now; " + change.cause;
+  return change.cause.empty() ? std::string(WhyOf(change.reason)) : change.cause;
+}
+
 }  // namespace
 
 std::string RenderStory(const Story& story, const Style& style) {
@@ -216,7 +234,7 @@ std::string RenderStory(const Story& story, const Style& style) {
     return out + (settled ? "  plan      leaves it as it is\n" : "");
   }
   out += fmt::format("  plan      {}: {}\n", plan::NameOf(story.change->action),
-                     WhyOf(story.change->reason));
+                     Safe(WhyText(*story.change), style));
   for (const object::FieldDifference& field : story.change->fields) {
     const auto text = [&](bool has, const std::string& value) {
       if (!has) return std::string("(not set)");

@@ -202,6 +202,7 @@ void WriteTarget(JsonWriter& json, const plan::TargetSummary& target) {
   json.Key("counts").Object();
   for (const auto& [kind, count] : target.counts) json.Field(kind, count);
   json.End().Strings("incomplete", target.incomplete);
+  if (!target.unstable.empty()) json.Strings("unstable", target.unstable);
   json.Field("unreadable_fields", target.unreadable_fields);
   json.Key("concurrency").Object();
   for (const auto& [kind, type] : target.concurrency) json.Field(kind, type);

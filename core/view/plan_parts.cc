@@ -105,8 +105,9 @@ std::string StateOf(const TargetSummary& target) {
   if (!target.reached) {
     return "not observed" + (target.error.empty() ? std::string() : ": " + target.error);
   }
-  std::string state =
-      target.incomplete.empty() ? "complete" : "incomplete: " + Some(target.incomplete, 1);
+  std::string state = "complete";
+  if (!target.unstable.empty()) state = "unstable: " + Some(target.unstable, 1);
+  if (!target.incomplete.empty()) state = "incomplete: " + Some(target.incomplete, 1);
   if (target.unreadable_fields > 0) {
     state += ", " + Count(target.unreadable_fields, "field") + " unreadable";
   }
@@ -138,7 +139,7 @@ Section ObservedSection(const Plan& plan, bool detail, const Style& style) {
   std::vector<const TargetSummary*> order;
   for (const TargetSummary& target : plan.targets) order.push_back(&target);
   std::stable_partition(order.begin(), order.end(), [](const TargetSummary* target) {
-    return !target->reached || !target->incomplete.empty();
+    return !target->reached || !target->incomplete.empty() || !target->unstable.empty();
   });
   Table table({}, Table::Last::kCut);
   size_t shown = 0;

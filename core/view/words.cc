@@ -96,6 +96,9 @@ Who WhoIs(std::string_view identity) {
   if (type == "directory") {
     const size_t slash = name.find('/');
     if (slash == std::string::npos) return {name, "entry"};
+    // "corp/jo#UUID" as roles name an entry; a DN has an equals sign before all else.
+    if (name.find('=') == std::string::npos)
+      return {EntryName(identity), "in " + name.substr(0, slash)};
     return {ShortDn(std::string_view(name).substr(slash + 1)), "in " + name.substr(0, slash)};
   }
   if (type == "iam") {

@@ -8,10 +8,21 @@
 #include "core/view/access_table.h"
 #include "core/view/apply_view.h"
 #include "core/view/drift.h"
+#include "core/view/words.h"
 #include "tests/unit/view/plans.h"
 
 namespace postern::view {
 namespace {
+
+// What a plan does about `drift`.
+plan::Change Mends(const plan::Drift& drift) {
+  plan::Change change;
+  change.kind = drift.kind;
+  change.key = drift.key;
+  change.action = plan::Action::kDelete;
+  change.reason = plan::Reason::kForeign;
+  return change;
+}
 
 plan::Drift KeyAdded() {
   plan::Drift drift;
@@ -34,6 +45,7 @@ TEST(Drift, MoreAccessComesFirstAndWhoIsNeverInvented) {
   less.changed_by = "cn=admin";
   less.how_known = "exact";
   plan.drift = {less, KeyAdded()};
+  plan.changes.push_back(Mends(KeyAdded()));
   EXPECT_EQ(RenderDrift(plan, false, 2, {}), R"(edge  2 changed
 
   more access  acme   key added SHA256:x7  changed 2026-11-21 18:40Z, who: not recorded
@@ -42,6 +54,23 @@ TEST(Drift, MoreAccessComesFirstAndWhoIsNeverInvented) {
 postern plan shows how it would be healed.
 Exit 2.
 )");
+}
+
+// The last line promises what the plan would do, and nothing else.
+TEST(Drift, HealsOnlyWhatAPlanWouldWrite) {
+  plan::Plan plan = SmallPlan();
+  plan.drift = {KeyAdded()};
+  const auto says = [&](const char* text) {
+    return RenderDrift(plan, false, 2, {}).find(text) != std::string::npos;
+  };
+  EXPECT_TRUE(says("A plan would write nothing about it: it is for a person to look at."));
+  plan.changes.push_back(Mends(KeyAdded()));
+  EXPECT_TRUE(says("postern plan shows how it would be healed."));
+  plan.changes.back().held = "its scope was not read in full";
+  EXPECT_TRUE(says("Nothing of it would be healed now: postern plan says what holds it."));
+  plan.changes.back().held.clear();
+  plan.changes.back().action = plan::Action::kForget;
+  EXPECT_TRUE(says("A plan would write nothing about it"));
 }
 
 TEST(Drift, ManyFindingsFitOnOneScreen) {
@@ -185,6 +214,45 @@ TEST(AccessQuery, NamesThePathThatGivesAccess) {
       RenderAccess({"Who reaches /out", true, {}}, below, false, {.width = 60});
   EXPECT_NE(text.find("bea at edge-ftp, group:ops"), std::string::npos) << text;
   EXPECT_NE(text.find("nowhere"), std::string::npos) << text;
+}
+
+// One user of an IAM system, by what a role gave it and by its login there.
+TEST(AccessQuery, KnowsAUserOfASourceByOneIdentity) {
+  kinds::Account account;
+  account.set_server("edge-ftp");
+  account.set_login("ann");
+  kinds::IamUser user;
+  user.set_user_name("ann");
+  user.set_active(true);
+  observe::Observed observed;
+  observed.targets.resize(2);
+  observed.targets[0].name = "host:edge";
+  const object::Object login = object::Encode(account);
+  observed.targets[0].objects.Add(login.view());
+  observed.targets[1].name = "iam:hr";
+  object::Object known = object::Encode(user);
+  known.id = "2819c223";
+  observed.targets[1].objects.Add(known.view());
+  for (observe::ObservedTarget& target : observed.targets) target.objects.Sort();
+  compile::Desired desired;
+  desired.facts.emplace_back();
+  desired.identities["edge-ftp"]["ann"] = "iam:hr/ann#2819c223";
+  const diag::Sources sources;
+  const access::World world = LiveWorld(observed);
+  const AccessQuery query(world, desired, sources, &observed);
+  for (const char* asked : {"ann", "iam:hr/ann", "iam:hr/ann#2819c223"}) {
+    const auto rows = query.What(asked);
+    ASSERT_EQ(rows.size(), 2u) << asked;
+    EXPECT_EQ(rows[0].identity, rows[1].identity) << asked;
+  }
+  EXPECT_TRUE(query.What("iam:hr/an").empty());
+  EXPECT_TRUE(query.What("iam:other/ann").empty());
+}
+
+TEST(Words, AnEntryThatARoleKnowsIsCalledByItsName) {
+  EXPECT_EQ(WhoIs("directory:corp/ann#0a1b-22").name, "ann");
+  EXPECT_EQ(WhoIs("directory:corp/uid=ann,dc=x").name, "ann");
+  EXPECT_EQ(WhoIs("iam:hr/ann@Staff#0a1b").name, "ann@Staff");
 }
 
 }  // namespace
