@@ -149,9 +149,13 @@ const plan::Change* ChangeOf(const Plan& plan, const Drift& drift) {
   return at == plan.changes.end() ? nullptr : &*at;
 }
 
-// Rules by other hands and strangers that are only reported are for a person to take out; what
-// waits for something is held.
+// Strangers that are only reported are for a person to take out, as rules by other hands are, whose
+// lines say so; what waits for something is held.
 std::string HealingText(const Plan& plan) {
+  const bool rules = std::all_of(plan.drift.begin(), plan.drift.end(), [](const Drift& drift) {
+    return drift.kind == object::Kind::kNativeRule;
+  });
+  if (rules) return "";
   size_t healed = 0, held = 0;
   for (const Drift& drift : plan.drift) {
     const plan::Change* change = ChangeOf(plan, drift);
