@@ -1,4 +1,4 @@
-#include "core/plan/plan.h"
+#include "core/compile/identity.h"
 
 #include <fmt/format.h>
 
@@ -7,6 +7,7 @@
 
 #include "core/access/invariants.h"
 #include "core/base/check.h"
+#include "core/compile/identity.h"
 #include "core/diag/codes.h"
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
@@ -319,6 +320,31 @@ void Planner::CollectReadSet() {
   }
   for (const access::AccessChange& line : plan_.delta.lost) context(line);
   for (const access::AccessChange& line : plan_.delta.gained) context(line);
+  for (const auto& [target, key] : FactsOfDelta()) expect(target, key.kind, key.key);
+}
+
+// What sources show of the people who lose or gain: who has left since, or has come to another
+// department, isn't given what a saved plan says.
+std::vector<std::pair<uint32_t, object::ObjectKey>> Planner::FactsOfDelta() const {
+  std::set<std::string_view> people;
+  for (const auto* lines : {&plan_.delta.lost, &plan_.delta.gained}) {
+    for (const access::AccessChange& line : *lines) {
+      if (!compile::SplitFactIdentity(line.identity).target.empty()) people.insert(line.identity);
+    }
+  }
+  std::vector<std::pair<uint32_t, object::ObjectKey>> out;
+  if (people.empty()) return out;
+  for (uint32_t i = 0; i < plan_.targets.size(); ++i) {
+    const bool is_iam = plan_.targets[i].name.starts_with("iam:");
+    if (!is_iam && !plan_.targets[i].name.starts_with("directory:")) continue;
+    for (const object::ObjectView& user :
+         observed_[i]->objects.OfKind(is_iam ? Kind::kIamUser : Kind::kUser)) {
+      if (people.contains(compile::FactIdentityOf(plan_.targets[i].name, user))) {
+        out.push_back({i, {user.kind, std::string(user.key)}});
+      }
+    }
+  }
+  return out;
 }
 
 void Planner::CollectCensus() {

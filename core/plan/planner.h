@@ -216,6 +216,7 @@ class Planner {
   // plan.cc
   void CheckInvariants();
   void CollectReadSet();
+  std::vector<std::pair<uint32_t, object::ObjectKey>> FactsOfDelta() const;
   void CollectCensus();
   void Digest();
   const decl::Manage& ManageOf(uint32_t target) const;

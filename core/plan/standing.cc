@@ -24,10 +24,43 @@ bool WritesOnlySecret(const Change& change, const Step& step) {
   return !fresh;
 }
 
+// Why what the source shows decides nothing now; empty: it does.
+std::string WhySilent(const observe::ObservedTarget* source) {
+  if (source == nullptr) return "it isn't declared any more";
+  if (!source->reached) return source->error.message;
+  for (const object::ScopeStatus& scope : source->scopes) {
+    const bool shows = scope.kind == Kind::kIamUser || scope.kind == Kind::kIamMembership ||
+                       scope.kind == Kind::kUser || scope.kind == Kind::kMembership;
+    if (!shows) continue;
+    if (!scope.complete) return scope.reason;
+    if (!scope.unstable.empty()) return scope.unstable;
+  }
+  return "";
+}
+
+// What facts caused stands only while their sources can be asked: a new plan holds it.
+void FindSilent(const Plan& plan, const observe::Observed& observed,
+                std::vector<std::string>* lines) {
+  const bool by_facts = std::any_of(
+      plan.changes.begin(), plan.changes.end(),
+      [](const Change& change) { return !change.cause.empty() && change.held.empty(); });
+  if (!by_facts) return;
+  for (const FactSummary& fact : plan.facts) {
+    if (!fact.held.empty()) continue;
+    const std::string why = WhySilent(observed.Find(fact.target));
+    if (why.empty()) continue;
+    lines->push_back(
+        fmt::format("{} shows nothing that can be relied on now ({}), and changes of "
+                    "this plan come from it",
+                    fact.target, why));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> Stale(const Plan& plan, const observe::Observed& observed) {
   std::vector<std::string> lines;
+  FindSilent(plan, observed, &lines);
   // Keys that our own steps write may already stand at any of our steps' results.
   std::map<std::tuple<std::string, Kind, std::string>, std::vector<std::string>> results;
   std::map<uint32_t, std::string> states;  // change -> the whole object after the steps so far

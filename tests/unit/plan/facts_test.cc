@@ -136,6 +136,29 @@ TEST(Facts, ALossNamesItsFact) {
             change->cause);
 }
 
+// A saved plan gives and takes nothing by what nobody can look at any more.
+TEST(Facts, ASavedPlanFallsWithItsSource) {
+  Bench bench;
+  FromRole(&bench, {"ann is in Ops (department), seen in corp 10:02Z", "", {}});
+  compile::FactSource source;
+  source.target = kCorp;
+  bench.desired.facts.push_back(source);
+  bench.Live(User(kAnn), kCorp).Want(Account("ann"));
+  const Plan plan = bench.Make();
+  ASSERT_FALSE(plan.steps.empty());
+  EXPECT_THAT(Stale(plan, bench.observed), testing::IsEmpty());
+  for (observe::ObservedTarget& target : bench.observed.targets) {
+    if (target.name != kCorp) continue;
+    target.scopes.push_back({.kind = Kind::kUser, .complete = true, .sentinel_seen = true});
+    target.scopes.back().unstable = "its count moved";
+    EXPECT_THAT(Stale(plan, bench.observed),
+                testing::ElementsAre(testing::HasSubstr("its count moved")));
+    target.reached = false;
+    target.error.message = "no route";
+    EXPECT_THAT(Stale(plan, bench.observed), testing::ElementsAre(testing::HasSubstr("no route")));
+  }
+}
+
 // An account that a killed apply was making is ours, though the ledger hasn't it yet.
 TEST(HalfDone, IsNoStranger) {
   Bench bench;
