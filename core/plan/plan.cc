@@ -1,4 +1,4 @@
-#include "core/compile/identity.h"
+#include "core/plan/plan.h"
 
 #include <fmt/format.h>
 
