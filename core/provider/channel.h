@@ -2,10 +2,12 @@
 //
 // Takes the descriptor; any thread.
 #pragma once
-#include <grpcpp/channel.h>
-
 #include <chrono>
 #include <memory>
+
+namespace grpc {
+class Channel;
+}  // namespace grpc
 
 namespace postern::provider {
 
