@@ -6,11 +6,6 @@
 #include "schemas/kinds.pb.h"
 
 namespace postern::plan {
-namespace {
-
-using object::Kind;
-
-}  // namespace
 
 bool WritesTarget(Action action) {
   return action != Action::kAdopt && action != Action::kRelease && action != Action::kForget;

@@ -21,7 +21,7 @@ constexpr size_t kLongestEndpoint = 200;
 std::string EndpointOf(std::string text, const BaseUrl& base) {
   if (text.starts_with(base.text + "/")) text.erase(0, base.text.size());
   while (text.size() > 1 && text.ends_with('/')) text.pop_back();
-  if (!text.starts_with('/')) text.insert(0, "/");
+  if (!text.starts_with('/')) text = fmt::format("/{}", text);
   const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
            c == '-' || c == '_' || c == '.';
