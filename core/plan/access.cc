@@ -11,6 +11,11 @@ bool WritesTarget(Action action) {
   return action != Action::kAdopt && action != Action::kRelease && action != Action::kForget;
 }
 
+// A membership that isn't under that name any more: the set was renamed, or it is gone already.
+static bool LeavesWorld(const Change& change) {
+  return change.action == Action::kForget && change.kind == object::Kind::kIamMembership;
+}
+
 void PutChange(const Change& change, const std::string& target, access::World* world) {
   switch (change.action) {
     case Action::kCreate:
@@ -27,6 +32,9 @@ void PutChange(const Change& change, const std::string& target, access::World* w
       world->Put(target, change.kind, change.key,
                  object::Overlay(change.kind, change.before, change.after), true);
       return;
+    case Action::kForget:
+      if (!LeavesWorld(change)) return;
+      [[fallthrough]];
     case Action::kDelete:
       world->Put(target, change.kind, change.key, "", false);
       return;
@@ -76,12 +84,12 @@ void Planner::RaiseWorlds() {
     return &*world;
   };
   for (const Change& change : plan_.changes) {
-    if (!WritesTarget(change.action)) continue;
+    if (!WritesTarget(change.action) && !LeavesWorld(change)) continue;
     PutChange(WithLiveBody(change), plan_.targets[change.target].name,
               world_for(change.held.empty() ? after_ : held));
   }
   for (const Change& change : plan_.changes) {
-    if (!WritesTarget(change.action)) continue;
+    if (!WritesTarget(change.action) && !LeavesWorld(change)) continue;
     // A deny-all is a row of everyone that opens nothing: nobody is touched by it.
     if (GivesNobodyAnything(change.kind, change.before, change.after)) continue;
     const std::string& target = plan_.targets[change.target].name;

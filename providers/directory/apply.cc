@@ -13,7 +13,6 @@
 namespace postern::directory {
 
 using object::Kind;
-using object::ObjectKey;
 using object::Operation;
 using object::OutcomeSink;
 using object::Status;

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "providers/memory/body.h"
+#include "schemas/kinds.pb.h"
 
 namespace postern::memory {
 namespace {
@@ -64,6 +65,32 @@ bool IsAlready(const Operation& operation, const Record& live, const object::Sec
   return object::Satisfies(operation.kind, wanted, stored);
 }
 
+// Who is in a set of an IAM system is in it by its id: its name doesn't matter.
+void MoveMembers(World& world, const Operation& operation) {
+  const std::string_view type = operation.kind == Kind::kIamGroup        ? "group:"
+                                : operation.kind == Kind::kIamRole       ? "role:"
+                                : operation.kind == Kind::kIamAccessRole ? "access_role:"
+                                                                         : "";
+  if (type.empty()) return;
+  const std::string from = std::string(type) + operation.key;
+  const std::string to = std::string(type) + operation.new_key;
+  std::vector<std::string> members;
+  for (const Record& record : world.records()) {
+    if (!record.alive || record.kind != Kind::kIamMembership) continue;
+    const auto parts = object::SplitKey(record.key);
+    if (parts[0] == from) members.emplace_back(parts[1]);
+  }
+  for (const std::string& member : members) {
+    kinds::IamMembership moved;
+    moved.set_set(to);
+    moved.set_member(member);
+    const object::Object object = object::Encode(moved);
+    if (world.Find(object.kind, object.key) != nullptr) continue;
+    world.Rename(object.kind, object::MakeKey(object.kind, {from, member}), object.key, object.body,
+                 kMe);
+  }
+}
+
 Verdict Write(World& world, const Operation& operation, const Record* live,
               const object::Secrets& secrets) {
   if (operation.kind == Kind::kSession) {
@@ -96,6 +123,7 @@ Verdict Write(World& world, const Operation& operation, const Record* live,
     return {Status::kPreconditionFailed, "the new name is taken"};
   }
   world.Rename(operation.kind, operation.key, operation.new_key, body, kMe);
+  MoveMembers(world, operation);
   return {};
 }
 

@@ -46,11 +46,11 @@ void Finish(Item& item, object::Status status, std::string message, Target& targ
 // `status` stands; only the read-back is missing. "Nothing was done" can't be said after a write
 // without an answer.
 template <class Item>
-void Fail(Item& item, object::Status status, std::string message) {
+void Fail(Item& item, object::Status status, const std::string& message) {
   const bool open = status == object::Status::kTransient && item.progress.unsure;
   item.failed = true;
   item.status = open ? object::Status::kUnknown : status;
-  item.message = std::move(message);
+  item.message = message;
 }
 
 }  // namespace postern::sdk

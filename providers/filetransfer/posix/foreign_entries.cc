@@ -27,7 +27,9 @@ class Finder {
   }
 
   std::vector<ForeignEntry> Run(std::span<const std::string> roots) {
-    for (const auto& [path, node] : tree_.nodes()) {
+    for (const auto& entry : tree_.nodes()) {
+      const std::string& path = entry.first;
+      const Node& node = entry.second;
       if (node.type == Node::Type::kLink) continue;
       const bool inside = std::any_of(roots.begin(), roots.end(), [&](const std::string& root) {
         return access::IsWithin(path, root);

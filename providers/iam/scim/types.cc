@@ -10,8 +10,6 @@
 
 namespace postern::iam {
 
-using object::Kind;
-
 namespace {
 
 constexpr size_t kLongestEndpoint = 200;

@@ -10,19 +10,24 @@ namespace postern::fault {
 namespace {
 
 using std::chrono::seconds;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
+
+// What the enable phase holds isn't begun in any case; how far the open phase had come at each
+// target when the signal arrived is the machine's speed.
+testing::Matcher<std::string> SaysWhatIsNotBegun() {
+  return AllOf(HasSubstr("Stopped as asked; not begun: 3 users on corp, "),
+               HasSubstr(" 6 accounts on edge, "),
+               HasSubstr(" 4 iam users on hr. People have less than planned, never more."));
+}
 
 // The terminal sends Ctrl-C to the whole process group: a provider that heard it would be dead, and
 // what it did without an outcome.
 TEST(CtrlC, OnceFinishesWhatRuns) {
   Campaign campaign(Scenario::kFirst);
   const Campaign::Stopped stopped = campaign.Interrupt("Open ", 1, 100);
-  EXPECT_THAT(
-      stopped.printed,
-      HasSubstr("Stopped as asked; not begun: 3 users on corp, 6 accounts on edge, "
-                "1 ssh key on edge, 1 grant on edge, 4 iam users on hr. People have less than "
-                "planned, never more."));
+  EXPECT_THAT(stopped.printed, SaysWhatIsNotBegun());
   EXPECT_THAT(stopped.printed, Not(HasSubstr("No confirmed outcome")));
   EXPECT_THAT(stopped.printed, HasSubstr("`postern apply` goes on"));
 }
@@ -64,11 +69,7 @@ TEST(CtrlC, AmongRevocationsSaysThatTheyAreOpen) {
 TEST(Sigterm, CountsLikeCtrlC) {
   Campaign campaign(Scenario::kFirst);
   const Campaign::Stopped stopped = campaign.Interrupt("Open ", 1, 50, SIGTERM);
-  EXPECT_THAT(
-      stopped.printed,
-      HasSubstr("Stopped as asked; not begun: 3 users on corp, 6 accounts on edge, "
-                "1 ssh key on edge, 1 grant on edge, 4 iam users on hr. People have less than "
-                "planned, never more."));
+  EXPECT_THAT(stopped.printed, SaysWhatIsNotBegun());
 }
 
 }  // namespace
