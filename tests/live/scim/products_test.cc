@@ -19,7 +19,6 @@ using object::Outcome;
 using object::Status;
 using support::HttpProxy;
 using support::ScimServer;
-using testing::HasSubstr;
 
 constexpr int kUsers = 250, kTeam = 150, kLeavers = 120;
 

@@ -19,7 +19,6 @@ using support::HttpProxy;
 using support::RunResult;
 using support::ScimServer;
 using testing::AllOf;
-using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
