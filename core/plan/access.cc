@@ -6,14 +6,17 @@
 #include "schemas/kinds.pb.h"
 
 namespace postern::plan {
+namespace {
+
+// A membership that isn't under that name any more: the set was renamed, or it is gone already.
+bool LeavesWorld(const Change& change) {
+  return change.action == Action::kForget && change.kind == object::Kind::kIamMembership;
+}
+
+}  // namespace
 
 bool WritesTarget(Action action) {
   return action != Action::kAdopt && action != Action::kRelease && action != Action::kForget;
-}
-
-// A membership that isn't under that name any more: the set was renamed, or it is gone already.
-static bool LeavesWorld(const Change& change) {
-  return change.action == Action::kForget && change.kind == object::Kind::kIamMembership;
 }
 
 void PutChange(const Change& change, const std::string& target, access::World* world) {
