@@ -360,7 +360,8 @@ void Planner::DecideRemoved(const Row& row) {
   const uint32_t days = RetentionDays(row.target);
   // Locked as foreign: nothing but `remove` ever deletes it. And nobody deletes a directory's here.
   const bool stays = (recorded.owner.empty() && ForeignPolicy(row.target) != "remove") ||
-                     IsSourced(row.kind, row.observed->body);
+                     IsSourced(row.kind, row.observed->body) ||
+                     KeepsDeleted(observed_[row.target]->probe, row.kind);
   if (!stays && recorded.retired_at != 0 && in_.as_of >= recorded.retired_at + days * kDay) {
     AddChange(row, Action::kDelete, Reason::kRetention).retired_at = recorded.retired_at;
   } else if (!stays && days == 0) {

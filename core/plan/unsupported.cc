@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/diag/codes.h"
 #include "core/object/kind.h"
 
@@ -41,6 +43,13 @@ void Unsupported::Say(const std::string& target, Kind kind, uint64_t fields,
          .label = "not written",
          .notes = {"take the line out; `postern providers doctor` says what the system keeps"}});
   }
+}
+
+bool KeepsDeleted(const object::Probe& probe, Kind kind) {
+  return std::any_of(probe.capabilities.begin(), probe.capabilities.end(), [&](const auto& row) {
+    return row.field == "deletion" && row.support == "unsupported" &&
+           row.kind == object::NameOf(kind);
+  });
 }
 
 }  // namespace postern::plan

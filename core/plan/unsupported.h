@@ -1,4 +1,4 @@
-// core/plan/unsupported.h: fields that a target says it has no place for. Internal to core/plan.
+// core/plan/unsupported.h: what a target says it can't keep or do. Internal to core/plan.
 #pragma once
 #include <map>
 #include <set>
@@ -26,5 +26,9 @@ class Unsupported {
   std::map<object::Kind, uint64_t> fields_;
   std::set<std::pair<object::Kind, uint32_t>> said_;
 };
+
+// Whether objects of the kind stay when they are deleted (Okta deactivates a user): a deletion that
+// is done and isn't seen would be planned again by every plan.
+bool KeepsDeleted(const object::Probe& probe, object::Kind kind);
 
 }  // namespace postern::plan

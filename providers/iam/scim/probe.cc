@@ -114,7 +114,8 @@ void AddCapabilities(const Dialect& dialect, Probe* probe) {
     }
   }
   if (dialect.Is(Trait::kDelete, "soft")) {
-    add("iam_user", "", "coarser", "a deleted user stays, inactive", {});
+    add("iam_user", "deletion", "unsupported",
+        "a deleted user stays, inactive: whoever is removed is made inactive and kept so", {});
   }
   if (dialect.Is(Trait::kPatch, "put")) {
     for (const std::string_view kind : {"iam_user", "iam_group", "iam_membership"}) {

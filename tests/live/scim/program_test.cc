@@ -257,6 +257,40 @@ TEST(ScimProgram, ARenamedGroupKeepsItsMembers) {
   EXPECT_EQ(estate.Postern({"plan", "--detailed-exitcode"}).exit, 0);
 }
 
+// Okta deactivates whom it is told to delete, and lists them as before. Whoever is removed is made
+// inactive, stays so past the end of retention, and no plan has anything to do for it.
+TEST(ScimProgram, WhereTheDeletedStayALeaverIsPlannedOnce) {
+  ScimServer server({.users = 5, .groups = 0});
+  HttpProxy proxy({.upstream = server.url(), .like = "okta"});
+  Estate estate(proxy.url(), "dialect = { preset = \"okta\" }\nmanage = { retention_days = 10 }\n");
+  estate.DeclareUsers(3);
+  ASSERT_EQ(estate.Postern({"apply", "--yes"}).exit, 0);
+  estate.DeclareUsers(2);
+  const RunResult leaves = estate.Postern({"apply", "--yes"});
+  ASSERT_EQ(leaves.exit, 0) << leaves.out << leaves.err;
+  const auto plan = [&](const std::string& more) {
+    std::vector<std::string> arguments = {"plan", "--detailed-exitcode"};
+    if (!more.empty()) arguments.insert(arguments.end(), {"--as-of", more});
+    return estate.Postern(arguments);
+  };
+  EXPECT_EQ(plan("").exit, 0) << plan("").out;
+  const RunResult later = plan("2099-01-01T00:00:00Z");
+  EXPECT_EQ(later.exit, 0) << later.out;
+  // By another hand: it is shut again, once.
+  const std::string filter = "/Users?filter=userName%20eq%20%22u000003%22";
+  const json user = server.Call("GET", filter).Json()["Resources"][0];
+  EXPECT_EQ(user["active"], false);
+  server.Call("PATCH", "/Users/" + user["id"].get<std::string>(),
+              {{"schemas", {"urn:ietf:params:scim:api:messages:2.0:PatchOp"}},
+               {"Operations", {{{"op", "replace"}, {"path", "active"}, {"value", true}}}}});
+  ASSERT_EQ(estate.Postern({"apply", "--yes"}).exit, 0);
+  EXPECT_EQ(server.Call("GET", filter).Json()["Resources"][0]["active"], false);
+  EXPECT_EQ(plan("").exit, 0) << plan("").out;
+  for (const json& request : proxy.Requests()) EXPECT_NE(request["method"], "DELETE") << request;
+  EXPECT_THAT(estate.Postern({"providers", "doctor"}).out,
+              HasSubstr("deactivates, does not delete"));
+}
+
 // The server goes away in the middle of writing: the rest is written later, nothing twice.
 TEST(ScimProgram, GoneInTheMiddleOfAnApply) {
   ScimServer server({.users = 5, .groups = 0, .unique = false});

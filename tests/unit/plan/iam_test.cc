@@ -137,6 +137,26 @@ TEST(IamPlan, WhatTheSystemDoesNotKeepIsNotWanted) {
   EXPECT_TRUE(iam.diagnostics.all().empty());
 }
 
+// Okta deactivates whom it is told to delete. Retired for as long as you like, with nothing to do.
+TEST(IamPlan, WhereTheDeletedStayNobodyIsDeleted) {
+  for (const bool stay : {false, true}) {
+    Iam iam;
+    if (stay) {
+      iam.observed.targets[0].probe.capabilities.push_back(
+          {.kind = "iam_user", .field = "deletion", .support = "unsupported"});
+    }
+    iam.Live(IamUser("left", false));
+    iam.Record(IamUser("left", false));
+    iam.recorded["iam:hr"].back().retired_at = 1;
+    const auto said = Iam::Said(iam.Make());
+    if (stay) {
+      EXPECT_THAT(said, IsEmpty());
+    } else {
+      EXPECT_THAT(said, ElementsAre("delete iam user left"));
+    }
+  }
+}
+
 TEST(IamPlan, AUserOfAnotherSystemIsHeld) {
   Iam iam;
   kinds::IamUser user;
