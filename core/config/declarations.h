@@ -14,6 +14,7 @@
 #include "core/base/hash.h"
 #include "core/diag/diagnostic.h"
 #include "schemas/declarations.pb.h"
+#include "schemas/job_declarations.pb.h"
 
 namespace postern::config {
 
@@ -62,6 +63,12 @@ struct Declarations {
   std::vector<Declared<decl::IamAccessRole>> iam_access_roles;
   std::vector<Declared<decl::OauthClient>> oauth_clients;
   std::vector<Declared<decl::Role>> roles;
+  std::vector<Declared<decl::ServiceAccount>> service_accounts;
+  std::vector<Declared<decl::Runner>> runners;
+  std::vector<Declared<decl::Endpoint>> endpoints;
+  std::vector<Declared<decl::Export>> exports;
+  std::vector<Declared<decl::Import>> imports;
+  std::vector<Declared<decl::Releaser>> releasers;
 };
 
 struct Loaded {

@@ -8,6 +8,7 @@
 
 #include "core/base/check.h"
 #include "schemas/declarations.pb.h"
+#include "schemas/job_declarations.pb.h"
 
 namespace postern::config {
 namespace {
@@ -56,10 +57,12 @@ ValueType TypeOf(const FieldDescriptor& field) {
 class Compiler {
  public:
   Compiler() {
-    const auto* file = decl::Operator::descriptor()->file();
-    for (int i = 0; i < file->message_type_count(); ++i) {
-      const Descriptor* message = file->message_type(i);
-      if (message->options().HasExtension(schema::declaration)) Compile(message);
+    for (const auto* file :
+         {decl::Operator::descriptor()->file(), decl::Export::descriptor()->file()}) {
+      for (int i = 0; i < file->message_type_count(); ++i) {
+        const Descriptor* message = file->message_type(i);
+        if (message->options().HasExtension(schema::declaration)) Compile(message);
+      }
     }
   }
 

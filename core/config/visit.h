@@ -30,6 +30,12 @@ void ForEachTable(D& declarations, Visit&& visit) {
   visit(declarations.iam_access_roles);
   visit(declarations.oauth_clients);
   visit(declarations.roles);
+  visit(declarations.service_accounts);
+  visit(declarations.runners);
+  visit(declarations.endpoints);
+  visit(declarations.exports);
+  visit(declarations.imports);
+  visit(declarations.releasers);
 }
 
 }  // namespace postern::config
