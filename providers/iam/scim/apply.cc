@@ -222,6 +222,21 @@ void ApplyRun::Settle(const Planned& planned, const HttpResult& result) {
   }
 }
 
+// Whoever declares versions wants no write that isn't bound to one.
+void ApplyRun::RefuseUnbound() {
+  const Dialect& dialect = target_.dialect();
+  if (!dialect.IsDeclared(Trait::kVersions) || !dialect.Is(Trait::kVersions, "etag")) return;
+  std::erase_if(planned_, [](const Planned& planned) {
+    if (planned.write.method == Method::kPost || !planned.write.etag.empty()) return false;
+    for (Item* item : planned.items) {
+      sdk::Fail(*item, Status::kDenied,
+                fmt::format("{} has no version, and versions = \"etag\" is declared",
+                            planned.write.path));
+    }
+    return true;
+  });
+}
+
 void ApplyRun::Carry() {
   std::vector<HttpRequest> requests;
   for (const Planned& planned : planned_) {
@@ -262,6 +277,7 @@ void ApplyRun::Run() {
       }
     }
     for (auto& [group, items] : members_) PlanMembers(group, items);
+    RefuseUnbound();
     Carry();
   }
   ReadAll();

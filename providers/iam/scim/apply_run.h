@@ -49,6 +49,7 @@ class ApplyRun {
   bool JudgeMember(Item& item, const Snapshot& group);
   void AddFirstMembers(const Item& group, Planned* planned);
   void PlanChunk(const std::string& group, const Snapshot& at, const std::vector<Item*>& wanted);
+  void RefuseUnbound();
   void Carry();
   void SettleCreation(const Planned& planned, const HttpResult& result);
   void Settle(const Planned& planned, const HttpResult& result);

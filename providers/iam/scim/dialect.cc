@@ -187,6 +187,10 @@ std::string_view Dialect::Get(Trait trait) const {
   return "";
 }
 
+bool Dialect::IsDeclared(Trait trait) const {
+  return !said_[At(trait)][static_cast<size_t>(Origin::kDeclared)].value.empty();
+}
+
 uint64_t Dialect::Number(Trait trait) const {
   const std::string_view text = Get(trait);
   uint64_t number = 0;

@@ -68,6 +68,8 @@ class Dialect {
   std::string_view Get(Trait trait) const;
   bool Is(Trait trait, std::string_view value) const { return Get(trait) == value; }
   uint64_t Number(Trait trait) const;
+  // Whether the operator says so, whatever the server shows.
+  bool IsDeclared(Trait trait) const;
 
   struct Row {
     Trait trait{};

@@ -63,6 +63,18 @@ class Product {
     return wrong;
   }
 
+  // What a filter asked about, in any story since: attribute names, decoded.
+  std::set<std::string> Filters() {
+    std::set<std::string> filters;
+    for (const json& request : proxy_.Requests()) {
+      const std::string path = request["path"];
+      const size_t at = path.find("filter=");
+      if (at == std::string::npos) continue;
+      filters.insert(path.substr(at + 7, path.find_first_of("%+ ", at) - at - 7));
+    }
+    return filters;
+  }
+
  private:
   static void Declare(const std::string& trait, const std::string& value, decl::IamDialect* to) {
     const auto* field = to->GetDescriptor()->FindFieldByName(trait);
@@ -163,6 +175,18 @@ TEST(ScimProducts, AnyOtherValueOfAPresetFailsThere) {
     if (product == nullptr) product = std::make_unique<Product>(other.preset);
     EXPECT_NE(product->Story(other.preset, other.trait, other.value), "")
         << other.preset << ": " << other.trait << " = " << other.value << " is as good";
+  }
+}
+
+// Keycloak with LDAP_ONLY mappers finds nobody by a filter on memberships, and WSO2 gives all of a
+// group's members to one: who is in is what the group says, and nothing else is asked.
+TEST(ScimProducts, NoMembershipIsLookedForByAFilter) {
+  for (const std::string preset : {"generic", "keycloak", "entra", "okta"}) {
+    Product product(preset);
+    ASSERT_EQ(product.Story(preset), "") << preset;
+    EXPECT_THAT(product.Filters(), testing::IsSubsetOf({"userName", "displayName", "externalId",
+                                                        "id", "postern-no-such-attribute"}))
+        << preset;
   }
 }
 

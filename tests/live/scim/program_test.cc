@@ -257,6 +257,46 @@ TEST(ScimProgram, ARenamedGroupKeepsItsMembers) {
   EXPECT_EQ(estate.Postern({"plan", "--detailed-exitcode"}).exit, 0);
 }
 
+// WSO2 has groups so large that it gives them by parts, in no standard's way. A group that can't be
+// had whole decides nothing: nobody is put in again, and nobody leaves a role for it.
+TEST(ScimProgram, AGroupThatComesInPartsTakesNobody) {
+  ScimServer server({.users = 5, .groups = 0});
+  HttpProxy proxy({.upstream = server.url()});
+  Estate estate(proxy.url());
+  std::string text = "[person.li]\n[iam_group.ops]\niam = \"corp\"\nmembers = [";
+  for (int n = 1; n <= 4; ++n) text += fmt::format("\"iam_user:u{:06}\", ", n);
+  text += "]\n";
+  for (int n = 1; n <= 4; ++n) text += fmt::format("[iam_user.u{:06}]\niam = \"corp\"\n", n);
+  estate.Declare(text);
+  const RunResult first = estate.Postern({"apply", "--yes"});
+  ASSERT_EQ(first.exit, 0) << first.out << first.err;
+  json part = server.Call("GET", "/Groups").Json()["Resources"][0];
+  ASSERT_EQ(part["members"].size(), 4u);
+  part["members"].erase(1);
+  const json rules[] = {
+      {{"fault", "answer"}, {"path", "Groups/"}, {"status", 206}, {"body", part}},
+      {{"fault", "answer"}, {"path", "Groups/"}, {"status", 413}, {"body", ""}},
+      {{"fault", "endless"}, {"path", "Groups/"}},
+  };
+  for (const json& rule : rules) {
+    SCOPED_TRACE(rule["fault"].dump() + rule.value("status", json()).dump());
+    proxy.ClearRules();
+    proxy.Rule(rule);
+    proxy.ClearRequests();
+    const json plan = estate.Plan();
+    for (const json& change : plan["changes"]) {
+      EXPECT_FALSE(change.value("held", "").empty()) << change;
+    }
+    EXPECT_TRUE(plan["access"]["lost"].empty()) << plan["access"];
+    const RunResult said = estate.Postern({"plan"});
+    EXPECT_THAT(said.out, HasSubstr("incomplete: iam_membership in iam:corp"));
+    estate.Postern({"apply", "--yes"});
+    for (const json& request : proxy.Requests()) EXPECT_EQ(request["method"], "GET") << request;
+  }
+  proxy.ClearRules();
+  EXPECT_EQ(estate.Postern({"plan", "--detailed-exitcode"}).exit, 0);
+}
+
 // Okta deactivates whom it is told to delete, and lists them as before. Whoever is removed is made
 // inactive, stays so past the end of retention, and no plan has anything to do for it.
 TEST(ScimProgram, WhereTheDeletedStayALeaverIsPlannedOnce) {

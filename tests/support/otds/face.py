@@ -244,6 +244,10 @@ def handler_of(face):
     """The handler class of the face's server."""
 
     class OtdsHandler(Handler):
+        def date_time_string(self, timestamp=None):
+            timestamp = time.time() if timestamp is None else timestamp
+            return super().date_time_string(timestamp + face.world.settings["clock_ahead"])
+
         def do(self):
             body = self.read_body()
             if time.monotonic() < face.ready_at:

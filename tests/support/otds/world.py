@@ -73,6 +73,7 @@ SETTINGS = {
     "paged_members": False,
     "stuck_cookies": False,
     "ignored": "",
+    "clock_ahead": 0,
 }
 
 POLICY = {

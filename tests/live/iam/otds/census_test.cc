@@ -294,5 +294,34 @@ TEST_F(OtdsCensus, TheScimProviderSeesTheSamePeople) {
   EXPECT_EQ(by_rest, by_scim);
 }
 
+// Preset otds, row `versions`: the SCIM face has none. What the preset says is what is seen, and
+// who declares otherwise gets no write that could be taken for a bound one.
+TEST_F(OtdsCensus, TheScimFaceHasNoVersions) {
+  const auto title = [&](const std::string& versions) {
+    declared().set_product("scim");
+    declared().set_url(Server().url() + "/otdsws/scim/Corp");
+    declared().mutable_auth()->set_token_url(Server().url() + "/otdsws/oauth2/token");
+    declared().clear_dialect();
+    declared().mutable_dialect()->set_preset("otds");
+    if (!versions.empty()) declared().mutable_dialect()->set_versions(versions);
+    Open();
+    return Put(User("corp000001", "Editor " + versions));
+  };
+  EXPECT_EQ(title("").status, Status::kApplied);
+  auto probe = target().ProbeTarget();
+  ASSERT_TRUE(probe) << probe.error().message;
+  const auto row = std::find_if(probe->settings.begin(), probe->settings.end(),
+                                [](const object::Setting& one) { return one.name == "versions"; });
+  ASSERT_NE(row, probe->settings.end());
+  EXPECT_EQ(row->value, "none");
+  EXPECT_EQ(row->origin, "probe");
+  EXPECT_EQ(row->why, "a user has no ETag");
+  EXPECT_EQ(probe->concurrency[Kind::kIamUser], "verify-then-write");
+  const object::Outcome bound = title("etag");
+  EXPECT_EQ(bound.status, Status::kDenied);
+  EXPECT_THAT(bound.message, HasSubstr("has no version, and versions = \"etag\" is declared"));
+  EXPECT_THAT(Requests("PATCH"), testing::SizeIs(1)) << "the first one";
+}
+
 }  // namespace
 }  // namespace postern::iam

@@ -181,6 +181,29 @@ TEST_F(OtdsSession, APageForBrowsersAtStartIsNoObjectAndNoAbsence) {
   }
 }
 
+// Times of facts and ends of tickets are compared with ours.
+TEST_F(OtdsSession, TheServersClockIsMeasured) {
+  const auto clock = [&](int64_t ahead) {
+    Server().Set("clock_ahead", ahead);
+    Open();
+    auto probe = target().ProbeTarget();
+    EXPECT_TRUE(probe) << probe.error().message;
+    const auto check = std::find_if(probe->checks.begin(), probe->checks.end(),
+                                    [](const object::Check& one) { return one.name == "clock"; });
+    EXPECT_NE(check, probe->checks.end());
+    return std::pair(probe->clock_skew_ms, *check);
+  };
+  EXPECT_EQ(clock(0).first, 0);
+  EXPECT_TRUE(clock(0).second.ok);
+  const auto [ahead, said_ahead] = clock(3600);
+  EXPECT_NEAR(static_cast<double>(ahead), 3'600'000, 5'000);
+  EXPECT_FALSE(said_ahead.ok);
+  EXPECT_THAT(said_ahead.found, HasSubstr("ahead of ours"));
+  const auto [behind, said_behind] = clock(-120);
+  EXPECT_NEAR(static_cast<double>(behind), -120'000, 5'000);
+  EXPECT_THAT(said_behind.found, HasSubstr("behind ours"));
+}
+
 TEST_F(OtdsSession, TheWayToATenantIsFreeText) {
   Otds tenant({.users = 3, .groups = 1, .synchronized = 1, .prefix = "/otdstenant/acme"});
   declared().set_url(tenant.url() + "/otdsws/rest");
