@@ -38,6 +38,8 @@ enum class Kind : uint16_t {
   kServerConfig = 18,
   kOauthClient = 19,
   kPasswordPolicy = 20,
+  kJob = 21,
+  kJobRun = 22,
 };
 
 // Of an IAM system: users, groups, what they are in, roles, clients, policies.

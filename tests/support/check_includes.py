@@ -10,10 +10,13 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ORDER = [["base"], ["diag"], ["object"], ["config", "access", "ledger", "provider"],
+ORDER = [["base"], ["diag"], ["object", "times"], ["config", "access", "ledger", "provider"],
          ["compile", "observe"], ["plan"], ["apply", "jobs"], ["view"]]
 LEVEL = {f"core/{name}": level for level, names in enumerate(ORDER) for name in names}
 LEVEL["cmd/postern"] = len(ORDER)
+# Of jobs, but pure and wanted further down: a schedule is checked where it is declared, and a job is sealed and its
+# timer written where it is compiled.
+TIMES = ("core/jobs/schedule/", "core/jobs/zone.", "core/jobs/spec.")
 FOR_PROVIDERS = {"core/base", "core/diag", "core/object"}
 GRPC = re.compile(r"grpc(pp|\+\+)?/|.*\.grpc\.pb\.h$")
 WIRE = "schemas/provider.pb.h"  # the protocol's messages, without service: in .cc of object and providers too
@@ -21,6 +24,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^">]+)[">]')
 
 
 def folder_of(path):
+    if path.startswith(TIMES):
+        return "core/times"
     return "/".join(path.split("/")[:2])
 
 

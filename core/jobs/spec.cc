@@ -1,0 +1,104 @@
+#include "core/jobs/spec.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/util/json_util.h>
+
+#include "core/base/check.h"
+#include "core/base/hash.h"
+
+namespace postern::jobs {
+namespace {
+
+std::string CanonicalJson(const job::JobSpec& spec) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  std::string out;
+  const auto status = google::protobuf::util::MessageToJsonString(spec, &out, options);
+  POSTERN_CHECK(status.ok(), "a message of our own can be printed");
+  return out;
+}
+
+void DropSeal(job::JobSpec* spec) {
+  spec->clear_ledger_id();
+  spec->clear_generation();
+  spec->clear_commit();
+  spec->clear_sealed_at();
+}
+
+}  // namespace
+
+Sealed Seal(job::JobSpec spec) {
+  POSTERN_CHECK(!spec.name().empty() && spec.has_export_() != spec.has_import(),
+                "a specification is of one job");
+  spec.set_version(kSpecVersion);
+  Sealed sealed;
+  sealed.bytes = CanonicalJson(spec);
+  sealed.digest = DigestOf(sealed.bytes);
+  return sealed;
+}
+
+bool SameJob(std::string_view sealed, const job::JobSpec& spec) {
+  return WithoutSeal(sealed) == WithoutSeal(Seal(spec).bytes);
+}
+
+std::string WithoutSeal(std::string_view bytes) {
+  auto spec = ParseSpec(bytes);
+  if (!spec) return std::string(bytes);
+  DropSeal(&*spec);
+  return CanonicalJson(*spec);
+}
+
+std::string DigestOf(std::string_view bytes) {
+  return "sha256:" + base::Hex(base::Sha256(bytes));
+}
+
+Result<job::JobSpec> ReadSpec(std::string_view bytes, std::string_view digest) {
+  const std::string found = DigestOf(bytes);
+  if (found != digest) {
+    return Fail(ErrorCode::kConflict,
+                fmt::format("the specification isn't the one that was installed: its digest is {}, "
+                            "installed was {}",
+                            found, digest));
+  }
+  return ParseSpec(bytes);
+}
+
+Result<job::JobSpec> ParseSpec(std::string_view bytes) {
+  job::JobSpec spec;
+  const google::protobuf::StringPiece text(bytes.data(), bytes.size());
+  if (!google::protobuf::util::JsonStringToMessage(text, &spec).ok()) {
+    return Fail(ErrorCode::kInvalid, "the specification can't be read");
+  }
+  if (spec.version() != kSpecVersion) {
+    return Fail(ErrorCode::kInvalid,
+                fmt::format("the specification has version {}, this program reads {}",
+                            spec.version(), kSpecVersion));
+  }
+  if (spec.name().empty() || spec.has_export_() == spec.has_import()) {
+    return Fail(ErrorCode::kInvalid, "the specification names no job");
+  }
+  return spec;
+}
+
+std::string StateOf(const decl::Runner& runner) {
+  return runner.has_state() ? runner.state() : kDefaultState;
+}
+
+std::string FolderOf(const decl::Runner& runner, std::string_view job) {
+  return fmt::format("{}/jobs/{}", StateOf(runner), job);
+}
+
+std::string SpecPathOf(const decl::Runner& runner, std::string_view job) {
+  return FolderOf(runner, job) + "/spec.json";
+}
+
+std::string LockPathOf(const decl::Runner& runner, std::string_view job) {
+  return FolderOf(runner, job) + "/lock";
+}
+
+std::string LastRunPathOf(const decl::Runner& runner, std::string_view job) {
+  return FolderOf(runner, job) + "/last.json";
+}
+
+}  // namespace postern::jobs
