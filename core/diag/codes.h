@@ -160,6 +160,19 @@ inline constexpr char kRowUnknown[] = "E0825";       // a member, element or att
 inline constexpr char kRowSyntax[] = "E0826";        // one row that can't be read
 inline constexpr char kBadCron[] = "E0831";          // not five fields of cron
 inline constexpr char kUnknownZone[] = "E0832";      // no such time zone
+// ---- E0870 to E0884: runs of exports (jobs)
+inline constexpr char kUnknownAttribute[] = "E0870";  // a column from what rows don't have
+inline constexpr char kSelectForm[] = "E0871";        // a selection that its source can't make
+inline constexpr char kColumnForm[] = "E0872";        // a column that can't be written so
+inline constexpr char kSelectGroup[] = "E0873";       // the selection's group isn't there
+inline constexpr char kCensusIncomplete[] = "E0874";  // the source wasn't read as a whole
+inline constexpr char kTooFewRows[] = "E0875";        // min_rows or shrink_percent
+inline constexpr char kValueTooLong[] = "E0876";      // longer than its column's max
+inline constexpr char kJobRunning[] = "E0877";        // a run of this job is running
+inline constexpr char kRunNotDelivered[] = "E0878";   // a prepared run that didn't arrive
+inline constexpr char kEvidence[] = "E0879";          // a run's evidence doesn't hold
+inline constexpr char kNoSuchRun[] = "E0880";         // no run of this number or id
+inline constexpr char kSlotMissed[] = "E0881";        // a slot that was passed over (warning)
 // ---- warnings and notes
 inline constexpr char kEmptyTree[] = "W0101";       // no file in the reviewed tree
 inline constexpr char kRepeated[] = "W0201";        // an element stands twice in one list
@@ -201,6 +214,7 @@ std::span<const CodePage> InputCodes();   // E01 to E03
 std::span<const CodePage> TargetCodes();  // E04 and E05
 std::span<const CodePage> PlanCodes();    // E06, E07 and the warnings
 std::span<const CodePage> JobCodes();     // E08 and its warnings
+std::span<const CodePage> ExportCodes();  // E0870 to E0884
 }  // namespace internal
 
 }  // namespace postern::diag

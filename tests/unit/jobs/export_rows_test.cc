@@ -1,0 +1,502 @@
+// From what a source shows to the rows of a file: census, selection, mapping, order, deltas.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <map>
+#include <random>
+
+#include "core/jobs/delta.h"
+#include "core/jobs/mapping.h"
+#include "core/jobs/row_store.h"
+#include "core/jobs/select.h"
+#include "schemas/kinds.pb.h"
+#include "tests/support/scratch.h"
+
+namespace postern::jobs::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+// A source with these objects.
+class Shown final : public object::Target {
+ public:
+  Result<object::Probe> ProbeTarget() override { return object::Probe{}; }
+  Result<std::vector<object::ScopeStatus>> Enumerate(std::span<const object::Kind> kinds,
+                                                     object::ObjectSink& sink) override {
+    for (const object::Object& object : objects) {
+      if (std::find(kinds.begin(), kinds.end(), object.kind) == kinds.end()) continue;
+      if (!sink.Add(object.view())) break;
+    }
+    return scopes;
+  }
+  Result<std::vector<object::ReadAnswer>> Read(std::span<const object::ObjectKey>) override {
+    return Fail(ErrorCode::kUnsupported, "not asked for by exports");
+  }
+  Result<void> Apply(std::span<const object::OperationGroup>, const object::Secrets&,
+                     object::OutcomeSink&) override {
+    return Fail(ErrorCode::kUnsupported, "not asked for by exports");
+  }
+
+  std::vector<object::Object> objects;
+  std::vector<object::ScopeStatus> scopes = {
+      {.kind = object::Kind::kUser, .scope = "ou=people,dc=x", .complete = true, .at = 1000}};
+};
+
+kinds::User Person(const std::string& uid, const std::string& ou = "people") {
+  kinds::User user;
+  user.set_dn(fmt::format("uid={},ou={},dc=x", uid, ou));
+  user.set_uid(uid);
+  user.set_common_name(uid + " Person");
+  user.mutable_mail()->add_values(uid + "@x.test");
+  user.set_enabled(true);
+  return user;
+}
+
+std::string Group(const std::string& cn) {
+  return fmt::format("cn={},ou=groups,dc=x", cn);
+}
+
+object::Object Member(const std::string& group, const std::string& member) {
+  kinds::Membership membership;
+  membership.set_group(group);
+  membership.set_member(member);
+  return object::Encode(membership);
+}
+
+object::Object GroupEntry(const std::string& cn) {
+  kinds::DirectoryGroup group;
+  group.set_dn(Group(cn));
+  return object::Encode(group);
+}
+
+// Keys of the rows that a selection keeps.
+struct Kept {
+  std::vector<std::string> keys;
+  CensusReport report;
+  diag::Diagnostics diagnostics;
+};
+Kept Select(Shown& source, const decl::Select& select, What what = What::kUsers) {
+  Kept kept;
+  auto selection =
+      Selection::Make(select, what, SourceType::kDirectory, 5000, "export.x", &kept.diagnostics);
+  if (!selection) return kept;
+  const auto ready =
+      selection->Prepare(source, "directory:corp", "export.x", &kept.report, &kept.diagnostics);
+  EXPECT_TRUE(ready);
+  if (!ready || !*ready) return kept;
+  const auto read = ReadRows(
+      source, "directory:corp", what, SourceType::kDirectory,
+      [&](const SourceRow& row) -> Result<void> {
+        if (selection->Keeps(row, &kept.report)) kept.keys.emplace_back(row.key);
+        return {};
+      },
+      &kept.report);
+  EXPECT_TRUE(read) << read.error().message;
+  return kept;
+}
+
+std::string Complaint(const diag::Diagnostics& diagnostics) {
+  if (diagnostics.empty()) return "";
+  const diag::Diagnostic& first = diagnostics.all().front();
+  return fmt::format("{} {}: {} | {}", first.code, first.subject, first.summary,
+                     first.notes.empty() ? "" : first.notes.front());
+}
+
+TEST(Select, TakesWhoIsActiveUnlessToldOtherwise) {
+  Shown source;
+  kinds::User locked = Person("bea"), over = Person("cid"), never = Person("dan");
+  locked.set_enabled(false);
+  over.set_expires(4999);
+  never.set_expires(base::kForever);
+  for (const auto& user : {Person("ann"), locked, over, never}) {
+    source.objects.push_back(object::Encode(user));
+  }
+  EXPECT_THAT(Select(source, {}).keys,
+              UnorderedElementsAre("uid=ann,ou=people,dc=x", "uid=dan,ou=people,dc=x"));
+  decl::Select select;
+  select.set_status("inactive");
+  EXPECT_THAT(Select(source, select).keys,
+              UnorderedElementsAre("uid=bea,ou=people,dc=x", "uid=cid,ou=people,dc=x"));
+  select.set_status("all");
+  EXPECT_EQ(Select(source, select).keys.size(), 4u);
+}
+
+TEST(Select, KnowsBasesByWholeNamesAndAttributesWithoutCase) {
+  Shown source;
+  for (const auto& user : {Person("ann"), Person("bea", "more people"), Person("cid", "guests")}) {
+    source.objects.push_back(object::Encode(user));
+  }
+  decl::Select select;
+  select.set_base("OU=People, dc=x");
+  EXPECT_THAT(Select(source, select).keys, ElementsAre("uid=ann,ou=people,dc=x"));
+  decl::Select where;
+  where.mutable_where()->set_mail("CID@x.test");
+  EXPECT_THAT(Select(source, where).keys, ElementsAre("uid=cid,ou=guests,dc=x"));
+}
+
+TEST(Select, FollowsGroupsInGroupsAndCircles) {
+  Shown source;
+  for (const char* uid : {"ann", "bea", "cid"}) {
+    source.objects.push_back(object::Encode(Person(uid)));
+  }
+  for (const char* cn : {"erp", "inner"}) source.objects.push_back(GroupEntry(cn));
+  source.objects.push_back(Member(Group("erp"), "uid=ann,ou=people,dc=x"));
+  source.objects.push_back(Member(Group("erp"), Group("inner")));
+  source.objects.push_back(Member(Group("inner"), "uid=bea,ou=people,dc=x"));
+  source.objects.push_back(Member(Group("inner"), Group("erp")));
+  decl::Select select;
+  select.set_group("ERP");
+  EXPECT_THAT(Select(source, select).keys,
+              UnorderedElementsAre("uid=ann,ou=people,dc=x", "uid=bea,ou=people,dc=x"));
+  EXPECT_EQ(Select(source, select, What::kMemberships).keys.size(), 4u);
+  select.set_group("EPR");
+  EXPECT_THAT(Complaint(Select(source, select).diagnostics),
+              HasSubstr("E0873 export.x: no group \"EPR\" in directory:corp"));
+}
+
+TEST(Select, DecidesNothingByWhatCouldNotBeRead) {
+  Shown source;
+  object::Object user = object::Encode(Person("ann"));
+  user.unreadable = uint64_t{1} << kinds::User::kEnabledFieldNumber;
+  source.objects.push_back(user);
+  const Kept kept = Select(source, {});
+  EXPECT_THAT(kept.keys, IsEmpty());
+  EXPECT_FALSE(kept.report.good());
+  decl::Select all;
+  all.set_status("all");
+  EXPECT_TRUE(Select(source, all).report.good());
+}
+
+TEST(Select, RefusesWhatItsSourceHasNot) {
+  Shown source;
+  decl::Select select;
+  select.set_partition("Staff");
+  EXPECT_EQ(Complaint(Select(source, select).diagnostics),
+            "E0871 export.x: `partition` is of IAM systems | leave it out of `select`");
+  decl::Select where;
+  where.mutable_where()->set_department("Sales");
+  EXPECT_THAT(Complaint(Select(source, where).diagnostics),
+              HasSubstr("E0871 export.x: users of this source have no department"));
+}
+
+TEST(Census, SaysWhatItCannotStandFor) {
+  Shown source;
+  source.scopes = {{.scope = "a", .complete = false, .reason = "connection lost"},
+                   {.scope = "b", .complete = true, .unstable = "3 entries came", .at = 900},
+                   {.scope = "c", .complete = true, .at = 800}};
+  const Kept kept = Select(source, {});
+  EXPECT_THAT(kept.report.incomplete, ElementsAre("directory:corp a: connection lost"));
+  EXPECT_THAT(kept.report.unstable, ElementsAre("directory:corp b: 3 entries came"));
+  EXPECT_EQ(kept.report.as_of, 800);
+  source.scopes.clear();
+  EXPECT_FALSE(Select(source, {}).report.good());
+}
+
+TEST(Census, HasEveryFieldButSecrets) {
+  std::vector<std::string> names;
+  for (const Attribute& one : AttributesOf(What::kUsers, SourceType::kDirectory)) {
+    names.push_back(one.name);
+  }
+  EXPECT_THAT(names, testing::Contains("employee_number"));
+  EXPECT_THAT(names, testing::Not(testing::Contains("password")));
+  EXPECT_THAT(AttributesOf(What::kRoles, SourceType::kDirectory), IsEmpty());
+}
+
+TEST(Census, ReadsFilesBelowAFolder) {
+  const support::Scratch scratch;
+  scratch.Write("set/a.pdf", "A");
+  scratch.Write("set/deep/b.pdf", "BB");
+  scratch.Write("set/c.txt", "C");
+  std::filesystem::create_symlink("/etc/hostname", scratch.File("set/link.pdf"));
+  const auto paths = [&](bool below) {
+    std::vector<std::string> out;
+    CensusReport report;
+    const auto read = ReadFiles(
+        scratch.File("set"), "*.pdf", below,
+        [&](const SourceRow& row) -> Result<void> {
+          out.push_back(fmt::format("{} {} {}", row.cells[0].text, row.cells[1].text,
+                                    row.cells[3].text.substr(0, 4)));
+          return {};
+        },
+        &report);
+    EXPECT_TRUE(read && report.good());
+    return out;
+  };
+  EXPECT_THAT(paths(false), ElementsAre("a.pdf 1 559a"));  // sha256sum of "A"
+  EXPECT_THAT(paths(true),
+              UnorderedElementsAre("a.pdf 1 559a", testing::StartsWith("deep/b.pdf 2")));
+  CensusReport report;
+  ASSERT_TRUE(ReadFiles(scratch.File("gone"), "", true, {}, &report));
+  EXPECT_FALSE(report.good());
+}
+
+decl::ExportColumn* AddColumn(decl::Export* to, const std::string& from,
+                              const std::string& name = "") {
+  decl::ExportColumn* column = to->mutable_columns()->add_values();
+  column->set_from(from);
+  if (!name.empty()) column->set_name(name);
+  return column;
+}
+
+// The file of these people.
+struct File {
+  std::string bytes;
+  diag::Diagnostics diagnostics;
+  bool good = false;
+};
+File WriteFile(const decl::Export& declared, const std::vector<kinds::User>& people) {
+  File file;
+  const auto attributes = AttributesOf(What::kUsers, SourceType::kDirectory);
+  auto mapping = Mapping::Make(declared, attributes, "users of directory:corp", {{"pepper", "k3y"}},
+                               "export.x", &file.diagnostics);
+  if (!mapping) return file;
+  Shown source;
+  for (const auto& person : people) source.objects.push_back(object::Encode(person));
+  RowStore store(testing::TempDir());
+  CensusReport report;
+  const auto emit = [&](std::string_view key, std::string_view record) {
+    return store.Add(key, record);
+  };
+  EXPECT_TRUE(ReadRows(
+      source, "directory:corp", What::kUsers, SourceType::kDirectory,
+      [&](const SourceRow& row) { return mapping->Map(row, emit, &report, &file.diagnostics); },
+      &report));
+  auto writer = Writer::Make(
+      mapping->shape(), mapping->options(),
+      [&](std::string_view piece) -> Result<void> {
+        file.bytes += piece;
+        return {};
+      },
+      "users", &file.diagnostics);
+  EXPECT_TRUE(writer) << writer.error().message;
+  UnpackedRow row(mapping->shape().columns.size());
+  const auto written = store.Each([&](std::string_view, std::string_view record) {
+    return (*writer)->Add({Operation::kNone, row.Unpack(record)});
+  });
+  EXPECT_TRUE(written);
+  file.good = (*writer)->Finish() && mapping->refused() == 0;
+  return file;
+}
+
+TEST(Mapping, WritesColumnsInTheirOrderAndRowsByKey) {
+  decl::Export declared;
+  declared.mutable_format()->set_type("csv");
+  declared.mutable_format()->set_eol("lf");
+  AddColumn(&declared, "uid", "UID")->set_key(true);
+  decl::ExportColumn* constant = declared.mutable_columns()->add_values();
+  constant->set_name("SOURCE");
+  constant->set_constant("corp");
+  for (const char* step : {"trim", "upper"}) {
+    if (declared.columns().values_size() < 3) AddColumn(&declared, "common_name", "NAME");
+    declared.mutable_columns()->mutable_values(2)->mutable_transform()->add_values(step);
+  }
+  AddColumn(&declared, "mail", "MAIL");
+  decl::ExportColumn* end = AddColumn(&declared, "expires", "END");
+  end->set_format("%d.%m.%Y %H:%M");
+  end->set_zone("Europe/Berlin");
+  kinds::User zoe = Person("zoe"), ann = Person("ann");
+  zoe.set_common_name("  zo\u00eb stra\u00dfe ");
+  zoe.set_expires(1767225599);  // 2025-12-31T23:59:59Z
+  ann.set_expires(base::kForever);
+  const File file = WriteFile(declared, {zoe, ann});
+  EXPECT_TRUE(file.good) << Complaint(file.diagnostics);
+  EXPECT_EQ(file.bytes,
+            "UID,SOURCE,NAME,MAIL,END\n"
+            "ann,corp,ANN PERSON,ann@x.test,\n"
+            "zoe,corp,ZO\u00cb STRA\u00dfE,zoe@x.test,01.01.2026 00:59\n");
+}
+
+TEST(Mapping, HashesByKeyMasksAndKeepsDigits) {
+  decl::Export declared;
+  declared.mutable_format()->set_type("csv");
+  declared.mutable_format()->set_header(false);
+  declared.mutable_format()->set_eol("lf");
+  decl::ExportColumn* hashed = AddColumn(&declared, "uid");
+  hashed->set_key(true);
+  hashed->mutable_transform()->add_values("hash");
+  hashed->set_hash_key("secret:pepper");
+  AddColumn(&declared, "surname")->mutable_transform()->add_values("mask");
+  AddColumn(&declared, "employee_number")->mutable_transform()->add_values("digits");
+  kinds::User ann = Person("ann");
+  ann.set_surname("M\u00fcller");
+  ann.set_employee_number("A-00 17");
+  const std::string hash = base::Hex(base::HmacSha256("k3y", "ann"));
+  EXPECT_EQ(WriteFile(declared, {ann}).bytes, hash + ",****er,0017\n");
+  hashed->set_hash_key("secret:salt");
+  EXPECT_THAT(Complaint(WriteFile(declared, {ann}).diagnostics),
+              HasSubstr("E0872 export.x: column uid: hash needs a `hash_key` with a value"));
+}
+
+TEST(Mapping, WritesARowForEachValueOfAList) {
+  decl::Export declared;
+  declared.mutable_format()->set_type("csv");
+  declared.mutable_format()->set_header(false);
+  declared.mutable_format()->set_eol("lf");
+  AddColumn(&declared, "uid")->set_key(true);
+  AddColumn(&declared, "mail")->set_rows("each");
+  kinds::User ann = Person("ann"), bea = Person("bea");
+  ann.mutable_mail()->add_values("a2@x.test");
+  bea.mutable_mail()->clear_values();
+  EXPECT_EQ(WriteFile(declared, {bea, ann}).bytes, "ann,a2@x.test\nann,ann@x.test\n");
+}
+
+TEST(Mapping, RefusesWhatIsTooLongOrMissing) {
+  decl::Export declared;
+  declared.mutable_format()->set_type("csv");
+  AddColumn(&declared, "uid")->set_key(true);
+  AddColumn(&declared, "common_name", "NAME")->set_max(9);
+  const File file = WriteFile(declared, {Person("ann"), Person("\u00e4nn")});
+  EXPECT_FALSE(file.good);
+  EXPECT_EQ(Complaint(file.diagnostics),
+            "E0876 export.x: row uid=ann,ou=people,dc=x, column NAME: 10 characters, at most 9 | "
+            "mend the value at its source, or raise `max`");
+  decl::Export wants;
+  wants.mutable_format()->set_type("csv");
+  AddColumn(&wants, "uid")->set_key(true);
+  AddColumn(&wants, "employee_number")->set_required(true);
+  EXPECT_THAT(Complaint(WriteFile(wants, {Person("ann")}).diagnostics), HasSubstr("E0805"));
+}
+
+TEST(Mapping, SaysWhatADeclarationCannotBe) {
+  const auto complaint = [](const std::function<void(decl::Export*)>& change) {
+    decl::Export declared;
+    declared.mutable_format()->set_type("csv");
+    AddColumn(&declared, "dn");
+    change(&declared);
+    return Complaint(WriteFile(declared, {}).diagnostics);
+  };
+  EXPECT_EQ(complaint([](decl::Export*) {}), "");
+  EXPECT_EQ(complaint([](decl::Export* d) { AddColumn(d, "employe_number"); }),
+            "E0870 export.x: no attribute employe_number in users of directory:corp | did you mean "
+            "employee_number?");
+  EXPECT_THAT(complaint([](decl::Export* d) { AddColumn(d, "password"); }), HasSubstr("E0870"));
+  EXPECT_THAT(complaint([](decl::Export* d) { AddColumn(d, "uid")->set_format("%Y"); }),
+              HasSubstr("E0872 export.x: column uid: `format` of an attribute that isn't a time"));
+  EXPECT_THAT(complaint([](decl::Export* d) { AddColumn(d, "uid")->set_constant("x"); }),
+              HasSubstr("column uid: has one of `from` and `constant`"));
+  EXPECT_THAT(
+      complaint([](decl::Export* d) { d->mutable_columns()->mutable_values(0)->set_from("uid"); }),
+      HasSubstr("no column names the row | a column from dn, or key = true"));
+  EXPECT_THAT(complaint([](decl::Export* d) { d->mutable_format()->set_delimiter("||"); }),
+              HasSubstr("`delimiter` is one ASCII character"));
+}
+
+TEST(RowStore, SortsTheSameInMemoryAndInRuns) {
+  const support::Scratch scratch;
+  constexpr size_t kSmall = 2000;
+  RowStore all(scratch.path()), cut(scratch.path(), kSmall);
+  std::mt19937 random(17);
+  constexpr int kRows = 5000;
+  for (int i = 0; i < kRows; ++i) {
+    const std::string key = fmt::format("k{}", random() % kRows);
+    const std::string record(random() % 60, static_cast<char>('a' + random() % 26));
+    ASSERT_TRUE(all.Add(key, record));
+    ASSERT_TRUE(cut.Add(key, record));
+  }
+  EXPECT_EQ(all.runs(), 0u);
+  EXPECT_GT(cut.runs(), 50u);
+  const auto rows = [](RowStore& store) {
+    std::vector<std::pair<std::string, std::string>> out;
+    EXPECT_TRUE(store.Each([&](std::string_view key, std::string_view record) -> Result<void> {
+      out.emplace_back(key, record);
+      return {};
+    }));
+    return out;
+  };
+  const auto sorted = rows(all);
+  EXPECT_EQ(sorted.size(), static_cast<size_t>(kRows));
+  EXPECT_TRUE(std::is_sorted(sorted.begin(), sorted.end()));
+  EXPECT_EQ(rows(cut), sorted);
+  EXPECT_EQ(rows(cut), sorted);                            // asked again
+  EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));  // runs have no names
+}
+
+using World = std::map<std::string, std::string>;
+
+void KeepState(const std::string& path, const World& world) {
+  auto writer = StateWriter::Create(path);
+  ASSERT_TRUE(writer) << writer.error().message;
+  for (const auto& [key, record] : world) {
+    ASSERT_TRUE((*writer)->Add(key, base::Sha256(record)));
+  }
+  ASSERT_TRUE((*writer)->Finish());
+}
+
+// What a receiver has after this delta.
+World After(World world, const std::string& before, const World& now) {
+  auto reader = StateReader::Open(before);
+  EXPECT_TRUE(reader) << reader.error().message;
+  Delta delta(
+      std::move(*reader),
+      [&](Operation operation, std::string_view key, std::string_view record) -> Result<void> {
+        const std::string name(key);
+        EXPECT_EQ(world.contains(name), operation != Operation::kAdd) << name;
+        if (operation == Operation::kDelete) {
+          world.erase(name);
+        } else {
+          EXPECT_NE(world[name], record) << "a row that didn't change";
+          world[name] = record;
+        }
+        return {};
+      });
+  for (const auto& [key, record] : now) {
+    EXPECT_TRUE(delta.Add(key, base::Sha256(record), record));
+  }
+  EXPECT_TRUE(delta.Finish());
+  return world;
+}
+
+TEST(Delta, FullAndDeltasGiveTheLastFull) {
+  const support::Scratch scratch;
+  std::mt19937 random(20260301);
+  World world, receiver;
+  KeepState(scratch.File("0"), world);
+  constexpr int kSteps = 60, kKeys = 200;
+  for (int step = 1; step <= kSteps; ++step) {
+    const auto changes = random() % (step % 7 == 0 ? 300 : 12);
+    for (unsigned i = 0; i < changes; ++i) {
+      const std::string key = fmt::format("k{}", random() % kKeys);
+      if (random() % 3 == 0) {
+        world.erase(key);
+      } else {
+        world[key] = fmt::format("v{}", random() % 5);
+      }
+    }
+    receiver = After(receiver, scratch.File(std::to_string(step - 1)), world);
+    ASSERT_EQ(receiver, world) << "step " << step;
+    KeepState(scratch.File(std::to_string(step)), world);
+  }
+  EXPECT_GT(world.size(), 50u);
+}
+
+TEST(Delta, NoticesAStateThatIsNotWhole) {
+  const support::Scratch scratch;
+  KeepState(scratch.File("s"), {{"a", "1"}, {"b", "2"}});
+  const std::string whole = support::ReadFile(scratch.File("s"));
+  const auto read = [&](const std::string& bytes) {
+    scratch.Write("t", bytes);
+    auto reader = StateReader::Open(scratch.File("t"));
+    if (!reader) return reader.error().code;
+    for (;;) {
+      const auto more = (*reader)->Next();
+      if (!more) return more.error().code;
+      if (!*more) return ErrorCode::kInternal;  // as if it were whole
+    }
+  };
+  EXPECT_EQ(read(whole), ErrorCode::kInternal);
+  for (size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_EQ(read(whole.substr(0, size)), ErrorCode::kIncomplete) << size;
+  }
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string flipped = whole;
+    flipped[at] = static_cast<char>(flipped[at] ^ 1);
+    EXPECT_EQ(read(flipped), ErrorCode::kIncomplete) << at;
+  }
+}
+
+}  // namespace
+}  // namespace postern::jobs::test
