@@ -74,7 +74,7 @@ inline constexpr int kWrites = 3;  // of one operation, before the server is tak
 // Members of one set that one request adds or removes.
 struct ApplyRun::Batch {
   bool add = false;
-  MemberType type{};  // of groups: each type has its own list
+  MemberType type{};  // of groups each type has its own list, of roles what is a role has
   std::vector<Item*> items;
   std::vector<Guess> guesses;
 };

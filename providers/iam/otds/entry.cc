@@ -57,6 +57,10 @@ void ReadMembers(const Json& list, MemberType type, AccessRole* role) {
     const std::string partition = TextAt(json, "userPartition");
     if (type == MemberType::kPartition) {
       member.ref.name = partition.empty() ? member.id : partition;
+    } else if (type == MemberType::kUnit) {
+      // Not asked for by its DN: what it is called will do.
+      const std::string& name = member.id.empty() ? member.location : member.id;
+      member.ref.name = partition.empty() ? name : WithPartition(name, partition);
     } else if (!member.id.empty() && !partition.empty()) {
       member.ref.name = WithPartition(member.id, partition);
     }
@@ -130,8 +134,7 @@ Result<AccessRole> ReadAccessRole(const Json& json) {
   ReadMembers(members.value("users", Json()), MemberType::kUser, &role);
   ReadMembers(members.value("groups", Json()), MemberType::kGroup, &role);
   ReadMembers(members.value("userPartitions", Json()), MemberType::kPartition, &role);
-  const Json units = members.value("organizationalUnits", Json());
-  role.has_units = units.is_array() && !units.empty();
+  ReadMembers(members.value("organizationalUnits", Json()), MemberType::kUnit, &role);
   const Json attributes = json.value("attributeList", Json());
   if (const Json* push = FirstValue(attributes, "pushAllGroups")) {
     role.push_known = true;

@@ -47,7 +47,6 @@ struct MemberEntry {
 struct AccessRole {
   std::string name, id, description, location;
   std::vector<MemberEntry> members;
-  bool has_units = false;  // organizational units come in as well: no member of ours
   bool push_known = false, push_all_groups = false;
   std::vector<std::string> resources;
   Json document;  // as it came

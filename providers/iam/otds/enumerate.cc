@@ -43,6 +43,7 @@ class Enumeration {
   Result<void> Groups();
   Result<void> Roles();
   Result<void> AccessRoles();
+  Result<void> Units(const std::map<std::string, std::string>& units);
   Result<void> Clients();
   Result<void> Policy();
   Result<void> WalkEntries(Kind kind, const std::string& partition,
@@ -187,6 +188,7 @@ Result<void> Enumeration::AccessRoles() {
     return true;
   });
   if (!walked) return walked;
+  std::map<std::string, std::string> units;  // by location
   for (const auto& document : target_.api().GetAll(paths)) {
     if (!document) return tl::unexpected(document.error());
     auto role = ReadAccessRole(*document);
@@ -199,6 +201,25 @@ Result<void> Enumeration::AccessRoles() {
     target_.Complete(SetType::kAccessRole, {&set, 1});
     if (set.answer != object::Answer::kValue) return Fail(ErrorCode::kInvalid, set.reason);
     if (!AddMembers(SetType::kAccessRole, set)) break;
+    for (const auto& [key, member] : set.members) {
+      if (member.ref.type == MemberType::kUnit) units[member.location] = member.ref.name;
+    }
+  }
+  return Units(units);
+}
+
+// Who is in the organizational units that access roles let in: only seen, never written. Where a
+// server doesn't say who is in one, the unit stands for itself, and the doctor says so.
+Result<void> Enumeration::Units(const std::map<std::string, std::string>& units) {
+  for (const auto& [location, name] : units) {
+    if (location.empty()) continue;
+    const auto walked = target_.api().Walk(
+        OtdsTarget::UnitPath(location) + "/users", kUsers, [&](size_t, const Json& json) {
+          const auto user = ReadEntry(json);
+          if (!user) return true;
+          return Add(MembershipObject({SetType::kUnit, name}, {MemberType::kUser, user->Full()}));
+        });
+    if (!walked && walked.error().retryable()) return walked;
   }
   return {};
 }

@@ -12,7 +12,7 @@ using object::ObjectKey;
 
 namespace {
 
-constexpr const char* kLists[] = {"users", "groups", "", "userPartitions"};
+constexpr const char* kLists[] = {"users", "groups", "", "userPartitions", "organizationalUnits"};
 
 }  // namespace
 
@@ -49,7 +49,8 @@ Result<HttpRequest> ApplyRun::RoleRequest(const LiveSet& live, const Batch& batc
           target_.FindMember(live, object::SplitKey(item->op->key).back())->second;
       names.push_back(member.location.empty() ? member.ref.name : member.location);
     }
-    return Api::Request(Method::kPost, "/roles/" + live.address + "/members/deletionset",
+    const char* list = batch.type == MemberType::kRole ? "/roles" : "/members";
+    return Api::Request(Method::kPost, "/roles/" + live.address + list + "/deletionset",
                         {{"stringList", names}});
   }
   if (live.location.empty()) {

@@ -31,8 +31,10 @@ Next RefuseMember(std::string why, bool precondition) {
   return next;
 }
 
-bool Holds(SetType set, MemberType member) {
-  if (member == MemberType::kRole) return false;
+// Roles in roles and organizational units can be taken out; to put one in is said nowhere.
+bool Holds(SetType set, MemberType member, bool add) {
+  if (member == MemberType::kRole) return set == SetType::kRole && !add;
+  if (member == MemberType::kUnit) return set == SetType::kAccessRole && !add;
   return member != MemberType::kPartition || set == SetType::kAccessRole;
 }
 
@@ -63,7 +65,7 @@ Next ApplyRun::DecideMember(const Item& item, const LiveSet& live, const SetRef&
   }
   if (wanted && !item.op->before.empty() && !wrote) return RefuseMember("it is gone", true);
   const MemberRef member = MemberOf(item);
-  if (member.name.empty() || !Holds(set.type, member.type)) {
+  if (member.name.empty() || !Holds(set.type, member.type, wanted)) {
     return RefuseMember(fmt::format("OTDS has no \"{}\" as a member of {}",
                                     object::SplitKey(item.op->key).back(), TextOf(set)),
                         false);
@@ -125,7 +127,9 @@ std::vector<ApplyRun::Batch> ApplyRun::BatchesOf(const LiveSet& /*live*/, const 
   std::map<std::pair<bool, int>, std::vector<Item*>> lists;
   for (Item* item : items) {
     const bool add = !item->op->after.empty();
-    const int type = set.type == SetType::kGroup ? static_cast<int>(MemberOf(*item).type) : 0;
+    const MemberType member = MemberOf(*item).type;
+    const bool own_list = set.type == SetType::kGroup || member == MemberType::kRole;
+    const int type = own_list ? static_cast<int>(member) : 0;
     lists[{add, type}].push_back(item);
   }
   std::vector<Batch> batches;

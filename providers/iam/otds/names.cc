@@ -4,7 +4,8 @@ namespace postern::iam::otds {
 namespace {
 
 constexpr std::string_view kSets[] = {"group", "role", "access_role"};
-constexpr std::string_view kMembers[] = {"user", "group", "role", "partition"};
+constexpr std::string_view kUnitSet = "unit";
+constexpr std::string_view kMembers[] = {"user", "group", "role", "partition", kUnitSet};
 
 template <class Ref, class Type, size_t kCount>
 std::optional<Ref> Parse(std::string_view text, const std::string_view (&types)[kCount]) {
@@ -60,7 +61,9 @@ std::optional<SetRef> ParseSet(std::string_view text) {
   return Parse<SetRef, SetType>(text, kSets);
 }
 std::string TextOf(const SetRef& set) {
-  return std::string(kSets[static_cast<size_t>(set.type)]) + ":" + set.name;
+  const std::string_view type =
+      set.type == SetType::kUnit ? kUnitSet : kSets[static_cast<size_t>(set.type)];
+  return std::string(type) + ":" + set.name;
 }
 
 std::optional<MemberRef> ParseMember(std::string_view text) {

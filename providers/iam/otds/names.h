@@ -48,10 +48,11 @@ class Names {
   std::vector<std::string> partitions_;
 };
 
-enum class SetType : uint8_t { kGroup, kRole, kAccessRole };
-enum class MemberType : uint8_t { kUser, kGroup, kRole, kPartition };
+enum class SetType : uint8_t { kGroup, kRole, kAccessRole, kUnit };
+enum class MemberType : uint8_t { kUser, kGroup, kRole, kPartition, kUnit };
 
-// "group:NAME", "role:NAME", "access_role:NAME".
+// "group:NAME", "role:NAME", "access_role:NAME", "unit:NAME"; organizational units are only seen,
+// and so never parsed.
 struct SetRef {
   SetType type{};
   std::string name;
@@ -59,7 +60,7 @@ struct SetRef {
 std::optional<SetRef> ParseSet(std::string_view text);
 std::string TextOf(const SetRef& set);
 
-// "user:NAME", "group:NAME", "role:NAME", "partition:NAME".
+// "user:NAME", "group:NAME", "role:NAME", "partition:NAME", "unit:NAME".
 struct MemberRef {
   MemberType type{};
   std::string name;

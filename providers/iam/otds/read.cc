@@ -234,16 +234,41 @@ Result<void> OtdsTarget::TakeListed(SetType type, Result<Json> page, LiveSet* ou
   return read ? walked : read;
 }
 
+// Roles that stand in the role: whoever has one of them has it. Where a server has no such call,
+// there are none that we could see; the doctor says so.
+Result<void> OtdsTarget::TakeRoles(const Result<Json>& answer, LiveSet* out) {
+  if (!answer) {
+    if (answer.error().retryable()) return tl::unexpected(answer.error());
+    return {};
+  }
+  const auto roles = answer->find("roles");
+  if (roles == answer->end() || !roles->is_array()) return {};
+  for (const Json& json : *roles) {
+    auto entry = ReadEntry(json);
+    if (!entry) return tl::unexpected(entry.error());
+    MemberEntry member{{MemberType::kRole, Names::RoleName(entry->name, entry->partition)},
+                       entry->Full(),
+                       entry->location};
+    std::string key = member.key();
+    out->members.emplace(std::move(key), std::move(member));
+  }
+  return {};
+}
+
 void OtdsTarget::Complete(SetType type, std::span<LiveSet> sets) {
   std::vector<std::string> paths;
   if (type != SetType::kAccessRole) {
     for (const LiveSet& set : sets) paths.push_back(MembersPath(type, set));
   }
+  if (type == SetType::kRole) {
+    for (const LiveSet& set : sets) paths.push_back("/roles/" + set.address + "/roles");
+  }
   auto pages = api_->GetAll(paths);
   for (size_t i = 0; i < sets.size(); ++i) {
     LiveSet& set = sets[i];
-    const auto taken = type == SetType::kAccessRole ? TakeAccess(&set)
-                                                    : TakeListed(type, std::move(pages[i]), &set);
+    auto taken = type == SetType::kAccessRole ? TakeAccess(&set)
+                                              : TakeListed(type, std::move(pages[i]), &set);
+    if (taken && type == SetType::kRole) taken = TakeRoles(pages[sets.size() + i], &set);
     if (taken) {
       set.answer = Answer::kValue;
     } else if (taken.error().code == ErrorCode::kNotFound) {
@@ -322,7 +347,9 @@ std::map<std::string, MemberEntry>::const_iterator OtdsTarget::FindMember(
     const LiveSet& live, std::string_view member) const {
   const auto at = live.members.find(Folded(member));
   auto ref = ParseMember(member);
-  if (at != live.members.end() || !ref || ref->type == MemberType::kPartition) return at;
+  const bool has_partition =
+      ref && (ref->type == MemberType::kUser || ref->type == MemberType::kGroup);
+  if (at != live.members.end() || !has_partition) return at;
   ref->name = names_.Split(ref->name).Full();
   return live.members.find(Folded(TextOf(*ref)));
 }

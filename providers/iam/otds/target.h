@@ -98,6 +98,7 @@ class OtdsTarget final : public object::Target {
   static std::string GroupPath(std::string_view id) { return "/groups/" + Encode(id); }
   static std::string RolePath(std::string_view id) { return "/roles/" + Encode(id); }
   static std::string AccessRolePath(std::string_view id) { return "/accessroles/" + Encode(id); }
+  static std::string UnitPath(std::string_view dn) { return "/orgunits/" + Encode(dn); }
   static std::string ClientPath(std::string_view id) { return "/oauthclients/" + Encode(id); }
 
   // Names the members that an access role has by DN alone, or by a name without a partition.
@@ -113,6 +114,7 @@ class OtdsTarget final : public object::Target {
   void LookFor(Live* live);
   Result<void> TakeListed(SetType type, Result<Json> page, LiveSet* out);
   Result<void> TakeAccess(LiveSet* out);
+  static Result<void> TakeRoles(const Result<Json>& answer, LiveSet* out);
   object::ReadAnswer ReadMembership(const object::ObjectKey& key,
                                     std::map<std::string, LiveSet>* sets);
 

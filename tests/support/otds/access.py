@@ -3,8 +3,10 @@ import base64
 import secrets
 import uuid
 
+import people
 from world import POLICY, ROOT, Refusal
 
+UNIT = f"ou=press,{ROOT}"
 CLIENT_DEFAULTS = {
     "description": None, "redirectURLs": [], "confidential": True, "accessTokenLifeTime": 1000,
     "refreshTokenLifeTime": 20000, "authCodeLifeTime": 20000, "allowRefreshToken": True,
@@ -100,8 +102,8 @@ def shown_access_role(call, name, role):
     partitions = [{"name": partition, "displayName": None, "userPartition": partition,
                    "location": f"partition={partition},{ROOT}", "description": None}
                   for partition in role["userPartitions"]]
-    units = [{"name": "press", "displayName": None, "userPartition": "Corp", "location": f"ou=press,{ROOT}",
-              "description": None}] if call.world.settings["access_role_units"] else []
+    units = [{"name": "press", "displayName": None, "userPartition": "Corp", "location": UNIT, "description": None}
+             ] if call.world.settings["access_role_units"] and not role.get("without_units") else []
     return {"id": name, "name": name, "description": role["description"], "accessRoleMembers": {
                 "users": [member(entries[key]) for key in role["users"]],
                 "groups": [member(entries[key]) for key in role["groups"]],
@@ -128,12 +130,25 @@ def access_role_lists(call):
     lists["userPartitions"] = [member.get("name") for member in call.body.get("userPartitions") or []]
     for partition in lists["userPartitions"]:
         call.world.partition(partition)
+    lists["organizationalUnits"] = [member.get("location") for member in call.body.get("organizationalUnits") or []]
     return lists
+
+
+def unit_users(call, location):
+    """Who is in the organizational unit `press` that access roles let in."""
+    names = call.world.settings["unit_users"]
+    if location != UNIT or names == "unknown":
+        raise Refusal(404, "Not Found")
+    users = [call.world.find("user", name) for name in names.split()]
+    return people.list_entries(call, "user", users, "users")
 
 
 def add_to_access_role(call, name):
     role = look_up(call, call.world.access_roles, name, "access role")
-    for key, members in access_role_lists(call).items():
+    lists = access_role_lists(call)
+    if lists.pop("organizationalUnits"):
+        role["without_units"] = False
+    for key, members in lists.items():
         role[key] += [member for member in dict.fromkeys(members) if member not in role[key]]
     return 204, None
 
@@ -143,7 +158,10 @@ def remove_from_access_role(call, name):
     if call.world.settings["access_role_removal"] != "deletionset":
         raise Refusal(405, "Method Not Allowed")
     role = look_up(call, call.world.access_roles, name, "access role")
-    for key, members in access_role_lists(call).items():
+    lists = access_role_lists(call)
+    if lists.pop("organizationalUnits"):
+        role["without_units"] = True
+    for key, members in lists.items():
         role[key] = [member for member in role[key] if member not in members]
     return 204, None
 
@@ -153,7 +171,9 @@ def replace_access_role(call, name):
         raise Refusal(405, "Method Not Allowed")
     role = look_up(call, call.world.access_roles, name, "access role")
     call.body = call.body.get("accessRoleMembers") or {}
-    role.update(access_role_lists(call))
+    lists = access_role_lists(call)
+    role["without_units"] = not lists.pop("organizationalUnits")
+    role.update(lists)
     return 204, None
 
 

@@ -65,6 +65,8 @@ CALLS = [(method, f"{REST}{path}", call) for method, path, call in [
     ("GET", "/roles/{}/members", people.role_members),
     ("GET", "/roles/{}/roles", people.roles_in_role),
     ("POST", "/roles/{}/roles", lambda c, i: people.give_role(c, "role", i)),
+    ("POST", "/roles/{}/roles/deletionset", people.take_roles_out),
+    ("GET", "/orgunits/{}/users", access.unit_users),
     ("POST", "/roles/{}/members", lambda c, i: people.change_role_members(c, i, True)),
     ("POST", "/roles/{}/members/deletionset", lambda c, i: people.change_role_members(c, i, False)),
     ("GET", "/resources", access.list_resources),

@@ -197,6 +197,13 @@ def roles_in_role(call, identifier):
     return 200, {"roles": [call.shown(entry, True) for entry in call.world.holders(role, ["role"])]}
 
 
+def take_roles_out(call, identifier):
+    role = call.world.find("role", identifier)
+    for member in named(call, ["role"]):
+        member.roles.discard(role.uuid)
+    return 204, None
+
+
 def change_role_members(call, identifier, add):
     role = call.world.find("role", identifier)
     for member in named(call, ["user", "group"]):

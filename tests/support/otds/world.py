@@ -64,6 +64,7 @@ SETTINGS = {
     "recycled_names": "taken",
     "access_role_removal": "deletionset",
     "access_role_units": False,
+    "unit_users": "",
     "missing_status": 404,
     "duplicate_status": 409,
     "consolidation_seconds": 0.2,

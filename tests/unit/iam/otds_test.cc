@@ -115,12 +115,12 @@ TEST(OtdsEntry, MembersOfAnAccessRoleByNameOrByLocation) {
                        {"organizationalUnits", {{{"name", "staff"}}}}}}};
   const auto role = ReadAccessRole(json);
   ASSERT_TRUE(role) << role.error().message;
-  ASSERT_EQ(role->members.size(), 4u);
+  ASSERT_EQ(role->members.size(), 5u);
   EXPECT_EQ(role->members[0].key(), "user:jo@corp");
   EXPECT_EQ(role->members[1].ref.name, "") << "by its location alone";
   EXPECT_EQ(role->members[2].key(), "group:g@corp");
   EXPECT_EQ(role->members[3].key(), "partition:corp");
-  EXPECT_TRUE(role->has_units);
+  EXPECT_EQ(role->members[4].key(), "unit:staff");
   EXPECT_FALSE(role->push_known);
 }
 

@@ -158,32 +158,67 @@ TEST_F(OtdsMembers, AnAccessRoleWithNoWayOut) {
   EXPECT_TRUE(Requests("PUT").empty()) << "refuted: not tried again";
 }
 
-// What memberships don't show is told by the doctor: people of a unit, and roles in roles.
-TEST_F(OtdsMembers, WhatLetsInMoreThanItsMembersIsTold) {
+// An access role lets in an organizational unit: it is a member, and its people are its members.
+// Where the server doesn't say who they are, the doctor does.
+TEST_F(OtdsMembers, TheUnitsThatAnAccessRoleLetsIn) {
   MakeResource("ftp");
+  const std::string set = "access_role:Access to ftp", unit = "unit:press@Corp";
+  ASSERT_EQ(AddMember(set, "user:corp000003@Corp").status, Status::kApplied);
+  EXPECT_TRUE(CheckNamed("access roles").ok);
+  EXPECT_THAT(CheckNamed("access roles").found, HasSubstr("of resources ftp"));
+  Server().Set("access_role_units", true);
+  Server().Set("unit_users", "corp000001@Corp corp000002@Corp");
+  EXPECT_TRUE(CheckNamed("access roles").ok);
+  EXPECT_THAT(CheckNamed("access roles").found,
+              HasSubstr("Access to ftp lets in organizational unit press@Corp"));
+  Seen seen = See({Kind::kIamMembership});
+  EXPECT_TRUE(seen.Scope(Kind::kIamMembership).complete);
+  EXPECT_TRUE(seen.Has(Kind::kIamMembership, {set, unit}));
+  EXPECT_TRUE(seen.Has(Kind::kIamMembership, {unit, "user:corp000001@Corp"}));
+  EXPECT_TRUE(seen.Has(Kind::kIamMembership, {unit, "user:corp000002@Corp"}));
+  EXPECT_FALSE(seen.Has(Kind::kIamMembership, {unit, "user:corp000003@Corp"}));
+  Server().Set("unit_users", "unknown");
+  EXPECT_FALSE(CheckNamed("access roles").ok);
+  EXPECT_THAT(CheckNamed("access roles").found, HasSubstr("whose people can't be shown"));
+  seen = See({Kind::kIamMembership});
+  EXPECT_TRUE(seen.Has(Kind::kIamMembership, {set, unit})) << "it stands for itself";
+  // It goes like any other member, and the others stay.
+  const object::Outcome out = RemoveMember(set, unit);
+  EXPECT_EQ(out.status, Status::kApplied) << out.message;
+  EXPECT_THAT(MembersOf(set), testing::ElementsAre("user:corp000003@Corp"));
+  const object::Outcome in = AddMember(set, unit);
+  EXPECT_EQ(in.status, Status::kDenied) << "which one is meant can't be known";
+}
+
+// Whoever has a role that stands in another one has that one too.
+TEST_F(OtdsMembers, RolesInRoles) {
   MakeRole("press");
   MakeRole("publish");
-  const auto check = [&](const std::string& name) {
-    const auto probe = target().ProbeTarget();
-    for (const object::Check& one : probe->checks) {
-      if (one.name == name) return one;
-    }
-    return object::Check();
-  };
-  EXPECT_TRUE(check("access roles").ok);
-  EXPECT_THAT(check("access roles").found, HasSubstr("of resources ftp"));
-  EXPECT_TRUE(check("roles in roles").ok);
-  EXPECT_EQ(check("roles in roles").found, "none");
-  Server().Set("access_role_units", true);
-  EXPECT_FALSE(check("access roles").ok);
-  EXPECT_THAT(check("access roles").found, HasSubstr("Access to ftp lets in organizational units"));
+  EXPECT_EQ(CheckNamed("roles in roles").found, "none");
   const auto of = [&](const char* role) {
     return Server().Control("GET", std::string("/roles/") + role + "%40OAuthClients")["location"];
   };
   Ask("POST", "/roles/" + Encode(of("publish").get<std::string>()) + "/roles",
       {{"stringList", {of("press")}}});
-  EXPECT_FALSE(check("roles in roles").ok);
-  EXPECT_THAT(check("roles in roles").found, HasSubstr("press@OAuthClients"));
+  ASSERT_EQ(AddMember("role:press", "user:corp000001@Corp").status, Status::kApplied);
+  EXPECT_TRUE(CheckNamed("roles in roles").ok);
+  EXPECT_THAT(CheckNamed("roles in roles").found, HasSubstr("in press@OAuthClients"));
+  EXPECT_THAT(MembersOf("role:press"),
+              testing::UnorderedElementsAre("user:corp000001@Corp", "role:publish"));
+  EXPECT_TRUE(
+      See({Kind::kIamMembership}).Has(Kind::kIamMembership, {"role:press", "role:publish"}));
+  EXPECT_EQ(Read(Kind::kIamMembership, {"role:press", "role:publish"}).answer, Answer::kValue);
+  const object::Outcome out = RemoveMember("role:press", "role:publish");
+  EXPECT_EQ(out.status, Status::kApplied) << out.message;
+  EXPECT_THAT(MembersOf("role:press"), testing::ElementsAre("user:corp000001@Corp"));
+  EXPECT_EQ(AddMember("role:press", "role:publish").status, Status::kDenied);
+  // A server without that call shows none, and the doctor says so.
+  Server().Fault({{"kind", "status"},
+                  {"status", 405},
+                  {"path", "/roles/press@OAuthClients/roles"},
+                  {"count", 10}});
+  EXPECT_THAT(CheckNamed("roles in roles").found, HasSubstr("unconfirmed on this server"));
+  EXPECT_TRUE(See({Kind::kIamMembership}).Scope(Kind::kIamMembership).complete);
 }
 
 TEST_F(OtdsMembers, AccessRolesComeWithTheirResources) {

@@ -101,5 +101,23 @@ TEST_F(OtdsProgram, FromNothingToALeaver) {
   }
 }
 
+// An access role is declared, and lets in a unit besides: the plan takes the unit out, and says who
+// loses the resource by that.
+TEST_F(OtdsProgram, WhoComesInByAUnitIsNamed) {
+  MakeResource("ftp");
+  ASSERT_EQ(Postern({"apply", "--yes"}).exit, 0) << said_;
+  Server().Set("access_role_units", true);
+  Server().Set("unit_users", "corp000002@Corp");
+  scratch_.Write("access/ftp.toml",
+                 "[iam_access_role.ftp]\niam = \"corp\"\ntitle = \"Access to ftp\"\n"
+                 "members = [\"iam_user:jo\"]\n");
+  const RunResult plan = Postern({"plan"});
+  EXPECT_THAT(plan.out, testing::AllOf(HasSubstr("Lose access"), HasSubstr("corp000002"),
+                                       HasSubstr("Access to ftp"), HasSubstr("unit press@corp")))
+      << plan.out;
+  EXPECT_EQ(Postern({"apply", "--yes"}).exit, 0) << said_;
+  EXPECT_EQ(Postern({"plan", "--detailed-exitcode"}).exit, 0) << said_;
+}
+
 }  // namespace
 }  // namespace postern::iam

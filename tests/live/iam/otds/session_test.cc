@@ -186,12 +186,7 @@ TEST_F(OtdsSession, TheServersClockIsMeasured) {
   const auto clock = [&](int64_t ahead) {
     Server().Set("clock_ahead", ahead);
     Open();
-    auto probe = target().ProbeTarget();
-    EXPECT_TRUE(probe) << probe.error().message;
-    const auto check = std::find_if(probe->checks.begin(), probe->checks.end(),
-                                    [](const object::Check& one) { return one.name == "clock"; });
-    EXPECT_NE(check, probe->checks.end());
-    return std::pair(probe->clock_skew_ms, *check);
+    return std::pair(target().ProbeTarget()->clock_skew_ms, CheckNamed("clock"));
   };
   EXPECT_EQ(clock(0).first, 0);
   EXPECT_TRUE(clock(0).second.ok);

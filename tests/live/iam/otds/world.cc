@@ -95,6 +95,16 @@ object::Target& OtdsTest::target() {
   return *target_;
 }
 
+object::Check OtdsTest::CheckNamed(const std::string& name) {
+  const auto probe = target().ProbeTarget();
+  EXPECT_TRUE(probe) << probe.error().message;
+  for (const object::Check& one : probe ? probe->checks : std::vector<object::Check>()) {
+    if (one.name == name) return one;
+  }
+  ADD_FAILURE() << "no check " << name;
+  return {};
+}
+
 Seen OtdsTest::See(const std::vector<Kind>& kinds) {
   Seen seen;
   Sink sink(&seen);

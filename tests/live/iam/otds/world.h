@@ -55,6 +55,9 @@ class OtdsTest : public testing::Test {
   void Open();
   object::Target& target();
 
+  // Of the doctor, now.
+  object::Check CheckNamed(const std::string& name);
+
   Seen See(const std::vector<Kind>& kinds);
   object::ReadAnswer Read(Kind kind, std::initializer_list<std::string_view> parts);
   // From what is live now to `after`; creates what isn't there.
