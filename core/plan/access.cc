@@ -8,10 +8,20 @@
 namespace postern::plan {
 namespace {
 
+using object::Kind;
+
 // A membership that isn't under that name any more: the set was renamed, or it is gone already.
 bool LeavesWorld(const Change& change) {
-  return change.action == Action::kForget && change.kind == object::Kind::kIamMembership;
+  return change.action == Action::kForget && change.kind == Kind::kIamMembership;
 }
+
+bool ChangesWorld(const Change& change) {
+  return WritesTarget(change.action) || LeavesWorld(change);
+}
+
+// What says whether somebody can come in: as many people as those are counted for every plan.
+constexpr Kind kLogins[] = {Kind::kUser, Kind::kAccount, Kind::kSshKey, Kind::kIamUser,
+                            Kind::kOauthClient};
 
 }  // namespace
 
@@ -72,13 +82,28 @@ void Planner::SetOverlays(std::optional<access::World>* held) {
   }
 }
 
-void Planner::RaiseWorlds() {
+// Most plans change nothing: who can come in is all that they ask of the world. Rows and sets are
+// raised where something is compared.
+void Planner::RaiseBefore() {
+  const bool compares = !foreign_.empty() || !plan_.drift.empty() ||
+                        std::any_of(plan_.changes.begin(), plan_.changes.end(), ChangesWorld);
   for (size_t i = 0; i < plan_.targets.size(); ++i) {
     if (!plan_.targets[i].reached) continue;
-    for (const object::ObjectView& object : observed_[i]->objects.all()) {
-      before_.Put(plan_.targets[i].name, object.kind, object.key, object.body, true);
+    const auto put = [&](std::span<const object::ObjectView> objects) {
+      for (const object::ObjectView& object : objects) {
+        before_.Put(plan_.targets[i].name, object.kind, object.key, object.body, true);
+      }
+    };
+    if (compares) {
+      put(observed_[i]->objects.all());
+      continue;
     }
+    for (const Kind kind : kLogins) put(observed_[i]->objects.OfKind(kind));
   }
+}
+
+void Planner::RaiseWorlds() {
+  RaiseBefore();
   access::Touched touched, touched_held;
   std::optional<access::World> held;
   // A world is copied only for a plan that changes it: most plans change nothing.
@@ -87,12 +112,12 @@ void Planner::RaiseWorlds() {
     return &*world;
   };
   for (const Change& change : plan_.changes) {
-    if (!WritesTarget(change.action) && !LeavesWorld(change)) continue;
+    if (!ChangesWorld(change)) continue;
     PutChange(WithLiveBody(change), plan_.targets[change.target].name,
               world_for(change.held.empty() ? after_ : held));
   }
   for (const Change& change : plan_.changes) {
-    if (!WritesTarget(change.action) && !LeavesWorld(change)) continue;
+    if (!ChangesWorld(change)) continue;
     // A deny-all is a row of everyone that opens nothing: nobody is touched by it.
     if (GivesNobodyAnything(change.kind, change.before, change.after)) continue;
     const std::string& target = plan_.targets[change.target].name;

@@ -141,10 +141,9 @@ std::string PresenceText(Kind kind, std::string_view key, std::string_view body,
 }  // namespace
 
 std::string Planner::IdentityAt(const access::Place& place, std::string_view account) const {
-  const std::string& where = place.server.empty() ? place.target : place.server;
   if (const auto* declared = in_.desired->DeclaredIdentity(place, account)) return *declared;
-  const auto former = Former().find({where, std::string(account)});
-  if (former != Former().end()) return former->second;
+  const std::string_view former = FormerIdentity(place, account);
+  if (!former.empty()) return std::string(former);
   if (place.server.empty() && !in_.desired->facts.empty()) {
     // Roles know whom nobody declared by the source's own id.
     const observe::ObservedTarget* source = in_.observed->Find(place.target);
@@ -158,27 +157,23 @@ std::string Planner::IdentityAt(const access::Place& place, std::string_view acc
   return in_.desired->IdentityOf(place, account);
 }
 
-// Read from the ledger's owners at the first question: most plans know everybody.
-const Planner::Identities& Planner::Former() const {
-  if (former_) return *former_;
-  former_.emplace();
-  for (const TargetSummary& target : plan_.targets) {
-    const auto recorded = in_.recorded->find(target.name);
-    if (recorded == in_.recorded->end()) continue;
-    for (const ledger::Recorded& object : recorded->second) {
-      std::string_view identity = compile::IdentityInOwner(object.owner);
-      // A user that is for nobody is its own identity.
-      if (identity.empty() && object.kind == Kind::kIamUser) identity = object.owner;
-      if (identity.empty()) continue;
-      const auto parts = object::SplitKey(object.key);
-      if (object.kind == Kind::kAccount) {
-        (*former_)[{std::string(parts[0]), std::string(parts[1])}] = identity;
-      } else if (object.kind == Kind::kUser || object.kind == Kind::kIamUser) {
-        (*former_)[{target.name, object.key}] = identity;
-      }
-    }
+// Who stood behind an account or entry when it was last applied; empty: nobody that is recorded.
+std::string_view Planner::FormerIdentity(const access::Place& place,
+                                         std::string_view account) const {
+  const auto recorded = in_.recorded->find(place.target);
+  if (recorded == in_.recorded->end()) return {};
+  const auto of = [&](Kind kind, std::string_view key) -> std::string_view {
+    const ledger::Recorded* row = FindRecorded(recorded->second, kind, key);
+    if (row == nullptr) return {};
+    const std::string_view identity = compile::IdentityInOwner(row->owner);
+    // A user that is for nobody is its own identity.
+    return identity.empty() && kind == Kind::kIamUser ? std::string_view(row->owner) : identity;
+  };
+  if (!place.server.empty()) {
+    return of(Kind::kAccount, object::MakeKey(Kind::kAccount, {place.server, account}));
   }
-  return *former_;
+  const std::string_view iam_user = of(Kind::kIamUser, account);
+  return iam_user.empty() ? of(Kind::kUser, account) : iam_user;
 }
 
 namespace {
@@ -215,8 +210,8 @@ std::pair<access::Place, std::string> HolderOf(const std::string& target, Kind k
 bool Planner::AsRecorded(const Row& row) {
   const ledger::Recorded& recorded = *row.recorded;
   if (object::IsOtherId(recorded.id, row.observed->id)) return false;
-  const bool readable = (row.observed->unreadable & object::FieldsSet(recorded.body)) == 0;
-  if (!readable) return true;
+  const uint64_t unreadable = row.observed->unreadable;
+  if (unreadable != 0 && (unreadable & object::FieldsSet(recorded.body)) != 0) return true;
   return !SecretMoved(row) && object::Satisfies(row.kind, recorded.body, row.observed->body);
 }
 

@@ -58,7 +58,6 @@ std::string MeetOfRows(const std::string& before, const std::string& after) {
 }  // namespace
 
 void AddSources(const Inputs& inputs, compile::Facts* facts) {
-  facts->recorded = inputs.recorded;
   for (const ledger::OpenIntent& open : inputs.open_intents) {
     const ledger::Intent& intent = open.intent;
     if (intent.kind != Kind::kAccount || !intent.before.empty()) continue;
@@ -290,6 +289,51 @@ void Planner::NumberNeeds() {
     }
   }
   for (Step& step : plan_.steps) std::sort(step.needs.begin(), step.needs.end());
+}
+
+compile::Facts FactsOf(const Inputs& inputs,
+                       const std::vector<std::pair<std::string, uint32_t>>& allocated) {
+  compile::Facts facts;
+  facts.now = inputs.as_of;
+  facts.used_uids = allocated;
+  facts.recorded = inputs.recorded;
+  struct {
+    Kind kind{};
+    std::string_view server;
+    absl::flat_hash_map<std::string, uint32_t>* numbers = nullptr;
+  } last;  // objects come server after server
+  const auto take = [&](Kind kind, std::string_view key, std::string_view body) {
+    const auto parts = object::SplitKey(key);
+    const uint32_t field = kind == Kind::kAccount ? 5 : 3;
+    const uint32_t number = NumberIn(body, field);
+    if (number == 0) return;
+    if (last.numbers == nullptr || last.kind != kind || last.server != parts[0]) {
+      auto& into = kind == Kind::kAccount ? facts.uids : facts.gids;
+      last = {kind, parts[0], &into[std::string(parts[0])]};
+    }
+    last.numbers->try_emplace(std::string(parts[1]), number);
+  };
+  for (const auto& [target, objects] : *inputs.recorded) {
+    for (const ledger::Recorded& object : objects) {
+      if (object.kind == Kind::kAccount || object.kind == Kind::kServerGroup) {
+        take(object.kind, object.key, object.body);
+      }
+    }
+  }
+  for (const observe::ObservedTarget& target : inputs.observed->targets) {
+    for (const Kind kind : {Kind::kAccount, Kind::kServerGroup}) {
+      for (const object::ObjectView& object : target.objects.OfKind(kind)) {
+        take(kind, object.key, object.body);
+      }
+    }
+    if (!target.reached) continue;
+    for (const auto& server : inputs.declarations->servers) {
+      if ("host:" + server.message.host() != target.name) continue;
+      facts.capabilities[server.message.name()] = target.probe.capabilities;
+    }
+  }
+  if (!inputs.declarations->roles.empty()) AddSources(inputs, &facts);
+  return facts;
 }
 
 }  // namespace postern::plan

@@ -13,19 +13,9 @@ namespace {
 
 using object::Kind;
 
-constexpr base::Instant kDay = 86400;
-constexpr uint32_t kDefaultRetention = 30;
-
 template <class T>
 bool Less(const T& a, Kind kind, std::string_view key) {
   return a.kind != kind ? a.kind < kind : std::string_view(a.key) < key;
-}
-
-// The account, group, group entry or role that an element belongs to.
-std::string ContainerOf(Kind kind, std::string_view key) {
-  const auto parts = object::SplitKey(key);
-  if (kind == Kind::kMembership || kind == Kind::kIamMembership) return std::string(parts[0]);
-  return std::string(parts[0]) + object::kKeySeparator + std::string(parts[1]);
 }
 
 }  // namespace
@@ -80,6 +70,7 @@ void Planner::JoinTarget(uint32_t index, const observe::ObservedTarget& target) 
 // nothing is said: the lock stands in its place.
 void Planner::ClearUndeclared(Row* row) {
   if (row->desired == nullptr || row->recorded == nullptr) return;
+  if (row->desired->body == row->recorded->body) return;
   std::string gone;
   const uint64_t wanted = object::FieldsSet(row->desired->body);
   for (const object::FieldTable& field : object::TableOf(row->kind).fields) {
@@ -189,8 +180,10 @@ void Planner::DecideBoth(const Row& row) {
     if (row.kind == Kind::kAccount) replaced_.insert({row.target, row.key});
     return;
   }
-  const uint64_t wanted = object::FieldsSet(row.desired->body);
-  if ((row.observed->unreadable & wanted) != 0) return DecideUnread(row);
+  const uint64_t unreadable = row.observed->unreadable;
+  if (unreadable != 0 && (unreadable & object::FieldsSet(row.desired->body)) != 0) {
+    return DecideUnread(row);
+  }
   std::string secret;
   const bool secret_differs = SecretDiffers(row, &secret);
   if (!secret_differs && object::Satisfies(row.kind, row.desired->body, row.observed->body)) {
@@ -253,16 +246,24 @@ bool Planner::SameRoles(const Row& row) const {
   return owner == recorded || (!recorded.starts_with("role:") && !owner.starts_with("role:"));
 }
 
+// Recorded are the fields that are wanted, with these values. Nearly every row ends at the first
+// comparison.
+bool Planner::SameValues(const Row& row) {
+  const std::string_view wanted = row.desired->body, recorded = row.recorded->body;
+  if (wanted == recorded) return true;
+  const uint64_t secret = SecretMask(row.kind);
+  return (object::FieldsSet(recorded) | secret) == (object::FieldsSet(wanted) | secret) &&
+         object::Satisfies(row.kind, wanted, recorded);
+}
+
 // Live as wanted: at most the record is made to say so.
 void Planner::DecideSame(const Row& row, bool replaced, const std::string& secret) {
   const ledger::Recorded* recorded = row.recorded;
+  if (recorded != nullptr && recorded->retired_at == 0 && !replaced && SameValues(row) &&
+      SameRoles(row)) {
+    return;
+  }
   const uint64_t wanted = object::FieldsSet(row.desired->body);
-  const bool same_record = recorded != nullptr && recorded->retired_at == 0 && !replaced &&
-                           (object::FieldsSet(recorded->body) | SecretMask(row.kind)) ==
-                               (wanted | SecretMask(row.kind)) &&
-                           object::Satisfies(row.kind, row.desired->body, recorded->body) &&
-                           SameRoles(row);
-  if (same_record) return;
   const uint64_t released =
       recorded == nullptr ? 0 : object::FieldsSet(recorded->body) & ~wanted & ~SecretMask(row.kind);
   AddChange(row, Action::kAdopt,
@@ -325,104 +326,6 @@ void Planner::DecideMissing(const Row& row) {
     HoldIfUnstable(row, &change);
   }
   HoldUnknown(row, &change);
-}
-
-// Ours, no longer wanted.
-void Planner::DecideRemoved(const Row& row) {
-  const ledger::Recorded& recorded = *row.recorded;
-  if (row.observed == nullptr) {
-    if (ScopeFor(row).complete) AddChange(row, Action::kForget, Reason::kRemoved);
-    return;
-  }
-  // Its elements are never written from now on (authority "observe", or no list of members at all).
-  if (IsRelation(row.kind) && AuthorityFor(row) == compile::Authority::kObserve) {
-    AddChange(row, Action::kRelease, Reason::kRemoved);
-    return;
-  }
-  if (object::IsOtherId(recorded.id, row.observed->id)) {
-    AddChange(row, Action::kForget, Reason::kReplaced);
-    NoteForeign(row);
-    return;
-  }
-  if (row.kind == Kind::kSshKey && recorded.owner.empty() && recorded.retired_at != 0) {
-    return DecideSetAside(row);
-  }
-  switch (object::TableOf(row.kind).on_removal) {
-    case object::OnRemoval::kRemove:
-      AddChange(row, Action::kDelete, Reason::kRemoved);
-      return;
-    case object::OnRemoval::kRelease:
-      AddChange(row, Action::kRelease, Reason::kRemoved);
-      return;
-    case object::OnRemoval::kStaged:
-      break;
-  }
-  const uint32_t days = RetentionDays(row.target);
-  // Locked as foreign: nothing but `remove` ever deletes it. And nobody deletes a directory's here.
-  const bool stays = (recorded.owner.empty() && ForeignPolicy(row.target) != "remove") ||
-                     IsSourced(row.kind, row.observed->body) ||
-                     KeepsDeleted(observed_[row.target]->probe, row.kind);
-  if (!stays && recorded.retired_at != 0 && in_.as_of >= recorded.retired_at + days * kDay) {
-    AddChange(row, Action::kDelete, Reason::kRetention).retired_at = recorded.retired_at;
-  } else if (!stays && days == 0) {
-    AddChange(row, Action::kDelete, Reason::kRemoved);
-  } else if (recorded.retired_at == 0) {
-    AddChange(row, Action::kDisable, Reason::kRemoved).retired_at = in_.as_of;
-  } else if (!recorded.body.empty() && FlagIn(row.observed->body, EnabledFieldOf(row.kind), true)) {
-    // Locked by us, opened again behind our back.
-    AddChange(row, Action::kDisable, Reason::kDrift).retired_at = recorded.retired_at;
-  }
-}
-
-// Live, neither wanted nor ours.
-void Planner::DecideUndeclared(const Row& row) {
-  if (row.kind == Kind::kFolder) return;  // data below our roots, not access
-  if (row.kind == Kind::kGrant) {
-    AddChange(row, Action::kDelete, Reason::kForeign);
-    NoteForeign(row);
-    return;
-  }
-  if (IsRelation(row.kind)) {
-    if (AuthorityFor(row) == compile::Authority::kExact) DecideForeignElement(row);
-    return;
-  }
-  DecideForeign(row);
-}
-
-void Planner::DecideForeign(const Row& row) {
-  const std::string policy = ForeignPolicy(row.target);
-  if (policy == "ignore") return;
-  // The entry that a managed base names is the scope itself, not something in it.
-  if (row.kind == Kind::kOu && observed_[row.target]->Scope(row.kind, row.key) != nullptr) return;
-  NoteForeign(row);
-  if (policy == "quarantine") return Quarantine(row);
-  if (policy != "remove") return;
-  const bool staged = object::TableOf(row.kind).on_removal == object::OnRemoval::kStaged;
-  if (object::TableOf(row.kind).on_removal == object::OnRemoval::kRelease) return;
-  Change& change = AddChange(row, staged ? Action::kDisable : Action::kDelete, Reason::kForeign);
-  if (staged) change.retired_at = in_.as_of;
-  HoldIfUnstable(row, &change);
-}
-
-// How far a declared container's elements are ours; nothing for one that isn't declared.
-std::optional<compile::Authority> Planner::AuthorityFor(const Row& row) const {
-  if (desired_[row.target] == nullptr) return std::nullopt;
-  const auto& authority = desired_[row.target]->authority;
-  const auto at = authority.find({row.kind, ContainerOf(row.kind, row.key)});
-  if (at == authority.end()) return std::nullopt;
-  return at->second;
-}
-
-std::string Planner::ForeignPolicy(uint32_t target) const {
-  const decl::Manage& manage = *manage_[target];
-  if (manage.has_foreign()) return manage.foreign();
-  // An IAM system holds everybody: whom we don't declare is a fact, not a stranger.
-  return IamOf(target) != nullptr ? "ignore" : "report";
-}
-
-uint32_t Planner::RetentionDays(uint32_t target) const {
-  const decl::Manage& manage = *manage_[target];
-  return manage.has_retention_days() ? manage.retention_days() : kDefaultRetention;
 }
 
 bool Planner::IsExpired(uint32_t target, Kind kind, std::string_view key) const {

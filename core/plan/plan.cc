@@ -23,78 +23,6 @@ bool ReadsNothing(Action action) {
 
 }  // namespace
 
-std::string_view NameOf(Action action) {
-  switch (action) {
-    case Action::kCreate:
-      return "create";
-    case Action::kUpdate:
-      return "update";
-    case Action::kDelete:
-      return "delete";
-    case Action::kDisable:
-      return "disable";
-    case Action::kRename:
-      return "rename";
-    case Action::kReplace:
-      return "replace";
-    case Action::kAdopt:
-      return "adopt";
-    case Action::kRelease:
-      return "release";
-    case Action::kForget:
-      return "forget";
-    case Action::kEnd:
-      return "end";
-  }
-  return "";
-}
-
-std::string_view NameOf(Reason reason) {
-  switch (reason) {
-    case Reason::kDeclared:
-      return "declared";
-    case Reason::kChanged:
-      return "declaration changed";
-    case Reason::kDrift:
-      return "changed behind our back";
-    case Reason::kRemoved:
-      return "declaration removed";
-    case Reason::kExpired:
-      return "expired";
-    case Reason::kForeign:
-      return "declared nowhere";
-    case Reason::kReplaced:
-      return "re-created by other hands";
-    case Reason::kRetention:
-      return "retention is over";
-    case Reason::kConsequence:
-      return "follows from another change";
-    case Reason::kFact:
-      return "a source shows it otherwise";
-  }
-  return "";
-}
-
-std::string_view NameOf(Phase phase) {
-  switch (phase) {
-    case Phase::kVerify:
-      return "verify";
-    case Phase::kStop:
-      return "stop";
-    case Phase::kRevoke:
-      return "revoke";
-    case Phase::kStructure:
-      return "structure";
-    case Phase::kOpen:
-      return "open";
-    case Phase::kEnable:
-      return "enable";
-    case Phase::kRetire:
-      return "retire";
-  }
-  return "";
-}
-
 bool Plan::empty() const {
   return changes.empty();
 }
@@ -406,42 +334,6 @@ void Planner::Digest() {
 
 Plan MakePlan(const Inputs& inputs, diag::Diagnostics* diagnostics) {
   return Planner(inputs, diagnostics).Run();
-}
-
-compile::Facts FactsOf(const Inputs& inputs,
-                       const std::vector<std::pair<std::string, uint32_t>>& allocated) {
-  compile::Facts facts;
-  facts.now = inputs.as_of;
-  facts.used_uids = allocated;
-  const auto take = [&](Kind kind, std::string_view key, std::string_view body) {
-    const auto parts = object::SplitKey(key);
-    const uint32_t field = kind == Kind::kAccount ? 5 : 3;
-    const uint32_t number = NumberIn(body, field);
-    if (number == 0) return;
-    auto& into = kind == Kind::kAccount ? facts.uids : facts.gids;
-    into[std::string(parts[0])].try_emplace(std::string(parts[1]), number);
-  };
-  for (const auto& [target, objects] : *inputs.recorded) {
-    for (const ledger::Recorded& object : objects) {
-      if (object.kind == Kind::kAccount || object.kind == Kind::kServerGroup) {
-        take(object.kind, object.key, object.body);
-      }
-    }
-  }
-  for (const observe::ObservedTarget& target : inputs.observed->targets) {
-    for (const Kind kind : {Kind::kAccount, Kind::kServerGroup}) {
-      for (const object::ObjectView& object : target.objects.OfKind(kind)) {
-        take(kind, object.key, object.body);
-      }
-    }
-    if (!target.reached) continue;
-    for (const auto& server : inputs.declarations->servers) {
-      if ("host:" + server.message.host() != target.name) continue;
-      facts.capabilities[server.message.name()] = target.probe.capabilities;
-    }
-  }
-  if (!inputs.declarations->roles.empty()) AddSources(inputs, &facts);
-  return facts;
 }
 
 }  // namespace postern::plan

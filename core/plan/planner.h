@@ -67,15 +67,20 @@ class Planner {
   void Decide(const Row& row);
   void DecideBoth(const Row& row);
   bool SameRoles(const Row& row) const;
+  static bool SameValues(const Row& row);
   void DecideUnread(const Row& row);
   void DecideSame(const Row& row, bool replaced, const std::string& secret);
   void DecideOther(const Row& row, bool secret_differs, const std::string& secret);
   void DecideMissing(const Row& row);
-  void DecideRemoved(const Row& row);
-  void DecideUndeclared(const Row& row);
   bool IsInherited(const Row& row) const;
   void ReplaceRow(const Row& row);
+  // unwanted.cc
+  void DecideRemoved(const Row& row);
+  void DecideUndeclared(const Row& row);
   void DecideForeign(const Row& row);
+  std::string ForeignPolicy(uint32_t target) const;
+  uint32_t RetentionDays(uint32_t target) const;
+  std::optional<compile::Authority> AuthorityFor(const Row& row) const;
   // quarantine.cc
   void Quarantine(const Row& row);
   void DecideForeignElement(const Row& row);
@@ -106,11 +111,8 @@ class Planner {
   void ClearUndeclared(Row* row);
   void KeepTheirId(Row* row);
   void PutDesired(Row* row, std::string body);
-  std::string ForeignPolicy(uint32_t target) const;
-  uint32_t RetentionDays(uint32_t target) const;
   bool IsExpired(uint32_t target, object::Kind kind, std::string_view key) const;
   bool SecretDiffers(const Row& row, std::string* wanted_digest) const;
-  std::optional<compile::Authority> AuthorityFor(const Row& row) const;
   static bool Locks(const Row& row);
   bool OfReplaced(const Row& row) const;
   // drift.cc
@@ -172,12 +174,14 @@ class Planner {
   void WarnUndone(const access::Touched& touched);
   void WarnKept(const ForeignServer& foreign, const access::AccessChange& line);
   // access.cc
+  void RaiseBefore();
   void RaiseWorlds();
   void SetOverlays(std::optional<access::World>* held);
   Change WithLiveBody(const Change& change) const;
   void ExplainDelta();
   void CountPeople();
   std::string IdentityAt(const access::Place& place, std::string_view account) const;
+  std::string_view FormerIdentity(const access::Place& place, std::string_view account) const;
   // steps.cc
   void MakeSteps();
   void StepsOf(uint32_t change);
@@ -196,7 +200,7 @@ class Planner {
   // steps.cc
   void AddStep(uint32_t change, Phase phase, std::string before, std::string after, bool removes,
                bool adds);
-  void OrderSteps();
+  void OrderSteps();  // order.cc
   bool CanDisable(const Change& change) const;
   // components.cc
   void FindComponents();
@@ -235,11 +239,6 @@ class Planner {
   std::vector<const decl::Manage*> manage_;               // parallel
   // Desired objects with what was declared once and isn't any more: their bodies are theirs.
   std::deque<std::pair<std::string, compile::DesiredObject>> cleared_;
-  // Who stood behind an account when it was last applied: (server or directory target, login or
-  // DN). Use Former().
-  using Identities = std::map<std::pair<std::string, std::string>, std::string>;
-  const Identities& Former() const;
-  mutable std::optional<Identities> former_;
   std::set<std::tuple<uint32_t, object::Kind, std::string_view>> expired_;
   // Accounts that go and are made anew, by target and key.
   std::set<std::pair<uint32_t, std::string_view>> replaced_;
