@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,30 @@ Used FindUsed(const CheckInput& input) {
   return used;
 }
 
+// What only jobs use.
+template <class Note>
+void NoteUnusedPlaces(const Declarations& all, const Note& note) {
+  std::set<std::string_view> endpoints, runners;
+  for (const auto& job : all.exports) {
+    endpoints.insert(job.message.deliver().to());
+    runners.insert(job.message.runner());
+  }
+  for (const auto& job : all.imports) {
+    endpoints.insert(job.message.fetch().from());
+    runners.insert(job.message.runner());
+  }
+  for (const auto& endpoint : all.endpoints) {
+    if (endpoints.contains(endpoint.message.name())) continue;
+    note(code::kUnusedPlace, endpoint.span,
+         fmt::format("no job names the endpoint \"{}\"", endpoint.message.name()));
+  }
+  for (const auto& runner : all.runners) {
+    if (runners.contains(runner.message.name())) continue;
+    note(code::kUnusedPlace, runner.span,
+         fmt::format("no job names the runner \"{}\"", runner.message.name()));
+  }
+}
+
 }  // namespace
 
 void NoteUnused(const CheckInput& input, diag::Diagnostics* diagnostics) {
@@ -81,6 +106,7 @@ void NoteUnused(const CheckInput& input, diag::Diagnostics* diagnostics) {
       Used::Mark(input.index.Find("folder", row.folder()), &granted);
     }
   }
+  NoteUnusedPlaces(all, note);
   for (size_t i = 0; i < all.folders.size(); ++i) {
     if (granted[i]) continue;
     note(code::kUnusedFolder, all.folders[i].span,

@@ -13,6 +13,7 @@
 
 #include "core/config/check.h"
 #include "core/config/declarations.h"
+#include "core/config/job_checks.h"
 #include "core/config/reader.h"
 #include "core/config/tables.h"
 #include "core/config/visit.h"
@@ -57,6 +58,9 @@ class Loader {
     CheckOperator(input, &out_.diagnostics);
     CheckIam(input, &out_.diagnostics);
     CheckRoleForms(input, &out_.diagnostics);
+    CheckEndpoints(input, &out_.diagnostics);
+    CheckExports(input, &out_.diagnostics);
+    CheckImports(input, &out_.diagnostics);
     if (!out_.diagnostics.has_errors()) NoteUnused(input, &out_.diagnostics);
     out_.diagnostics.Sort();
     return std::move(out_);

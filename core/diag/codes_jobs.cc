@@ -101,6 +101,77 @@ constexpr CodePage kPages[] = {
      "cron = \"30 25 * * *\"", "cron = \"30 2 * * mon-fri\""},
     {code::kUnknownZone, "no such time zone", "Zones have the names of the system's tzdata.",
      "zone = \"Europe/Berlln\"", "zone = \"Europe/Berlin\""},
+    // ---- declarations of jobs
+    {code::kEndpointWho, "a place that is nobody's, or two's",
+     "What is delivered to a foreign place is access for whoever reads there, so `for` names that "
+     "identity;\n"
+     "at a server of ours a job signs in as its service account, and folders say who reads.",
+     "[endpoint.acme-drop] with neither for nor server",
+     "for = \"partner:NAME\" with login and password or private_key, or server = \"NAME\" "
+     "without."},
+    {code::kEndpointTrust, "a place that can't be trusted as it is declared",
+     "Nothing is sent before the place has proved who it is: sftp by its host key, ftps by its "
+     "certificate.\n"
+     "Plain ftp proves nothing and hides nothing.",
+     "protocol = \"sftp\" without known_host",
+     "Ask the owner of the place for its host key, or use ftps; plain = true accepts the clear."},
+    {code::kJobSource, "rows that such a source doesn't have",
+     "Each `what` has its sources: users, groups and memberships of a directory or an IAM system, "
+     "roles of an\n"
+     "IAM system, entitlements of servers, files of the runner; and each its own ways to select.",
+     "what = \"roles\", from = [\"directory:corp\"]", "Name a source that has such rows."},
+    {code::kJobColumn, "a column that can't be",
+     "A column takes an attribute or a constant, has a name of its own in the file, and its "
+     "options "
+     "fit what it\n"
+     "takes. Attributes are the fields of the kind, as `postern schema` lists them.",
+     "columns = [\"uid\", \"mial\"]", "columns = [\"uid\", \"mail\"]"},
+    {code::kJobFormat, "keys of a format that don't go together",
+     "Delimiters and quotes are of CSV, root and element of XML, and JSON and LDIF are UTF-8 by "
+     "their standards.",
+     "format = { type = \"json\", delimiter = \";\" }", "Leave out what the format doesn't have."},
+    {code::kJobFileName, "a name that no file of each run can have",
+     "The name is a template of {slot}, {seq}, {run} and {mode}. Where a rename doesn't replace, "
+     "every run needs\n"
+     "a name of its own; where it does, an old file may be replaced.",
+     "name = \"users.csv\" at an endpoint with receiver = \"unique\"",
+     "name = \"users_{slot:%Y%m%d}.csv\""},
+    {code::kJobOrder, "an order that doesn't fit what is written",
+     "The file itself is always written; a trigger only where its ending is declared, and it comes "
+     "after the\n"
+     "file that it speaks of.",
+     "order = [\"file\", \"trigger\"] without trigger",
+     "trigger = \".done\", or an order without it."},
+    {code::kJobSignsIn, "a job that couldn't sign in",
+     "A job runs as a declared service account. At a server of ours that account must exist, and "
+     "one "
+     "of its\n"
+     "slots must hold what the job can sign in with: a private key or a password.",
+     "as = \"service:feed\", which has no account at edge-sftp",
+     "Name the server in the account's servers; give current a private_key."},
+    {code::kJobEncrypt, "encryption for nobody, or in two ways",
+     "A file is encrypted by OpenPGP or by age, for receivers that are named; keys of OpenPGP are "
+     "looked up in\n"
+     "gpg's home on the runner.",
+     "encrypt = { openpgp = [\"8F3A...\"] } without home",
+     "encrypt = { openpgp = [\"FINGERPRINT\"], home = \"/var/lib/postern/gpg\" }"},
+    {code::kJobDelta, "changes of what can't be told apart",
+     "A delta says what came, changed and went; rows need a key for that, and only rows have one, "
+     "not files.",
+     "mode = \"delta\" where the key isn't among the columns",
+     "Mark a column with key = true, or write the key's attribute as a column."},
+    {code::kJobLimit, "a limit that can't hold",
+     "A limit of none would let nothing through, or stop every run.", "limits = { rows = 0 }",
+     "limits = { rows = 50000 }, or leave it out"},
+    {code::kImportReach, "an import whose reach isn't said",
+     "An import writes only into a subtree or a partition that is its alone; that keeps one "
+     "partner's file from\n"
+     "touching another's people.",
+     "to = \"directory:corp\" without base", "base = \"ou=acme,ou=partners,dc=example,dc=com\""},
+    {code::kImportMatch, "rows that can't be told whose they are",
+     "Who a row speaks of is found by attributes that the file has; the first of them must be in "
+     "every row.",
+     "match = [\"employee_number\"], and no column gives it", "Declare a column for it, required."},
     {code::kFileOlder, "a file that was taken already",
      "Its sequence number isn't above the last one. Nothing is done with it.",
      "roster.json: sequence 41, and 41 was taken already",

@@ -134,6 +134,9 @@ constexpr CodePage kPages[] = {
      "In a managed root nobody can enter it through the servers. That is normal for folders made "
      "ready early.",
      "[folder.archive]", "Grant something on it, or leave it."},
+    {code::kUnusedPlace, "an endpoint or a runner that no job names",
+     "Nothing is delivered there or fetched from there, and nothing runs there.",
+     "endpoint \"acme-drop\" is named by no job", "Name it in a job, or take it out."},
     {code::kSharedKey, "one public key for two identities",
      "Whoever holds the private key can be either; the log can't tell them apart.",
      "the same ssh-ed25519 line in two accounts", "Ask for a key of its own for each."},
