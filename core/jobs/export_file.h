@@ -1,0 +1,98 @@
+// core/jobs/export_file.h: one run's file, from the census to the bytes that will be delivered.
+//
+// FOLDER/out/RUN/ holds the file and then its manifest: a run that has a manifest is prepared.
+// FOLDER/states/RUN-SCHEMA is what it publishes (core/jobs/delta.h). Killed before the manifest
+// stands, nothing has gone out and the slot is made again; the same census gives the same run and
+// number. One thread. Memory: that of RowStore, plus what Selection says.
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "core/diag/diagnostic.h"
+#include "core/jobs/census.h"
+#include "core/jobs/deliver.h"
+#include "core/jobs/manifest.h"
+#include "core/jobs/mapping.h"
+#include "core/jobs/outbox.h"
+#include "core/jobs/row_store.h"
+#include "schemas/job.pb.h"
+
+namespace postern::jobs {
+
+// What a run reaches the world through. The functions are called on the run's own thread.
+struct Ports {
+  struct OpenedAt {
+    std::unique_ptr<Place> place;
+    std::string credential;  // fingerprint or name of what opened it
+  };
+  // "directory:corp": an open target that lasts as long as the ports.
+  std::function<Result<object::Target*>(const std::string& source)> source;
+  std::function<Result<OpenedAt>()> place;
+  // By its name without "secret:".
+  std::function<Result<std::string>(const std::string& name)> secret;
+  // Rows of What::kEntitlements: who may do what where, as observed now.
+  std::function<Result<void>(const TakeRow& take, CensusReport* report)> entitlements;
+  Clock clock;
+  // What goes on; `done` counts rows or bytes. May be empty.
+  std::function<void(const char* doing, uint64_t done)> progress;
+};
+
+// What a slot came to.
+struct Made {
+  enum class End : uint8_t {
+    kPrepared,  // `manifest` says what goes out
+    kNothing,   // a delta without a change: there is no file
+    kRefused,   // the diagnostics say why; nothing may be published
+  };
+  End end = End::kRefused;
+  Manifest manifest;
+  uint64_t rows = 0;  // of the census
+  std::string why;    // of kRefused, one line
+};
+
+class ExportFile {
+ public:
+  // All outlive it. `digest`: of the specification.
+  ExportFile(const job::JobSpec& spec, std::string digest, std::string folder, Outbox& outbox,
+             const Ports& ports, diag::Diagnostics* diagnostics);
+
+  // `full`: the receiver or an operator wants a full file, whatever the mode.
+  Result<Made> Make(base::Instant slot, bool full);
+
+  static std::string FolderOfRun(const std::string& folder, const std::string& run);
+  // Published states that no delta can start from any more go; those of `keep` and newer stay.
+  static Result<void> ForgetStates(const std::string& folder, Outbox& outbox, bool acknowledged);
+
+ private:
+  struct Base {
+    std::string state;  // path; empty: the next file is full
+    RunRow run;         // delivered last
+    bool known = false;
+  };
+  Made Refuse(const char* code, std::string why, std::string way_out);
+  std::optional<Made> Read(RowStore* store, Error* failed);
+  Result<void> ReadSource(const std::string& name, What what, RowStore* store);
+  Result<bool> ChooseMapping(What what, SourceType source, const std::string& name);
+  Result<Base> FindBase(bool full);
+  Result<uint64_t> CountRunsSinceFull();
+  std::optional<Made> CheckCount(uint64_t rows, const Base& base);
+  Result<uint64_t> KeepState(RowStore& store, const Base& base, std::string* census);
+  Result<void> WriteFile(RowStore& store, const Base& base, Manifest* manifest);
+  Result<void> WriteRows(RowStore& store, const Base& base, Writer& writer);
+  Result<void> Encrypt(Manifest* manifest);
+  Result<std::string> NameOf(const Manifest& manifest) const;
+  std::string StatePath(const std::string& run) const;
+  void Progress(const char* doing, uint64_t done) const;
+
+  const job::JobSpec& spec_;
+  const decl::Export& declared_;
+  const std::string digest_, folder_, subject_;
+  Outbox& outbox_;
+  const Ports& ports_;
+  diag::Diagnostics* const diagnostics_;
+  std::optional<Mapping> mapping_;
+  CensusReport report_;
+};
+
+}  // namespace postern::jobs

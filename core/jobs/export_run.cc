@@ -1,0 +1,316 @@
+#include "core/jobs/export_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/base/kill_point.h"
+#include "core/diag/codes.h"
+#include "core/jobs/files.h"
+#include "core/jobs/spec.h"
+
+namespace postern::jobs {
+namespace {
+
+constexpr size_t kHistory = 10'000;
+constexpr int kAttempts = 3;
+constexpr std::chrono::seconds kBetween{5};
+constexpr std::chrono::minutes kGrace{60};
+
+std::string ManifestPath(const std::string& folder, const std::string& run) {
+  return ExportFile::FolderOfRun(folder, run) + "/manifest.json";
+}
+
+bool IsOpen(const RunRow& run) {
+  return run.outcome.empty() || run.outcome == kFailed;
+}
+
+const char* OutcomeOf(SendState state, bool answered) {
+  switch (state) {
+    case SendState::kAcknowledged:
+      return kAcknowledgedOutcome;
+    case SendState::kRejected:
+      return kRejectedOutcome;
+    default:
+      return answered ? kUnansweredOutcome : kDeliveredOutcome;
+  }
+}
+
+}  // namespace
+
+ExportRun::ExportRun(const job::JobSpec& spec, Asked asked, std::string folder, const Ports& ports,
+                     diag::Diagnostics* diagnostics)
+    : spec_(spec),
+      asked_(std::move(asked)),
+      folder_(std::move(folder)),
+      ports_(ports),
+      diagnostics_(diagnostics) {}
+
+CatchUp ExportRun::ModeOfCatchUp() const {
+  const std::string& declared = spec_.export_().schedule().catch_up();
+  if (declared == "all") return CatchUp::kAll;
+  if (declared == "none") return CatchUp::kNone;
+  // Every delta counts; of full files the newest says all.
+  const bool deltas = spec_.export_().mode() == "delta";
+  return declared.empty() && deltas ? CatchUp::kAll : CatchUp::kLatest;
+}
+
+Result<Due> ExportRun::FindDue() {
+  Due due;
+  if (asked_.slot) {
+    due.run = {*asked_.slot};
+    return due;
+  }
+  if (!schedule_) {
+    due.run = {ports_.clock.now()};
+    return due;
+  }
+  auto events = ReadEvents(folder_);
+  if (!events) return tl::unexpected<Error>(events.error());
+  auto runs = outbox_->Runs(kHistory);
+  if (!runs) return tl::unexpected<Error>(runs.error());
+  base::Instant last = LastSlot(*events, *runs);
+  // Before it was installed nothing was due.
+  if (last == 0) last = spec_.has_sealed_at() ? spec_.sealed_at() : ports_.clock.now();
+  const auto& declared = spec_.export_().schedule();
+  const std::chrono::seconds grace =
+      declared.has_grace_minutes() ? std::chrono::minutes(declared.grace_minutes()) : kGrace;
+  return DueSlots(*schedule_, last, ports_.clock.now(), ModeOfCatchUp(), grace);
+}
+
+Result<void> ExportRun::OpenPlace() {
+  if (place_.place != nullptr) return {};
+  auto opened = ports_.place();
+  if (!opened) return tl::unexpected<Error>(opened.error());
+  place_ = *std::move(opened);
+  return {};
+}
+
+Parcel ExportRun::ParcelFor(const Manifest& manifest, const std::string& bytes) const {
+  Parcel parcel = ParcelOf(spec_.export_().deliver(), spec_.endpoint());
+  parcel.run = manifest.run;
+  parcel.name = manifest.file;
+  parcel.file = ExportFile::FolderOfRun(folder_, manifest.run) + "/" + manifest.file;
+  parcel.bytes = manifest.bytes;
+  parcel.sha256 = manifest.sha256;
+  parcel.manifest = bytes;
+  return parcel;
+}
+
+// What breaks on the way is tried again over a new connection.
+Result<SendState> ExportRun::Send(const Parcel& parcel, std::string* credential) {
+  for (int attempt = 1;; ++attempt) {
+    auto opened = OpenPlace();
+    Result<SendState> sent = SendState::kTriggered;
+    if (opened) {
+      *credential = place_.credential;
+      auto delivered = Deliver(*place_.place, *outbox_, parcel, [this](uint64_t bytes) {
+        if (ports_.progress) ports_.progress("Delivering", bytes);
+      });
+      base::KillPoint("job-delivered");
+      sent = delivered && !parcel.ack.empty()
+                 ? AwaitAnswer(*place_.place, *outbox_, parcel, ports_.clock)
+             : delivered ? Result<SendState>(delivered->state)
+                         : Result<SendState>(tl::unexpected<Error>(delivered.error()));
+    } else {
+      sent = tl::unexpected<Error>(opened.error());
+    }
+    if (sent || !sent.error().retryable() || attempt == kAttempts) return sent;
+    place_ = {};
+    if (!ports_.clock.wait(kBetween)) return sent;
+  }
+}
+
+Result<SlotReport> ExportRun::Bring(const Manifest& manifest, const std::string& bytes) {
+  SlotReport slot{manifest.slot, "", "", manifest, manifest.census_rows, ""};
+  if (auto alone = lock_->Check(); !alone) return tl::unexpected<Error>(alone.error());
+  RunRow run{.id = manifest.run,
+             .sequence = manifest.sequence,
+             .slot = manifest.slot,
+             .mode = manifest.mode,
+             .rows = manifest.census_rows,
+             .bytes = manifest.bytes,
+             .sha256 = manifest.sha256,
+             .file = manifest.file};
+  if (auto noted = outbox_->Update(run); !noted) return tl::unexpected<Error>(noted.error());
+  const Parcel parcel = ParcelFor(manifest, bytes);
+  auto sent = Send(parcel, &slot.credential);
+  run.ended = ports_.clock.now();
+  run.credential = slot.credential;
+  run.outcome = sent ? OutcomeOf(*sent, !parcel.ack.empty()) : kFailed;
+  if (!sent) {
+    run.error = sent.error().message;
+    diagnostics_->Add({.code = std::string(DeliveryCode(sent.error())),
+                       .summary = fmt::format("run {} isn't delivered", manifest.sequence),
+                       .subject = spec_.name(),
+                       .label = sent.error().message,
+                       .notes = {"it is kept; the next run delivers it first, as it is"}});
+  }
+  slot.outcome = run.outcome;
+  slot.why = run.error;
+  if (auto noted = outbox_->Update(run); !noted) return tl::unexpected<Error>(noted.error());
+  base::KillPoint("job-noted");
+  return slot;
+}
+
+// Runs that were prepared go out in their order; what was begun and isn't whole is let go.
+Result<void> ExportRun::FinishEarlier(RunReport* report) {
+  auto runs = outbox_->Runs(kHistory);
+  if (!runs) return tl::unexpected<Error>(runs.error());
+  std::reverse(runs->begin(), runs->end());
+  for (RunRow& run : *runs) {
+    if (!IsOpen(run)) continue;
+    auto bytes = ReadSmallFile(ManifestPath(folder_, run.id));
+    if (!bytes) continue;  // its slot is made again; with the same census it is the same run
+    auto manifest = ReadManifest(*bytes);
+    if (!manifest) return tl::unexpected<Error>(manifest.error());
+    auto brought = Bring(*manifest, *bytes);
+    if (!brought) return tl::unexpected<Error>(brought.error());
+    report->slots.push_back(*brought);
+    if (auto noted = Note(*brought); !noted) return noted;
+    // Later files of a job never arrive before earlier ones.
+    if (brought->outcome == kFailed) break;
+  }
+  return {};
+}
+
+// The receiver asks for a full file by one that is called like the job, with .full behind it.
+Result<bool> ExportRun::WantsFull() {
+  if (asked_.full) return true;
+  if (spec_.export_().mode() != "delta") return false;
+  if (auto opened = OpenPlace(); !opened) return tl::unexpected<Error>(opened.error());
+  const std::string path =
+      JoinPath(spec_.export_().deliver().folder(), spec_.export_().name() + ".full");
+  auto there = place_.place->Stat(path);
+  if (!there) return tl::unexpected<Error>(there.error());
+  return there->has_value();
+}
+
+Result<void> ExportRun::Note(const SlotReport& slot) {
+  const base::Instant now = ports_.clock.now();
+  if (slot.manifest.run.empty()) {
+    const Event event{now, slot.slot, slot.outcome, slot.rows, slot.why};
+    if (auto added = AddEvent(folder_, event); !added) return added;
+  }
+  job::LastRun last;
+  if (!slot.manifest.run.empty()) last.set_run(slot.manifest.run);
+  last.set_slot(slot.slot);
+  last.set_ended(now);
+  last.set_outcome(slot.outcome);
+  last.set_rows(slot.rows);
+  if (!slot.credential.empty()) last.set_credential(slot.credential);
+  return WriteLast(folder_ + "/last.json", last);
+}
+
+Result<void> ExportRun::RunSlot(base::Instant slot, RunReport* report) {
+  SlotReport out{slot, "", "", {}, 0, ""};
+  auto full = WantsFull();
+  diag::Diagnostics said;
+  Result<Made> made = tl::unexpected<Error>(Error{});
+  if (full) {
+    ExportFile file(spec_, asked_.digest, folder_, *outbox_, ports_, &said);
+    made = file.Make(slot, *full);
+  } else {
+    made = tl::unexpected<Error>(full.error());
+  }
+  diagnostics_->Append(std::move(said));
+  out.rows = made ? made->rows : 0;
+  if (made && made->end == Made::End::kPrepared) {
+    auto bytes = ReadSmallFile(ManifestPath(folder_, made->manifest.run));
+    if (!bytes) return tl::unexpected<Error>(bytes.error());
+    auto brought = Bring(made->manifest, *bytes);
+    if (!brought) return tl::unexpected<Error>(brought.error());
+    out = *std::move(brought);
+    if (*full && !asked_.full && out.outcome != kFailed) {
+      const auto& deliver = spec_.export_().deliver();
+      // Asked for once, answered once; a request that can't be removed is answered again.
+      (void)place_.place->Remove(JoinPath(deliver.folder(), spec_.export_().name() + ".full"));
+    }
+  } else if (made) {
+    out.outcome = made->end == Made::End::kNothing ? kNothing : kRefused;
+    out.why = made->why;
+  } else {
+    out.outcome = kFailed;
+    out.why = made.error().message;
+    diagnostics_->Add({.code = diag::code::kCensusIncomplete,
+                       .summary = "nothing was published",
+                       .subject = spec_.name(),
+                       .label = out.why,
+                       .notes = {"the slot stays due; the next run tries again"}});
+  }
+  report->slots.push_back(out);
+  return Note(out);
+}
+
+// Retention, and what was begun and never became whole.
+Result<void> ExportRun::KeepOrder() {
+  auto runs = outbox_->Runs(kHistory);
+  if (!runs) return tl::unexpected<Error>(runs.error());
+  for (RunRow& run : *runs) {
+    std::error_code ignored;
+    if (!run.outcome.empty() || std::filesystem::exists(ManifestPath(folder_, run.id), ignored)) {
+      continue;
+    }
+    std::filesystem::remove_all(ExportFile::FolderOfRun(folder_, run.id), ignored);
+    run.outcome = kAbandoned;
+    run.ended = ports_.clock.now();
+    if (auto noted = outbox_->Update(run); !noted) return noted;
+  }
+  const auto& declared = spec_.export_();
+  const auto tell = [&](const Result<Removed>& removed) {
+    std::vector<std::string> problems;
+    if (!removed) problems = {removed.error().message};
+    if (removed) problems = removed->problems;
+    for (const std::string& problem : problems) {
+      diagnostics_->Add({.severity = diag::Severity::kWarning,
+                         .code = diag::code::kRunNotDelivered,
+                         .summary = "retention: " + problem,
+                         .subject = spec_.name()});
+    }
+  };
+  if (place_.place != nullptr && declared.keep().has_remote_files()) {
+    tell(RetainRemote(*place_.place, *outbox_, ParcelFor({}, ""), declared.keep()));
+  }
+  tell(RetainLocal(folder_ + "/out", *outbox_, declared.keep(), ports_.clock.now()));
+  return ExportFile::ForgetStates(folder_, *outbox_, declared.deliver().has_ack());
+}
+
+Result<RunReport> ExportRun::Run() {
+  RunReport report;
+  const auto& declared = spec_.export_();
+  if (declared.has_schedule()) {
+    const std::string zone = declared.schedule().has_zone() ? declared.schedule().zone() : "UTC";
+    schedule_ = ParseSchedule(declared.schedule().cron(), zone, spec_.name(), diagnostics_);
+    if (!schedule_) return Fail(ErrorCode::kInvalid, "a schedule that can't be");
+  }
+  auto lock = JobLock::Take(folder_ + "/lock");
+  if (!lock) return tl::unexpected<Error>(lock.error());
+  lock_ = *std::move(lock);
+  auto outbox = Outbox::Open(folder_ + "/outbox.db");
+  if (!outbox) return tl::unexpected<Error>(outbox.error());
+  outbox_ = *std::move(outbox);
+  if (auto finished = FinishEarlier(&report); !finished) {
+    return tl::unexpected<Error>(finished.error());
+  }
+  auto due = FindDue();
+  if (!due) return tl::unexpected<Error>(due.error());
+  for (const base::Instant slot : due->missed) {
+    report.missed.push_back(slot);
+    if (auto added = AddEvent(folder_, {ports_.clock.now(), slot, kMissed, 0, ""}); !added) {
+      return tl::unexpected<Error>(added.error());
+    }
+  }
+  const auto stuck = [&] {
+    return !report.slots.empty() && report.slots.back().outcome == kFailed;
+  };
+  for (const base::Instant slot : due->run) {
+    if (stuck()) break;
+    if (auto ran = RunSlot(slot, &report); !ran) return tl::unexpected<Error>(ran.error());
+  }
+  if (auto kept = KeepOrder(); !kept) return tl::unexpected<Error>(kept.error());
+  if (schedule_) report.next = NextSlot(*schedule_, ports_.clock.now());
+  return report;
+}
+
+}  // namespace postern::jobs
