@@ -33,6 +33,8 @@ void CheckIam(const CheckInput& input, diag::Diagnostics* diagnostics);
 void CheckIamObjects(const CheckInput& input, diag::Diagnostics* diagnostics);
 // Roles: their members, rows and templates, as far as that needs no fact.
 void CheckRoleForms(const CheckInput& input, diag::Diagnostics* diagnostics);
+// Service accounts: who answers for them, what opens them, where they have rights.
+void CheckServiceAccounts(const CheckInput& input, diag::Diagnostics* diagnostics);
 // Notes about identities without an account and folders without a grant; says nothing useful while
 // there are errors.
 void NoteUnused(const CheckInput& input, diag::Diagnostics* diagnostics);

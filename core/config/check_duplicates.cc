@@ -65,7 +65,7 @@ void CheckNames(const CheckInput& input, diag::Diagnostics* diagnostics) {
       for (size_t i = 0; i < all.size(); ++i) {
         const std::string& name = all[i].message.name();
         const Declared<M>* first = input.index.Get<M>(name);
-        if (first == &all[i]) continue;
+        if (first == &all[i] || all[i].of_service_account()) continue;
         std::string table = M::descriptor()->name();
         table[0] = static_cast<char>(table[0] + ('a' - 'A'));
         auto& d =

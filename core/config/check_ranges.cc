@@ -31,11 +31,13 @@ void CheckTimes(const Declarations& all, diag::Diagnostics* diagnostics) {
              diagnostics);
   }
   for (const auto& account : all.accounts) {
+    if (account.of_service_account()) continue;
     const auto& m = account.message;
     Reversed(m.has_starts() && m.has_expires(), account, decl::Account::kStartsFieldNumber,
              decl::Account::kExpiresFieldNumber, m.starts(), m.expires(), diagnostics);
   }
   for (const auto& grant : all.grants) {
+    if (grant.of_service_account()) continue;
     const auto& m = grant.message;
     Reversed(m.has_starts() && m.has_expires(), grant, decl::Grant::kStartsFieldNumber,
              decl::Grant::kExpiresFieldNumber, m.starts(), m.expires(), diagnostics);
@@ -43,6 +45,11 @@ void CheckTimes(const Declarations& all, diag::Diagnostics* diagnostics) {
 }
 
 void CheckTimesOfRoles(const Declarations& all, diag::Diagnostics* diagnostics) {
+  for (const auto& service : all.service_accounts) {
+    const auto& m = service.message;
+    Reversed(m.has_starts() && m.has_expires(), service, decl::ServiceAccount::kStartsFieldNumber,
+             decl::ServiceAccount::kExpiresFieldNumber, m.starts(), m.expires(), diagnostics);
+  }
   for (const auto& role : all.roles) {
     const auto& m = role.message;
     Reversed(m.has_starts() && m.has_expires(), role, decl::Role::kStartsFieldNumber,

@@ -109,7 +109,9 @@ class References {
       name = address->name;
     }
     if (input_.files_missing || input_.index.Find(table, name)) return;
-    if (input_.lost.count({std::string(table), std::string(name)})) return;
+    const Table* addressed = FindAddressed(table);
+    const std::string lost = addressed != nullptr ? addressed->name : std::string(table);
+    if (input_.lost.count({lost, std::string(name)})) return;
     Dangling(span, table, name);
   }
 
@@ -124,13 +126,16 @@ class References {
       d.also.push_back({input_.index.Find(table, *near)->span, "did you mean this one?"});
       return;
     }
-    for (const char* other : {"person", "partner", "user", "group", "account"}) {
+    for (const char* other : {"person", "partner", "service", "user", "group", "account"}) {
       const Index::Entry* entry = other != table ? input_.index.Find(other, name) : nullptr;
       if (!entry) continue;
       d.also.push_back({entry->span, fmt::format("there is a {} of this name", other)});
       return;
     }
-    if (names.empty()) d.notes.push_back(fmt::format("no [{}.NAME] is declared at all", table));
+    if (!names.empty()) return;
+    const Table* addressed = FindAddressed(table);
+    d.notes.push_back(fmt::format("no [{}.NAME] is declared at all",
+                                  addressed != nullptr ? addressed->name : table));
   }
 
   const CheckInput& input_;
@@ -148,7 +153,9 @@ void CheckReferences(const CheckInput& input, diag::Diagnostics* diagnostics) {
     for (const Table* t : AllTables()) {
       if (t->descriptor == M::descriptor()) table = t;
     }
-    for (const Declared<M>& declared : all) references.Check(declared, *table);
+    for (const Declared<M>& declared : all) {
+      if (!declared.of_service_account()) references.Check(declared, *table);
+    }
   });
 }
 

@@ -48,6 +48,10 @@ Used FindUsed(const CheckInput& input) {
     for (const auto& member : role.message.members().values()) used.Add(member.who());
   }
   for (const auto& partner : all.partners) used.Add(partner.message.sponsor());
+  for (const auto& service : all.service_accounts) {
+    used.Add(service.message.owner());
+    used.Add(service.message.deputy());
+  }
   for (const auto& name : all.operator_file.message.administrators().values()) used.Add(name);
   return used;
 }

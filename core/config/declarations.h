@@ -34,7 +34,10 @@ struct Declared {
   diag::Span span;  // of the name in the header, or of [[grant]]
   // (field number << 16 | element index + 1 (0: the whole value)) -> place; sorted by the number.
   FieldPlaces fields;
+  // Of what a service account stands for: its position in Declarations::service_accounts plus 1.
+  uint32_t service_account = 0;
 
+  bool of_service_account() const { return service_account != 0; }
   // Place of a field's value or of one element; falls back to the field, then to the header. A
   // field of an inline table is Nested(outer, inner) and falls back to the table.
   diag::Span At(int field, int element = -1) const {

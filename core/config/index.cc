@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
+#include <tuple>
 
 #include "core/config/tables.h"
 #include "core/config/visit.h"
@@ -15,9 +16,10 @@ std::optional<Address> SplitAddress(std::string_view text) {
   return Address{text.substr(0, colon), text.substr(colon + 1)};
 }
 
-std::string_view Index::TableOf(const google::protobuf::Descriptor& descriptor) {
+std::pair<std::string_view, std::string_view> Index::NamesOf(
+    const google::protobuf::Descriptor& descriptor) {
   for (const Table* table : AllTables()) {
-    if (table->descriptor == &descriptor) return table->name;
+    if (table->descriptor == &descriptor) return {table->name, table->address};
   }
   return {};
 }
@@ -48,7 +50,7 @@ Index::Index(const Declarations& declarations) {
   ForEachTable(declarations, [&]<class M>(const std::vector<Declared<M>>& all) {
     if constexpr (requires(const M& m) { m.name(); }) {
       NameTable& names = tables_.emplace_back();
-      names.table = TableOf(*M::descriptor());
+      std::tie(names.table, names.address) = NamesOf(*M::descriptor());
       names.entries.reserve(all.size());
       names.slots.resize(std::bit_ceil(all.size() * 2 + 1));
       for (size_t i = 0; i < all.size(); ++i) {
@@ -60,7 +62,7 @@ Index::Index(const Declarations& declarations) {
 
 const Index::NameTable* Index::TableNamed(std::string_view table) const {
   for (const NameTable& names : tables_) {
-    if (names.table == table) return &names;
+    if (names.table == table || names.address == table) return &names;
   }
   return nullptr;
 }

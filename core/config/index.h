@@ -33,11 +33,12 @@ class Index {
 
   explicit Index(const Declarations& declarations);
 
+  // `table`: its name or the word that its declarations are named by ("service").
   const Entry* Find(std::string_view table, std::string_view name) const;
   // Null: not declared. Index::Get<decl::Server>("edge-ftp").
   template <class M>
   const Declared<M>* Get(std::string_view name) const {
-    const Entry* entry = Find(TableOf(*M::descriptor()), name);
+    const Entry* entry = Find(NamesOf(*M::descriptor()).first, name);
     return entry ? static_cast<const Declared<M>*>(entry->declared) : nullptr;
   }
   std::vector<std::string_view> Names(std::string_view table) const;
@@ -45,7 +46,7 @@ class Index {
  private:
   // Open addressing over positions: no allocation a name, half the cache misses of a node map.
   struct NameTable {
-    std::string_view table;
+    std::string_view table, address;
     std::vector<Entry> entries;
     struct Slot {
       uint32_t place = 0;  // position in entries + 1; 0: free
@@ -55,7 +56,9 @@ class Index {
     void Add(Entry entry);
     const Entry* Find(std::string_view name) const;
   };
-  static std::string_view TableOf(const google::protobuf::Descriptor& descriptor);
+  // Of the table: its name and its word in addresses.
+  static std::pair<std::string_view, std::string_view> NamesOf(
+      const google::protobuf::Descriptor& descriptor);
   const NameTable* TableNamed(std::string_view table) const;
 
   std::vector<NameTable> tables_;

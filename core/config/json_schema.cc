@@ -156,6 +156,7 @@ std::string ReferenceOf(const Table& table) {
       fmt::format("{}   {}\n", table.top_level ? "(top level)" : table.Heading(), table.doc);
   out +=
       fmt::format("  in {}\n", table.operator_file ? "the operator's file" : "the reviewed tree");
+  if (table.address != table.name) out += fmt::format("  named {}:NAME\n", table.address);
   AddKeys(table, "  ", &out);
   return out;
 }

@@ -15,6 +15,7 @@
 #include "core/config/declarations.h"
 #include "core/config/job_checks.h"
 #include "core/config/reader.h"
+#include "core/config/service_accounts.h"
 #include "core/config/tables.h"
 #include "core/config/visit.h"
 #include "core/diag/codes.h"
@@ -48,6 +49,7 @@ class Loader {
     }
     ReserveFor(files);
     for (const uint32_t file : files) Read(file, false);
+    WriteOutServiceAccounts(&out_.declarations);
     const Index index(out_.declarations);
     const CheckInput input{out_.declarations, index, lost_, &out_.sources, files_missing_};
     CheckReferences(input, &out_.diagnostics);
@@ -61,6 +63,7 @@ class Loader {
     CheckEndpoints(input, &out_.diagnostics);
     CheckExports(input, &out_.diagnostics);
     CheckImports(input, &out_.diagnostics);
+    CheckServiceAccounts(input, &out_.diagnostics);
     if (!out_.diagnostics.has_errors()) NoteUnused(input, &out_.diagnostics);
     out_.diagnostics.Sort();
     return std::move(out_);

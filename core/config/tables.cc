@@ -67,7 +67,7 @@ class Compiler {
   }
 
   std::vector<const Table*> all;
-  std::map<std::string, const Table*, std::less<>> by_name;
+  std::map<std::string, const Table*, std::less<>> by_name, by_address;
   const Table* top = nullptr;
 
  private:
@@ -84,6 +84,7 @@ class Compiler {
     table.inline_only = rule.inline_only();
     table.top_level = rule.table().empty() && !rule.inline_only();
     table.name = rule.inline_only() ? Lower(message->name()) : rule.table();
+    table.address = rule.address().empty() ? table.name : rule.address();
     for (int i = 0; i < message->field_count(); ++i) AddField(*message->field(i), &table);
     POSTERN_CHECK(table.fields.size() <= 64, "seen keys are bits of a mask");
     for (const Field& field : table.fields) {
@@ -92,7 +93,10 @@ class Compiler {
     }
     all.push_back(&table);
     if (table.top_level) top = &table;
-    if (!table.inline_only && !table.top_level) by_name[table.name] = &table;
+    if (!table.inline_only && !table.top_level) {
+      by_name[table.name] = &table;
+      by_address[table.address] = &table;
+    }
     return &table;
   }
 
@@ -159,6 +163,12 @@ const std::vector<const Table*>& AllTables() {
 const Table* FindTable(std::string_view name) {
   const auto& tables = Compiled().by_name;
   const auto at = tables.find(name);
+  return at == tables.end() ? nullptr : at->second;
+}
+
+const Table* FindAddressed(std::string_view word) {
+  const auto& tables = Compiled().by_address;
+  const auto at = tables.find(word);
   return at == tables.end() ? nullptr : at->second;
 }
 

@@ -39,6 +39,7 @@ struct Field {
 
 struct Table {
   std::string name;  // "account"; of an inline table its message's name in lower case; "" top level
+  std::string address;  // the word before the colon where one is named: "service"; mostly the name
   std::string doc;
   bool operator_file = false;
   bool array = false;
@@ -60,6 +61,8 @@ struct Table {
 const std::vector<const Table*>& AllTables();  // inline tables too, in the order of the schema
 // A table that can stand in a file by itself; null: no such one.
 const Table* FindTable(std::string_view name);
+// The one whose declarations are named WORD:NAME; null: no such one.
+const Table* FindAddressed(std::string_view word);
 const Table& OperatorTable();  // the keys at the top of the operator's file
 
 }  // namespace postern::config

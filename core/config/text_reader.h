@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -120,7 +121,11 @@ class TextReader {
     for (const std::string& table : field.references) forms.push_back("\"" + table + ":NAME\"");
     d.label = address ? WithArticle(address->table) + " can't stand here" : "without its kind";
     const std::vector<std::string_view> names(field.references.begin(), field.references.end());
-    if (const auto near = address ? diag::Nearest(address->table, names) : std::nullopt) {
+    // The table's name where its word belongs.
+    const Table* table = address ? FindTable(address->table) : nullptr;
+    if (table != nullptr && std::count(names.begin(), names.end(), table->address) != 0) {
+      d.label = fmt::format("did you mean \"{}:{}\"?", table->address, address->name);
+    } else if (const auto near = address ? diag::Nearest(address->table, names) : std::nullopt) {
       d.label = fmt::format("did you mean \"{}:{}\"?", *near, address->name);
     }
     d.notes.push_back("write " + Join(forms));

@@ -160,19 +160,28 @@ inline constexpr char kRowUnknown[] = "E0825";       // a member, element or att
 inline constexpr char kRowSyntax[] = "E0826";        // one row that can't be read
 inline constexpr char kBadCron[] = "E0831";          // not five fields of cron
 inline constexpr char kUnknownZone[] = "E0832";      // no such time zone
-inline constexpr char kEndpointWho[] = "E0845";      // whose place it is, and as whom
-inline constexpr char kEndpointTrust[] = "E0846";    // no host key, or in the clear
-inline constexpr char kJobSource[] = "E0847";        // rows that such a source doesn't have
-inline constexpr char kJobColumn[] = "E0848";        // a column that can't be
-inline constexpr char kJobFormat[] = "E0849";        // keys of a format that don't go together
-inline constexpr char kJobFileName[] = "E0850";      // a name that can't be, or isn't new each time
-inline constexpr char kJobOrder[] = "E0851";         // order and trigger that don't fit
-inline constexpr char kJobSignsIn[] = "E0852";       // an account that can't sign in there
-inline constexpr char kJobEncrypt[] = "E0853";       // nobody, or two ways, to encrypt for
-inline constexpr char kJobDelta[] = "E0854";         // changes of what has no key
-inline constexpr char kJobLimit[] = "E0855";         // a limit that says nothing or can't be
-inline constexpr char kImportReach[] = "E0856";      // where an import may write isn't said
-inline constexpr char kImportMatch[] = "E0857";      // who a row is can't be told
+// ---- E0833: service accounts (config)
+inline constexpr char kServiceOwner[] = "E0833";        // owner and deputy are one person
+inline constexpr char kServiceHome[] = "E0834";         // servers without a login folder
+inline constexpr char kServiceCredential[] = "E0835";   // accounts that nothing opens
+inline constexpr char kServiceSlots[] = "E0836";        // half a key, or next without current
+inline constexpr char kServiceNextSame[] = "E0837";     // one credential in both slots
+inline constexpr char kServiceInteractive[] = "E0838";  // a shell, which no server gives
+inline constexpr char kServiceRow[] = "E0839";          // rights where it has no account
+inline constexpr char kServicePlace[] = "E0840";        // a dn without its directory
+inline constexpr char kEndpointWho[] = "E0845";         // whose place it is, and as whom
+inline constexpr char kEndpointTrust[] = "E0846";       // no host key, or in the clear
+inline constexpr char kJobSource[] = "E0847";           // rows that such a source doesn't have
+inline constexpr char kJobColumn[] = "E0848";           // a column that can't be
+inline constexpr char kJobFormat[] = "E0849";           // keys of a format that don't go together
+inline constexpr char kJobFileName[] = "E0850";  // a name that can't be, or isn't new each time
+inline constexpr char kJobOrder[] = "E0851";     // order and trigger that don't fit
+inline constexpr char kJobSignsIn[] = "E0852";   // an account that can't sign in there
+inline constexpr char kJobEncrypt[] = "E0853";   // nobody, or two ways, to encrypt for
+inline constexpr char kJobDelta[] = "E0854";     // changes of what has no key
+inline constexpr char kJobLimit[] = "E0855";     // a limit that says nothing or can't be
+inline constexpr char kImportReach[] = "E0856";  // where an import may write isn't said
+inline constexpr char kImportMatch[] = "E0857";  // who a row is can't be told
 // ---- E0870 to E0884: runs of exports (jobs)
 inline constexpr char kUnknownAttribute[] = "E0870";  // a column from what rows don't have
 inline constexpr char kSelectForm[] = "E0871";        // a selection that its source can't make
@@ -207,6 +216,7 @@ inline constexpr char kUnstable[] = "W0505";       // a count that moved while i
 inline constexpr char kOpenChanges[] = "W0601";    // an interrupted apply is unfinished
 inline constexpr char kReleased[] = "W0602";       // no longer managed; the live value stays
 inline constexpr char kFileOlder[] = "W0801";      // a file that was taken already (note)
+inline constexpr char kServiceUnneeded[] = "W0802";  // rights that no job of it uses
 }  // namespace code
 
 struct CodePage {

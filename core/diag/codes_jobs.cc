@@ -172,6 +172,48 @@ constexpr CodePage kPages[] = {
      "Who a row speaks of is found by attributes that the file has; the first of them must be in "
      "every row.",
      "match = [\"employee_number\"], and no column gives it", "Declare a column for it, required."},
+    // ---- service accounts
+    {code::kServiceOwner, "owner and deputy are one person",
+     "Somebody must answer for a service account when its owner is away or has left.",
+     "owner = \"person:jo\", deputy = \"person:jo\"", "deputy = \"person:ka\""},
+    {code::kServiceHome, "a service account without a login folder",
+     "Each account at a server has one; it is what the program sees first.",
+     "servers = [\"edge\"] without home", "home = \"/srv/jobs/nightly\""},
+    {code::kServiceCredential, "a service account that nothing opens",
+     "An account without key and password is one that nobody can use, or that a key left behind "
+     "by hand\n"
+     "opens.",
+     "servers = [\"edge\"] without current",
+     "current = { key = \"ssh-ed25519 ...\", private_key = \"secret:nightly\" }; or enabled = "
+     "false."},
+    {code::kServiceSlots, "a credential slot that isn't whole",
+     "A private key is of use with its public half alone, which servers get. `next` is what will "
+     "follow\n"
+     "`current`.",
+     "current = { private_key = \"secret:nightly\" }",
+     "current = { key = \"ssh-ed25519 ...\", private_key = \"secret:nightly\" }"},
+    {code::kServiceNextSame, "one credential in both slots",
+     "A rotation issues a new credential as `next`, lets both open the account, and ends when the "
+     "new one\n"
+     "stands as `current`. With one in both slots nothing changes.",
+     "current = { key = \"ssh-ed25519 AAAA...\" }, next = { key = \"ssh-ed25519 AAAA...\" }",
+     "Make a new key (ssh-keygen -t ed25519) and put it into `next`."},
+    {code::kServiceInteractive, "a service account with a shell",
+     "Accounts here transfer files: servers are set up so that they can do nothing else.",
+     "interactive = true", "Take the line out; a login for people is made by other means."},
+    {code::kServiceRow, "rights where a service account has no account",
+     "A row opens a folder through an account at a server of the folder's host.",
+     "rows = [{ folder = \"out\", rights = [\"read\"] }] and no server of its host",
+     "Add a server of that host to `servers`, or take the row out."},
+    {code::kServicePlace, "an entry without a directory",
+     "A dn says where in a directory the entry of a service account stands.",
+     "dn = \"uid=nightly,ou=Services,dc=corp\" without directory", "directory = \"corp\""},
+    {code::kServiceUnneeded, "rights that no job uses",
+     "A service account shall have what its jobs need and no more: whoever gets hold of it has "
+     "the rest as\n"
+     "well. Told of accounts that run at least one export or import.",
+     "rows = [{ folder = \"hr\", rights = [\"read\"] }] and no job that reads there",
+     "Take the rights out, unless something that Postern doesn't run uses them."},
     {code::kFileOlder, "a file that was taken already",
      "Its sequence number isn't above the last one. Nothing is done with it.",
      "roster.json: sequence 41, and 41 was taken already",

@@ -340,7 +340,7 @@ TEST(JsonSchema, NamesEveryTableInOneOfTheFilesOnly) {
 TEST(Reference, NamesEveryKey) {
   const std::string account = Reference("account");
   EXPECT_THAT(account, HasSubstr("[account.NAME]"));
-  EXPECT_THAT(account, HasSubstr("names: person:NAME, partner:NAME, user:NAME"));
+  EXPECT_THAT(account, HasSubstr("names: person:NAME, partner:NAME, service:NAME, user:NAME"));
   EXPECT_EQ(Reference("nothing"), "");
   EXPECT_THAT(Reference(), HasSubstr("[[grant]]"));
 }
