@@ -35,6 +35,7 @@ void Compiler::IndexNames() {
   IndexByName(&groups_, declarations_.groups);
   IndexByName(&users_, declarations_.users);
   IndexByName(&partners_, declarations_.partners);
+  IndexByName(&services_, declarations_.service_accounts);
   IndexByName(&persons_, declarations_.persons);
   IndexByName(&iams_, declarations_.iams);
   IndexByName(&iam_users_, declarations_.iam_users);
@@ -82,8 +83,27 @@ std::string Compiler::IdentityOf(std::string_view address) const {
   return std::string(address);
 }
 
+// The declaration that people wrote.
+std::string Compiler::AddressOfService(uint32_t service_account) const {
+  return "service_account:" + declarations_.service_accounts[service_account - 1].message.name();
+}
+
+std::string Compiler::AddressOf(const config::Declared<decl::Account>& account) const {
+  return account.of_service_account() ? AddressOfService(account.service_account)
+                                      : "account:" + account.message.name();
+}
+
+// Of a service account its own time: also what else is declared for it ends with it.
 Interval Compiler::ContractOf(std::string_view identity) const {
   Interval interval;
+  if (identity.starts_with("service:")) {
+    const auto service = services_.find(AfterColon(identity));
+    if (service == services_.end()) return interval;
+    const decl::ServiceAccount& m = service->second->message;
+    if (m.has_starts()) interval.from = m.starts();
+    if (m.has_expires()) interval.until = m.expires();
+    return interval;
+  }
   if (!identity.starts_with("partner:")) return interval;
   const auto partner = partners_.find(AfterColon(identity));
   if (partner == partners_.end() || !partner->second->message.has_contract()) return interval;
@@ -171,7 +191,7 @@ void Compiler::EmitAccount(const AccountInfo& info, kinds::Account* account, kin
   const std::string target = "host:" + server.host();
   const uint32_t source = !info.roles.empty()
                               ? info.roles.front()
-                              : AddProvenance(OwnerOf("account:" + message.name(), info.identity),
+                              : AddProvenance(OwnerOf(AddressOf(*info.declared), info.identity),
                                               info.declared->span, info.interval.until);
   if (info.interval.until != base::kForever) {
     desired_.provenance[source].closer = ClosesAccount(info) ? kClosedByServer : kClosedByNobody;

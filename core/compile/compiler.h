@@ -103,6 +103,8 @@ class Compiler {
   uint32_t UidFor(const std::string& server, const std::string& login, bool group,
                   const diag::Span& place);
   Interval ContractOf(std::string_view identity) const;
+  std::string AddressOf(const config::Declared<decl::Account>& account) const;
+  std::string AddressOfService(uint32_t service_account) const;
   std::string IdentityOf(std::string_view address) const;
   void CompileFolders();
   std::span<const uint32_t> AccountsOf(std::string_view identity) const;
@@ -204,6 +206,7 @@ class Compiler {
   ByName<decl::Group> groups_;
   ByName<decl::User> users_;
   ByName<decl::Partner> partners_;
+  ByName<decl::ServiceAccount> services_;
   ByName<decl::Person> persons_;
   ByName<decl::Iam> iams_;
   ByName<decl::IamUser> iam_users_;

@@ -58,8 +58,9 @@ void Compiler::CompileUser(const config::Declared<decl::User>& user) {
   const std::string dn = DnOfUser(user);
   if (dn.empty()) return;
   const std::string target = "directory:" + message.directory();
-  const std::string address = "user:" + message.name();
-  const std::string identity = IdentityOf(address);
+  const std::string address =
+      user.of_service_account() ? AddressOfService(user.service_account) : "user:" + message.name();
+  const std::string identity = user.of_service_account() ? message.for_() : IdentityOf(address);
   Interval interval = ContractOf(identity);
   if (message.has_expires()) interval.until = std::min(interval.until, message.expires());
   std::string name = message.common_name();

@@ -40,7 +40,7 @@ uint32_t Compiler::SourceOfKey(const AccountInfo& info, int element) {
   const decl::Account& message = info.declared->message;
   const base::Instant own = message.keys().values(element).expires();
   const uint32_t source =
-      AddProvenance(OwnerOf("account:" + message.name(), info.identity),
+      AddProvenance(OwnerOf(AddressOf(*info.declared), info.identity),
                     info.declared->At(decl::Account::kKeysFieldNumber, element), own);
   desired_.provenance[source].closer = kClosedByServer;
   std::string key, fingerprint;

@@ -96,9 +96,11 @@ void Compiler::AskFor(const config::Declared<decl::Grant>& grant, const std::str
                       int element, const FolderInfo& folder, Rights rights) {
   const std::string identity = IdentityOf(who);
   const Interval interval = IntervalOf(grant.message).Meet(ContractOf(identity));
-  const uint32_t source =
-      AddProvenance("grant:" + sources_.Place(grant.span), grant.span, interval.until,
-                    grant.message.ticket(), grant.message.reason());
+  std::string owner = grant.of_service_account()
+                          ? OwnerOf(AddressOfService(grant.service_account), identity)
+                          : "grant:" + sources_.Place(grant.span);
+  const uint32_t source = AddProvenance(std::move(owner), grant.span, interval.until,
+                                        grant.message.ticket(), grant.message.reason());
   AddGrantLine(grant.message, identity, folder, rights, interval, source);
   if (who.starts_with("group:")) {
     AskGroup(grant, who.substr(6), folder, rights, source);
