@@ -206,6 +206,14 @@ std::pair<access::Place, std::string> HolderOf(const std::string& target, Kind k
 
 }  // namespace
 
+// Whose the row is: an identity, the group or everyone that a grant is for; else the object itself.
+std::string Planner::SubjectOf(const Row& row) const {
+  const auto [place, account] = HolderOf(plan_.targets[row.target].name, row.kind, row.key);
+  if (!account.empty()) return IdentityAt(place, account);
+  if (row.kind == Kind::kGrant) return std::string(object::SplitKey(row.key)[3]);
+  return object::Describe(row.kind, row.key);
+}
+
 // Live as it was recorded, as far as that can be read. Nearly every row ends here.
 bool Planner::AsRecorded(const Row& row) {
   const ledger::Recorded& recorded = *row.recorded;
@@ -237,8 +245,7 @@ void Planner::NoteDrift(const Row& row) {
   drift.target = row.target;
   drift.kind = row.kind;
   drift.key = row.key;
-  const auto [place, account] = HolderOf(plan_.targets[row.target].name, row.kind, row.key);
-  drift.who = account.empty() ? object::Describe(row.kind, row.key) : IdentityAt(place, account);
+  drift.who = SubjectOf(row);
   if (row.observed == nullptr) {
     if (!ScopeFor(row).complete) return;
     drift.type = Drift::Type::kMissing;
@@ -248,7 +255,9 @@ void Planner::NoteDrift(const Row& row) {
     drift.what = PresenceText(row.kind, row.key, row.recorded->body, false);
     if (IsBaseline(row.kind, row.key)) {
       drift.effect = Drift::Effect::kMore;
-      drift.what = "the deny-all is gone: folders there are open as far as POSIX allows";
+      drift.what =
+          fmt::format("the deny-all is gone: folders below {} are open as far as POSIX allows",
+                      object::SplitKey(row.key)[1]);
     }
     plan_.drift.push_back(std::move(drift));
     return;
@@ -289,8 +298,7 @@ void Planner::NoteForeign(const Row& row) {
   // we declared; an account or entry of its own is foreign.
   const bool element = IsRelation(row.kind) || row.kind == Kind::kGrant;
   drift.type = element ? Drift::Type::kChanged : Drift::Type::kForeign;
-  const auto [place, account] = HolderOf(plan_.targets[row.target].name, row.kind, row.key);
-  drift.who = account.empty() ? object::Describe(row.kind, row.key) : IdentityAt(place, account);
+  drift.who = SubjectOf(row);
   const uint32_t open = OpenField(row.kind);
   const bool locked = open != 0 && !FlagIn(row.observed->body, open, true);
   drift.effect = object::TableOf(row.kind).bears_access && !locked ? Drift::Effect::kMore

@@ -118,6 +118,7 @@ class Planner {
   // drift.cc
   void NoteDrift(const Row& row);
   bool IsOpen(const Row& row) const;
+  std::string SubjectOf(const Row& row) const;
   void NoteChanged(const Row& row, Drift drift);
   static bool AsRecorded(const Row& row);
   static bool SecretMoved(const Row& row);

@@ -69,8 +69,14 @@ Paint PaintOf(const Drift& drift) {
   return drift.effect == Drift::Effect::kEqual ? Paint::kDim : Paint::kWarn;
 }
 
+// A group says so: nothing else of the line tells it from a person of the same name.
+std::string SubjectText(const Drift& drift, const Style& style) {
+  const Who who = WhoIs(drift.who);
+  return Cut(Safe(who.type == "group" ? "group " + who.name : who.name, style), 28, style);
+}
+
 std::vector<std::string> DriftLines(const Drift& drift, size_t who_width, const Style& style) {
-  const std::string who = Cut(Safe(WhoIs(drift.who).name, style), 28, style);
+  const std::string who = SubjectText(drift, style);
   const std::string head = "  " + Painted(PaintOf(drift), Pad(Label(drift), kLabelWidth), style) +
                            Pad(who, who_width) + "  ";
   const size_t indent = 2 + kLabelWidth + who_width + 2;
@@ -192,9 +198,7 @@ std::string RenderDrift(const Plan& plan, bool detail, int exit_code, const Styl
   if (!detail && order.size() > kScreenLines) order.resize(kScreenLines);
   size_t width = 0;
   for (const Drift* drift : order) {
-    width = std::max(
-        width,
-        static_cast<size_t>(diag::WidthOf(Cut(Safe(WhoIs(drift->who).name, style), 28, style))));
+    width = std::max(width, static_cast<size_t>(diag::WidthOf(SubjectText(*drift, style))));
   }
   Section findings;
   findings.more = "findings: postern drift --detail";
