@@ -182,6 +182,16 @@ inline constexpr char kJobDelta[] = "E0854";     // changes of what has no key
 inline constexpr char kJobLimit[] = "E0855";     // a limit that says nothing or can't be
 inline constexpr char kImportReach[] = "E0856";  // where an import may write isn't said
 inline constexpr char kImportMatch[] = "E0857";  // who a row is can't be told
+// ---- E0860 to E0868: delivery (jobs)
+inline constexpr char kPlaceUnreachable[] = "E0860";  // no connection, or it broke
+inline constexpr char kPlaceRefuses[] = "E0861";      // host key, certificate or credential
+inline constexpr char kPlaceDenies[] = "E0862";       // not there or not allowed
+inline constexpr char kArrivedDifferent[] = "E0863";  // at the place isn't what was sent
+inline constexpr char kNameTaken[] = "E0864";         // other bytes under the final name
+inline constexpr char kDeliveryBroke[] = "E0865";     // the delivery itself failed
+inline constexpr char kNotAnswered[] = "E0866";       // refused by the receiver, or no answer
+inline constexpr char kNotEncrypted[] = "E0867";      // a key that is unknown, expired, unfit
+inline constexpr char kBadSignature[] = "E0868";      // missing, wrong, or another's
 // ---- E0870 to E0884: runs of exports (jobs)
 inline constexpr char kUnknownAttribute[] = "E0870";  // a column from what rows don't have
 inline constexpr char kSelectForm[] = "E0871";        // a selection that its source can't make
@@ -217,6 +227,7 @@ inline constexpr char kOpenChanges[] = "W0601";    // an interrupted apply is un
 inline constexpr char kReleased[] = "W0602";       // no longer managed; the live value stays
 inline constexpr char kFileOlder[] = "W0801";      // a file that was taken already (note)
 inline constexpr char kServiceUnneeded[] = "W0802";  // rights that no job of it uses
+inline constexpr char kKeyExpires[] = "W0860";       // a key that files are encrypted to ends soon
 }  // namespace code
 
 struct CodePage {
@@ -234,11 +245,12 @@ const CodePage* FindCode(std::string_view code);  // case-blind; null: no such c
 std::string RenderPage(const CodePage& page);
 
 namespace internal {
-std::span<const CodePage> InputCodes();   // E01 to E03
-std::span<const CodePage> TargetCodes();  // E04 and E05
-std::span<const CodePage> PlanCodes();    // E06, E07 and the warnings
-std::span<const CodePage> JobCodes();     // E08 and its warnings
-std::span<const CodePage> ExportCodes();  // E0870 to E0884
+std::span<const CodePage> InputCodes();     // E01 to E03
+std::span<const CodePage> TargetCodes();    // E04 and E05
+std::span<const CodePage> PlanCodes();      // E06, E07 and the warnings
+std::span<const CodePage> DeliveryCodes();  // E0860 to E0868
+std::span<const CodePage> JobCodes();       // E08 and its warnings
+std::span<const CodePage> ExportCodes();    // E0870 to E0884
 }  // namespace internal
 
 }  // namespace postern::diag

@@ -27,6 +27,7 @@
 
 namespace postern::jobs {
 
+// As decl::Endpoint says.
 enum class Receiver : uint8_t { kRename, kUnique, kDirect };
 enum class Verify : uint8_t { kSize, kReadBack };
 
@@ -87,7 +88,8 @@ Result<Removed> RetainRemote(Place& place, Outbox& outbox, const Parcel& parcel,
 Result<Removed> RetainLocal(const std::string& folder, Outbox& outbox, const decl::Keep& keep,
                             base::Instant now);
 
-// The code of E0860-E0869 for an error of this header or of core/jobs/encrypt.h.
+// Codes of E0860-E0869: for an error of this header or of OpenPlace, and for one of encrypt.h.
 std::string_view DeliveryCode(const Error& error);
+std::string_view EncryptionCode(const Error& error);
 
 }  // namespace postern::jobs

@@ -91,6 +91,8 @@ class Outbox {
   Result<std::vector<SentFile>> FilesOf(std::string_view run);
   // The parcel's own state: kTriggered, kAcknowledged or kRejected; kPrepared before.
   Result<SendState> StateOf(std::string_view run);
+  // When SetState was last called for it; 0: never.
+  Result<base::Instant> StateSince(std::string_view run);
   Result<void> SetState(std::string_view run, SendState state, base::Instant at);
   // Retention forgets what it has removed at the place: the files stay known as removed.
   Result<void> MarkRemoved(std::string_view run);

@@ -19,10 +19,6 @@ using object::PutOptions;
 // "/in" and "users.csv": "/in/users.csv".
 std::string JoinPath(const std::string& folder, const std::string& name);
 
-// A local file from `offset` on, opened without following a link at its last part. kConflict when
-// it is shorter than that.
-Result<Source> OpenSourceAt(const std::string& path, uint64_t offset);
-
 // SHA-256 in hex of a file's first `limit` bytes; less when it is shorter. Cost: about 1 s a GiB.
 Result<std::string> HashFile(const std::string& path, uint64_t limit = UINT64_MAX);
 // Likewise of a file at a place; `bytes` gets how many there were.

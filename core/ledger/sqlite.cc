@@ -30,17 +30,16 @@ ErrorCode CodeOf(int code) {
 
 }  // namespace
 
-Error SqliteError(sqlite3* db, int code, const std::string& path) {
+Error SqliteError(sqlite3* db, int code, const std::string& label) {
   const char* detail = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
   const ErrorCode ours = CodeOf(code);
   if (ours == ErrorCode::kIncomplete) {
-    return {ours,
-            fmt::format("the ledger {} is damaged ({}); restore it from a copy", path, detail)};
+    return {ours, fmt::format("{} is damaged ({}); restore it from a copy", label, detail)};
   }
   if (ours == ErrorCode::kConflict) {
-    return {ours, fmt::format("another process is writing the ledger {}; try again", path)};
+    return {ours, fmt::format("another process is writing {}; try again", label)};
   }
-  return {ours, fmt::format("ledger {}: {}", path, detail)};
+  return {ours, fmt::format("{}: {}", label, detail)};
 }
 
 Result<bool> Statement::Step() {
@@ -50,7 +49,7 @@ Result<bool> Statement::Step() {
     Reset();
     return false;
   }
-  Error error = SqliteError(sqlite3_db_handle(statement_), code, *path_);
+  Error error = SqliteError(sqlite3_db_handle(statement_), code, *label_);
   Reset();
   return tl::unexpected<Error>(std::move(error));
 }
@@ -83,11 +82,12 @@ void Statement::BindOne(int index, Blob blob) {
   sqlite3_bind_blob64(statement_, index, blob.bytes.data(), blob.bytes.size(), SQLITE_STATIC);
 }
 
-Result<void> Database::Open(const std::string& path, int flags) {
+Result<void> Database::Open(const std::string& path, int flags, std::string_view what) {
   path_ = path;
+  label_ = fmt::format("the {} {}", what, path);
   const int code = sqlite3_open_v2(path.c_str(), &db_, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   if (code != SQLITE_OK) {
-    Error error = SqliteError(db_, code, path_);
+    Error error = SqliteError(db_, code, label_);
     Close();
     return tl::unexpected<Error>(std::move(error));
   }
@@ -106,7 +106,7 @@ void Database::Close() {
 
 Result<void> Database::Execute(const char* sql) {
   const int code = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr);
-  if (code != SQLITE_OK) return tl::unexpected<Error>(SqliteError(db_, code, path_));
+  if (code != SQLITE_OK) return tl::unexpected<Error>(SqliteError(db_, code, label_));
   return {};
 }
 
@@ -114,8 +114,8 @@ Result<Statement> Database::Prepare(std::string_view sql) const {
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
-  if (code != SQLITE_OK) return tl::unexpected<Error>(SqliteError(db_, code, path_));
-  return Statement(statement, &path_);
+  if (code != SQLITE_OK) return tl::unexpected<Error>(SqliteError(db_, code, label_));
+  return Statement(statement, &label_);
 }
 
 }  // namespace postern::ledger

@@ -1,4 +1,5 @@
-// core/ledger/sqlite.h: the little of SQLite's C interface that the ledger needs, with Result.
+// core/ledger/sqlite.h: the little of SQLite's C interface that the ledger and the jobs' outbox
+// need, with Result.
 //
 // Not thread-safe; a Database and its Statements belong to one Ledger. A Statement borrows what is
 // bound to it until Run, Reset or the last Step. Errors: kIncomplete damaged, kConflict somebody
@@ -27,13 +28,13 @@ struct Blob {
 class Statement {
  public:
   Statement() = default;
-  Statement(sqlite3_stmt* statement, const std::string* path)
-      : statement_(statement), path_(path) {}
+  Statement(sqlite3_stmt* statement, const std::string* label)
+      : statement_(statement), label_(label) {}
   Statement(Statement&& other) noexcept
-      : statement_(std::exchange(other.statement_, nullptr)), path_(other.path_) {}
+      : statement_(std::exchange(other.statement_, nullptr)), label_(other.label_) {}
   Statement& operator=(Statement&& other) noexcept {
     std::swap(statement_, other.statement_);
-    std::swap(path_, other.path_);
+    std::swap(label_, other.label_);
     return *this;
   }
   ~Statement() { sqlite3_finalize(statement_); }
@@ -64,7 +65,7 @@ class Statement {
   void BindOne(int index, Blob blob);
 
   sqlite3_stmt* statement_ = nullptr;
-  const std::string* path_ = nullptr;  // for messages; the Database's
+  const std::string* label_ = nullptr;  // for messages; the Database's
 };
 
 class Database {
@@ -74,8 +75,8 @@ class Database {
   Database& operator=(const Database&) = delete;
   ~Database() { Close(); }
 
-  // `flags`: those of sqlite3_open_v2.
-  Result<void> Open(const std::string& path, int flags);
+  // `flags`: those of sqlite3_open_v2. `what`: what messages call it.
+  Result<void> Open(const std::string& path, int flags, std::string_view what = "ledger");
   void Close();
   Result<void> Execute(const char* sql);
   Result<Statement> Prepare(std::string_view sql) const;
@@ -85,10 +86,10 @@ class Database {
 
  private:
   sqlite3* db_ = nullptr;
-  std::string path_;
+  std::string path_, label_;  // "the ledger PATH"
 };
 
-// The error of a failed call, in the words of the ledger.
-Error SqliteError(sqlite3* db, int code, const std::string& path);
+// The error of a failed call, about what `label` names.
+Error SqliteError(sqlite3* db, int code, const std::string& label);
 
 }  // namespace postern::ledger

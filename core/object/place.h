@@ -11,7 +11,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,7 +42,7 @@ struct PlaceFeatures {
 
 struct PutOptions {
   uint64_t offset = 0;                     // > 0: goes on behind that many bytes of the file
-  std::function<void(uint64_t)> progress;  // bytes that the place has confirmed or taken so far
+  std::function<void(uint64_t)> progress;  // bytes handed over so far
 };
 
 class Place {
@@ -70,6 +70,21 @@ class Place {
   // A file; one that isn't there is kNotFound.
   virtual Result<void> Remove(const std::string& path) = 0;
   virtual PlaceFeatures features() const = 0;
+};
+
+// What may open a place, with values. One of key and password is enough.
+struct PlaceCredential {
+  std::string name;  // "next", "current", or what the endpoint's login has: for people
+  std::string login;
+  std::string private_key;  // PEM or OpenSSH text
+  std::string password;
+};
+
+struct OpenedPlace {
+  std::unique_ptr<Place> place;
+  std::string credential;   // name of the one that opened it
+  std::string fingerprint;  // "SHA256:..." of its public key; "password" for a password
+  int pid = -1;             // of the provider's process, where there is one
 };
 
 }  // namespace postern::object

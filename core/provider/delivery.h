@@ -1,7 +1,7 @@
 // core/provider/delivery.h: opens a place in a delivery provider's process.
 //
 // The process (postern-provider-delivery) is started, bound to us and ended as the other providers
-// (client.h). It lives as long as the Opened::place. Threads: one at a time.
+// (client.h). It lives as long as OpenedPlace::place. Threads: one at a time.
 #pragma once
 #include <chrono>
 #include <memory>
@@ -17,14 +17,8 @@ class Endpoint;
 
 namespace postern::provider {
 
-// What may open a place, with values (resolved from the operator file's secrets). One of key and
-// password is enough; of several the first that opens counts.
-struct PlaceCredential {
-  std::string name;  // "next", "current", or what the endpoint's login has: for people
-  std::string login;
-  std::string private_key;  // PEM or OpenSSH text
-  std::string password;
-};
+using object::OpenedPlace;
+using object::PlaceCredential;
 
 struct PlaceOptions {
   std::string program;  // empty: ProviderProgram("delivery")
@@ -32,13 +26,6 @@ struct PlaceOptions {
   std::chrono::milliseconds open{60'000};
   std::chrono::milliseconds silence{600'000};  // nothing at all came during a call
   std::chrono::milliseconds keep_alive{20'000};
-};
-
-struct OpenedPlace {
-  std::unique_ptr<object::Place> place;
-  std::string credential;   // name of the one that opened it
-  std::string fingerprint;  // "SHA256:..." of its public key; "password" for a password
-  int pid = -1;             // the provider's
 };
 
 // Credentials are tried in their order: next before current. Errors: kAuthentication when none is

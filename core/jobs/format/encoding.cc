@@ -43,7 +43,7 @@ Error SystemError(const std::string& doing) {
 
 }  // namespace
 
-Result<Source> OpenSource(const std::string& path) {
+Result<Source> OpenSource(const std::string& path, uint64_t offset) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return tl::unexpected<Error>(SystemError("open " + path));
   const std::shared_ptr<const int> owner(new int(fd), [](const int* p) {
@@ -53,6 +53,9 @@ Result<Source> OpenSource(const std::string& path) {
   struct stat facts = {};
   if (fstat(fd, &facts) != 0) return tl::unexpected<Error>(SystemError("stat " + path));
   if (!S_ISREG(facts.st_mode)) return Fail(ErrorCode::kInvalid, path + " isn't a regular file");
+  if (lseek(fd, static_cast<off_t>(offset), SEEK_SET) < 0) {
+    return tl::unexpected<Error>(SystemError("seek in " + path));
+  }
   return Source([owner, path](char* buffer, size_t size) -> Result<size_t> {
     for (;;) {
       const ssize_t got = read(*owner, buffer, size);

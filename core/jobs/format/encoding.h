@@ -3,6 +3,7 @@
 // Nothing is guessed: the encoding is declared, what it can't hold is refused, or replaced where
 // the declaration says so. One object, one thread. Sources: RFC 3629 (UTF-8), RFC 2781 (UTF-16).
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,8 +21,8 @@ using Sink = std::function<Result<void>(std::string_view)>;
 using Source = std::function<Result<size_t>(char* buffer, size_t size)>;
 
 // A regular file, opened without following a link at its last part. The file closes with the last
-// copy of the source.
-Result<Source> OpenSource(const std::string& path);
+// copy of the source. With an `offset` it begins behind so many bytes.
+Result<Source> OpenSource(const std::string& path, uint64_t offset = 0);
 // `text` must outlive the source.
 Source TextSource(std::string_view text);
 

@@ -25,8 +25,10 @@ Result<SshAddress> ParseSshAddress(std::string_view address);
 
 struct SshSettings {
   SshAddress address;
-  std::string known_host;  // "ssh-ed25519 AAAA..."
-  std::string identity;    // private key file; "agent" or empty: the agent at SSH_AUTH_SOCK
+  std::string known_host;   // "ssh-ed25519 AAAA..."
+  std::string identity;     // private key file; "agent" or empty: the agent at SSH_AUTH_SOCK
+  std::string private_key;  // its text, instead of identity
+  std::string password;     // instead of a key
   bool sudo = false;
   std::chrono::seconds connect_limit{15};
 };

@@ -68,11 +68,8 @@ int ConnectTo(const addrinfo& to, std::chrono::seconds limit) {
   return fd;
 }
 
-// True when the private key file holds an RSA key, in any of the formats that ssh-keygen writes.
-bool IsRsaKeyFile(const std::string& path) {
-  std::ifstream file(path);
-  std::string text;
-  std::getline(file, text, '\0');  // a folder or a failing disk ends it; an iterator would throw
+// True for the text of an RSA private key, in any of the formats that ssh-keygen writes.
+bool IsRsaKey(const std::string& text) {
   if (text.find("BEGIN RSA PRIVATE KEY") != std::string::npos) return true;
   const size_t begin = text.find("-----BEGIN OPENSSH PRIVATE KEY-----");
   if (begin == std::string::npos) return false;
@@ -84,6 +81,13 @@ bool IsRsaKeyFile(const std::string& path) {
   // The public key stands in the clear, also in an encrypted file.
   return base::DecodeBase64(body, &blob) &&
          blob.substr(0, 200).find("ssh-rsa") != std::string::npos;
+}
+
+bool IsRsaKeyFile(const std::string& path) {
+  std::ifstream file(path);
+  std::string text;
+  std::getline(file, text, '\0');  // a folder or a failing disk ends it; an iterator would throw
+  return IsRsaKey(text);
 }
 
 bool IsRsaBlob(const unsigned char* blob, size_t size) {
@@ -203,8 +207,40 @@ Result<void> SshSession::CheckHostKey(const SshSettings& settings) {
 }
 
 Result<void> SshSession::Authenticate(const SshSettings& settings) {
+  if (!settings.private_key.empty()) return AuthenticateByText(settings);
+  if (!settings.password.empty()) return AuthenticateByPassword(settings);
   if (ByAgent(settings)) return AuthenticateByAgent(settings);
   return AuthenticateByFile(settings);
+}
+
+Result<void> SshSession::AuthenticateByText(const SshSettings& settings) {
+  const std::string& user = settings.address.user;
+  const int code = libssh2_userauth_publickey_frommemory(session_.get(), user.c_str(), user.size(),
+                                                         nullptr, 0, settings.private_key.c_str(),
+                                                         settings.private_key.size(), nullptr);
+  if (code == 0) return {};
+  const std::string last = LastError();
+  if (code == LIBSSH2_ERROR_TIMEOUT || code == LIBSSH2_ERROR_SOCKET_DISCONNECT) {
+    return Fail(ErrorCode::kUnavailable, fmt::format("{}: {}", Where(settings.address), last));
+  }
+  if (IsRsaKey(settings.private_key)) {
+    return Fail(ErrorCode::kAuthentication,
+                fmt::format("{}: an RSA key can't be used ({}): {}; use an ed25519 or ECDSA key",
+                            Where(settings.address), last, kNoRsa));
+  }
+  return Fail(ErrorCode::kAuthentication,
+              fmt::format("{} refused the key ({})", Where(settings.address), last));
+}
+
+Result<void> SshSession::AuthenticateByPassword(const SshSettings& settings) {
+  const std::string& user = settings.address.user;
+  const int code = libssh2_userauth_password_ex(
+      session_.get(), user.c_str(), static_cast<unsigned>(user.size()), settings.password.c_str(),
+      static_cast<unsigned>(settings.password.size()), nullptr);
+  if (code == 0) return {};
+  const bool lost = code == LIBSSH2_ERROR_TIMEOUT || code == LIBSSH2_ERROR_SOCKET_DISCONNECT;
+  return Fail(lost ? ErrorCode::kUnavailable : ErrorCode::kAuthentication,
+              fmt::format("{} refused the password ({})", Where(settings.address), LastError()));
 }
 
 Result<void> SshSession::AuthenticateByFile(const SshSettings& settings) {

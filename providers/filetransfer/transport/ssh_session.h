@@ -36,6 +36,8 @@ class SshSession {
   Result<void> Handshake(const SshSettings& settings);
   Result<void> CheckHostKey(const SshSettings& settings);
   Result<void> Authenticate(const SshSettings& settings);
+  Result<void> AuthenticateByText(const SshSettings& settings);
+  Result<void> AuthenticateByPassword(const SshSettings& settings);
   Result<void> AuthenticateByFile(const SshSettings& settings);
   Result<void> AuthenticateByAgent(const SshSettings& settings);
 

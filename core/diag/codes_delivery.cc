@@ -1,0 +1,63 @@
+// Pages for delivery and encryption (E0860 to E0868).
+#include "core/diag/codes.h"
+
+namespace postern::diag::internal {
+namespace {
+
+constexpr CodePage kPages[] = {
+    {code::kPlaceUnreachable, "the place doesn't answer",
+     "No connection, or it broke. What was delivered so far stays; the next attempt goes on there.",
+     "acme-drop: sftp.acme.test:22: Connection refused", "Try again; ask who runs the place."},
+    {code::kPlaceRefuses, "the place or we aren't who is expected",
+     "Either the place showed another host key or certificate than declared, and nothing was sent; "
+     "or it\n"
+     "refused each credential.",
+     "acme-drop: showed the host key SHA256:..., known_host is SHA256:...",
+     "Ask the place for its key over another way; or declare the credential that it takes."},
+    {code::kPlaceDenies, "the place doesn't allow it",
+     "A folder that isn't there, no right to write, rename or read there, no room, or a call that "
+     "it doesn't\n"
+     "know.",
+     "acme-drop: /in/users.csv.1f3a9c02.part: Permission denied",
+     "Have the right given, or set `receiver` and `verify` of the endpoint to what it allows."},
+    {code::kArrivedDifferent, "what arrived isn't what was sent",
+     "Size or SHA-256 under the temporary name differ, twice. The final name was never given.",
+     "/in/users.csv.1f3a9c02.part at the place isn't what was sent; it was removed there",
+     "Ask whether the place alters files (text mode, virus scanner) or is full."},
+    {code::kNameTaken, "other bytes under the final name",
+     "This name was delivered before, or somebody else wrote it. Nothing is replaced unless the "
+     "endpoint says\n"
+     "receiver = \"rename\".",
+     "/in/users_20270101.csv is there already with other bytes; nothing was replaced",
+     "Put {seq} into the name, or remove the other file."},
+    {code::kDeliveryBroke, "the delivery failed by itself",
+     "The delivery program or the job's outbox broke, not the place.",
+     "the outbox /var/lib/postern/jobs/users/outbox.db: disk I/O error",
+     "Look at the runner's disk and log; the run goes on where it was."},
+    {code::kNotAnswered, "the receiver didn't take it",
+     "It wrote the file by which it refuses, or nothing within ack_minutes.",
+     "acme-drop: /in/users.csv.ack didn't come within 120 minutes",
+     "Ask the receiver. The next delta still builds on the last file that it took."},
+    {code::kNotEncrypted, "a key that can't be encrypted to",
+     "Unknown in the runner's gpg home, expired, revoked, not for encryption, or named by less "
+     "than "
+     "its full\n"
+     "fingerprint; or the program isn't there. Nothing is delivered in the clear.",
+     "the OpenPGP key 9F3A...01C7 expired on 2026-12-31",
+     "Import the receiver's new key into the gpg home, and name its fingerprint."},
+    {code::kBadSignature, "a signature that doesn't hold",
+     "The file isn't signed, was changed, or another key signed it than signed_by names.",
+     "roster.csv.gpg: signed by 77AB...9D10, not by signed_by 9F3A...01C7",
+     "Ask the sender; nothing of the file was read."},
+    {code::kKeyExpires, "a key ends soon",
+     "From its end on nothing can be encrypted to it, and the job stops.",
+     "the OpenPGP key 9F3A...01C7 expires on 2027-01-02", "Ask the receiver for a new one."},
+};
+
+}  // namespace
+
+std::span<const CodePage> DeliveryCodes() {
+  return kPages;
+}
+
+}  // namespace postern::diag::internal

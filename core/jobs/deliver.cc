@@ -1,0 +1,344 @@
+#include "core/jobs/deliver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/hash.h"
+#include "core/base/kill_point.h"
+#include "core/base/time.h"
+#include "core/diag/codes.h"
+
+namespace postern::jobs {
+namespace {
+
+// A shorter part isn't worth asking for: sending it again costs less than two round trips.
+constexpr uint64_t kWorthResuming = uint64_t{1} << 20;
+constexpr int kAttempts = 2;  // to send bytes that arrive otherwise than they were sent
+
+// One file of the order. `text` are its bytes unless it is the file of the run.
+struct Item {
+  std::string name;  // "file", "checksum", ...
+  std::string text;
+  SentFile sent;
+};
+
+tl::unexpected<Error> Differs(const SentFile& sent, const std::string& what) {
+  return Fail(ErrorCode::kIncomplete,
+              fmt::format("{} at the place {}; it was removed there", sent.temporary, what));
+}
+
+class Sender {
+ public:
+  Sender(Place& place, Outbox& outbox, const Parcel& parcel,
+         const std::function<void(uint64_t)>& progress)
+      : place_(place), outbox_(outbox), parcel_(parcel), progress_(progress) {}
+
+  Result<Delivered> Run() {
+    auto state = outbox_.StateOf(parcel_.run);
+    if (!state) return tl::unexpected(state.error());
+    if (*state >= SendState::kTriggered) {
+      delivered_.state = *state;
+      return delivered_;
+    }
+    for (const std::string& name : parcel_.order) {
+      auto item = Prepare(name);
+      if (!item) return tl::unexpected(item.error());
+      base::KillPoint("deliver.item");
+      POSTERN_LEDGER_TRY(Bring(*item));
+    }
+    POSTERN_LEDGER_TRY(outbox_.SetState(parcel_.run, SendState::kTriggered, base::Now()));
+    return delivered_;
+  }
+
+ private:
+  bool direct() const { return parcel_.receiver == Receiver::kDirect; }
+  static bool IsFile(const Item& item) { return item.name == "file"; }
+
+  Result<Item> Prepare(const std::string& name) {
+    Item item;
+    item.name = name;
+    std::string ending;
+    if (name == "checksum") {
+      ending = ".sha256";
+      item.text = parcel_.sha256 + "  " + parcel_.name + "\n";
+    } else if (name == "trigger") {
+      ending = parcel_.trigger;
+    } else if (name == "manifest") {
+      ending = ".manifest.json";
+      item.text = parcel_.manifest;
+    } else if (name != "file") {
+      return Fail(ErrorCode::kInvalid, fmt::format("nothing is called {} in an order", name));
+    }
+    SentFile sent;
+    sent.run = parcel_.run;
+    sent.item = name;
+    sent.path = JoinPath(parcel_.folder, parcel_.name + ending);
+    // With the run in it: what a killed run's connection still writes never meets another run's.
+    sent.temporary =
+        direct() ? sent.path
+                 : fmt::format("{}.{}{}", sent.path, parcel_.run.substr(0, 8), parcel_.temporary);
+    sent.bytes = IsFile(item) ? parcel_.bytes : item.text.size();
+    sent.sha256 = IsFile(item) ? parcel_.sha256 : base::Hex(base::Sha256(item.text));
+    auto known = outbox_.Prepare(sent);
+    if (!known) return tl::unexpected(known.error());
+    item.sent = std::move(*known);
+    return item;
+  }
+
+  Result<void> Note(Item& item, SendState state) {
+    POSTERN_LEDGER_TRY(outbox_.SetFile(parcel_.run, item.name, state));
+    item.sent.state = state;
+    return {};
+  }
+
+  Result<void> Bring(Item& item) {
+    if (item.sent.state >= SendState::kPlaced) return {};
+    if (direct()) return BringDirect(item);
+    for (int attempt = 1; item.sent.state < SendState::kPlaced; ++attempt) {
+      if (item.sent.state < SendState::kVerified) {
+        auto right = SendAndCheck(item);
+        if (!right) return tl::unexpected(right.error());
+        if (!*right) {
+          if (attempt == kAttempts) return Differs(item.sent, "isn't what was sent");
+          continue;
+        }
+        POSTERN_LEDGER_TRY(Note(item, SendState::kVerified));
+        base::KillPoint("deliver.verified");
+      }
+      POSTERN_LEDGER_TRY(MoveToItsName(item));
+      if (attempt > kAttempts) return Differs(item.sent, "was changed after it was checked");
+    }
+    return {};
+  }
+
+  // False: what arrived isn't what was sent; it is gone from the place.
+  Result<bool> SendAndCheck(Item& item) {
+    if (parcel_.receiver == Receiver::kUnique) {
+      auto there = AlreadyThere(item.sent.path, item.sent);
+      if (!there) return tl::unexpected(there.error());
+      if (*there) {
+        POSTERN_LEDGER_TRY(Note(item, SendState::kVerified));
+        return true;
+      }
+    }
+    bool checked = false;
+    POSTERN_LEDGER_TRY(SendWhatIsMissing(item, &checked));
+    POSTERN_LEDGER_TRY(Note(item, SendState::kSent));
+    if (checked) return true;
+    auto right = IsRight(item.sent.temporary, item.sent);
+    if (!right || *right) return right;
+    POSTERN_LEDGER_TRY(RemoveIfThere(item.sent.temporary));
+    POSTERN_LEDGER_TRY(Note(item, SendState::kPrepared));
+    return false;
+  }
+
+  // The final name holds our bytes: true. Nothing is there: false. kConflict: other bytes.
+  Result<bool> AlreadyThere(const std::string& path, const SentFile& sent) {
+    auto found = place_.Stat(path);
+    if (!found) return tl::unexpected(found.error());
+    if (!*found) return false;
+    if ((*found)->bytes == sent.bytes && !(*found)->folder) {
+      auto hash = HashAt(place_, path);
+      if (!hash && hash.error().code != ErrorCode::kNotFound) return tl::unexpected(hash.error());
+      if (hash && *hash == sent.sha256) return true;
+    }
+    return Fail(ErrorCode::kConflict,
+                fmt::format("{} is there already with other bytes; nothing was replaced", path));
+  }
+
+  // Leaves all bytes under the temporary name. `checked`: they were read back on the way.
+  Result<void> SendWhatIsMissing(Item& item, bool* checked) {
+    const SentFile& sent = item.sent;
+    auto found = place_.Stat(sent.temporary);
+    if (!found) return tl::unexpected(found.error());
+    uint64_t offset = 0;
+    if (*found) {
+      auto right = RightPart(item, (*found)->bytes);
+      if (!right) return tl::unexpected(right.error());
+      offset = *right;
+      *checked = offset == sent.bytes && offset > 0;
+      if (*checked) return {};
+      // Some servers refuse to open an existing file for writing; all know how to remove one.
+      if (offset == 0) POSTERN_LEDGER_TRY(RemoveIfThere(sent.temporary));
+    }
+    delivered_.resumed = delivered_.resumed || offset > 0;
+    return Put(item, sent.temporary, offset);
+  }
+
+  // How many bytes of what is there may stay: 0, or all of it when it is a beginning of ours.
+  Result<uint64_t> RightPart(const Item& item, uint64_t there) {
+    const SentFile& sent = item.sent;
+    if (!IsFile(item) || there > sent.bytes || there < std::min(kWorthResuming, sent.bytes)) {
+      return 0;
+    }
+    if (there < sent.bytes && !place_.features().continues) return 0;
+    uint64_t bytes = 0;
+    auto theirs = HashAt(place_, sent.temporary, &bytes);
+    if (!theirs) return tl::unexpected(theirs.error());
+    auto ours = HashFile(parcel_.file, bytes);
+    if (!ours) return tl::unexpected(ours.error());
+    return bytes == there && *ours == *theirs ? there : 0;
+  }
+
+  Result<void> Put(const Item& item, const std::string& path, uint64_t offset) {
+    PutOptions options;
+    options.offset = offset;
+    if (!IsFile(item)) return place_.Put(path, TextSource(item.text), options);
+    options.progress = [&](uint64_t bytes) {
+      base::KillPoint("deliver.progress");
+      if (progress_) progress_(offset + bytes);
+    };
+    auto source = OpenSource(parcel_.file, offset);
+    if (!source) return tl::unexpected(source.error());
+    POSTERN_LEDGER_TRY(place_.Put(path, *source, options));
+    delivered_.sent_bytes = item.sent.bytes - offset;
+    base::KillPoint("deliver.sent");
+    return {};
+  }
+
+  Result<bool> IsRight(const std::string& path, const SentFile& sent) {
+    if (parcel_.verify == Verify::kSize) {
+      auto found = place_.Stat(path);
+      if (!found) return tl::unexpected(found.error());
+      return *found && (*found)->bytes == sent.bytes;
+    }
+    auto hash = HashAt(place_, path);
+    if (!hash) return tl::unexpected(hash.error());
+    return *hash == sent.sha256;
+  }
+
+  Result<void> RemoveIfThere(const std::string& path) {
+    auto removed = place_.Remove(path);
+    if (!removed && removed.error().code != ErrorCode::kNotFound) return removed;
+    return {};
+  }
+
+  // Only we take the temporary name away, and only by renaming it; so once it was checked, that it
+  // is gone says that the renaming was done, whoever took the final name since.
+  Result<void> MoveToItsName(Item& item) {
+    const SentFile& sent = item.sent;
+    auto found = place_.Stat(sent.temporary);
+    if (!found) return tl::unexpected(found.error());
+    if (!*found) {
+      auto placed = place_.Stat(sent.path);
+      if (!placed) return tl::unexpected(placed.error());
+      if (!*placed) delivered_.taken = true;
+      return Note(item, SendState::kPlaced);
+    }
+    if ((*found)->bytes != sent.bytes) return Note(item, SendState::kPrepared);
+    auto renamed = place_.Rename(sent.temporary, sent.path, parcel_.receiver == Receiver::kRename);
+    if (!renamed) return renamed;
+    base::KillPoint("deliver.renamed");
+    return Note(item, SendState::kPlaced);
+  }
+
+  // The final name from the start: what is there can be a part of ours, never be replaced when it
+  // is another's, and may be taken away as soon as it is closed.
+  Result<void> BringDirect(Item& item) {
+    const SentFile& sent = item.sent;
+    auto found = place_.Stat(sent.path);
+    if (!found) return tl::unexpected(found.error());
+    if (*found) {
+      auto whole = BeginsAsOurs(item, (*found)->bytes);
+      if (!whole) return tl::unexpected(whole.error());
+      if (*whole) return Note(item, SendState::kPlaced);
+      POSTERN_LEDGER_TRY(RemoveIfThere(sent.path));
+    }
+    POSTERN_LEDGER_TRY(Put(item, sent.path, 0));
+    auto right = IsRight(sent.path, sent);
+    if (!right && right.error().code != ErrorCode::kNotFound) return tl::unexpected(right.error());
+    if (!right || !*right) {
+      // Gone means taken; there and otherwise is an error.
+      auto still = place_.Stat(sent.path);
+      if (!still) return tl::unexpected(still.error());
+      if (*still) return Differs(sent, "isn't what was sent");
+      delivered_.taken = true;
+    }
+    return Note(item, SendState::kPlaced);
+  }
+
+  // True: it is all of ours; false: a part of it; kConflict: another's.
+  Result<bool> BeginsAsOurs(const Item& item, uint64_t there) {
+    const auto conflict = [&] {
+      return Fail(ErrorCode::kConflict,
+                  fmt::format("{} is there already with other bytes; nothing was replaced",
+                              item.sent.path));
+    };
+    if (there > item.sent.bytes) return conflict();
+    auto theirs = HashAt(place_, item.sent.path, &there);
+    if (!theirs) return tl::unexpected(theirs.error());
+    if (there > item.sent.bytes) return conflict();
+    auto ours = IsFile(item) ? HashFile(parcel_.file, there)
+                             : base::Hex(base::Sha256(item.text.substr(0, there)));
+    if (!ours) return tl::unexpected(ours.error());
+    if (*ours != *theirs) return conflict();
+    return there == item.sent.bytes;
+  }
+
+  Place& place_;
+  Outbox& outbox_;
+  const Parcel& parcel_;
+  const std::function<void(uint64_t)>& progress_;
+  Delivered delivered_;
+};
+
+}  // namespace
+
+Parcel ParcelOf(const decl::Deliver& deliver, const decl::Endpoint& endpoint) {
+  Parcel parcel;
+  parcel.folder = deliver.folder();
+  if (deliver.has_temporary()) parcel.temporary = deliver.temporary();
+  parcel.trigger = deliver.trigger();
+  if (deliver.has_order()) {
+    parcel.order.assign(deliver.order().values().begin(), deliver.order().values().end());
+  }
+  if (!parcel.trigger.empty() &&
+      std::find(parcel.order.begin(), parcel.order.end(), "trigger") == parcel.order.end()) {
+    parcel.order.emplace_back("trigger");
+  }
+  parcel.receiver = endpoint.receiver() == "rename"   ? Receiver::kRename
+                    : endpoint.receiver() == "direct" ? Receiver::kDirect
+                                                      : Receiver::kUnique;
+  parcel.verify = endpoint.verify() == "size" ? Verify::kSize : Verify::kReadBack;
+  parcel.ack = deliver.ack();
+  parcel.reject = deliver.reject();
+  if (deliver.has_ack_minutes()) parcel.ack_limit = std::chrono::minutes(deliver.ack_minutes());
+  return parcel;
+}
+
+Result<Delivered> Deliver(Place& place, Outbox& outbox, const Parcel& parcel,
+                          const std::function<void(uint64_t)>& progress) {
+  return Sender(place, outbox, parcel, progress).Run();
+}
+
+std::string_view DeliveryCode(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kTimeout:
+      return diag::code::kPlaceUnreachable;
+    case ErrorCode::kAuthentication:
+      return diag::code::kPlaceRefuses;
+    case ErrorCode::kDenied:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kUnsupported:
+    case ErrorCode::kInvalid:
+      return diag::code::kPlaceDenies;
+    case ErrorCode::kIncomplete:
+      return diag::code::kArrivedDifferent;
+    case ErrorCode::kConflict:
+      return diag::code::kNameTaken;
+    case ErrorCode::kInternal:
+    case ErrorCode::kCancelled:
+      break;
+  }
+  return diag::code::kDeliveryBroke;
+}
+
+std::string_view EncryptionCode(const Error& error) {
+  return error.code == ErrorCode::kAuthentication ? diag::code::kBadSignature
+                                                  : diag::code::kNotEncrypted;
+}
+
+}  // namespace postern::jobs
