@@ -163,8 +163,17 @@ class Sender {
       // Some servers refuse to open an existing file for writing; all know how to remove one.
       if (offset == 0) POSTERN_LEDGER_TRY(RemoveIfThere(sent.temporary));
     }
-    delivered_.resumed = delivered_.resumed || offset > 0;
-    return Put(item, sent.temporary, offset);
+    if (offset > 0) {
+      auto put = Put(item, sent.temporary, offset);
+      const bool refused = !put && (put.error().code == ErrorCode::kDenied ||
+                                    put.error().code == ErrorCode::kUnsupported);
+      if (!refused) {
+        delivered_.resumed = put.has_value();
+        return put;
+      }
+      POSTERN_LEDGER_TRY(RemoveIfThere(sent.temporary));
+    }
+    return Put(item, sent.temporary, 0);
   }
 
   // How many bytes of what is there may stay: 0, or all of it when it is a beginning of ours.

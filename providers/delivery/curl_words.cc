@@ -13,7 +13,9 @@ namespace {
 // somebody must make room.
 ErrorCode CodeOf(const std::string& answer) {
   if (answer.starts_with("530")) return ErrorCode::kAuthentication;
-  if (answer.starts_with("452")) return ErrorCode::kDenied;
+  if (answer.starts_with("452") || answer.find("not permitted") != std::string::npos) {
+    return ErrorCode::kDenied;
+  }
   if (answer.starts_with('4')) return ErrorCode::kUnavailable;
   if (answer.starts_with("500") || answer.starts_with("502") || answer.starts_with("504")) {
     return ErrorCode::kUnsupported;
@@ -58,6 +60,10 @@ Error FtpError(int code, const std::string& answer, const std::string& ca) {
               "the server doesn't do TLS as declared; nothing was sent" + said};
     case CURLE_LOGIN_DENIED:
       return {ErrorCode::kAuthentication, "the login is refused" + said};
+    // Over TLS libcurl 7.88 asks for another data connection when the server has refused the
+    // transfer, and takes the refusal for that answer.
+    case CURLE_FTP_WEIRD_PASV_REPLY:
+    case CURLE_FTP_WEIRD_227_FORMAT:
     case CURLE_QUOTE_ERROR:
     case CURLE_UPLOAD_FAILED:
     case CURLE_REMOTE_ACCESS_DENIED:

@@ -216,6 +216,23 @@ TEST(Deliver, GoesOnBehindARightPartAndNotBehindAWrongOne) {
   }
 }
 
+TEST(Deliver, SendsAllWhereAPartCantBeGoneOnWith) {
+  for (const bool says : {false, true}) {
+    Job job(3 << 20);
+    FakePlace place;
+    place.end = End::kTransient;
+    place.at = 3;
+    ASSERT_FALSE(Deliver(place, *job.outbox, job.parcel));
+    place.continues = says;
+    place.refuses_offset = true;
+    auto again = Deliver(place, *job.outbox, job.parcel);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_FALSE(again->resumed);
+    EXPECT_EQ(again->sent_bytes, 3U << 20);
+    EXPECT_EQ(place.files, job.Expected());
+  }
+}
+
 TEST(Deliver, SendsWhatArrivedOtherwiseOnceMoreThenGivesUp) {
   for (const int alterations : {1, 2}) {
     Job job;

@@ -25,6 +25,7 @@ class FakePlace final : public Place {
   bool after = false;
   int calls = 0;
   bool replaces_in_one_step = false, continues = true;
+  bool refuses_offset = false;  // although it says that it continues
   // Alters what is written under names with this ending, the given number of times.
   std::string alters;
   int alterations = 0;
@@ -38,6 +39,7 @@ class FakePlace final : public Place {
   Result<void> Put(const std::string& path, const Source& bytes,
                    const PutOptions& options) override {
     return Act("put " + path, [&](bool half) -> Result<void> {
+      if (refuses_offset && options.offset > 0) return Fail(ErrorCode::kDenied, "no");
       std::string all;
       char buffer[1000];
       for (;;) {
