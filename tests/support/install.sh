@@ -19,7 +19,7 @@ build="g++ cmake ninja-build ccache mold pkg-config libgrpc++-dev protobuf-compi
 servers="slapd ldap-utils proftpd-core proftpd-mod-crypto openssh-client openssh-server acl curl openssl
   procps"
 tests="nslcd libnss-ldapd libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 clang-tidy-14 sudo lftp
-  python3 python3-jsonschema nghttp2-proxy strace zsh fish jq libxml2-utils systemd"
+  python3 python3-jsonschema gnupg age nghttp2-proxy strace zsh fish jq libxml2-utils systemd"
 
 here=$(dirname "$(readlink -f "$0")")
 wanted="$build $servers $tests"
