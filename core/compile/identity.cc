@@ -121,7 +121,8 @@ void People::ReportAmbiguous(uint32_t source, std::string_view value,
   for (const uint32_t user : users.subspan(0, std::min<size_t>(users.size(), 5))) {
     notes.push_back(fmt::format("{} in {}", facts.users()[user].name, target));
   }
-  notes.emplace_back("both keep what they have and get nothing until one of them is changed there");
+  notes.emplace_back(
+      "until their values differ, no role gives them anything or takes anything from them");
   ambiguous_.Add({.code = diag::code::kAmbiguousPerson,
                   .summary = fmt::format("{} and {} in {} both have the value \"{}\" that joins "
                                          "people",

@@ -208,10 +208,10 @@ class RoleAccounts {
       if (account.login != draft.login || account.server != draft.server) continue;
       c_.desired_.fact_errors.Add(
           {.code = diag::code::kLoginDeclared,
-           .summary =
-               fmt::format("{} in role \"{}\" would be {} at {}, which is declared",
-                           ShownValue(draft.member->identity), draft.role->declared->message.name(),
-                           draft.login, draft.server->message.name()),
+           .summary = fmt::format("{} in role \"{}\" would be {} at {}, which is declared",
+                                  ShownValue(LabelOf(draft.member->identity)),
+                                  draft.role->declared->message.name(), draft.login,
+                                  draft.server->message.name()),
            .span = draft.role->declared->At(decl::Role::kAccountFieldNumber),
            .label = fmt::format("the role's login for {}", LabelOf(draft.member->identity)),
            .also = {{account.declared->span, "declared here"}},

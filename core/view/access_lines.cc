@@ -207,6 +207,10 @@ void Explain(const Plan& plan, const Causes& causes, const AccessChange& change,
     if (!cause->note.empty()) line->why += " in " + cause->note;
   }
   if (!TakesAway(side) && line->why.empty()) line->why = cause->cause;
+  // By a membership that is made or by a user who comes with it: told in the same words.
+  if (!TakesAway(side) && line->why.empty() && cause->kind == object::Kind::kIamMembership) {
+    line->why = WhyOf(cause->reason);
+  }
   if (line->place.empty()) line->place = cause->place;
   if (line->place.empty()) line->place = OwnersPlace(cause->owner);
 }
