@@ -6,7 +6,7 @@
 // POST /oauth2/token (client credentials postern, --token) that live --life seconds.
 // The side door, without authentication, for tests:
 //   POST   /control/churn   {"after": PAGES, "delete": COUNT}: when a walk over the users has been given PAGES
-//                           pages, COUNT users on them, spread evenly, are deleted. Once.
+//                           pages with COUNT users or more, COUNT of them, spread evenly, are deleted. Once.
 //   GET    /control/requests  how many requests came, by method and path without ids; DELETE sets to nothing
 //   DELETE /control/tokens    forgets the tokens that were given out
 //   POST   /control/reset     the first people and groups again, with their ids
@@ -77,7 +77,9 @@ function given(resource, rows) {
   walk.pages.push(rows.map((user) => user.id));
   if (walk.churn === null || walk.pages.length < walk.churn.after) return;
   const read = walk.pages.flat();
-  const count = Math.min(walk.churn.delete, read.length);
+  // A client that looks at one user first hasn't begun its walk.
+  const count = walk.churn.delete;
+  if (read.length < count) return;
   walk.churn = null;
   for (let index = 0; index < count; index += 1) drop(read[Math.floor(index * read.length / count)]);
 }
