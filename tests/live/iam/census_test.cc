@@ -65,6 +65,20 @@ TEST(ScimCensus, HasEveryUserOnceAtOneRequestAPage) {
   EXPECT_EQ(caller.Walk("/Groups")->count, 10u);
 }
 
+TEST(ScimCensus, OverHttp2WhereItIsOffered) {
+  ScimServer server({.users = 300, .groups = 1});
+  HttpProxy proxy({.upstream = server.url(), .http2 = true});
+  Caller caller(proxy.url(), proxy.ca());
+  const auto census = caller.Walk();
+  ASSERT_TRUE(census) << census.error().message;
+  EXPECT_EQ(caller.names.of.size(), 300u);
+  const auto requests = proxy.Requests();
+  EXPECT_FALSE(requests.empty());
+  for (const auto& request : requests) {
+    EXPECT_THAT(request.value("via", ""), testing::StartsWith("2 ")) << request;
+  }
+}
+
 // It asks for more than the server gives, at a server that skips what lies between then.
 TEST(ScimCensus, TakesTheServersBoundOfAPage) {
   ScimServer server({.users = 130, .groups = 1, .maximum = 20});

@@ -80,6 +80,8 @@ class ProxyHandler(loopback.Handler):
     def do(self):
         body = self.read_body()
         rule, self.line = self.proxy.begin(self.command, self.path)
+        if "Via" in self.headers:
+            self.line["via"] = self.headers["Via"]  # by which HTTP it came to who stands in front
         begin = time.monotonic()
         try:
             self.carry_out(rule, body)
