@@ -8,7 +8,7 @@
 #include "providers/filetransfer/host/folders.h"
 #include "providers/filetransfer/openssh_io/server.h"
 #include "providers/filetransfer/proftpd_io/server.h"
-#include "providers/filetransfer/transport/ssh.h"
+#include "providers/filetransfer/transport/open.h"
 #include "providers/filetransfer/transport/transport.h"
 #include "schemas/provider.pb.h"
 
@@ -188,24 +188,6 @@ class HostTarget final : public object::Target {
   std::map<std::string, std::unique_ptr<Server>> servers_;
 };
 
-Result<std::unique_ptr<Transport>> MakeTransport(const decl::Host& host) {
-  if (host.address() == "local:") {
-    if (host.become() == "sudo") {
-      return Fail(
-          ErrorCode::kInvalid,
-          "become = \"sudo\" can't work with address = \"local:\" (a provider may not raise its "
-          "rights); run Postern as the user who may, or reach the host by ssh://");
-    }
-    return MakeLocalTransport();
-  }
-  auto address = ParseSshAddress(host.address());
-  if (!address) return tl::unexpected(address.error());
-  return MakeSshTransport({.address = std::move(*address),
-                           .known_host = host.known_host(),
-                           .identity = host.identity(),
-                           .sudo = host.become() == "sudo"});
-}
-
 Result<ServerSettings> SettingsOf(const decl::Host& host, const decl::Server& server,
                                   const object::Secrets& secrets) {
   const bool sshd = server.product() == "openssh";
@@ -249,7 +231,7 @@ Result<ServerSettings> SettingsOf(const decl::Host& host, const decl::Server& se
 Result<std::unique_ptr<object::Target>> MakeTarget(const provider::v1::TargetConfig& config,
                                                    const object::Secrets& secrets) {
   if (!config.has_host()) return Fail(ErrorCode::kInvalid, "this provider serves hosts only");
-  auto transport = MakeTransport(config.host());
+  auto transport = OpenTransport(config.host());
   if (!transport) return tl::unexpected(transport.error());
   std::vector<ServerSettings> servers;
   for (const decl::Server& server : config.servers()) {

@@ -16,6 +16,7 @@ LEVEL = {f"core/{name}": level for level, names in enumerate(ORDER) for name in 
 LEVEL["cmd/postern"] = len(ORDER)
 # Of jobs, but pure and wanted further down: a schedule is checked where it is declared, and a job is sealed and its
 # timer written where it is compiled.
+TRANSPORT = "providers/filetransfer/transport/"
 TIMES = ("core/jobs/schedule/", "core/jobs/zone.", "core/jobs/spec.")
 FOR_PROVIDERS = {"core/base", "core/diag", "core/object"}
 GRPC = re.compile(r"grpc(pp|\+\+)?/|.*\.grpc\.pb\.h$")
@@ -26,11 +27,17 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^">]+)[">]')
 def folder_of(path):
     if path.startswith(TIMES):
         return "core/times"
+    if path.startswith(TRANSPORT):
+        return "transport"
     return "/".join(path.split("/")[:2])
 
 
 def allowed(source, target):
-    if source == target or not target.startswith(("core/", "cmd/", "providers/", "tests/")):
+    if source == "transport":
+        source = "providers/filetransfer"
+    if source == target or not target.startswith(("core/", "cmd/", "providers/", "tests/", "transport")):
+        return True
+    if source == "providers/filetransfer" and target == "transport":
         return True
     if source == "cmd/postern":
         return not target.startswith("tests/")
@@ -40,7 +47,7 @@ def allowed(source, target):
     if (source, target) == ("providers/delivery", "providers/filetransfer"):
         return True
     if source.startswith("providers/"):
-        return target in FOR_PROVIDERS | {"core/access", "providers/sdk"}
+        return target in FOR_PROVIDERS | {"core/access", "core/times", "providers/sdk", "transport"}
     return source in LEVEL and LEVEL.get(target, 99) < LEVEL[source]
 
 

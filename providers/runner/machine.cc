@@ -1,0 +1,452 @@
+#include "providers/runner/machine.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/jobs/schedule/units.h"
+#include "core/jobs/spec.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::runner {
+namespace {
+
+using filetransfer::FileChange;
+using filetransfer::FileState;
+using filetransfer::Presence;
+using object::Kind;
+
+constexpr std::string_view kUnitPrefix = "postern-job-", kOff = ".off";
+
+// Arguments: folder of jobs, folder of units, the user, names that are asked for. Prints a line a
+// fact. A lock is believed where its process is the user's and started when the lock says.
+constexpr std::string_view kListScript = R"sh(
+jobs=$1; units=$2; user=$3; shift 3
+[ -d /run/systemd/system ] && case $units in /etc/systemd/system|/run/systemd/system) echo systemd ;; esac
+for d in "$jobs" "$units"; do
+  [ ! -e "$d" ] || { [ -d "$d" ] && [ -r "$d" ] && [ -x "$d" ]; } || echo "closed $d"
+done
+for d in "$jobs"/*/; do
+  [ -d "$d" ] && { d=${d%/}; printf 'job %s\n' "${d##*/}"; }
+done
+for f in "$units"/postern-job-*; do
+  [ -e "$f" ] && printf 'unit %s\n' "${f##*/}"
+done
+for f in "$units"/timers.target.wants/postern-job-*.timer; do
+  if [ -L "$f" ]; then
+    printf 'link %s\n' "${f##*/}"
+    [ -d /run/systemd/system ] && ! systemctl is-active --quiet "${f##*/}" && printf 'asleep %s\n' "${f##*/}"
+  fi
+done
+for l in "$jobs"/*/lock; do
+  [ -f "$l" ] || continue
+  IFS=' ' read -r pid start rest <"$l" || [ -n "$pid" ] || continue
+  case $pid$start in *[!0-9]*|'') continue ;; esac
+  [ "$(stat -c %U "/proc/$pid" 2>/dev/null)" = "$user" ] || continue
+  s=$(cat "/proc/$pid/stat" 2>/dev/null) || continue
+  s=${s##*) }
+  set -- $s
+  [ "${20}" = "$start" ] && [ "$1" != Z ] || continue
+  d=${l%/lock}
+  printf 'run %s %s %s %s\n' "${d##*/}" "$pid" "$start" "$(stat -c %Y "$l")"
+done
+)sh";
+
+// Argument: the user. Input: lines "PID START".
+constexpr std::string_view kEndScript = R"sh(
+user=$1
+is_run() {
+  [ "$(stat -c %U "/proc/$1" 2>/dev/null)" = "$user" ] || return 1
+  s=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  want=$2
+  s=${s##*) }
+  set -- $s
+  [ "${20}" = "$want" ] && [ "$1" != Z ]
+}
+todo=$(cat)
+signal() {
+  left=
+  while read -r pid start; do
+    if is_run "$pid" "$start"; then left=1; kill -s "$1" "$pid" || exit 3; fi
+  done <<EOT
+$todo
+EOT
+}
+signal TERM
+for i in $(seq 100); do
+  signal 0
+  [ -n "$left" ] || exit 0
+  sleep 0.1
+done
+signal KILL
+for i in $(seq 50); do
+  signal 0
+  [ -n "$left" ] || exit 0
+  sleep 0.1
+done
+echo 'a run could not be ended' >&2
+exit 4
+)sh";
+
+// Arguments: the folder of the job, of all jobs, the state's, the user. Prints its numbers.
+constexpr std::string_view kFolderScript = R"sh(
+uid=$(id -u -- "$4") && gid=$(id -g -- "$4") || exit 3
+for d in "$3" "$2"; do [ -d "$d" ] || mkdir -m 0755 -- "$d" || exit 4; done
+if [ ! -d "$1" ]; then
+  mkdir -m 0700 -- "$1" && { [ "$uid" = "$(id -u)" ] || chown -h -- "$uid:$gid" "$1"; } || exit 4
+fi
+echo "$uid $gid"
+)sh";
+
+// Arguments: folder of units, timer, on or off, whether systemd runs and reads them.
+constexpr std::string_view kWakeScript = R"sh(
+wants=$1/timers.target.wants
+if [ "$3" = on ]; then
+  mkdir -p -m 0755 -- "$wants" && ln -sfn -- "../$2" "$wants/$2" || exit 3
+else
+  [ "$4" = yes ] && systemctl stop "$2"
+  rm -f -- "$wants/$2" || exit 3
+fi
+[ "$4" = yes ] || exit 0
+systemctl daemon-reload || exit 4
+[ "$3" = off ] || systemctl restart "$2"
+)sh";
+
+constexpr std::string_view kReloadScript = "systemctl daemon-reload\n";
+
+bool IsJobName(std::string_view name) {
+  return (name.starts_with("export.") || name.starts_with("import.")) && name.size() > 7 &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+         });
+}
+
+std::string JobOfUnit(std::string_view file) {
+  for (std::string_view ending : {".timer", ".service"}) {
+    if (!file.starts_with(kUnitPrefix) || !file.ends_with(ending)) continue;
+    return std::string(
+        file.substr(kUnitPrefix.size(), file.size() - kUnitPrefix.size() - ending.size()));
+  }
+  return JobOfCronFile(file);
+}
+
+bool Is(const FileState& file) {
+  return file.presence == Presence::kPresent;
+}
+
+int64_t NumberOf(std::string_view text) {
+  int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+std::vector<std::string> Split(std::string_view text, char separator) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const size_t end = text.find(separator);
+    out.emplace_back(text.substr(0, end));
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+  }
+  return out;
+}
+
+void PutFile(const std::string& path, const FileState& live, const std::string& text, uint32_t mode,
+             std::vector<FileChange>* out) {
+  FileChange change;
+  change.path = path;
+  change.expect = Is(live) ? live.digest : std::string(filetransfer::kAbsent);
+  if (text.empty()) {
+    if (!Is(live)) return;
+    change.action = filetransfer::Action::kDrop;
+  } else {
+    if (Is(live) && live.content == text && live.mode == mode) return;
+    change.content = text;
+    change.mode = mode;
+  }
+  out->push_back(std::move(change));
+}
+
+// What a run left behind; nothing where it can't be read.
+void TellLast(const FileState& file, kinds::Job* job) {
+  if (!Is(file)) return;
+  job::LastRun last;
+  google::protobuf::util::JsonParseOptions options;
+  options.ignore_unknown_fields = true;
+  if (!google::protobuf::util::JsonStringToMessage(file.content, &last, options).ok()) return;
+  if (last.has_outcome()) job->set_last_outcome(last.outcome());
+  if (last.has_slot()) job->set_last_slot(last.slot());
+  if (last.has_ended()) job->set_last_ended(last.ended());
+  if (last.has_good()) job->set_last_good(last.good());
+  if (last.has_credential()) job->set_last_credential(last.credential());
+}
+
+}  // namespace
+
+bool JobState::installed(bool cron_line) const {
+  return Is(spec) || (cron_line ? Is(cron) || Is(cron_off) : Is(timer) || Is(service));
+}
+
+std::string CronFileOf(std::string_view job) {
+  std::string out(kUnitPrefix);
+  for (const char c : job) {
+    if (c == '.') {
+      out += "_d";
+    } else if (c == '_') {
+      out += "__";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string JobOfCronFile(std::string_view file) {
+  if (!file.starts_with(kUnitPrefix)) return "";
+  file.remove_prefix(kUnitPrefix.size());
+  if (file.ends_with(kOff)) file.remove_suffix(kOff.size());
+  std::string out;
+  for (size_t i = 0; i < file.size(); ++i) {
+    if (file[i] == '.') return "";
+    if (file[i] != '_') {
+      out += file[i];
+    } else if (++i < file.size() && (file[i] == 'd' || file[i] == '_')) {
+      out += file[i] == 'd' ? '.' : '_';
+    } else {
+      return "";
+    }
+  }
+  return out;
+}
+
+Machine::Machine(std::unique_ptr<filetransfer::Transport> transport, decl::Runner runner)
+    : transport_(std::move(transport)),
+      runner_(std::move(runner)),
+      units_(runner_.has_units()
+                 ? runner_.units()
+                 : std::string(uses_cron() ? "/etc/cron.d" : "/etc/systemd/system")) {}
+
+Machine::Paths Machine::PathsOf(const std::string& name) const {
+  const jobs::JobUnit unit{.job = name, .user = {}, .command = {}};
+  Paths paths;
+  paths.folder = jobs::FolderOf(runner_, name);
+  paths.spec = jobs::SpecPathOf(runner_, name);
+  paths.last = jobs::LastRunPathOf(runner_, name);
+  paths.timer_name = jobs::TimerName(unit);
+  paths.timer = units_ + "/" + paths.timer_name;
+  paths.service = units_ + "/" + jobs::ServiceName(unit);
+  paths.cron = units_ + "/" + CronFileOf(name);
+  paths.cron_off = paths.cron + std::string(kOff);
+  return paths;
+}
+
+Result<Reading> Machine::List(const std::set<std::string>& named) {
+  filetransfer::Batch batch;
+  batch.script = kListScript;
+  batch.args = {jobs::StateOf(runner_) + "/jobs", units_, runner_.user()};
+  auto out = filetransfer::RunBatch(*transport_, batch);
+  if (!out) return tl::unexpected(out.error());
+  Reading reading;
+  for (const std::string& name : named) reading.jobs[name];
+  for (const std::string& line : Split(*out, '\n')) {
+    const auto words = Split(line, ' ');
+    if (words.size() < 2) {
+      reading.systemd_runs = reading.systemd_runs || line == "systemd";
+    } else if (words[0] == "closed") {
+      reading.complete = false;
+      reading.why = line.substr(7) + " can't be searched";
+    } else if (words[0] == "job") {
+      if (IsJobName(words[1])) reading.jobs[words[1]];
+    } else if (words[0] == "unit") {
+      const std::string name = JobOfUnit(words[1]);
+      if (IsJobName(name)) reading.jobs[name];
+    } else if (words[0] == "link" || words[0] == "asleep") {
+      const std::string name = JobOfUnit(words[1]);
+      if (!IsJobName(name)) continue;
+      (words[0] == "link" ? reading.jobs[name].linked : reading.jobs[name].sleeping) = true;
+    } else if (words[0] == "run" && words.size() == 5 && IsJobName(words[1])) {
+      reading.jobs[words[1]].runs.push_back({words[2], words[3], NumberOf(words[4])});
+    }
+  }
+  return reading;
+}
+
+Result<Reading> Machine::Read(const std::set<std::string>& named) {
+  auto reading = List(named);
+  if (!reading) return reading;
+  std::vector<std::string> files;
+  for (const auto& [name, state] : reading->jobs) {
+    const Paths paths = PathsOf(name);
+    files.push_back(paths.spec);
+    files.push_back(paths.last);
+    for (const std::string* path : {&paths.timer, &paths.service}) {
+      if (!uses_cron()) files.push_back(*path);
+    }
+    for (const std::string* path : {&paths.cron, &paths.cron_off}) {
+      if (uses_cron()) files.push_back(*path);
+    }
+  }
+  if (files.empty()) return reading;
+  auto read = filetransfer::ReadFiles(*transport_, files);
+  if (!read) return tl::unexpected(read.error());
+  for (auto& [name, state] : reading->jobs) {
+    const Paths paths = PathsOf(name);
+    const auto take = [&](const std::string& path, FileState* file) {
+      const auto at = read->find(path);
+      if (at != read->end()) *file = std::move(at->second);
+    };
+    take(paths.spec, &state.spec);
+    take(paths.last, &state.last);
+    take(paths.timer, &state.timer);
+    take(paths.service, &state.service);
+    take(paths.cron, &state.cron);
+    take(paths.cron_off, &state.cron_off);
+  }
+  return reading;
+}
+
+object::Object Machine::ObjectOf(const std::string& name, const JobState& state) const {
+  kinds::Job job;
+  job.set_name(name);
+  uint64_t unreadable = 0;
+  const auto text = [&](const FileState& file, int field, auto set) {
+    if (file.presence == Presence::kUnreadable) {
+      unreadable |= uint64_t{1} << field;
+    } else {
+      (job.*set)(file.content);
+    }
+  };
+  using Set = void (kinds::Job::*)(const std::string&);
+  text(state.spec, kinds::Job::kSpecFieldNumber, static_cast<Set>(&kinds::Job::set_spec));
+  if (uses_cron()) {
+    const FileState& live = Is(state.cron) ? state.cron : state.cron_off;
+    text(live, kinds::Job::kCronFieldNumber, static_cast<Set>(&kinds::Job::set_cron));
+    job.set_enabled(Is(state.cron));
+  } else {
+    text(state.timer, kinds::Job::kTimerFieldNumber, static_cast<Set>(&kinds::Job::set_timer));
+    text(state.service, kinds::Job::kServiceFieldNumber,
+         static_cast<Set>(&kinds::Job::set_service));
+    job.set_enabled(state.linked && Is(state.timer) && !state.sleeping);
+  }
+  TellLast(state.last, &job);
+  object::Object object = object::Encode(job);
+  object.unreadable = unreadable;
+  return object;
+}
+
+Result<std::pair<uint32_t, uint32_t>> Machine::MakeFolder(const std::string& folder) {
+  const std::string state = jobs::StateOf(runner_);
+  filetransfer::Batch batch;
+  batch.script = kFolderScript;
+  batch.args = {folder, state + "/jobs", state, runner_.user()};
+  auto out = filetransfer::RunBatch(*transport_, batch);
+  if (!out) return base::Wrap(folder, out.error());
+  const auto words = Split(out->substr(0, out->find('\n')), ' ');
+  if (words.size() != 2) return Fail(ErrorCode::kInternal, folder + ": no owner was told");
+  return std::pair(static_cast<uint32_t>(NumberOf(words[0])),
+                   static_cast<uint32_t>(NumberOf(words[1])));
+}
+
+std::vector<FileChange> Machine::ChangesFor(const Paths& paths, const JobState& state,
+                                            std::string_view after,
+                                            const std::pair<uint32_t, uint32_t>& owner) const {
+  const auto job = object::DecodeAs<kinds::Job>(after);
+  std::vector<FileChange> out;
+  if (job.has_spec()) {
+    PutFile(paths.spec, state.spec, job.spec(), 0600, &out);
+    for (FileChange& change : out) {
+      change.own = true;
+      change.uid = owner.first;
+      change.gid = owner.second;
+    }
+  }
+  if (!uses_cron()) {
+    if (job.has_timer()) PutFile(paths.timer, state.timer, job.timer(), 0644, &out);
+    if (job.has_service()) PutFile(paths.service, state.service, job.service(), 0644, &out);
+    return out;
+  }
+  const bool on = job.has_enabled() ? job.enabled() : Is(state.cron);
+  const FileState& live = Is(state.cron) ? state.cron : state.cron_off;
+  const std::string text = job.has_cron() ? job.cron() : live.content;
+  PutFile(paths.cron, state.cron, on ? text : "", 0644, &out);
+  PutFile(paths.cron_off, state.cron_off, on ? "" : text, 0644, &out);
+  return out;
+}
+
+Result<void> Machine::Swap(std::vector<FileChange> changes) {
+  if (changes.empty()) return {};
+  auto staged = filetransfer::Stage(*transport_, std::move(changes));
+  if (!staged) return tl::unexpected(staged.error());
+  return filetransfer::Swap(*transport_, *staged);
+}
+
+Result<void> Machine::Wake(const Paths& paths, bool on, bool systemd_runs) {
+  filetransfer::Batch batch;
+  batch.script = kWakeScript;
+  batch.args = {units_, paths.timer_name, on ? "on" : "off", systemd_runs ? "yes" : "no"};
+  auto out = filetransfer::RunBatch(*transport_, batch);
+  if (!out) return base::Wrap(paths.timer_name, out.error());
+  return {};
+}
+
+Result<void> Machine::Write(const std::string& name, const JobState& state, std::string_view after,
+                            bool systemd_runs) {
+  const Paths paths = PathsOf(name);
+  const auto job = object::DecodeAs<kinds::Job>(after);
+  const bool shuts = !uses_cron() && job.has_enabled() && !job.enabled();
+  if (shuts && state.linked) {
+    if (auto done = Wake(paths, false, systemd_runs); !done) return done;
+  }
+  auto owner = MakeFolder(paths.folder);
+  if (!owner) return tl::unexpected(owner.error());
+  auto changes = ChangesFor(paths, state, after, *owner);
+  const bool units = std::any_of(changes.begin(), changes.end(), [&](const FileChange& change) {
+    return change.path != paths.spec;
+  });
+  if (auto done = Swap(std::move(changes)); !done) return done;
+  if (uses_cron()) return {};
+  if (job.enabled() || (units && state.linked && !shuts)) return Wake(paths, true, systemd_runs);
+  if (!units || !systemd_runs) return {};
+  filetransfer::Batch batch;
+  batch.script = kReloadScript;
+  auto out = filetransfer::RunBatch(*transport_, batch);
+  if (!out) return tl::unexpected(out.error());
+  return {};
+}
+
+Result<void> Machine::Remove(const std::string& name, const JobState& state, bool systemd_runs) {
+  const Paths paths = PathsOf(name);
+  if (!uses_cron() && state.linked) {
+    if (auto done = Wake(paths, false, systemd_runs); !done) return done;
+  }
+  if (auto done = EndRuns(state.runs); !done) return done;
+  std::vector<FileChange> changes;
+  PutFile(paths.timer, state.timer, "", 0, &changes);
+  PutFile(paths.service, state.service, "", 0, &changes);
+  PutFile(paths.cron, state.cron, "", 0, &changes);
+  PutFile(paths.cron_off, state.cron_off, "", 0, &changes);
+  PutFile(paths.spec, state.spec, "", 0, &changes);
+  if (auto done = Swap(std::move(changes)); !done) return done;
+  if (!systemd_runs) return {};
+  filetransfer::Batch batch;
+  batch.script = kReloadScript;
+  auto out = filetransfer::RunBatch(*transport_, batch);
+  if (!out) return tl::unexpected(out.error());
+  return {};
+}
+
+Result<void> Machine::EndRuns(const std::vector<Run>& runs) {
+  if (runs.empty()) return {};
+  std::string list;
+  for (const Run& run : runs) list += run.pid + " " + run.start + "\n";
+  filetransfer::Batch batch;
+  batch.script = kEndScript;
+  batch.args = {runner_.user()};
+  batch.input = list;
+  auto out = filetransfer::RunBatch(*transport_, batch);
+  if (!out) return base::Wrap("a run", out.error());
+  return {};
+}
+
+}  // namespace postern::runner
