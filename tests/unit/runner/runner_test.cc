@@ -1,0 +1,285 @@
+// A runner on this machine: what is written for a job, what is seen of it, and how runs end.
+#include "providers/runner/runner.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "core/jobs/schedule/units.h"
+#include "providers/runner/machine.h"
+#include "schemas/kinds.pb.h"
+#include "schemas/provider.pb.h"
+#include "tests/support/process.h"
+#include "tests/support/scratch.h"
+
+namespace postern::runner {
+namespace {
+
+namespace fs = std::filesystem;
+using object::Answer;
+using object::Kind;
+using object::Operation;
+using object::Outcome;
+using object::Status;
+
+struct Outcomes : object::OutcomeSink {
+  void Add(Outcome outcome) override { all.push_back(std::move(outcome)); }
+  std::vector<Outcome> all;
+};
+struct Objects : object::ObjectSink {
+  bool Add(const object::ObjectView& object) override {
+    all.Add(object);
+    return true;
+  }
+  object::ObjectSet all;
+};
+
+class RunnerTest : public testing::Test {
+ protected:
+  void Open(const std::string& starter = "systemd") {
+    provider::v1::TargetConfig config;
+    config.set_name("runner:here");
+    config.mutable_host()->set_address("local:");
+    decl::Runner& runner = *config.mutable_runner();
+    runner.set_name("here");
+    runner.set_user(getpwuid(getuid())->pw_name);  // NOLINT(concurrency-mt-unsafe)
+    runner.set_state(scratch_.File("state"));
+    runner.set_units(scratch_.Folder("units"));
+    runner.set_starter(starter);
+    auto target = MakeTarget(config, {});
+    ASSERT_TRUE(target) << target.error().message;
+    target_ = *std::move(target);
+  }
+
+  // As a plan compiles it.
+  kinds::Job Job(const std::string& cron = "30 2 * * 1-5") {
+    jobs::JobUnit unit;
+    unit.job = "export.people";
+    unit.user = "nobody";
+    unit.command = {"/bin/true", "job", "run", unit.job};
+    unit.installed = 1'790'000'000;
+    diag::Diagnostics said;
+    const auto times = jobs::ParseSchedule(cron, "Europe/Berlin", unit.job, &said);
+    kinds::Job job;
+    job.set_name(unit.job);
+    job.set_spec("{\n \"version\": 1\n}\n");
+    job.set_timer(*jobs::RenderTimer(*times, unit));
+    job.set_service(*jobs::RenderService(unit));
+    job.set_enabled(true);
+    return job;
+  }
+
+  Outcome Apply(Kind kind, const std::string& key, const std::string& before,
+                const std::string& after) {
+    Operation operation;
+    operation.id = 7;
+    operation.kind = kind;
+    operation.key = key;
+    operation.before = before;
+    operation.after = after;
+    const object::OperationGroup group{"here", {operation}};
+    Outcomes outcomes;
+    EXPECT_TRUE(target_->Apply(std::span(&group, 1), {}, outcomes));
+    EXPECT_EQ(outcomes.all.size(), 1u);
+    EXPECT_EQ(outcomes.all.at(0).id, 7u);
+    return outcomes.all.at(0);
+  }
+
+  Outcome Put(const std::string& before, const kinds::Job& job) {
+    return Apply(Kind::kJob, "export.people", before, object::EncodeBody(job));
+  }
+
+  std::string Unit(const std::string& ending) const {
+    return scratch_.File("units/postern-job-export.people" + ending);
+  }
+  std::string Folder(const std::string& name = "") const {
+    return scratch_.File("state/jobs/export.people") + (name.empty() ? "" : "/" + name);
+  }
+
+  support::Scratch scratch_;
+  std::unique_ptr<object::Target> target_;
+};
+
+TEST_F(RunnerTest, InstallsAJobThatIsSeenAsItWasWritten) {
+  Open();
+  const kinds::Job job = Job();
+  const Outcome outcome = Put("", job);
+  ASSERT_EQ(outcome.status, Status::kApplied) << outcome.message;
+  EXPECT_EQ(outcome.live.object.body, object::EncodeBody(job));
+  struct stat file {};
+  ASSERT_EQ(stat(Folder("spec.json").c_str(), &file), 0);
+  EXPECT_EQ(file.st_mode & 07777, 0600u);
+  EXPECT_EQ(file.st_uid, getuid());
+  ASSERT_EQ(stat(Folder().c_str(), &file), 0);
+  EXPECT_EQ(file.st_mode & 07777, 0700u);
+  EXPECT_EQ(support::ReadFile(Unit(".timer")), job.timer());
+  EXPECT_EQ(
+      fs::read_symlink(scratch_.File("units/timers.target.wants/postern-job-export.people.timer")),
+      "../postern-job-export.people.timer");
+  // The same again writes nothing.
+  EXPECT_EQ(Put("", job).status, Status::kAlreadySo);
+  Objects objects;
+  const auto scopes = target_->Enumerate({}, objects);
+  ASSERT_TRUE(scopes);
+  ASSERT_EQ(scopes->size(), 2u);
+  EXPECT_TRUE(scopes->at(0).complete && scopes->at(1).complete);
+  ASSERT_EQ(objects.all.all().size(), 1u);
+  EXPECT_EQ(objects.all.all()[0].body, object::EncodeBody(job));
+}
+
+TEST_F(RunnerTest, WritesUnitsThatSystemdTakes) {
+  Open();
+  for (const char* cron : {"30 2 * * 1-5", "*/15 * * * *", "0 2 1 * mon"}) {
+    fs::remove_all(scratch_.File("units"));
+    fs::remove_all(scratch_.File("state"));
+    fs::create_directory(scratch_.File("units"));
+    ASSERT_EQ(Put("", Job(cron)).status, Status::kApplied);
+    const auto verified =
+        support::RunCommand({"systemd-analyze", "verify", Unit(".timer"), Unit(".service")});
+    EXPECT_EQ(verified.exit, 0) << cron << "\n" << verified.err;
+  }
+}
+
+TEST_F(RunnerTest, SeesAHandEditAndDoesNotWriteOverOneThatItHasNotSeen) {
+  Open();
+  const kinds::Job job = Job();
+  const std::string was = Put("", job).live.object.body;
+  std::ofstream(Unit(".timer"), std::ios::app) << "# by hand\n";
+  kinds::Job other = Job("0 4 * * *");
+  const Outcome refused = Put(was, other);
+  EXPECT_EQ(refused.status, Status::kPreconditionFailed);
+  const auto live = object::DecodeAs<kinds::Job>(refused.live.object.body);
+  EXPECT_EQ(live.timer(), job.timer() + "# by hand\n");
+  EXPECT_EQ(live.spec(), job.spec());
+  const Outcome healed = Put(refused.live.object.body, other);
+  ASSERT_EQ(healed.status, Status::kApplied) << healed.message;
+  EXPECT_EQ(support::ReadFile(Unit(".timer")), other.timer());
+}
+
+TEST_F(RunnerTest, StopsWakingAJobAndWakesItAgain) {
+  Open();
+  kinds::Job job = Job();
+  Put("", job);
+  kinds::Job off;
+  off.set_name(job.name());
+  off.set_enabled(false);
+  EXPECT_EQ(Put("", off).status, Status::kPreconditionFailed);  // it is there
+  kinds::Job on = off;
+  on.set_enabled(true);
+  const Outcome stopped = Put(object::EncodeBody(on), off);
+  ASSERT_EQ(stopped.status, Status::kApplied) << stopped.message;
+  job.set_enabled(false);
+  EXPECT_EQ(stopped.live.object.body, object::EncodeBody(job));
+  EXPECT_TRUE(fs::exists(Unit(".timer")));
+  EXPECT_TRUE(fs::is_empty(scratch_.File("units/timers.target.wants")));
+  ASSERT_EQ(Put(object::EncodeBody(off), on).status, Status::kApplied);
+  EXPECT_FALSE(fs::is_empty(scratch_.File("units/timers.target.wants")));
+}
+
+TEST_F(RunnerTest, TakesAJobAwayAndLeavesWhatItMade) {
+  Open();
+  const std::string body = Put("", Job()).live.object.body;
+  fs::create_directory(Folder("out"));
+  std::ofstream(Folder("out/users.csv")) << "uid\r\n";
+  const Outcome gone = Apply(Kind::kJob, "export.people", body, "");
+  ASSERT_EQ(gone.status, Status::kApplied) << gone.message;
+  EXPECT_EQ(gone.live.answer, Answer::kAbsent);
+  EXPECT_FALSE(fs::exists(Unit(".timer")) || fs::exists(Unit(".service")));
+  EXPECT_FALSE(fs::exists(Folder("spec.json")));
+  EXPECT_TRUE(fs::exists(Folder("out/users.csv")));
+}
+
+TEST_F(RunnerTest, TellsHowTheLastRunEnded) {
+  Open();
+  Put("", Job());
+  std::ofstream(Folder("last.json"))
+      << R"({"run":"r1","slot":"1790000000","ended":1790000009,"outcome":"delivered","rows":"3",)"
+      << R"("good":1790000009,"credential":"SHA256:x","newer":1})";
+  const object::ObjectKey key{Kind::kJob, "export.people"};
+  const auto answers = target_->Read(std::span(&key, 1));
+  ASSERT_TRUE(answers);
+  const auto live = object::DecodeAs<kinds::Job>(answers->at(0).object.body);
+  EXPECT_EQ(live.last_outcome(), "delivered");
+  EXPECT_EQ(live.last_slot(), 1'790'000'000);
+  EXPECT_EQ(live.last_good(), 1'790'000'009);
+  EXPECT_EQ(live.last_credential(), "SHA256:x");
+  std::ofstream(Folder("last.json")) << "not JSON";
+  EXPECT_EQ(target_->Read(std::span(&key, 1))->at(0).answer, Answer::kValue);
+}
+
+// Field 22 of /proc/PID/stat.
+std::string StartOf(pid_t pid) {
+  const std::string stat = support::ReadFile(fmt::format("/proc/{}/stat", pid));
+  std::istringstream rest(stat.substr(stat.rfind(')') + 2));
+  std::string word;
+  for (int i = 0; i < 20; ++i) rest >> word;
+  return word;
+}
+
+TEST_F(RunnerTest, EndsARunAndNoProcessThatIsNone) {
+  Open();
+  Put("", Job());
+  const pid_t child = fork();
+  if (child == 0) {
+    for (;;) pause();
+  }
+  std::ofstream(Folder("lock")) << child << " 1\n";  // of a process that had the number before
+  Objects none;
+  ASSERT_TRUE(target_->Enumerate({}, none));
+  EXPECT_TRUE(none.all.OfKind(Kind::kJobRun).empty());
+  std::ofstream(Folder("lock")) << child << " " << StartOf(child) << "\n";
+  Objects one;
+  ASSERT_TRUE(target_->Enumerate({}, one));
+  one.all.Sort();
+  ASSERT_EQ(one.all.OfKind(Kind::kJobRun).size(), 1u);
+  const object::ObjectView run = one.all.OfKind(Kind::kJobRun)[0];
+  EXPECT_EQ(run.key, object::MakeKey(Kind::kJobRun, {"export.people",
+                                                     fmt::format("{}-{}", child, StartOf(child))}));
+  const Outcome ended = Apply(Kind::kJobRun, std::string(run.key), std::string(run.body), "");
+  EXPECT_EQ(ended.status, Status::kApplied) << ended.message;
+  EXPECT_EQ(ended.live.answer, Answer::kAbsent);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status));
+}
+
+TEST_F(RunnerTest, WritesAFileForCron) {
+  Open("cron");
+  kinds::Job job;
+  job.set_name("export.people");
+  job.set_spec("{}\n");
+  job.set_cron("30 2 * * 1-5 nobody /bin/true\n");
+  job.set_enabled(true);
+  const Outcome outcome = Put("", job);
+  ASSERT_EQ(outcome.status, Status::kApplied) << outcome.message;
+  EXPECT_EQ(outcome.live.object.body, object::EncodeBody(job));
+  EXPECT_EQ(support::ReadFile(scratch_.File("units/postern-job-export_dpeople")), job.cron());
+  kinds::Job off = job;
+  off.set_enabled(false);
+  ASSERT_EQ(Put(object::EncodeBody(job), off).status, Status::kApplied);
+  EXPECT_FALSE(fs::exists(scratch_.File("units/postern-job-export_dpeople")));
+  // Debian's cron passes over names with a dot.
+  EXPECT_TRUE(fs::exists(scratch_.File("units/postern-job-export_dpeople.off")));
+}
+
+TEST(CronFile, NamesAndIsReadBack) {
+  for (const char* job : {"export.people", "import.a_b.c-d", "export._", "export.d"}) {
+    const std::string file = CronFileOf(job);
+    EXPECT_EQ(file.find('.'), std::string::npos) << file;
+    EXPECT_EQ(JobOfCronFile(file), job);
+    EXPECT_EQ(JobOfCronFile(file + ".off"), job);
+  }
+  EXPECT_EQ(JobOfCronFile("postern-job-x.timer"), "");
+  EXPECT_EQ(JobOfCronFile("postern-job-a_b"), "");
+  EXPECT_EQ(JobOfCronFile("anacron"), "");
+}
+
+}  // namespace
+}  // namespace postern::runner
