@@ -196,6 +196,7 @@ class Judge {
       was[i] = HeldBy(now_, place, account, cells[i]);
     }
     now_.Put(step.target, step.kind, step.key, step.after, !step.after.empty());
+    if (step.kind == Kind::kSshKey) CheckService(step, affected.front());
     Effect effect;
     for (size_t i = 0; i < affected.size(); ++i) {
       const auto& [place, account] = affected[i];
@@ -209,6 +210,38 @@ class Judge {
     effects_.push_back(effect);
   }
 
+  bool IsService(const Place& place, const std::string& account) const {
+    return identity_of_ && identity_of_(place, account).starts_with("service:");
+  }
+  static const ServerWorld::Keys* KeysIn(const World& world, const Place& place,
+                                         const std::string& account) {
+    const auto at = world.servers.find(place);
+    return at == world.servers.end() ? nullptr : &at->second.KeysOf(account);
+  }
+
+  // A key of a service account that goes when one that stays is there: the identity loses nothing.
+  bool Rotates(const OrderedStep& step, const Place& place, const std::string& account) const {
+    if (step.kind != Kind::kSshKey || !step.after.empty()) return false;
+    if (!IsService(place, account)) return false;
+    const auto* now = KeysIn(now_, place, account);
+    const auto* then = KeysIn(after_, place, account);
+    if (now == nullptr || then == nullptr) return false;
+    return std::any_of(now->begin(), now->end(),
+                       [&](const auto& key) { return then->contains(key.first); });
+  }
+
+  // Locked out between two steps is what a rotation must never be.
+  void CheckService(const OrderedStep& step, const std::pair<Place, std::string>& whose) {
+    const auto& [place, account] = whose;
+    if (!IsService(place, account)) return;
+    for (const World* world : {&before_, &after_}) {
+      const auto* keys = KeysIn(*world, place, account);
+      if (keys == nullptr || keys->empty() || !world->servers.at(place).IsOpen(account)) return;
+    }
+    if (!KeysIn(now_, place, account)->empty()) return;
+    violations_.push_back({step.id, 'C', account + " is left without a key that opens it"});
+  }
+
   void CompareDoors(const OrderedStep& step, const Place& place, const std::string& account,
                     const Doors& was, Effect* effect) {
     const Doors is = DoorsOf(now_, place, account);
@@ -217,7 +250,7 @@ class Judge {
       effect->adds = true;
       effect->gain.emplace_back(place, account);
     }
-    if (!shut.empty()) {
+    if (!shut.empty() && !Rotates(step, place, account)) {
       effect->removes = true;
       effect->lose.emplace_back(place, account);
     }

@@ -192,6 +192,14 @@ class Planner {
   void StepsOfRename(uint32_t change);
   void StepsOfRemoval(uint32_t change);
   void StepsOfReplace(uint32_t change);
+  // services.cc
+  struct Successor {
+    std::optional<uint32_t> change;  // nothing: it is live
+  };
+  std::optional<Successor> SuccessorOf(const Change& retired) const;
+  bool RetireKey(uint32_t change);
+  std::string UnusedYet(const std::string& name) const;
+  void LookAtServices();
   // sessions.cc
   void EndSessions();
   std::set<std::pair<access::Place, std::string>> LosersAtServers() const;

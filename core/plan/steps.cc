@@ -166,6 +166,7 @@ void Planner::MakeSteps() {
     if (plan_.changes[i].held.empty()) StepsOf(i);
   }
   AddLooks(&plan_, *in_.desired, *in_.sources);
+  LookAtServices();
   EndSessions();
 }
 
@@ -333,6 +334,7 @@ void Planner::StepsOfReplace(uint32_t index) {
 }
 
 void Planner::StepsOfRemoval(uint32_t index) {
+  if (RetireKey(index)) return;
   const Change& change = plan_.changes[index];
   const bool aside = change.action == Action::kDisable;
   const uint32_t enabled = aside ? OpenField(change.kind) : EnabledFieldOf(change.kind);

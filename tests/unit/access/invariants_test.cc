@@ -216,5 +216,37 @@ TEST(CheckOrder, SeesANameOfACertificateComeBeforeAllElseIsTakenAway) {
   EXPECT_EQ(OfKey(one, {&plain}, 0), "B");
 }
 
+// Of a service account the key that follows is live before the one before goes.
+Story Rotation(bool new_first) {
+  Story story;
+  story.Live(Account("s")).Live(Key("s", "SHA256:old"));
+  story.Live(Row("/d", "subtree", "account:s", kList));
+  story.Step(Key("s", "SHA256:new"), new_first, 0);
+  story.Step(Key("s", "SHA256:old"), false, 0);
+  if (!new_first) story.Step(Key("s", "SHA256:new"), true, 0);
+  return story.Promise();
+}
+
+TEST(CheckOrder, LetsAServiceAccountsKeyGoAfterTheNextOne) {
+  const IdentityOf service = [](const Place&, auto) { return "service:s"; };
+  const IdentityOf person = [](const Place&, auto) { return "person:s"; };
+  EXPECT_EQ(Rotation(true).Verdict(service), "");
+  EXPECT_EQ(Rotation(true).Verdict(person), "B") << "of anybody else it is a gain before a loss";
+}
+
+TEST(CheckOrder, SeesAServiceAccountLockedOutBetweenTwoSteps) {
+  const IdentityOf service = [](const Place&, auto) { return "service:s"; };
+  EXPECT_EQ(Rotation(false).Verdict(service), "CB");
+  // Without a key at the end, or without one at the start, nothing was promised.
+  Story ends;
+  ends.Live(Account("s")).Live(Key("s"));
+  ends.Step(Key("s"), false, 0);
+  EXPECT_EQ(ends.Promise().Verdict(service), "");
+  Story begins;
+  begins.Live(Account("s"));
+  begins.Step(Key("s"), true, 0);
+  EXPECT_EQ(begins.Promise().Verdict(service), "");
+}
+
 }  // namespace
 }  // namespace postern::access
