@@ -149,17 +149,16 @@ std::vector<Attribute> AttributesOf(What what, SourceType source) {
     return {{"path", Type::kText, true}, {"size"}, {"modified", Type::kTime}, {"sha256"}};
   }
   if (what == What::kEntitlements && source == SourceType::kServers) {
-    return {{"identity", Type::kText, true},
-            {"target", Type::kText, true},
-            {"account", Type::kText, true},
-            {"path", Type::kText, true},
-            {"depth", Type::kText, true},
-            {"through", Type::kText, true},
+    return {{"id", Type::kText, true},
+            {"identity"},
+            {"target"},
+            {"account"},
+            {"path"},
+            {"depth"},
+            {"through"},
             {"rights", Type::kList},
             {"closed"},
-            {"until", Type::kTime},
-            {"ticket"},
-            {"declared_at"}};
+            {"until", Type::kTime}};
   }
   std::vector<Attribute> attributes;
   const auto kind = KindOf(what, source);

@@ -17,7 +17,6 @@
 #include "core/jobs/files.h"
 #include "core/jobs/history.h"
 #include "core/jobs/schedule/file_name.h"
-#include "core/jobs/select.h"
 
 namespace postern::jobs {
 namespace {
@@ -25,10 +24,6 @@ namespace {
 constexpr uint64_t kEvery = 1000;  // rows between two signs of progress
 constexpr uint32_t kShrink = 30;
 constexpr size_t kHistory = 10'000;
-
-SourceType TypeOf(std::string_view source) {
-  return source.starts_with("iam:") ? SourceType::kIam : SourceType::kDirectory;
-}
 
 std::string FirstOf(const std::vector<std::string>& doubts) {
   return doubts.size() == 1 ? doubts.front()
@@ -72,96 +67,6 @@ Made ExportFile::Refuse(const char* code, std::string why, std::string way_out) 
                      .subject = subject_,
                      .notes = {std::move(way_out)}});
   return made;
-}
-
-Result<bool> ExportFile::ChooseMapping(What what, SourceType source, const std::string& name) {
-  const auto attributes = AttributesOf(what, source);
-  if (attributes.empty()) {
-    diagnostics_->Add({.code = diag::code::kSelectForm,
-                       .summary = fmt::format("{} has no {}", name, declared_.what()),
-                       .subject = subject_,
-                       .notes = {"choose another source, or other rows"}});
-    return false;
-  }
-  object::Secrets secrets;
-  for (const decl::ExportColumn& column : declared_.columns().values()) {
-    if (!column.has_hash_key() || !column.hash_key().starts_with("secret:")) continue;
-    const std::string key = column.hash_key().substr(7);
-    auto value = ports_.secret(key);
-    if (!value) return base::Wrap("secret:" + key, value.error());
-    secrets[key] = *std::move(value);
-  }
-  mapping_ = Mapping::Make(declared_, attributes, fmt::format("{} of {}", declared_.what(), name),
-                           secrets, subject_, diagnostics_);
-  return mapping_.has_value();
-}
-
-Result<void> ExportFile::ReadSource(const std::string& name, What what, RowStore* store) {
-  const Mapping::Emit emit = [store](std::string_view key, std::string_view record) {
-    return store->Add(key, record);
-  };
-  uint64_t rows = 0;
-  const auto map = [&](const SourceRow& row) {
-    if (++rows % kEvery == 0) Progress("Reading rows", rows);
-    return mapping_->Map(row, emit, &report_, diagnostics_);
-  };
-  if (what == What::kEntitlements) return ports_.entitlements(map, &report_);
-  const SourceType type = TypeOf(name);
-  auto selection =
-      Selection::Make(declared_.select(), what, type, ports_.clock.now(), subject_, diagnostics_);
-  if (!selection) return Fail(ErrorCode::kInvalid, "a selection that can't be made");
-  auto target = ports_.source(name);
-  if (!target) return tl::unexpected<Error>(target.error());
-  auto ready = selection->Prepare(**target, name, subject_, &report_, diagnostics_);
-  if (!ready) return tl::unexpected<Error>(ready.error());
-  if (!*ready) return Fail(ErrorCode::kInvalid, "the selection's group isn't there");
-  return ReadRows(
-      **target, name, what, type,
-      [&](const SourceRow& row) -> Result<void> {
-        return selection->Keeps(row, &report_) ? map(row) : Result<void>();
-      },
-      &report_);
-}
-
-// Nothing: all selected rows are in the store. `failed` has a message when a source couldn't be
-// asked.
-std::optional<Made> ExportFile::Read(RowStore* store, Error* failed) {
-  const auto what = ParseWhat(declared_.what());
-  if (!what || *what == What::kDistribution) {
-    *failed = {ErrorCode::kUnsupported, declared_.what() + " can't be exported by this version"};
-    return Made{};
-  }
-  const auto& sources = declared_.from().values();
-  const bool servers = *what == What::kEntitlements;
-  if (sources.empty() && !servers) {
-    return Refuse(diag::code::kSelectForm, "no source of rows", "from = [\"directory:NAME\"]");
-  }
-  const std::string first = servers ? "the servers" : sources.Get(0);
-  const auto chosen = ChooseMapping(*what, servers ? SourceType::kServers : TypeOf(first), first);
-  if (!chosen) {
-    *failed = chosen.error();
-    return Made{};
-  }
-  Made refused;
-  refused.why = "the declaration can't be carried out";
-  if (!*chosen) return refused;
-  const auto read_one = [&](const std::string& name) {
-    auto read = ReadSource(name, *what, store);
-    if (!read) *failed = read.error();
-    return read.has_value();
-  };
-  if (servers) {
-    if (!read_one(first)) return refused;
-  } else {
-    for (const std::string& name : sources) {
-      if (TypeOf(name) != TypeOf(first)) {
-        return Refuse(diag::code::kSelectForm, "sources of two kinds in one export",
-                      "one export for directories, one for IAM systems");
-      }
-      if (!read_one(name)) return refused;
-    }
-  }
-  return std::nullopt;
 }
 
 // Of the runs since the last full one, how many there were.
@@ -338,82 +243,115 @@ Result<void> ExportFile::Encrypt(Manifest* manifest) {
   return {};
 }
 
-Result<Made> ExportFile::Make(base::Instant slot, bool full) {
+// The run as it will be begun once its file is whole: what can't be written takes no number.
+Result<RunRow> ExportFile::FutureRun(const std::string& id, base::Instant began) {
+  auto known = outbox_.FindRun(id);
+  if (!known) return tl::unexpected<Error>(known.error());
+  if (*known) return **known;
+  auto newest = outbox_.Runs(1);
+  if (!newest) return tl::unexpected<Error>(newest.error());
+  RunRow run;
+  run.id = id;
+  run.sequence = newest->empty() ? 1 : newest->front().sequence + 1;
+  run.started = began;
+  return run;
+}
+
+void ExportFile::Describe(const Base& base, const RunRow& run, Manifest* manifest) const {
+  manifest->job = subject_;
+  manifest->run = run.id;
+  manifest->sequence = run.sequence;
+  manifest->slot = run.slot;
+  manifest->mode = run.mode;
+  manifest->generated_at = run.started;
+  manifest->base_sequence = base.state.empty() ? 0 : base.run.sequence;
+  manifest->previous = base.run.id;
+  manifest->census_rows = run.rows;
+  manifest->source_rows = report_.seen;
+  manifest->data_as_of = report_.as_of != 0 ? report_.as_of : run.started;
+  manifest->columns = mapping_->shape().columns.size();
+  manifest->format = ToString(mapping_->shape().format);
+  manifest->encoding = ToString(mapping_->shape().encoding);
+  manifest->schema = SchemaOf(mapping_->shape());
+  manifest->spec = digest_;
+  manifest->commit = spec_.commit();
+  manifest->generation = spec_.generation();
+}
+
+// Makes the whole file a run: from the manifest on it is prepared.
+Result<void> ExportFile::Prepare(const RunRow& run, const Manifest& manifest) {
+  auto begun = outbox_.Begin(run);
+  if (!begun) return tl::unexpected<Error>(begun.error());
+  if (begun->sequence != manifest.sequence) {
+    return Fail(ErrorCode::kConflict, "another run of this job took the number meanwhile");
+  }
+  base::KillPoint("job-begun");
+  if (rename(NewState(folder_).c_str(), StatePath(run.id).c_str()) != 0) {
+    return Fail(ErrorCode::kUnavailable, "keep what is published in " + folder_ + "/states");
+  }
+  const std::string path = FolderOfRun(folder_, run.id) + "/manifest.json";
+  if (auto kept = ReplaceFile(path, WriteManifest(manifest)); !kept) return kept;
+  base::KillPoint("job-prepared");
+  return {};
+}
+
+// Nothing: the rows are in the store, all that there are, and can be written.
+Result<std::optional<Made>> ExportFile::Gather(RowStore* store) {
   for (const char* name : {"/out", "/states"}) {
     if (auto made = MakeFolder(folder_ + name); !made) return tl::unexpected<Error>(made.error());
   }
-  const base::Instant began = ports_.clock.now();
   report_ = {};
-  RowStore store(folder_ + "/out");
   Error failed;
-  if (auto ended = Read(&store, &failed)) {
-    if (failed.message.empty() || diagnostics_->has_errors()) return *ended;
+  if (auto ended = Read(store, &failed)) {
+    if (failed.message.empty() || diagnostics_->has_errors()) return ended;
     return tl::unexpected<Error>(failed);
   }
   base::KillPoint("job-census");
+  std::optional<Made> ended;
   if (!report_.good()) {
-    Made made = Refuse(diag::code::kCensusIncomplete,
-                       FirstOf(report_.incomplete.empty() ? report_.unstable : report_.incomplete),
-                       "nothing was published; run it again when the source can be read");
-    made.rows = store.count();
-    return made;
+    ended = Refuse(diag::code::kCensusIncomplete,
+                   FirstOf(report_.incomplete.empty() ? report_.unstable : report_.incomplete),
+                   "nothing was published; run it again when the source can be read");
+  } else if (mapping_->refused() > 0) {
+    ended = Made{.why = "values that can't be written"};
   }
-  Made made;
-  made.rows = store.count();
-  made.why = "values that can't be written";
-  if (mapping_->refused() > 0) return made;
+  if (ended) ended->rows = store->count();
+  return ended;
+}
+
+Result<Made> ExportFile::Make(base::Instant slot, bool full) {
+  const base::Instant began = ports_.clock.now();
+  RowStore store(folder_ + "/out");
+  auto ended = Gather(&store);
+  if (!ended) return tl::unexpected<Error>(ended.error());
+  if (*ended) return **ended;
   auto base = FindBase(full);
   if (!base) return tl::unexpected<Error>(base.error());
   if (auto few = CheckCount(store.count(), *base)) return *few;
-  Manifest& manifest = made.manifest;
-  auto changes = KeepState(store, *base, &manifest.census);
+  Made made{.rows = store.count(), .why = "values that can't be written"};
+  auto changes = KeepState(store, *base, &made.manifest.census);
   if (!changes) return tl::unexpected<Error>(changes.error());
-  if (!base->state.empty() && *changes == 0) {
-    made.end = Made::End::kNothing;
-    return made;
-  }
   const bool delta = !base->state.empty();
-  manifest.mode = ToString(delta ? Mode::kDelta : Mode::kFull);
-  auto run = outbox_.Begin({.id = RunId(subject_, slot, manifest.census),
-                            .slot = slot,
-                            .mode = manifest.mode,
-                            .rows = store.count(),
-                            .started = began});
+  if (delta && *changes == 0) return Made{.end = Made::End::kNothing, .rows = store.count()};
+  auto run = FutureRun(RunId(subject_, slot, made.manifest.census), began);
   if (!run) return tl::unexpected<Error>(run.error());
-  manifest.job = subject_;
-  manifest.run = run->id;
-  manifest.sequence = run->sequence;
-  manifest.slot = slot;
-  manifest.generated_at = run->started;
-  manifest.base_sequence = delta ? base->run.sequence : 0;
-  manifest.previous = base->run.id;
-  manifest.census_rows = store.count();
-  manifest.source_rows = report_.seen;
-  manifest.data_as_of = report_.as_of != 0 ? report_.as_of : began;
-  manifest.columns = mapping_->shape().columns.size();
-  manifest.format = ToString(mapping_->shape().format);
-  manifest.encoding = ToString(mapping_->shape().encoding);
-  manifest.schema = SchemaOf(mapping_->shape());
-  manifest.spec = digest_;
-  manifest.commit = spec_.commit();
-  manifest.generation = spec_.generation();
-  auto name = NameOf(manifest);
+  run->slot = slot;
+  run->mode = ToString(delta ? Mode::kDelta : Mode::kFull);
+  run->rows = store.count();
+  Describe(*base, *run, &made.manifest);
+  auto name = NameOf(made.manifest);
   if (!name) return tl::unexpected<Error>(name.error());
-  manifest.file = *name;
-  base::KillPoint("job-begun");
-  if (auto written = WriteFile(store, *base, &manifest); !written) {
+  made.manifest.file = *name;
+  if (auto written = WriteFile(store, *base, &made.manifest); !written) {
+    std::error_code ignored;
+    std::filesystem::remove_all(FolderOfRun(folder_, run->id), ignored);
     if (diagnostics_->has_errors()) return made;  // they say which values
     return tl::unexpected<Error>(written.error());
   }
   base::KillPoint("job-written");
-  if (rename(NewState(folder_).c_str(), StatePath(run->id).c_str()) != 0) {
-    return Fail(ErrorCode::kUnavailable, "keep what is published in " + folder_ + "/states");
+  if (auto ready = Prepare(*run, made.manifest); !ready) {
+    return tl::unexpected<Error>(ready.error());
   }
-  const std::string path = FolderOfRun(folder_, run->id) + "/manifest.json";
-  if (auto kept = ReplaceFile(path, WriteManifest(manifest)); !kept) {
-    return tl::unexpected<Error>(kept.error());
-  }
-  base::KillPoint("job-prepared");
   made.why.clear();
   made.end = Made::End::kPrepared;
   return made;

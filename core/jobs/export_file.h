@@ -75,6 +75,10 @@ class ExportFile {
   Result<void> ReadSource(const std::string& name, What what, RowStore* store);
   Result<bool> ChooseMapping(What what, SourceType source, const std::string& name);
   Result<Base> FindBase(bool full);
+  Result<RunRow> FutureRun(const std::string& id, base::Instant began);
+  Result<std::optional<Made>> Gather(RowStore* store);
+  void Describe(const Base& base, const RunRow& run, Manifest* manifest) const;
+  Result<void> Prepare(const RunRow& run, const Manifest& manifest);
   Result<uint64_t> CountRunsSinceFull();
   std::optional<Made> CheckCount(uint64_t rows, const Base& base);
   Result<uint64_t> KeepState(RowStore& store, const Base& base, std::string* census);

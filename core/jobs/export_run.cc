@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "core/base/kill_point.h"
 #include "core/diag/codes.h"
@@ -34,6 +35,17 @@ const char* OutcomeOf(SendState state, bool answered) {
       return kRejectedOutcome;
     default:
       return answered ? kUnansweredOutcome : kDeliveredOutcome;
+  }
+}
+
+// Folders of files that a kill cut off before their run was begun.
+void ForgetHalfFiles(const std::string& folder, const std::vector<RunRow>& runs) {
+  std::set<std::string> known;
+  for (const RunRow& run : runs) known.insert(run.id);
+  std::error_code failed, ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
+    const std::string name = entry.path().filename().string();
+    if (!known.contains(name)) std::filesystem::remove_all(entry, ignored);
   }
 }
 
@@ -257,6 +269,7 @@ Result<void> ExportRun::KeepOrder() {
     run.ended = ports_.clock.now();
     if (auto noted = outbox_->Update(run); !noted) return noted;
   }
+  ForgetHalfFiles(folder_ + "/out", *runs);
   const auto& declared = spec_.export_();
   const auto tell = [&](const Result<Removed>& removed) {
     std::vector<std::string> problems;

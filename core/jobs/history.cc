@@ -50,8 +50,7 @@ Result<void> AddEvent(const std::string& folder, const Event& event) {
   // A line that a kill cut off is closed first, so that it doesn't swallow this one.
   const auto before = ReadSmallFile(path);
   const bool cut = before && !before->empty() && before->back() != '\n';
-  const int file =
-      open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (file < 0) {
     return Fail(ErrorCode::kUnavailable,
                 "write " + path + ": " + std::generic_category().message(errno));
@@ -146,8 +145,7 @@ void CheckFile(const std::string& path, const Manifest& manifest, Evidence* evid
   }
   Compare(evidence, "SHA-256 of " + manifest.file, *hash, manifest.sha256);
   Compare(evidence, "bytes of " + manifest.file,
-          std::to_string(std::filesystem::file_size(path, failed)),
-          std::to_string(manifest.bytes));
+          std::to_string(std::filesystem::file_size(path, failed)), std::to_string(manifest.bytes));
   evidence->checked.push_back(fmt::format("file {}: {} bytes", manifest.file, manifest.bytes));
 }
 

@@ -1,9 +1,9 @@
 // core/jobs/history.h: what a job has done, beside its runs: what became of slots, and the proof.
 //
 // Runs stand in the outbox. FOLDER/events.jsonl has a line for each slot that gave no file (missed,
-// refused, nothing to tell, failed before there was a run), appended and flushed; FOLDER/last.json is
-// what plan and drift look at (schemas/job.proto, LastRun). One writer, which holds the job's lock;
-// readers any time. A last line that a kill cut off is left out.
+// refused, nothing to tell, failed before there was a run), appended and flushed; FOLDER/last.json
+// is what plan and drift look at (schemas/job.proto, LastRun). One writer, which holds the job's
+// lock; readers any time. A last line that a kill cut off is left out.
 #pragma once
 #include <optional>
 #include <string>
@@ -20,7 +20,7 @@ namespace postern::jobs {
 // Outcomes of runs and events.
 inline constexpr char kDeliveredOutcome[] = "delivered";
 inline constexpr char kAcknowledgedOutcome[] = "acknowledged";
-inline constexpr char kRejectedOutcome[] = "rejected";  // the receiver said so
+inline constexpr char kRejectedOutcome[] = "rejected";      // the receiver said so
 inline constexpr char kUnansweredOutcome[] = "unanswered";  // delivered, and no answer in time
 inline constexpr char kFailed[] = "failed";
 inline constexpr char kRefused[] = "refused";      // a check kept it from being published

@@ -1,0 +1,421 @@
+// A waking of an export, from what is due to its evidence, over a place in a folder.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "core/jobs/export_run.h"
+#include "core/jobs/files.h"
+#include "core/jobs/format/reader.h"
+#include "core/jobs/spec.h"
+#include "schemas/kinds.pb.h"
+#include "tests/support/scratch.h"
+#include "tests/unit/jobs/files.h"
+
+namespace postern::jobs::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr base::Instant kStart = 1772323200;  // 2026-03-01T00:00:00Z
+constexpr base::Instant kDay = 86400;
+
+// A source whose people a test changes.
+class People final : public object::Target {
+ public:
+  Result<object::Probe> ProbeTarget() override { return object::Probe{}; }
+  Result<std::vector<object::ScopeStatus>> Enumerate(std::span<const object::Kind>,
+                                                     object::ObjectSink& sink) override {
+    for (const auto& [uid, name] : people) {
+      kinds::User user;
+      user.set_dn(fmt::format("uid={},ou=people,dc=x", uid));
+      user.set_uid(uid);
+      user.set_common_name(name);
+      user.set_enabled(true);
+      sink.Add(object::Encode(user).view());
+    }
+    object::ScopeStatus scope{.kind = object::Kind::kUser, .complete = true, .at = kStart};
+    scope.unstable = unstable;
+    return std::vector{scope};
+  }
+  Result<std::vector<object::ReadAnswer>> Read(std::span<const object::ObjectKey>) override {
+    return Fail(ErrorCode::kUnsupported, "not asked for");
+  }
+  Result<void> Apply(std::span<const object::OperationGroup>, const object::Secrets&,
+                     object::OutcomeSink&) override {
+    return Fail(ErrorCode::kUnsupported, "not asked for");
+  }
+  std::map<std::string, std::string> people;
+  std::string unstable;
+};
+
+// A place that is a folder, and can be away.
+class FolderPlace final : public Place {
+ public:
+  FolderPlace(std::string root, int* calls_left) : root_(std::move(root)), left_(calls_left) {}
+
+  Result<void> Put(const std::string& path, const object::ByteSource& bytes,
+                   const object::PutOptions& options) override {
+    if (auto there = There(); !there) return there;
+    std::ofstream file(root_ + path,
+                       std::ios::binary | (options.offset > 0 ? std::ios::app : std::ios::trunc));
+    char buffer[4096];
+    for (;;) {
+      auto got = bytes(buffer, sizeof buffer);
+      if (!got) return tl::unexpected<Error>(got.error());
+      if (*got == 0) break;
+      file.write(buffer, static_cast<std::streamsize>(*got));
+    }
+    return {};
+  }
+  Result<void> Get(const std::string& path, const object::ByteSink& bytes,
+                   uint64_t limit) override {
+    if (auto there = There(); !there) return there;
+    auto text = ReadSmallFile(root_ + path);
+    if (!text) return tl::unexpected<Error>(text.error());
+    return bytes(std::string_view(*text).substr(0, limit));
+  }
+  Result<std::optional<PlaceFile>> Stat(const std::string& path) override {
+    if (auto there = There(); !there) return tl::unexpected<Error>(there.error());
+    std::error_code failed;
+    const auto size = fs::file_size(root_ + path, failed);
+    if (failed) return std::optional<PlaceFile>();
+    return std::optional(PlaceFile{fs::path(path).filename().string(), size, 0, false});
+  }
+  Result<std::vector<PlaceFile>> List(const std::string& folder) override {
+    std::vector<PlaceFile> files;
+    for (const auto& entry : fs::directory_iterator(root_ + folder)) {
+      files.push_back({entry.path().filename().string(), entry.file_size(), 0, false});
+    }
+    std::sort(files.begin(), files.end(),
+              [](const PlaceFile& a, const PlaceFile& b) { return a.name < b.name; });
+    return files;
+  }
+  Result<void> Rename(const std::string& from, const std::string& to, bool replace) override {
+    if (auto there = There(); !there) return there;
+    if (!replace && fs::exists(root_ + to)) return Fail(ErrorCode::kConflict, "exists");
+    std::error_code failed;
+    fs::rename(root_ + from, root_ + to, failed);
+    if (failed) return Fail(ErrorCode::kNotFound, failed.message());
+    return {};
+  }
+  Result<void> Remove(const std::string& path) override {
+    return fs::remove(root_ + path) ? Result<void>() : Fail(ErrorCode::kNotFound, "not there");
+  }
+  object::PlaceFeatures features() const override { return {"folder", true, false}; }
+
+ private:
+  // Breaks off after so many calls.
+  Result<void> There() {
+    if (*left_ == 0) return Fail(ErrorCode::kUnavailable, "the connection broke");
+    if (*left_ > 0) --*left_;
+    return {};
+  }
+  const std::string root_;
+  int* const left_;
+};
+
+class Job {
+ public:
+  Job() {
+    spec.set_name("export.users");
+    spec.set_sealed_at(kStart);
+    spec.set_commit("c0ffee");
+    decl::Export& declared = *spec.mutable_export_();
+    declared.set_name("users");
+    declared.set_what("users");
+    declared.mutable_from()->add_values("directory:corp");
+    declared.mutable_format()->set_type("json");
+    AddColumn("uid", "UID")->set_key(true);
+    AddColumn("common_name", "NAME");
+    declared.mutable_deliver()->set_folder("/in");
+    declared.mutable_deliver()->set_name("users_{seq:04}_{mode}.json");
+    spec.mutable_endpoint()->set_receiver("unique");
+    scratch_.Folder("place/in");
+    folder = scratch_.Folder("job", 0700);
+    for (int i = 0; i < 10; ++i) source.people[fmt::format("u{}", i)] = fmt::format("Name {}", i);
+  }
+  decl::ExportColumn* AddColumn(const std::string& from, const std::string& name) {
+    auto* column = spec.mutable_export_()->mutable_columns()->add_values();
+    column->set_from(from);
+    column->set_name(name);
+    return column;
+  }
+  void Daily(const std::string& catch_up) {
+    auto* schedule = spec.mutable_export_()->mutable_schedule();
+    schedule->set_cron("30 2 * * *");
+    if (!catch_up.empty()) schedule->set_catch_up(catch_up);
+  }
+
+  Result<RunReport> Run(Asked asked = {}) {
+    Ports ports;
+    ports.source = [this](const std::string&) -> Result<object::Target*> { return &source; };
+    ports.place = [this]() -> Result<Ports::OpenedAt> {
+      if (calls_left == 0) return Fail(ErrorCode::kUnavailable, "connection refused");
+      return Ports::OpenedAt{std::make_unique<FolderPlace>(scratch_.File("place"), &calls_left),
+                             "SHA256:next"};
+    };
+    ports.secret = [](const std::string&) -> Result<std::string> {
+      return Fail(ErrorCode::kNotFound, "no secrets here");
+    };
+    ports.clock = {[this] { return now; },
+                   [this](std::chrono::seconds span) {
+                     now += span.count();
+                     return true;
+                   }};
+    diagnostics = {};
+    asked.digest = "sha256:feed";
+    return ExportRun(spec, asked, folder, ports, &diagnostics).Run();
+  }
+  // "outcome why" of each slot.
+  std::vector<std::string> Outcomes(Asked asked = {}) {
+    const auto report = Run(std::move(asked));
+    if (!report) return {"error " + report.error().message};
+    std::vector<std::string> out;
+    for (const SlotReport& slot : report->slots) out.push_back(slot.outcome);
+    return out;
+  }
+  // Final names at the place, without checksums and manifests.
+  std::vector<std::string> Arrived() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(scratch_.File("place/in"))) {
+      const std::string name = entry.path().filename().string();
+      if (name.ends_with(".json") && !name.ends_with(".manifest.json")) names.push_back(name);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  std::string At(const std::string& name) const {
+    return support::ReadFile(scratch_.File("place/in/" + name));
+  }
+  std::string Complaint() const {
+    if (diagnostics.empty()) return "";
+    const diag::Diagnostic& first = diagnostics.all().front();
+    return first.code + " " + first.summary + (first.label.empty() ? "" : ": " + first.label);
+  }
+
+  support::Scratch scratch_;
+  job::JobSpec spec;
+  std::string folder;
+  People source;
+  base::Instant now = kStart + 100;
+  int calls_left = -1;  // of the place; below 0: any number
+  diag::Diagnostics diagnostics;
+};
+
+TEST(ExportRun, DeliversAFileWithItsEvidence) {
+  Job job;
+  EXPECT_THAT(job.Outcomes(), ElementsAre("delivered")) << job.Complaint();
+  ASSERT_THAT(job.Arrived(), ElementsAre("users_0001_full.json"));
+  const auto manifest = ReadManifest(job.At("users_0001_full.json.manifest.json"));
+  ASSERT_TRUE(manifest) << manifest.error().message;
+  EXPECT_EQ(manifest->rows, 10u);
+  EXPECT_EQ(manifest->commit, "c0ffee");
+  EXPECT_EQ(manifest->sha256, base::Hex(base::Sha256(job.At("users_0001_full.json"))));
+  EXPECT_EQ(manifest->run, RunId("export.users", manifest->slot, manifest->census));
+  const auto last = ReadLast(job.folder + "/last.json");
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->outcome(), "delivered");
+  EXPECT_EQ(last->credential(), "SHA256:next");
+  EXPECT_EQ(last->good(), last->ended());
+  auto outbox = Outbox::Open(job.folder + "/outbox.db");
+  ASSERT_TRUE(outbox);
+  const auto runs = (*outbox)->Runs(10);
+  ASSERT_EQ(runs->size(), 1u);
+  const auto files = (*outbox)->FilesOf(runs->front().id);
+  Evidence evidence = CheckEvidence(job.folder, runs->front(), *files);
+  EXPECT_THAT(evidence.faults, IsEmpty());
+  EXPECT_GE(evidence.checked.size(), 4u);
+  // One byte of the kept file.
+  const std::string kept = fmt::format("{}/out/{}/users_0001_full.json", job.folder, manifest->run);
+  std::string bytes = support::ReadFile(kept);
+  bytes[bytes.size() / 2] ^= 1;
+  std::ofstream(kept, std::ios::binary) << bytes;
+  evidence = CheckEvidence(job.folder, runs->front(), *files);
+  EXPECT_THAT(evidence.faults, ElementsAre(HasSubstr("SHA-256 of users_0001_full.json")));
+}
+
+TEST(ExportRun, PublishesNothingThatIsTooSmallOrUnstable) {
+  Job job;
+  job.spec.mutable_export_()->set_min_rows(11);
+  EXPECT_THAT(job.Outcomes(), ElementsAre("refused"));
+  EXPECT_EQ(job.Complaint(), "E0875 10 rows, at least 11");
+  job.spec.mutable_export_()->clear_min_rows();
+  EXPECT_THAT(job.Outcomes(), ElementsAre("delivered"));
+  for (int i = 0; i < 4; ++i) job.source.people.erase(fmt::format("u{}", i));
+  job.now += kDay;
+  EXPECT_THAT(job.Outcomes(), ElementsAre("refused"));
+  EXPECT_EQ(job.Complaint(),
+            "E0875 6 rows where the last file had 10; at most 30 % fewer are published");
+  job.spec.mutable_export_()->set_shrink_percent(40);
+  job.source.unstable = "3 entries came";
+  EXPECT_THAT(job.Outcomes(), ElementsAre("refused"));
+  EXPECT_EQ(job.Complaint(), "E0874 directory:corp: 3 entries came");
+  job.source.unstable.clear();
+  EXPECT_THAT(job.Outcomes(), ElementsAre("delivered"));
+  EXPECT_THAT(job.Arrived(), ElementsAre("users_0001_full.json", "users_0002_full.json"));
+  const auto events = ReadEvents(job.folder);
+  EXPECT_EQ(events->size(), 3u);
+}
+
+TEST(ExportRun, GivesNoNumberToAFileThatCannotBeWritten) {
+  Job job;
+  job.spec.mutable_export_()->mutable_format()->set_type("csv");
+  job.spec.mutable_export_()->mutable_deliver()->set_name("users_{seq:04}.json");
+  job.source.people["u3"] = "=1+1";
+  EXPECT_THAT(job.Outcomes(), ElementsAre("refused"));
+  EXPECT_THAT(job.Complaint(), HasSubstr("E0802"));
+  EXPECT_TRUE(fs::is_empty(job.folder + "/out"));
+  job.source.people["u3"] = "1+1";
+  EXPECT_THAT(job.Outcomes(), ElementsAre("delivered"));
+  EXPECT_THAT(job.Arrived(), ElementsAre("users_0001.json"));
+}
+
+TEST(ExportRun, TakesUpMissedSlotsAsDeclared) {
+  const auto after_three_days = [](const std::string& mode) {
+    Job job;
+    job.Daily(mode);
+    job.now = kStart + 10000;  // 02:46 of the first day
+    EXPECT_THAT(job.Outcomes(), ElementsAre("delivered"));
+    job.now += 3 * kDay + 4 * 3600;  // three slots later, the newest four hours ago
+    const auto report = job.Run();
+    EXPECT_TRUE(report) << report.error().message;
+    EXPECT_THAT(job.Outcomes(), IsEmpty()) << "a wake-up too many does nothing";
+    return fmt::format("{} ran, {} missed, {} arrived", report->slots.size(), report->missed.size(),
+                       job.Arrived().size());
+  };
+  EXPECT_EQ(after_three_days("all"), "3 ran, 0 missed, 4 arrived");
+  EXPECT_EQ(after_three_days("latest"), "1 ran, 2 missed, 2 arrived");
+  EXPECT_EQ(after_three_days("none"), "0 ran, 3 missed, 1 arrived");
+}
+
+TEST(ExportRun, RunsOnceAtATimeAndKnowsWhenItWasPushedAside) {
+  Job job;
+  auto held = JobLock::Take(job.folder + "/lock");
+  ASSERT_TRUE(held);
+  EXPECT_THAT(job.Outcomes(), ElementsAre(HasSubstr("is running this job")));
+  fs::remove(job.folder + "/lock");
+  EXPECT_THAT(job.Outcomes(), ElementsAre("delivered"));
+  EXPECT_EQ((*held)->Check().error().code, ErrorCode::kConflict);
+}
+
+TEST(ExportRun, BringsAnEarlierFileFirstAndUnchanged) {
+  Job job;
+  job.Daily("all");
+  job.now = kStart + 10000;
+  job.calls_left = 0;
+  EXPECT_THAT(job.Outcomes(), ElementsAre("failed"));
+  EXPECT_THAT(job.Arrived(), IsEmpty());
+  const auto failed = ReadLast(job.folder + "/last.json");
+  EXPECT_EQ(failed->outcome(), "failed");
+  EXPECT_FALSE(failed->has_good());
+  job.source.people["late"] = "Late";
+  job.now += kDay;
+  job.calls_left = -1;
+  EXPECT_THAT(job.Outcomes(), ElementsAre("delivered", "delivered"));
+  EXPECT_THAT(job.Arrived(), ElementsAre("users_0001_full.json", "users_0002_full.json"));
+  EXPECT_THAT(job.At("users_0001_full.json"), testing::Not(HasSubstr("Late")));
+  EXPECT_THAT(job.At("users_0002_full.json"), HasSubstr("Late"));
+}
+
+TEST(ExportRun, EndsWithTheSameNameAndBytesHoweverOftenTheWayBreaks) {
+  Job whole;
+  ASSERT_THAT(whole.Outcomes({.slot = kStart}), ElementsAre("delivered"));
+  const std::string expected = whole.At("users_0001_full.json");
+  for (int calls = 1; calls < 12; ++calls) {
+    Job job;
+    job.calls_left = calls;
+    job.Outcomes({.slot = kStart});
+    job.calls_left = -1;
+    job.source.people["later"] = "Later";  // not in a file that was prepared before
+    job.Daily("none");
+    job.Run();
+    ASSERT_THAT(job.Arrived(), ElementsAre("users_0001_full.json")) << calls;
+    EXPECT_EQ(job.At("users_0001_full.json"), expected) << calls;
+  }
+}
+
+// What a receiver has that applies full files and deltas.
+struct Receiver {
+  std::map<std::string, std::string> rows;
+  uint64_t sequence = 0;
+  void Take(const std::string& text) {
+    const auto json = nlohmann::json::parse(text);
+    const bool delta = text.find("\"op\"") != std::string::npos;
+    if (!delta) rows.clear();
+    for (const auto& row : json.is_array() ? json : json["rows"]) {
+      const std::string uid = row["UID"], op = row.value("op", "add");
+      if (op == "delete") {
+        EXPECT_EQ(rows.erase(uid), 1u) << uid;
+      } else {
+        EXPECT_EQ(rows.contains(uid), delta && op == "modify") << uid;
+        rows[uid] = row["NAME"];
+      }
+    }
+  }
+};
+
+TEST(ExportRun, FullAndDeltasGiveTheSourceAgain) {
+  Job job;
+  job.spec.mutable_export_()->set_mode("delta");
+  job.spec.mutable_export_()->set_full_every(9);
+  job.spec.mutable_export_()->set_shrink_percent(100);
+  std::mt19937 random(4711);
+  Receiver receiver;
+  std::set<std::string> taken;
+  int fulls = 0, nothing = 0;
+  for (int step = 0; step < 30; ++step) {
+    job.now += kDay;
+    // Now and then the way is broken and two files come at once.
+    job.calls_left = random() % 6 == 0 ? static_cast<int>(random() % 8) : -1;
+    const auto outcomes = job.Outcomes();
+    ASSERT_THAT(outcomes, testing::Not(testing::Contains(HasSubstr("error"))));
+    nothing += outcomes == std::vector<std::string>{"nothing"};
+    if (outcomes.empty() || outcomes.back() == "failed") continue;
+    for (const std::string& name : job.Arrived()) {
+      if (!taken.insert(name).second) continue;
+      fulls += name.find("full") != std::string::npos;
+      receiver.Take(job.At(name));
+    }
+    ASSERT_EQ(receiver.rows, job.source.people) << "step " << step;
+    if (random() % 5 == 0) continue;
+    for (int i = 0; i < 4; ++i) {
+      const std::string uid = fmt::format("u{}", random() % 20);
+      if (random() % 3 == 0 && job.source.people.size() > 2) {
+        job.source.people.erase(uid);
+      } else {
+        job.source.people[uid] = fmt::format("Name {}", random() % 4);
+      }
+    }
+  }
+  EXPECT_GE(fulls, 3);
+  EXPECT_GE(nothing, 1);
+}
+
+TEST(ExportRun, StartsAnewWhenTheReceiverOrOtherColumnsWantIt) {
+  Job job;
+  job.spec.mutable_export_()->set_mode("delta");
+  const auto next = [&] {
+    job.now += kDay;
+    job.source.people["u1"] += "x";
+    EXPECT_THAT(job.Outcomes(), ElementsAre("delivered")) << job.Complaint();
+    return job.Arrived().back();
+  };
+  EXPECT_EQ(next(), "users_0001_full.json");
+  EXPECT_EQ(next(), "users_0002_delta.json");
+  job.scratch_.Write("place/in/users.full", "");
+  EXPECT_EQ(next(), "users_0003_full.json");
+  EXPECT_EQ(next(), "users_0004_delta.json");
+  job.AddColumn("dn", "DN");
+  EXPECT_EQ(next(), "users_0005_full.json");
+}
+
+}  // namespace
+}  // namespace postern::jobs::test
