@@ -21,12 +21,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{250};
 
-struct ApplyArguments {
-  std::string file, as_of;
-  std::vector<std::string> targets;
-  bool yes = false, detail = false;
-};
-
 class Applier {
  public:
   Applier(Shell& shell, const ApplyArguments& arguments)
@@ -72,6 +66,8 @@ class Applier {
   int Prepare() {
     if (const int code = SetMoment(shell_, arguments_.as_of, &world_); code != kOk) return code;
     if (const int code = SetTargets(shell_, arguments_.targets, &world_); code != kOk) return code;
+    if (const int code = SetSnapshot(shell_, arguments_.snapshot, &world_); code != kOk)
+      return code;
     if (!arguments_.file.empty()) {
       if (const int code = LoadSaved(); code != kOk) return code;
     }
@@ -252,8 +248,8 @@ class Applier {
     if (shell_.json()) {
       view::WriteReportJson(world_.plan, report, code, shell_.out());
     } else {
-      const std::string again =
-          "postern apply" + (arguments_.file.empty() ? "" : " " + arguments_.file);
+      std::string again = "postern apply" + (arguments_.file.empty() ? "" : " " + arguments_.file);
+      if (!arguments_.snapshot.empty()) again = "postern restore " + arguments_.snapshot;
       shell_.Say(
           view::RenderReport(world_.plan, report, again, code, arguments_.detail, shell_.style()));
     }
@@ -268,6 +264,10 @@ class Applier {
 };
 
 }  // namespace
+
+int RunApply(Shell& shell, const ApplyArguments& arguments) {
+  return Applier(shell, arguments).Run();
+}
 
 Run DefineApply(Arguments& arguments) {
   auto given = std::make_shared<ApplyArguments>();
@@ -286,7 +286,7 @@ Run DefineApply(Arguments& arguments) {
        .help = "change this host, server, directory or iam only (may be repeated)",
        .many = &given->targets},
   };
-  return [given](Shell& shell) { return Applier(shell, *given).Run(); };
+  return [given](Shell& shell) { return RunApply(shell, *given); };
 }
 
 }  // namespace postern::cmd

@@ -51,6 +51,8 @@ Run DefinePlan(Arguments& arguments);
 Run DefineShow(Arguments& arguments);
 Run DefineApply(Arguments& arguments);
 Run DefineDrift(Arguments& arguments);
+Run DefineSnapshot(Arguments& arguments);
+Run DefineRestore(Arguments& arguments);
 Run DefineAccessWho(Arguments& arguments);
 Run DefineAccessWhat(Arguments& arguments);
 Run DefineAccessExpiring(Arguments& arguments);

@@ -38,6 +38,19 @@ constexpr Command kCommands[] = {
      "Interrupted, it is simply started again: the next apply finds what was left.\n\n"
      "  postern apply\n  postern apply change.postern --yes         in CI",
      kApply, &DefineApply},
+    {"snapshot", "write all that is live into one file",
+     "Reads every managed scope as a whole and writes it into a file that `postern restore` takes:\n"
+     "entries, users, groups, accounts, keys, rows of access. Passwords and contents of files\n"
+     "aren't in it.\n\n"
+     "  postern snapshot --out corp.snapshot",
+     kAsks, &DefineSnapshot},
+    {"restore", "give back what is gone since a snapshot",
+     "Makes what a snapshot holds live again where it is gone or changed; takes nothing away.\n"
+     "Shows the plan and asks, as apply does. What passwords were isn't known: those that are\n"
+     "declared are set anew.\n\n"
+     "  postern restore --plan corp.snapshot      what it would do\n"
+     "  postern restore corp.snapshot",
+     kApply, &DefineRestore},
     {"drift", "say what has changed behind our back",
      "Compares what is live with what was applied last. Exit code 2 when something drifted.\n\n"
      "  postern drift",

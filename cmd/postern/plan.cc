@@ -11,12 +11,6 @@
 namespace postern::cmd {
 namespace {
 
-struct PlanArguments {
-  std::string out, as_of;
-  std::vector<std::string> targets;
-  bool markdown = false, detailed_exitcode = false, detail = false;
-};
-
 int Print(Shell& shell, World& world, const PlanArguments& arguments) {
   const view::PlanOptions options{.detail = arguments.detail, .plan_file = arguments.out};
   if (shell.json()) {
@@ -31,12 +25,15 @@ int Print(Shell& shell, World& world, const PlanArguments& arguments) {
                   arguments.detailed_exitcode && !world.plan.empty() ? kPending : kOk});
 }
 
-int Plan(Shell& shell, const PlanArguments& arguments) {
+}  // namespace
+
+int RunPlan(Shell& shell, const PlanArguments& arguments) {
   if (shell.json() && arguments.markdown) return shell.Usage(kTwoForms, "say one of them");
   World world(shell);
   if (!world.Load()) return world.PrintErrors();
   if (const int code = SetMoment(shell, arguments.as_of, &world); code != kOk) return code;
   if (const int code = SetTargets(shell, arguments.targets, &world); code != kOk) return code;
+  if (const int code = SetSnapshot(shell, arguments.snapshot, &world); code != kOk) return code;
   if (auto opened = world.OpenLedger(World::LedgerUse::kPlan); !opened) {
     return shell.Fail(LedgerCode(opened.error()), opened.error());
   }
@@ -51,8 +48,6 @@ int Plan(Shell& shell, const PlanArguments& arguments) {
   KeepLastPlan(world);
   return Print(shell, world, arguments);
 }
-
-}  // namespace
 
 Run DefinePlan(Arguments& arguments) {
   auto given = std::make_shared<PlanArguments>();
@@ -72,7 +67,7 @@ Run DefinePlan(Arguments& arguments) {
        .help = "change this host, server, directory or iam only (may be repeated)",
        .many = &given->targets},
   };
-  return [given](Shell& shell) { return Plan(shell, *given); };
+  return [given](Shell& shell) { return RunPlan(shell, *given); };
 }
 
 }  // namespace postern::cmd

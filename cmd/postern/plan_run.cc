@@ -8,6 +8,29 @@
 
 namespace postern::cmd {
 
+int SetSnapshot(Shell& shell, const std::string& path, World* world) {
+  if (path.empty()) return kOk;
+  auto snapshot = jobs::ReadSnapshot(path);
+  if (!snapshot) {
+    const bool unread = snapshot.error().code == ErrorCode::kNotFound ||
+                        snapshot.error().code == ErrorCode::kDenied;
+    return shell.Fail(unread ? diag::code::kFileUnreadable
+                      : snapshot.error().code == ErrorCode::kUnsupported
+                          ? diag::code::kNewerFormat
+                          : diag::code::kSnapshotDamaged,
+                      snapshot.error(), path);
+  }
+  size_t objects = 0;
+  for (const jobs::SnapshotTarget& target : snapshot->targets) {
+    objects += target.objects.all().size();
+  }
+  shell.Note(fmt::format("Snapshot of {}, generation {}: {} objects of {} targets, whole.\n",
+                         base::FormatInstant(snapshot->head.taken), snapshot->head.generation,
+                         objects, snapshot->targets.size()));
+  world->snapshot = *std::move(snapshot);
+  return kOk;
+}
+
 int SetMoment(Shell& shell, const std::string& as_of, World* world) {
   if (as_of.empty()) return kOk;
   const auto moment = base::ParseInstant(as_of);

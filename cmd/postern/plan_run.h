@@ -9,6 +9,24 @@
 
 namespace postern::cmd {
 
+// What `plan` and `restore --plan` are asked for.
+struct PlanArguments {
+  std::string out, as_of, snapshot;
+  std::vector<std::string> targets;
+  bool markdown = false, detailed_exitcode = false, detail = false;
+};
+int RunPlan(Shell& shell, const PlanArguments& arguments);
+
+// What `apply` and `restore` are asked for; at most one of `file` (a saved plan) and `snapshot`.
+struct ApplyArguments {
+  std::string file, as_of, snapshot;
+  std::vector<std::string> targets;
+  bool yes = false, detail = false;
+};
+int RunApply(Shell& shell, const ApplyArguments& arguments);
+
+// Reads the snapshot that is restored from, where one is named, and says which it is.
+int SetSnapshot(Shell& shell, const std::string& path, World* world);
 // --as-of: sets the world's moment.
 int SetMoment(Shell& shell, const std::string& as_of, World* world);
 // --target: names of hosts, servers or directories.

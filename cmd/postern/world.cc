@@ -10,6 +10,7 @@
 #include "core/diag/codes.h"
 #include "core/diag/render.h"
 #include "core/diag/suggest.h"
+#include "core/jobs/snapshot/restore.h"
 #include "providers/filetransfer/openssh/product.h"
 #include "providers/filetransfer/proftpd/product.h"
 
@@ -226,7 +227,27 @@ Result<bool> World::Compile() {
   // What facts contradict is left alone; a source's mistake doesn't stop the revocations of others.
   diagnostics.Append(std::move(desired.fact_errors));
   desired.fact_errors = {};
+  if (fine && snapshot) WantSnapshot(*allocated);
   return fine;
+}
+
+void World::WantSnapshot(const std::vector<std::pair<std::string, uint32_t>>& allocated) {
+  jobs::Restore restore = jobs::RestoreOf(*snapshot, desired, loaded.declarations, allocated);
+  for (const std::string& target : restore.unknown_targets) {
+    diagnostics.Add({.severity = diag::Severity::kWarning,
+                     .code = diag::code::kSnapshotTarget,
+                     .summary = target + " is in the snapshot and isn't declared: left out",
+                     .subject = target,
+                     .notes = {"declare it under that name in the operator's file"}});
+  }
+  for (const jobs::LeftOut& left : restore.left_out) {
+    diagnostics.Add({.severity = diag::Severity::kWarning,
+                     .code = diag::code::kSnapshotLeftOut,
+                     .summary = fmt::format("not restored: {} {}", left.count, left.what),
+                     .subject = left.target});
+  }
+  desired = std::move(restore.desired);
+  jobs::KeepRestored(desired, &recorded);
 }
 
 void World::DigestSecret(const std::string& reference, const std::string& target,
@@ -270,6 +291,10 @@ Result<bool> World::MakePlan() {
   plan::Inputs inputs = InputsOf();
   inputs.revision = RevisionOf(loaded.tree_path);
   inputs.declarations_digest = base::Hex(config::DigestOf(loaded));
+  if (snapshot) {  // what is wanted stands there
+    inputs.declarations_digest =
+        base::Hex(base::Sha256(inputs.declarations_digest + base::Hex(snapshot->digest)));
+  }
   const bool fine = DigestSecrets(&inputs);
   if (!fine) return false;
   const StatusLine line(shell_, "Planning");

@@ -15,6 +15,7 @@
 #include "cmd/postern/shell.h"
 #include "core/compile/desired.h"
 #include "core/config/declarations.h"
+#include "core/jobs/snapshot/snapshot.h"
 #include "core/ledger/ledger.h"
 #include "core/observe/observe.h"
 #include "core/plan/plan.h"
@@ -61,6 +62,8 @@ class World {
   base::Instant now = base::Now(), as_of = now;
   bool as_of_given = false;
   std::set<std::string> only_targets;
+  // Restored from instead of what the declarations want; set before Compile.
+  std::optional<jobs::Snapshot> snapshot;
 
   config::Loaded loaded;
   diag::Diagnostics diagnostics;
@@ -76,6 +79,7 @@ class World {
   plan::Inputs InputsOf() const;
   Result<void> ReadLedger();
   void AddUnreached(const observe::ObservedTarget& target);
+  void WantSnapshot(const std::vector<std::pair<std::string, uint32_t>>& allocated);
   bool DigestSecrets(plan::Inputs* inputs);
   void DigestSecret(const std::string& reference, const std::string& target, const diag::Span& span,
                     plan::Inputs* inputs, bool* fine);

@@ -68,7 +68,9 @@ ledger::Intent Run::IntentOf(size_t index) const {
   intent.key = step.operation.key;
   intent.before = object::Restrict(step.operation.before, open);
   // A rename leaves nothing under its old key; the new one has an intent of its own.
-  if (step.operation.new_key.empty()) intent.after = object::Restrict(step.operation.after, open);
+  if (step.operation.new_key.empty()) {
+    intent.after = object::Restrict(step.operation.after, open & change.owned);
+  }
   intent.phase = plan::NameOf(step.phase);
   intent.owner = change.owner;
   return intent;
@@ -94,7 +96,7 @@ ledger::Recorded Run::RecordFor(const plan::Change& change, const object::Object
   recorded.key = live.key;
   recorded.id = live.id;
   recorded.owner = change.owner;
-  uint64_t managed = object::FieldsSet(change.after);
+  uint64_t managed = object::FieldsSet(change.after) & change.owned;
   if (change.action == Action::kDisable || change.action == Action::kDelete) {
     // All that is still ours of a retired object is its lock.
     managed = 0;
@@ -133,7 +135,7 @@ void Run::LogOf(size_t index, const object::Outcome& outcome, bool done,
     if (renamed) {
       entry.erase = object::ObjectKey{step.operation.kind, step.operation.key};
       under_new_key.record = RecordFor(change, outcome.live.object);
-    } else if (step.operation.after.empty()) {
+    } else if (step.operation.after.empty() || change.owner == compile::kRestored) {
       entry.erase = object::ObjectKey{step.operation.kind, step.operation.key};
     } else {
       entry.record = RecordFor(change, outcome.live.object);

@@ -4,6 +4,7 @@
 
 #include "core/apply/apply.h"
 #include "core/base/kill_point.h"
+#include "core/compile/desired.h"
 
 namespace postern::apply {
 namespace {
@@ -25,7 +26,7 @@ ledger::Outcome OutcomeOf(const ledger::OpenIntent& open, const object::ReadAnsw
   outcome.message = so ? "seen to be so after an interrupted apply"
                        : "seen not to be written by an interrupted apply";
   if (!so) return outcome;
-  if (intent.after.empty()) {
+  if (intent.after.empty() || intent.owner == compile::kRestored) {
     outcome.erase = object::ObjectKey{intent.kind, intent.key};
     return outcome;
   }

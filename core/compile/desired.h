@@ -59,7 +59,12 @@ struct DesiredObject {
   std::string_view key;
   std::string_view body;
   SourceList sources;  // indexes into Desired::provenance, at least one
+  // The fields that are ours from then on, as the ledger keeps them; a restore gives back more.
+  uint64_t owned = ~uint64_t{0};
 };
+
+// Owner of what a restore gives back and nobody declares: the ledger doesn't keep it as ours.
+inline constexpr std::string_view kRestored = "snapshot";
 
 // How an element that is live but not wanted is treated.
 enum class Authority : uint8_t { kExact, kListed, kObserve };

@@ -193,18 +193,20 @@ inline constexpr char kNotAnswered[] = "E0866";       // refused by the receiver
 inline constexpr char kNotEncrypted[] = "E0867";      // a key that is unknown, expired, unfit
 inline constexpr char kBadSignature[] = "E0868";      // missing, wrong, or another's
 // ---- E0870 to E0884: runs of exports (jobs)
-inline constexpr char kUnknownAttribute[] = "E0870";  // a column from what rows don't have
-inline constexpr char kSelectForm[] = "E0871";        // a selection that its source can't make
-inline constexpr char kColumnForm[] = "E0872";        // a column that can't be written so
-inline constexpr char kSelectGroup[] = "E0873";       // the selection's group isn't there
-inline constexpr char kCensusIncomplete[] = "E0874";  // the source wasn't read as a whole
-inline constexpr char kTooFewRows[] = "E0875";        // min_rows or shrink_percent
-inline constexpr char kValueTooLong[] = "E0876";      // longer than its column's max
-inline constexpr char kJobRunning[] = "E0877";        // a run of this job is running
-inline constexpr char kRunNotDelivered[] = "E0878";   // a prepared run that didn't arrive
-inline constexpr char kEvidence[] = "E0879";          // a run's evidence doesn't hold
-inline constexpr char kNoSuchRun[] = "E0880";         // no run of this number or id
-inline constexpr char kSlotMissed[] = "E0881";        // a slot that was passed over (warning)
+inline constexpr char kUnknownAttribute[] = "E0870";    // a column from what rows don't have
+inline constexpr char kSelectForm[] = "E0871";          // a selection that its source can't make
+inline constexpr char kColumnForm[] = "E0872";          // a column that can't be written so
+inline constexpr char kSelectGroup[] = "E0873";         // the selection's group isn't there
+inline constexpr char kCensusIncomplete[] = "E0874";    // the source wasn't read as a whole
+inline constexpr char kTooFewRows[] = "E0875";          // min_rows or shrink_percent
+inline constexpr char kValueTooLong[] = "E0876";        // longer than its column's max
+inline constexpr char kJobRunning[] = "E0877";          // a run of this job is running
+inline constexpr char kRunNotDelivered[] = "E0878";     // a prepared run that didn't arrive
+inline constexpr char kEvidence[] = "E0879";            // a run's evidence doesn't hold
+inline constexpr char kNoSuchRun[] = "E0880";           // no run of this number or id
+inline constexpr char kSlotMissed[] = "E0881";          // a slot that was passed over (warning)
+inline constexpr char kSnapshotIncomplete[] = "E0901";  // a world that can't be read as a whole
+inline constexpr char kSnapshotDamaged[] = "E0902";     // a snapshot that isn't as it was written
 // ---- warnings and notes
 inline constexpr char kEmptyTree[] = "W0101";       // no file in the reviewed tree
 inline constexpr char kRepeated[] = "W0201";        // an element stands twice in one list
@@ -228,6 +230,8 @@ inline constexpr char kReleased[] = "W0602";       // no longer managed; the liv
 inline constexpr char kFileOlder[] = "W0801";      // a file that was taken already (note)
 inline constexpr char kServiceUnneeded[] = "W0802";  // rights that no job of it uses
 inline constexpr char kKeyExpires[] = "W0860";       // a key that files are encrypted to ends soon
+inline constexpr char kSnapshotTarget[] = "W0901";   // a target of a snapshot that isn't declared
+inline constexpr char kSnapshotLeftOut[] = "W0902";  // what a restore doesn't bring back
 }  // namespace code
 
 struct CodePage {

@@ -218,6 +218,25 @@ constexpr CodePage kPages[] = {
      "Its sequence number isn't above the last one. Nothing is done with it.",
      "roster.json: sequence 41, and 41 was taken already",
      "Nothing to do; ask the sender if a newer file should be there."},
+    // ---- snapshots
+    {code::kSnapshotIncomplete, "a world that can't be read as a whole",
+     "A snapshot of half a world, restored, would be taken for the whole. Every managed scope must "
+     "be read\n"
+     "to its end, and must not move meanwhile.",
+     "directory:corp can't be read as a whole: no snapshot",
+     "postern providers doctor says what is missing; then take the snapshot again."},
+    {code::kSnapshotDamaged, "a snapshot that isn't as it was written",
+     "Its last line holds the SHA-256 of all lines before it.",
+     "corp.snapshot isn't as it was written: its SHA-256 is another",
+     "Take another copy of it. Nothing is restored from a damaged one."},
+    {code::kSnapshotTarget, "a target of a snapshot that isn't declared",
+     "What is restored goes where the operator's file says that the target is.",
+     "host:old is in the snapshot and isn't declared",
+     "Declare the target under that name, or leave its part out."},
+    {code::kSnapshotLeftOut, "parts of a snapshot that aren't restored",
+     "Postern never writes rules by other hands, nor what another system or a directory gives.",
+     "host:edge: 3 native rules, which Postern never writes",
+     "Restore them by the means by which they came; the snapshot says what they were."},
 };
 
 }  // namespace

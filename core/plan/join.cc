@@ -126,6 +126,7 @@ Change& Planner::AddChange(const Row& row, Action action, Reason reason) {
   change.reason = reason;
   if (row.desired != nullptr) {
     change.after = row.desired->body;
+    change.owned = row.desired->owned;
     const compile::Provenance& source = in_.desired->provenance[row.desired->sources.front()];
     change.owner = in_.desired->OwnerOfSources(row.desired->sources);
     change.place = in_.sources->Place(source.span);
@@ -252,8 +253,9 @@ bool Planner::SameValues(const Row& row) {
   const std::string_view wanted = row.desired->body, recorded = row.recorded->body;
   if (wanted == recorded) return true;
   const uint64_t secret = SecretMask(row.kind);
-  return (object::FieldsSet(recorded) | secret) == (object::FieldsSet(wanted) | secret) &&
-         object::Satisfies(row.kind, wanted, recorded);
+  const uint64_t fields = object::FieldsSet(wanted) & row.desired->owned;
+  return (object::FieldsSet(recorded) | secret) == (fields | secret) &&
+         object::Satisfies(row.kind, Restrict(wanted, fields), recorded);
 }
 
 // Live as wanted: at most the record is made to say so.
@@ -263,6 +265,8 @@ void Planner::DecideSame(const Row& row, bool replaced, const std::string& secre
       SameRoles(row)) {
     return;
   }
+  // What a restore finds as it was, and nobody declares, isn't ours.
+  if (in_.desired->provenance[row.desired->sources.front()].owner == compile::kRestored) return;
   const uint64_t wanted = object::FieldsSet(row.desired->body);
   const uint64_t released =
       recorded == nullptr ? 0 : object::FieldsSet(recorded->body) & ~wanted & ~SecretMask(row.kind);

@@ -77,6 +77,7 @@ struct Change {
   std::string cause;             // the fact: "jo.hart left Marketing, seen in corp 10:02Z"
   base::Instant retired_at = 0;  // kDisable and kDelete after retention: since when
   std::string secret_desired;    // hex HMAC of the wanted secret, when one is set
+  uint64_t owned = ~uint64_t{0};  // fields of `after` that are ours once it is applied
 };
 
 // One call's worth of work on one object.

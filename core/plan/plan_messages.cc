@@ -32,6 +32,7 @@ void Put(const Change& from, planfile::Change* to) {
   to->set_secret_desired(from.secret_desired);
   to->set_note(from.note);
   to->set_cause(from.cause);
+  if (~from.owned != 0) to->set_owned(from.owned);
 }
 
 Change Take(const planfile::Change& from) {
@@ -59,6 +60,7 @@ Change Take(const planfile::Change& from) {
   to.secret_desired = from.secret_desired();
   to.note = from.note();
   to.cause = from.cause();
+  if (from.has_owned()) to.owned = from.owned();
   return to;
 }
 

@@ -47,14 +47,15 @@ class Movers : public TwoServers {
   bool GetsAtSshd(const std::string& name, const std::string& file) const;
   bool GetsAtFtp(const std::string& name, const std::string& file) const;
 
+  support::ScimServer scim_{{.users = 1, .groups = 1}};
+  support::HttpProxy proxy_{{.upstream = scim_.url()}};
+  support::Slapd slapd_;
+
  private:
   std::string Sources() const;
   void Patch(const std::string& name, const nlohmann::json& operation);
   bool Sftp(const std::string& name, uint16_t port, const std::string& file) const;
 
-  support::ScimServer scim_{{.users = 1, .groups = 1}};
-  support::HttpProxy proxy_{{.upstream = scim_.url()}};
-  support::Slapd slapd_;
   std::map<std::string, std::string> ids_;  // by name
   int hired_ = 0;
 };

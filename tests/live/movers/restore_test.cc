@@ -1,0 +1,151 @@
+// A snapshot of an IAM system, a directory and a host with two servers, and what comes back from it
+// after all of them, and the ledger, were lost.
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "tests/live/movers/world.h"
+#include "tests/live/openssh_product/machine.h"
+
+namespace postern::live {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+
+const std::string kOutFile = kOut + "/old";
+constexpr char kSnapshot[] = "/srv/postern/corp.snapshot";
+
+class Restored : public Movers {
+ protected:
+  void SetUp() override {
+    Movers::SetUp();
+    Declare(R"(
+[iam_user.bea]
+iam = "hr"
+for = "person:bea"
+external_id = "P1"
+department = "Orders"
+mail = ["bea@example.org"]
+[iam_group.orders]
+iam = "hr"
+members = ["person:bea"]
+[user.bea]
+directory = "corp"
+for = "person:bea"
+dn = "uid=bea,ou=people,dc=example,dc=org"
+surname = "Bead"
+employee_number = "P1"
+[group.orders]
+directory = "corp"
+dn = "cn=orders,ou=people,dc=example,dc=org"
+members = ["user:bea"]
+[[grant]]
+who = ["person:bea", "person:cal"]
+folder = "out"
+rights = ["list", "read", "create"]
+)");
+    world_->ApplyAll();
+    // By other hands: somebody whom nobody declares, and a line that nobody manages.
+    slapd_.Modify(
+        "dn: uid=hand,ou=people,dc=example,dc=org\nchangetype: add\n"
+        "objectClass: inetOrgPerson\nuid: hand\ncn: By Hand\nsn: Hand\n"
+        "description: kept by hand\n");
+    slapd_.Modify(
+        "dn: uid=bea,ou=people,dc=example,dc=org\nchangetype: modify\n"
+        "add: description\ndescription: knows the orders\n");
+  }
+
+  void LoseAll() {
+    for (const char* list : {"/Groups", "/Users"}) {
+      const json all = scim_.Call("GET", std::string(list) + "?count=100").Json();
+      for (const json& one : all["Resources"]) {
+        scim_.Call("DELETE", std::string(list) + "/" + one["id"].get<std::string>());
+      }
+    }
+    for (const char* entry : {"uid=bea,ou=people", "uid=hand,ou=people", "cn=orders,ou=people"}) {
+      slapd_.Modify(std::string("dn: ") + entry + ",dc=example,dc=org\nchangetype: delete\n");
+    }
+    Machine::Get().WriteAccounts("keeper:x:29999:29999::/:/bin/sh\n",
+                                 "ftpusers:x:30000:\nkeeper:x:29999:\n",
+                                 "keeper:*:19000:0:99999:7:::\n");
+    namespace fs = std::filesystem;
+    for (const auto& keys : fs::directory_iterator("/srv/ssh/keys")) fs::remove_all(keys);
+    fs::remove(world_->include());
+    fs::remove(ftp_.include_path());
+    ftp_.WriteAccounts({});
+    ftp_.WriteGroups({{"ftpusers", 40000, {}}});
+    SshdWorld::Run({"setfacl", "-R", "-b", kExchange});
+    ASSERT_EQ(::kill(world_->SshdPid(), SIGHUP), 0);
+    ASSERT_TRUE(ftp_.Reload());
+    fs::remove_all("/srv/postern/operator/.postern");
+  }
+
+  std::string Entry(const std::string& name) {
+    return slapd_.Search("uid=" + name + ",ou=people,dc=example,dc=org", "(objectClass=*)");
+  }
+};
+
+TEST_F(Restored, IntoEmptySystemsAndThenThePlanIsEmpty) {
+  ASSERT_TRUE(world_->PlanIsEmpty());
+  ASSERT_TRUE(world_->LetsIn("bea", "one"));
+  const auto taken = world_->Postern({"snapshot", "--out", kSnapshot});
+  ASSERT_EQ(taken.exit, 0) << taken.out << taken.err;
+  LoseAll();
+  ASSERT_FALSE(world_->LetsIn("bea", "one"));
+
+  const auto plan = world_->Postern({"restore", "--plan", kSnapshot});
+  EXPECT_EQ(plan.exit, 0) << plan.out << plan.err;
+  EXPECT_THAT(plan.out, AllOf(HasSubstr("Gain access"), HasSubstr("bea"), HasSubstr(kOut)));
+  EXPECT_FALSE(world_->LetsIn("bea", "one")) << "a plan changes nothing";
+
+  const auto restored = world_->Postern({"restore", "--yes", kSnapshot});
+  EXPECT_EQ(restored.exit, 0) << restored.out << restored.err;
+  const auto after = world_->Postern({"plan", "--detailed-exitcode"});
+  EXPECT_EQ(after.exit, 0) << after.out << after.err;
+  EXPECT_THAT(after.out, HasSubstr("othing")) << after.out;
+
+  EXPECT_EQ(world_->Sftp("bea", "one", "get " + kOutFile + " /dev/null\n").exit, 0);
+  EXPECT_NE(world_->Sftp("bea", "one", "rm " + kOutFile + "\n").exit, 0);
+  EXPECT_TRUE(FtpGets("cal", kOutFile)) << "a declared password is set anew";
+  EXPECT_THAT(Entry("hand"), HasSubstr("kept by hand"));
+  EXPECT_THAT(Entry("bea"), HasSubstr("knows the orders"));
+  const json groups = scim_.Call("GET", "/Groups?count=100").Json();
+  ASSERT_EQ(groups["Resources"].size(), 1u) << groups;
+  EXPECT_EQ(groups["Resources"][0]["members"].size(), 1u) << groups;
+
+  const auto again = world_->Postern({"restore", "--plan", kSnapshot});
+  EXPECT_EQ(again.exit, 0);
+  EXPECT_THAT(again.out, HasSubstr("othing")) << again.out << again.err;
+}
+
+TEST_F(Restored, WhatCameLaterStays) {
+  const auto taken = world_->Postern({"snapshot", "--out", kSnapshot});
+  ASSERT_EQ(taken.exit, 0) << taken.out << taken.err;
+  slapd_.Modify(
+      "dn: uid=later,ou=people,dc=example,dc=org\nchangetype: add\n"
+      "objectClass: inetOrgPerson\nuid: later\ncn: Later\nsn: Later\n");
+  slapd_.Modify("dn: uid=hand,ou=people,dc=example,dc=org\nchangetype: delete\n");
+  const auto restored = world_->Postern({"restore", "--yes", kSnapshot});
+  EXPECT_EQ(restored.exit, 0) << restored.out << restored.err;
+  EXPECT_THAT(Entry("later"), HasSubstr("Later"));
+  EXPECT_THAT(Entry("hand"), HasSubstr("kept by hand"));
+  EXPECT_TRUE(world_->PlanIsEmpty()) << "what nobody declares isn't ours after a restore";
+}
+
+TEST_F(Restored, FromADamagedSnapshotNothing) {
+  ASSERT_EQ(world_->Postern({"snapshot", "--out", kSnapshot}).exit, 0);
+  LoseAll();
+  std::string bytes = support::ReadFile(kSnapshot);
+  bytes[bytes.size() / 2] ^= 4;
+  std::ofstream(kSnapshot, std::ios::binary) << bytes;
+  const auto restored = world_->Postern({"restore", "--yes", kSnapshot});
+  EXPECT_EQ(restored.exit, 1) << restored.out;
+  EXPECT_THAT(restored.err, HasSubstr("isn't as it was written"));
+  EXPECT_FALSE(world_->LetsIn("bea", "one"));
+}
+
+}  // namespace
+}  // namespace postern::live
