@@ -63,6 +63,8 @@ Run DefineLedgerVerify(Arguments& arguments);
 Run DefineProvidersList(Arguments& arguments);
 Run DefineProvidersDoctor(Arguments& arguments);
 Run DefineSchema(Arguments& arguments);
+Run DefineJobNext(Arguments& arguments);
+Run DefineJobStatus(Arguments& arguments);
 Run DefineVersion(Arguments& arguments);
 Run DefineCompletion(Arguments& arguments);
 

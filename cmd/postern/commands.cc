@@ -101,6 +101,18 @@ constexpr Command kCommands[] = {
     {"providers doctor", "what the targets still need, with the lines to add",
      "Asks every target whether it is ready to be managed.\n\n  postern providers doctor", kAsks,
      &DefineProvidersDoctor},
+    {"job", "exports and imports",
+     "Says when jobs run and how they stand.\n\n"
+     "  postern job next\n  postern job status",
+     kAsks, nullptr},
+    {"job next", "when jobs run next",
+     "Says when jobs run next, by their zone and in UTC. Talks to no target.\n\n"
+     "  postern job next\n  postern job next export.people --count 20",
+     kWork, &DefineJobNext},
+    {"job status", "how jobs stand on their runners",
+     "Asks the runners: what is installed, running, and how the last run ended.\n\n"
+     "  postern job status\n  postern job status export.people --json",
+     kAsks, &DefineJobStatus},
     {"schema", "JSON Schema of the declarations, of plans and of events",
      "Prints the JSON Schema that editors complete and check with, or that of a plan as\n"
      "plan --json prints it, or of the events that ledger show --json prints.\n\n"

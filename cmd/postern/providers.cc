@@ -36,6 +36,15 @@ std::vector<ProviderLine> Declared(const config::Declarations& declarations) {
     line.program = ProviderOf(line.address, "filetransfer");
     lines.push_back(std::move(line));
   }
+  for (const auto& runner : declarations.runners) {
+    ProviderLine line;
+    line.target = "runner:" + runner.message.name();
+    for (const auto& host : declarations.hosts) {
+      if (host.message.name() == runner.message.host()) line.address = host.message.address();
+    }
+    line.program = ProviderOf(line.address, "runner");
+    lines.push_back(std::move(line));
+  }
   return lines;
 }
 

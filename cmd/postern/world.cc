@@ -102,6 +102,9 @@ Result<void> World::ReadLedger() {
     names.push_back("directory:" + directory.message.name());
   }
   for (const auto& iam : loaded.declarations.iams) names.push_back("iam:" + iam.message.name());
+  for (const auto& runner : loaded.declarations.runners) {
+    names.push_back("runner:" + runner.message.name());
+  }
   for (const std::string& name : names) {
     auto rows = ledger->RecordedOf(name);
     if (!rows) return tl::unexpected(rows.error());
@@ -177,6 +180,11 @@ void World::AddUnreached(const observe::ObservedTarget& target) {
   for (const auto& iam : loaded.declarations.iams) {
     if ("iam:" + iam.message.name() == target.name) span = iam.At(decl::Iam::kUrlFieldNumber);
   }
+  for (const auto& runner : loaded.declarations.runners) {
+    if ("runner:" + runner.message.name() == target.name) {
+      span = runner.At(decl::Runner::kHostFieldNumber);
+    }
+  }
   diagnostics.Add(
       {.code = CodeOf(target.error.code),
        .summary = target.name + " was not observed",
@@ -219,7 +227,11 @@ Result<bool> World::Compile() {
   auto allocated = ledger->AllocatedUids();
   if (!allocated) return tl::unexpected(allocated.error());
   const StatusLine line(shell_, "Compiling the declarations");
-  const compile::Facts facts = plan::FactsOf(InputsOf(), *allocated);
+  plan::Inputs inputs = InputsOf();
+  // What is installed for a job says which commit it comes from.
+  const bool jobs = !loaded.declarations.exports.empty() || !loaded.declarations.imports.empty();
+  if (jobs) inputs.revision = RevisionOf(loaded.tree_path);
+  const compile::Facts facts = plan::FactsOf(inputs, *allocated);
   desired = compile::Compile(loaded.declarations, loaded.sources, AllProducts(), facts);
   const bool fine = !desired.diagnostics.has_errors();
   diagnostics.Append(std::move(desired.diagnostics));
@@ -315,6 +327,10 @@ std::string World::TargetNamed(const std::string& text) const {
   for (const auto& iam : loaded.declarations.iams) {
     std::string name = "iam:" + iam.message.name();
     if (text == name || text == iam.message.name()) return name;
+  }
+  for (const auto& runner : loaded.declarations.runners) {
+    std::string name = "runner:" + runner.message.name();
+    if (text == name || text == runner.message.name()) return name;
   }
   const std::string_view server =
       std::string_view(text).substr(text.starts_with("server:") ? 7 : 0);

@@ -105,6 +105,7 @@ Desired Compiler::Run() {
     TargetNamed("directory:" + directory.message.name());
   }
   for (const auto& iam : declarations_.iams) TargetNamed("iam:" + iam.message.name());
+  for (const auto& runner : declarations_.runners) TargetNamed("runner:" + runner.message.name());
   const size_t accounts = declarations_.accounts.size(), grants = declarations_.grants.size();
   desired_.provenance.reserve(accounts + grants + declarations_.folders.size() +
                               declarations_.users.size() + declarations_.iam_users.size());
@@ -116,6 +117,7 @@ Desired Compiler::Run() {
   CompileRoles();
   CompileGrants();
   FitServers();
+  CompileJobs();
   for (DesiredTarget& target : desired_.targets) object::SortByKey(&target.objects);
   std::sort(desired_.targets.begin(), desired_.targets.end(),
             [](const DesiredTarget& a, const DesiredTarget& b) { return a.name < b.name; });

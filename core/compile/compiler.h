@@ -25,6 +25,9 @@ namespace postern::kinds {
 class Account;
 class SshKey;
 }  // namespace postern::kinds
+namespace postern::job {
+class JobSpec;
+}
 
 namespace postern::compile {
 
@@ -174,6 +177,19 @@ class Compiler {
                      const config::Declared<decl::Server>& server);
   void ReportWidening(const access::Widening& widening, const Asks& asks,
                       const config::Declared<decl::Server>& server);
+
+  // jobs.cc
+  void CompileJobs();
+  template <class M>
+  void CompileJob(const config::Declared<M>& declared, const std::string& endpoint, bool export_);
+  bool FillSpec(const std::string& endpoint, const std::vector<std::string>& sources,
+                const diag::Span& place, job::JobSpec* spec);
+  void AddSource(const std::string& address, job::JobSpec* spec);
+  bool PlaceSecrets(const diag::Span& place, job::JobSpec* spec);
+  void SealJob(const std::string& target, job::JobSpec* spec);
+  bool EmitJob(const std::string& target, const job::JobSpec& spec,
+               const decl::JobSchedule& schedule, bool enabled, uint32_t source,
+               const diag::Span& place);
 
   // compile.cc
   uint32_t AddProvenance(std::string owner, const diag::Span& span, base::Instant until,

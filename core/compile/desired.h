@@ -177,6 +177,9 @@ struct Facts {
   std::vector<IdentitySource> sources;                   // by target
   std::map<std::string, const object::ObjectSet*> live;  // hosts that were observed
   const std::map<std::string, std::vector<ledger::Recorded>>* recorded = nullptr;
+  // The seal of what is installed from now on: the generation that the next apply makes.
+  std::string ledger_id, revision;
+  uint64_t next_generation = 0;
   // Accounts that a killed apply was making, as (target, key): ours, though nothing is recorded
   // yet.
   std::set<std::pair<std::string, std::string>> begun;

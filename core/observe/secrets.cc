@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/config/secret_places.h"
 #include "core/observe/observe.h"
 
 extern char** environ;
@@ -16,17 +17,6 @@ namespace postern::observe {
 namespace {
 
 constexpr size_t kLimit = 64 * 1024;
-
-// `pattern` with at most one *, against `name`; what * stood for.
-bool Matches(std::string_view pattern, std::string_view name, std::string* star) {
-  const size_t at = pattern.find('*');
-  if (at == std::string_view::npos) return pattern == name;
-  const std::string_view head = pattern.substr(0, at), tail = pattern.substr(at + 1);
-  if (name.size() < head.size() + tail.size()) return false;
-  if (!name.starts_with(head) || !name.ends_with(tail)) return false;
-  *star = name.substr(head.size(), name.size() - head.size() - tail.size());
-  return true;
-}
 
 void TrimNewline(std::string* value) {
   if (value->ends_with('\n')) value->pop_back();
@@ -85,12 +75,7 @@ Result<std::string> FromProgram(const std::string& path, const std::string& star
   return value;
 }
 
-Result<std::string> ReadFrom(std::string from, const std::string& star) {
-  // The name comes from the reviewed tree, which may not choose files or programs.
-  if (star.find('/') != std::string::npos || star == "." || star == "..") {
-    return Fail(ErrorCode::kDenied, "the name leads elsewhere: it may not hold a slash");
-  }
-  if (const size_t at = from.find('*'); at != std::string::npos) from.replace(at, 1, star);
+Result<std::string> ReadFrom(const std::string& from, const std::string& star) {
   if (from.starts_with("env:")) {
     const char* value = std::getenv(from.c_str() + 4);  // NOLINT(concurrency-mt-unsafe)
     if (value == nullptr) return Fail(ErrorCode::kNotFound, from.substr(4) + " is not set");
@@ -107,33 +92,13 @@ Result<std::string> ReadFrom(std::string from, const std::string& star) {
 }  // namespace
 
 Result<std::string> SecretStore::Find(std::string_view name, std::string_view target) const {
+  const auto place = config::FindSecret(*declarations_, name, target);
+  if (!place) return tl::unexpected(place.error());
   const std::string reference = "secret:" + std::string(name);
-  bool elsewhere = false;
-  // An exact name goes before a pattern.
-  for (const bool exact : {true, false}) {
-    for (const auto& declared : declarations_->secrets) {
-      const decl::Secret& secret = declared.message;
-      std::string star;
-      if (exact != (secret.name() == name) || !Matches(secret.name(), name, &star)) continue;
-      const auto& targets = secret.targets().values();
-      const bool allowed =
-          targets.empty() || std::find(targets.begin(), targets.end(), target) != targets.end();
-      if (!allowed) {
-        elsewhere = true;
-        continue;
-      }
-      auto value = ReadFrom(secret.from(), star);
-      if (!value) return base::Wrap(reference, value.error());
-      if (value->empty()) return Fail(ErrorCode::kInvalid, reference + ": the value is empty");
-      return value;
-    }
-  }
-  if (elsewhere) {
-    return Fail(ErrorCode::kDenied, reference + " may not be sent to " + std::string(target) +
-                                        ": its `targets` in the operator's file don't name it");
-  }
-  return Fail(ErrorCode::kNotFound, reference + " is not mapped: add [secret." + std::string(name) +
-                                        "] with `from` to the operator's file");
+  auto value = ReadFrom(place->from, place->star);
+  if (!value) return base::Wrap(reference, value.error());
+  if (value->empty()) return Fail(ErrorCode::kInvalid, reference + ": the value is empty");
+  return value;
 }
 
 }  // namespace postern::observe

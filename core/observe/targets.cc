@@ -57,6 +57,18 @@ std::vector<Wanted> WantedOf(const config::Declarations& declarations) {
     }
     wanted.push_back(std::move(target));
   }
+  for (const auto& runner : declarations.runners) {
+    Wanted target;
+    target.config.set_name("runner:" + runner.message.name());
+    *target.config.mutable_runner() = runner.message;
+    for (const auto& host : declarations.hosts) {
+      if (host.message.name() == runner.message.host()) {
+        *target.config.mutable_host() = host.message;
+      }
+    }
+    target.provider = IsMemory(target.config.host().address()) ? "memory" : "runner";
+    wanted.push_back(std::move(target));
+  }
   std::sort(wanted.begin(), wanted.end(),
             [](const Wanted& a, const Wanted& b) { return a.config.name() < b.config.name(); });
   return wanted;

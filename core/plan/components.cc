@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/jobs/spec.h"
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
 
@@ -133,6 +134,13 @@ std::vector<std::pair<std::string, std::string>> Planner::EntriesOf(const Step& 
   return out;
 }
 
+// What it is after the plan, or was before.
+std::string_view Planner::SpecOfJob(const Step& step) const {
+  const Change& change = plan_.changes[step.change];
+  const std::string& body = change.after.empty() ? change.before : change.after;
+  return TextIn(body, kinds::Job::kSpecFieldNumber);
+}
+
 void Planner::FindComponents() {
   // Nothing waits where nothing is taken away: a first plan only adds.
   if (std::none_of(plan_.steps.begin(), plan_.steps.end(),
@@ -146,6 +154,16 @@ void Planner::FindComponents() {
     const std::string& target = plan_.targets[plan_.changes[step.change].target].name;
     for (const auto& [server, account] : HoldersOf(step)) {
       people.Note(step.removes, IdentityAt({target, server}, account), i);
+    }
+    if (step.operation.kind == Kind::kJob) {
+      // Whom it runs as, and where it reads or writes: nothing runs there before all revocations.
+      const auto spec = jobs::ParseSpec(SpecOfJob(step));
+      if (!spec) continue;
+      const std::string as = spec->has_export_() ? spec->export_().as() : spec->import().as();
+      people.Note(step.removes, as, i);
+      const auto [host, path] = PlaceOfJob(*spec);
+      if (!host.empty()) places.Note(step.removes, host + ":" + path, i);
+      continue;
     }
     if (step.operation.kind != Kind::kGrant) continue;
     const auto parts = object::SplitKey(step.operation.key);

@@ -90,6 +90,13 @@ std::string FieldsText(Kind kind, const std::vector<object::FieldDifference>& fi
   for (const object::FieldDifference& field : fields) {
     if (!text.empty()) text += "; ";
     const bool opened = field.before == "true";
+    if (kind == Kind::kJob) {
+      // Whole files: what of them is other, people see with diff.
+      text += field.name == "enabled" ? (opened ? "woken again" : "no longer woken")
+              : field.after.empty()   ? field.name + " removed"
+                                      : field.name + " edited";
+      continue;
+    }
     if (field.name == "enabled" && kind == Kind::kSshKey) {
       text += opened ? "key taken out of quarantine" : "key put out of force";
     } else if (field.name == "enabled") {

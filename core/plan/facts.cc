@@ -297,6 +297,9 @@ compile::Facts FactsOf(const Inputs& inputs,
   facts.now = inputs.as_of;
   facts.used_uids = allocated;
   facts.recorded = inputs.recorded;
+  facts.ledger_id = inputs.ledger_id;
+  facts.revision = inputs.revision;
+  facts.next_generation = inputs.generation + 1;
   struct {
     Kind kind{};
     std::string_view server;

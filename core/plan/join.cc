@@ -106,8 +106,10 @@ void Planner::PutDesired(Row* row, std::string body) {
 }
 
 void Planner::Decide(const Row& row) {
-  if (row.kind == Kind::kSession || object::TableOf(row.kind).observed_only) return;
+  const bool runs = row.kind == Kind::kSession || row.kind == Kind::kJobRun;
+  if (runs || object::TableOf(row.kind).observed_only) return;
   NoteDrift(row);
+  NoteSilent(row);
   if (row.desired != nullptr) {
     row.observed != nullptr ? DecideBoth(row) : DecideMissing(row);
   } else if (row.recorded != nullptr) {

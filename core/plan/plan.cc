@@ -9,6 +9,7 @@
 #include "core/base/check.h"
 #include "core/compile/identity.h"
 #include "core/diag/codes.h"
+#include "core/jobs/spec.h"
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
 
@@ -19,6 +20,18 @@ using object::Kind;
 
 bool ReadsNothing(Action action) {
   return action == Action::kEnd || action == Action::kForget;
+}
+
+// A body as people approve it: of a job without its seal, which every generation moves, and without
+// the texts that follow from it.
+std::string IntentBody(Kind kind, const std::string& body) {
+  if (kind != Kind::kJob || body.empty()) return body;
+  auto job = object::DecodeAs<kinds::Job>(body);
+  if (job.has_spec()) job.set_spec(jobs::WithoutSeal(job.spec()));
+  job.clear_timer();
+  job.clear_service();
+  job.clear_cron();
+  return object::EncodeBody(job);
 }
 
 }  // namespace
@@ -72,10 +85,19 @@ const decl::Iam* Planner::IamOf(uint32_t target) const {
   return nullptr;
 }
 
+const decl::Runner* Planner::RunnerOf(uint32_t target) const {
+  const std::string& name = plan_.targets[target].name;
+  for (const auto& runner : in_.declarations->runners) {
+    if ("runner:" + runner.message.name() == name) return &runner.message;
+  }
+  return nullptr;
+}
+
 const decl::Limits& Planner::LimitsOf(uint32_t target) const {
   if (const decl::Host* host = HostOf(target)) return host->limits();
   if (const decl::Directory* directory = DirectoryOf(target)) return directory->limits();
   if (const decl::Iam* iam = IamOf(target)) return iam->limits();
+  if (const decl::Runner* runner = RunnerOf(target)) return runner->limits();
   return decl::Limits::default_instance();
 }
 
@@ -92,6 +114,11 @@ diag::Span Planner::LimitsPlace(uint32_t target) const {
   }
   for (const auto& iam : in_.declarations->iams) {
     if ("iam:" + iam.message.name() == name) return iam.At(decl::Iam::kLimitsFieldNumber);
+  }
+  for (const auto& runner : in_.declarations->runners) {
+    if ("runner:" + runner.message.name() == name) {
+      return runner.At(decl::Runner::kLimitsFieldNumber);
+    }
   }
   return {};
 }
@@ -141,6 +168,7 @@ Plan Planner::Run() {
   RaiseWorlds();
   CountPeople();
   LookAtLocks();
+  TellDisclosures();
   MakeSteps();
   FindComponents();
   LinkPending();
@@ -314,8 +342,8 @@ void Planner::Digest() {
     hasher.AddField(std::to_string(static_cast<int>(step.operation.kind)));
     hasher.AddField(step.operation.key);
     hasher.AddField(step.operation.new_key);
-    hasher.AddField(step.operation.before);
-    hasher.AddField(step.operation.after);
+    hasher.AddField(IntentBody(step.operation.kind, step.operation.before));
+    hasher.AddField(IntentBody(step.operation.kind, step.operation.after));
     hasher.AddField(change.secret_desired);
   }
   hasher.AddField("records");

@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -156,6 +157,18 @@ struct RoleNote {
   bool held = false;  // undecided; else refused
 };
 
+// What a job gives to, or no longer gives to, whoever reads at a foreign place.
+struct Disclosure {
+  bool gained = false;
+  std::string identity;              // "partner:acme"
+  std::string job, endpoint, file;   // "export.users", "acme-drop", "users_{slot:%Y%m%d}.csv"
+  std::string rows;                  // "active users of directory:corp below ou=staff,dc=corp"
+  std::vector<std::string> columns;  // that come or go; all of them where the rows do
+  std::optional<uint64_t> count;     // rows that there are now, where that is plain to see
+  Reason reason = Reason::kDeclared;
+  std::string place;
+};
+
 struct Refusal {
   std::string target;
   std::string limit;  // "lose_people"
@@ -193,6 +206,7 @@ struct Plan {
   std::map<std::pair<std::string, std::string>, compile::Provenance> gained_by, lost_by;
   std::vector<FactSummary> facts;  // by target
   std::vector<RoleNote> role_notes;
+  std::vector<Disclosure> disclosures;  // by job; what is lost first
   std::vector<Look> looks;
   std::vector<LimitUse> limits;  // by target; people first, then kinds in their order
   std::vector<Refusal> refusals;

@@ -257,4 +257,32 @@ void Put(const RoleNote& from, planfile::RoleNote* to) {
   to->set_held(from.held);
 }
 
+void Put(const Disclosure& from, planfile::Disclosure* to) {
+  to->set_gained(from.gained);
+  to->set_identity(from.identity);
+  to->set_job(from.job);
+  to->set_endpoint(from.endpoint);
+  to->set_file(from.file);
+  to->set_rows(from.rows);
+  for (const std::string& column : from.columns) to->add_columns(column);
+  if (from.count) to->set_count(*from.count);
+  to->set_reason(static_cast<uint32_t>(from.reason));
+  to->set_place(from.place);
+}
+
+Disclosure Take(const planfile::Disclosure& from) {
+  Disclosure to;
+  to.gained = from.gained();
+  to.identity = from.identity();
+  to.job = from.job();
+  to.endpoint = from.endpoint();
+  to.file = from.file();
+  to.rows = from.rows();
+  to.columns.assign(from.columns().begin(), from.columns().end());
+  if (from.has_count()) to.count = from.count();
+  to.reason = static_cast<Reason>(from.reason());
+  to.place = from.place();
+  return to;
+}
+
 }  // namespace postern::plan

@@ -38,4 +38,7 @@ Drift Take(const planfile::Drift& from);
 void Put(const FactSummary& from, planfile::Fact* to);
 void Put(const RoleNote& from, planfile::RoleNote* to);
 
+void Put(const Disclosure& from, planfile::Disclosure* to);
+Disclosure Take(const planfile::Disclosure& from);
+
 }  // namespace postern::plan

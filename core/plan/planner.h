@@ -15,6 +15,10 @@
 #include "core/plan/plan.h"
 #include "core/plan/server_rules.h"
 
+namespace postern::job {
+class JobSpec;
+}
+
 namespace postern::plan {
 
 // A (kind, scope) as the planner may rely on it.
@@ -206,6 +210,14 @@ class Planner {
   void LookAtLeft(const ledger::OpenIntent& left, bool loses);
   void AddEnding(const access::Place& place, const std::string& login,
                  const ledger::OpenIntent* left);
+  // jobs.cc
+  std::string_view InstalledSpec(uint32_t target, std::string_view job) const;
+  std::pair<std::string, std::string> PlaceOfJob(const job::JobSpec& spec) const;
+  void StopRuns();
+  void StopRun(uint32_t target, const object::ObjectView& run);
+  void NoteSilent(const Row& row);
+  // disclosure.cc
+  void TellDisclosures();
   // steps.cc
   void AddStep(uint32_t change, Phase phase, std::string before, std::string after, bool removes,
                bool adds);
@@ -213,6 +225,7 @@ class Planner {
   bool CanDisable(const Change& change) const;
   // components.cc
   void FindComponents();
+  std::string_view SpecOfJob(const Step& step) const;
   std::vector<std::pair<std::string, std::string>> HoldersOf(const Step& step) const;
   std::vector<std::pair<std::string, std::string>> EntriesOf(const Step& step) const;
   // limits.cc
@@ -236,6 +249,7 @@ class Planner {
   const decl::Host* HostOf(uint32_t target) const;
   const decl::Directory* DirectoryOf(uint32_t target) const;
   const decl::Iam* IamOf(uint32_t target) const;
+  const decl::Runner* RunnerOf(uint32_t target) const;
   const decl::Limits& LimitsOf(uint32_t target) const;
   diag::Span LimitsPlace(uint32_t target) const;
 
@@ -289,6 +303,8 @@ constexpr uint32_t EnabledFieldOf(object::Kind kind) {
       return 10;
     case object::Kind::kIamUser:
       return 14;
+    case object::Kind::kJob:
+      return 6;
     default:
       return 0;
   }

@@ -167,6 +167,7 @@ void Planner::MakeSteps() {
   }
   AddLooks(&plan_, *in_.desired, *in_.sources);
   LookAtServices();
+  StopRuns();
   EndSessions();
 }
 

@@ -121,6 +121,21 @@ void WriteFacts(JsonWriter& json, const Plan& plan) {
   json.End();
 }
 
+void WriteDisclosures(JsonWriter& json, const Plan& plan) {
+  if (plan.disclosures.empty()) return;
+  json.Key("disclosures").Array();
+  for (const plan::Disclosure& line : plan.disclosures) {
+    json.Object().Field("side", line.gained ? "gained" : "lost").Field("identity", line.identity);
+    json.Field("job", line.job).Field("endpoint", line.endpoint).Field("file", line.file);
+    json.Field("rows", line.rows).Key("columns").Array();
+    for (const std::string& column : line.columns) json.Value(column);
+    json.End();
+    if (line.count) json.Field("count", *line.count);
+    json.Field("reason", plan::NameOf(line.reason)).Optional("place", line.place).End();
+  }
+  json.End();
+}
+
 void WriteHead(JsonWriter& json, const Plan& plan) {
   json.Field("format_version", kPlanFormat);
   json.Field("name", plan::ShortName(plan)).Field("intent", base::Hex(plan.intent));
@@ -233,6 +248,7 @@ void WritePlanJson(const Plan& plan, const diag::Diagnostics* diagnostics,
   for (const plan::TargetSummary& target : plan.targets) WriteTarget(json, target);
   json.End();
   WriteFacts(json, plan);
+  WriteDisclosures(json, plan);
   WriteDelta(json, "access", plan.delta, &plan);
   WriteDelta(json, "held_access", plan.held_delta, nullptr);
   json.Key("changes").Array();

@@ -93,6 +93,11 @@ std::string RenderPlanMarkdown(const Plan& plan, const PlanOptions& options) {
     out += fmt::format("\n**Refused by a limit:** {}\n", Plain(refusal.text));
   }
   for (const Side side : kSides) AddAccess(plan, side, &out);
+  if (!plan.disclosures.empty()) {
+    std::string text;
+    PrintSections({DisclosureSection(plan, true, kStyle)}, 0, &text);
+    out += "\n" + Fenced(text);
+  }
   AddFolded("Held", {HeldSection(plan, true, kStyle)}, &out);
   AddFolded("Roles", {RoleNoteSection(plan, true, kStyle)}, &out);
   AddFolded(Count(plan.looks.size(), "thing") + " to look at", {LookSection(plan, true, kStyle)},

@@ -15,6 +15,8 @@ Section ObservedSection(const plan::Plan& plan, bool detail, const Style& style)
 Section FactSection(const plan::Plan& plan, bool detail, const Style& style);
 // Members of roles who get nothing, or no more, by them, and why.
 Section RoleNoteSection(const plan::Plan& plan, bool detail, const Style& style);
+// What jobs give to, or no longer give to, whoever reads at foreign places.
+Section DisclosureSection(const plan::Plan& plan, bool detail, const Style& style);
 // Plan 7f3a quiet-heron · commit 4f1c9e2 · as of 2026-11-21 18:40Z
 std::vector<std::string> TitleLines(const plan::Plan& plan, const Style& style);
 Section LookSection(const plan::Plan& plan, bool detail, const Style& style);

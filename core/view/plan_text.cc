@@ -53,6 +53,7 @@ std::string RenderPlan(const Plan& plan, const PlanOptions& options, const Style
   Section none = NoAccessChanges(plan, access[0], access[2]);
   if (!none.heading.empty()) access.insert(access.begin(), std::move(none));
   std::move(access.begin(), access.end(), std::back_inserter(sections));
+  sections.push_back(DisclosureSection(plan, options.detail, style));
   sections.push_back(HeldSection(plan, options.detail, style));
   sections.push_back(RoleNoteSection(plan, options.detail, style));
   sections.push_back(LookSection(plan, options.detail, style));

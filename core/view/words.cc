@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
+#include "core/base/hash.h"
 #include "core/object/wire_fields.h"
 #include "core/view/style.h"
 
@@ -70,6 +72,13 @@ void WriteValue(JsonWriter& json, Kind kind, const FieldTable& table, const Wire
   }
 }
 
+// A whole file in a line: enough to tell two apart.
+std::string TextOfFile(const std::string& text) {
+  if (text.empty()) return "none";
+  return fmt::format("{} lines, sha256 {}", std::count(text.begin(), text.end(), '\n'),
+                     base::Hex(base::Sha256(text)).substr(0, 12));
+}
+
 std::string FieldText(Kind kind, const FieldTable& table, const WireField& field) {
   if (table.secret) return "(secret)";
   if (table.collection) {
@@ -79,7 +88,7 @@ std::string FieldText(Kind kind, const FieldTable& table, const WireField& field
     }
     return text.empty() ? "none" : text;
   }
-  if (field.delimited) return std::string(field.bytes);
+  if (field.delimited) return ValueText(kind, table.name, std::string(field.bytes));
   if (table.boolean) return field.varint != 0 ? "true" : "false";
   if (table.instant) return Moment(static_cast<int64_t>(field.varint));
   return ValueText(kind, table.name, fmt::format("{}", field.varint));
@@ -217,6 +226,9 @@ std::string ValueText(Kind kind, std::string_view field, const std::string& valu
   }
   if (kind == Kind::kFolder && field == "mode" && ParseNumber(value, &number)) {
     return fmt::format("{:04o}", number);
+  }
+  if (kind == Kind::kJob && (field == "spec" || field == "timer" || field == "service")) {
+    return TextOfFile(value);
   }
   return value;
 }

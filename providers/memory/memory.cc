@@ -312,7 +312,9 @@ Result<std::unique_ptr<object::Target>> OpenTarget(const provider::v1::TargetCon
         ErrorCode::kInvalid,
         fmt::format("the memory provider needs an address \"memory:FILE\", not \"{}\"", address));
   }
-  const std::string path = address.substr(kScheme.size());
+  // A runner's world stands beside that of the machine that it is.
+  const std::string path =
+      address.substr(kScheme.size()) + (config.has_runner() ? "." + config.runner().name() : "");
   auto world = World::Open(path);
   if (!world) return tl::unexpected(world.error());
   return std::make_unique<MemoryTarget>(config, secrets, path, std::move(*world));

@@ -42,6 +42,10 @@ bool IsUnder(std::string_view dn, std::string_view base) {
 }  // namespace
 
 Scopes::Scopes(const provider::v1::TargetConfig& config) {
+  if (config.has_runner()) {
+    for (const Kind kind : {Kind::kJob, Kind::kJobRun}) all_.push_back({kind, ""});
+    return;
+  }
   for (const auto& server : config.servers()) {
     for (const Kind kind : kServerKinds) all_.push_back({kind, server.name()});
   }
@@ -83,7 +87,7 @@ std::optional<size_t> Scopes::Find(Kind kind, std::string_view key) const {
   for (size_t i = 0; i < all_.size(); ++i) {
     if (all_[i].kind != kind) continue;
     const bool inside =
-        object::IsIamKind(kind) ||
+        object::IsIamKind(kind) || kind == Kind::kJob || kind == Kind::kJobRun ||
         (IsDirectoryKind(kind) ? IsUnder(first, all_[i].name) : first == all_[i].name);
     if (inside && (!has_path || UnderRoots(Part(key, 1)))) return i;
   }

@@ -1,0 +1,211 @@
+// postern job next | status: when jobs run, and how they stand on their runners.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <map>
+
+#include "cmd/postern/command.h"
+#include "cmd/postern/plan_run.h"
+#include "core/diag/codes.h"
+#include "core/diag/suggest.h"
+#include "core/jobs/schedule/schedule.h"
+#include "core/view/json_writer.h"
+#include "core/view/words.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::cmd {
+namespace {
+
+constexpr size_t kMostRuns = 1000;
+
+// A declared job, as far as these two ask of it.
+struct Job {
+  std::string name, runner;  // "export.people", "nightly"
+  decl::JobSchedule schedule;
+  bool enabled = true;
+};
+
+std::vector<Job> JobsOf(const config::Declarations& declarations) {
+  std::vector<Job> jobs;
+  const auto take = [&](const auto& all, const char* kind) {
+    for (const auto& declared : all) {
+      const auto& m = declared.message;
+      jobs.push_back({fmt::format("{}.{}", kind, m.name()), m.runner(), m.schedule(),
+                      !m.has_enabled() || m.enabled()});
+    }
+  };
+  take(declarations.exports, "export");
+  take(declarations.imports, "import");
+  return jobs;
+}
+
+// "export.people" or "people".
+bool IsNamed(const Job& job, const std::string& name) {
+  return name.empty() || job.name == name || job.name.substr(job.name.find('.') + 1) == name;
+}
+
+int NoSuchJob(Shell& shell, const std::vector<Job>& jobs, const std::string& name) {
+  std::vector<std::string_view> names;
+  for (const Job& job : jobs) names.push_back(job.name);
+  const auto near = diag::Nearest(name, names);
+  return shell.Fail(
+      {.code = diag::code::kUnknownName,
+       .summary = fmt::format("no job named \"{}\"", name),
+       .subject = name,
+       .notes = {near ? fmt::format("did you mean {}?", *near) : "postern job next"}});
+}
+
+struct NextArguments {
+  std::string name, count;
+};
+
+int Next(Shell& shell, const NextArguments& arguments) {
+  size_t count = arguments.name.empty() ? 1 : 5;
+  if (!arguments.count.empty()) {
+    const char* end = arguments.count.data() + arguments.count.size();
+    const auto [at, error] = std::from_chars(arguments.count.data(), end, count);
+    if (error != std::errc() || at != end || count == 0 || count > kMostRuns) {
+      return shell.Usage(fmt::format("--count can't be \"{}\"", arguments.count), "1 to 1000");
+    }
+  }
+  World world(shell);
+  if (!world.Load()) return world.PrintErrors();
+  const std::vector<Job> all = JobsOf(world.loaded.declarations);
+  view::JsonWriter json(shell.out());
+  if (shell.json()) json.Object().Key("jobs").Array();
+  std::string text;
+  bool found = false;
+  for (const Job& job : all) {
+    if (!IsNamed(job, arguments.name)) continue;
+    found = true;
+    const std::string zone = job.schedule.has_zone() ? job.schedule.zone() : "UTC";
+    diag::Diagnostics said;  // by Load already
+    const auto schedule = job.schedule.has_cron() && job.enabled
+                              ? jobs::ParseSchedule(job.schedule.cron(), zone, job.name, &said)
+                              : std::nullopt;
+    const auto slots =
+        schedule ? jobs::NextSlots(*schedule, world.now, count) : std::vector<base::Instant>();
+    if (shell.json()) {
+      json.Object().Field("job", job.name).Field("runner", job.runner);
+      json.Optional("zone", schedule ? zone : "").Key("next").Array();
+      for (const base::Instant slot : slots) json.Time(slot);
+      json.End().End();
+      continue;
+    }
+    if (slots.empty()) {
+      text +=
+          fmt::format("{}  {}\n", job.name, job.enabled ? "runs when asked to" : "is switched off");
+    }
+    for (const base::Instant slot : slots) {
+      text += fmt::format("{}  {} {}  {}\n", job.name,
+                          jobs::FormatLocal("%a %Y-%m-%d %H:%M", slot, schedule->zone), zone,
+                          base::FormatInstant(slot));
+    }
+  }
+  if (!found && !arguments.name.empty()) return NoSuchJob(shell, all, arguments.name);
+  if (shell.json()) {
+    json.End().End();
+  } else {
+    shell.Say(text.empty() ? "no jobs are declared\n" : text);
+  }
+  return kOk;
+}
+
+// What is live of a job.
+struct Live {
+  const object::ObjectView* object = nullptr;
+  size_t runs = 0;
+  bool observed = false;
+};
+
+Live LiveOf(const observe::Observed& observed, const Job& job) {
+  Live live;
+  const observe::ObservedTarget* runner = observed.Find("runner:" + job.runner);
+  if (runner == nullptr || !runner->reached) return live;
+  live.observed = true;
+  live.object = runner->objects.Find(object::Kind::kJob, job.name);
+  for (const object::ObjectView& run : runner->objects.OfKind(object::Kind::kJobRun)) {
+    live.runs += object::SplitKey(run.key)[0] == job.name ? 1 : 0;
+  }
+  return live;
+}
+
+std::string StateOf(const Live& live, const kinds::Job& job) {
+  if (!live.observed) return "not observed";
+  if (live.object == nullptr) return "not installed";
+  if (live.runs > 0) return "running";
+  if (job.has_timer() && job.timer().empty() && !job.has_cron())
+    return "installed, runs when asked";
+  return job.enabled() ? "installed" : "installed, not woken";
+}
+
+int Status(Shell& shell, const std::string& name) {
+  World world(shell);
+  if (!world.Load()) return world.PrintErrors();
+  if (auto opened = world.OpenLedger(World::LedgerUse::kRead); !opened) {
+    return shell.Fail(LedgerCode(opened.error()), opened.error());
+  }
+  const std::vector<Job> all = JobsOf(world.loaded.declarations);
+  world.Connect();
+  std::erase_if(world.targets, [](const observe::OpenTarget& target) {
+    return !target.name.starts_with("runner:");
+  });
+  if (auto observed = world.Observe(); !observed) {
+    return shell.Fail(LedgerCode(observed.error()), observed.error());
+  }
+  world.Print();
+  view::JsonWriter json(shell.out());
+  if (shell.json()) json.Object().Key("jobs").Array();
+  std::string text;
+  bool found = false;
+  for (const Job& job : all) {
+    if (!IsNamed(job, name)) continue;
+    found = true;
+    const Live live = LiveOf(world.observed, job);
+    const auto body =
+        live.object == nullptr ? kinds::Job() : object::DecodeAs<kinds::Job>(live.object->body);
+    if (shell.json()) {
+      json.Object().Field("job", job.name).Field("runner", job.runner);
+      json.Field("state", StateOf(live, body)).Field("runs", live.runs);
+      json.Optional("last_outcome", body.last_outcome());
+      if (body.has_last_ended()) json.TimeField("last_ended", body.last_ended());
+      if (body.has_last_good()) json.TimeField("last_good", body.last_good());
+      json.End();
+      continue;
+    }
+    const std::string last =
+        body.has_last_outcome()
+            ? fmt::format("last {} {}", body.last_outcome(), base::FormatHuman(body.last_ended()))
+        : live.object != nullptr ? "never ran"
+                                 : "";
+    text += fmt::format("{}  at {}  {}{}\n", job.name, job.runner, StateOf(live, body),
+                        last.empty() ? "" : "  " + last);
+  }
+  if (!found && !name.empty()) return NoSuchJob(shell, all, name);
+  if (shell.json()) {
+    json.End().End();
+  } else {
+    shell.Say(text.empty() ? "no jobs are declared\n" : text);
+  }
+  return world.observed_all() ? kOk : kIncomplete;
+}
+
+}  // namespace
+
+Run DefineJobNext(Arguments& arguments) {
+  auto given = std::make_shared<NextArguments>();
+  arguments = {{.name = "NAME", .help = "one job; default: all", .text = &given->name},
+               {.name = "--count",
+                .value = "N",
+                .help = "how many runs; default 1, of one job 5",
+                .text = &given->count}};
+  return [given](Shell& shell) { return Next(shell, *given); };
+}
+
+Run DefineJobStatus(Arguments& arguments) {
+  auto name = std::make_shared<std::string>();
+  arguments = {{.name = "NAME", .help = "one job; default: all", .text = name.get()}};
+  return [name](Shell& shell) { return Status(shell, *name); };
+}
+
+}  // namespace postern::cmd

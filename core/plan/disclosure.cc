@@ -1,0 +1,146 @@
+// What jobs give to whoever reads at a foreign place: rows and columns are access like a grant.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/jobs/spec.h"
+#include "core/plan/planner.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::plan {
+
+using object::Kind;
+
+namespace {
+
+// What of a job somebody gets; nothing where it is off or delivers to nobody else.
+struct Given {
+  std::string to, endpoint, file, rows;  // `rows`: which, as text
+  std::set<std::string> columns;
+};
+
+std::string Text(const decl::Select& select) {
+  std::vector<std::string> parts;
+  const auto add = [&](bool has, std::string_view name, const std::string& value) {
+    if (has) parts.push_back(fmt::format("{} {}", name, value));
+  };
+  add(select.has_base(), "below", select.base());
+  add(select.has_partition(), "in partition", select.partition());
+  add(select.has_group(), "in group", select.group());
+  const decl::Where& where = select.where();
+  add(where.has_department(), "of department", where.department());
+  add(where.has_division(), "of division", where.division());
+  add(where.has_organization(), "of organization", where.organization());
+  add(where.has_cost_center(), "of cost center", where.cost_center());
+  add(where.has_title(), "with title", where.title());
+  add(where.has_user_type(), "of type", where.user_type());
+  add(where.has_employee_number(), "with employee number", where.employee_number());
+  add(where.has_external_id(), "with external id", where.external_id());
+  add(where.has_user_name(), "with login", where.user_name());
+  add(where.has_mail(), "with mail", where.mail());
+  for (const std::string& server : select.servers().values()) add(true, "at", server);
+  for (const std::string& folder : select.folders().values()) add(true, "on", folder);
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string RowsOf(const decl::Export& job) {
+  if (job.what() == "distribution") {
+    return fmt::format("files {}/{}{}", job.files().folder(),
+                       job.files().has_pattern() ? job.files().pattern() : "*",
+                       job.files().below() ? " and below" : "");
+  }
+  const bool people = job.what() == "users";
+  const std::string status = job.select().has_status() ? job.select().status() : "active";
+  const std::string which = Text(job.select());
+  return fmt::format("{}{} of {}{}", people && status != "all" ? status + " " : "", job.what(),
+                     fmt::join(job.from().values(), ", "), which.empty() ? "" : " " + which);
+}
+
+std::optional<Given> GivenBy(std::string_view body) {
+  if (body.empty()) return std::nullopt;
+  const auto job = object::DecodeAs<kinds::Job>(body);
+  if (job.has_enabled() && !job.enabled()) return std::nullopt;
+  const auto spec = jobs::ParseSpec(job.spec());
+  if (!spec || !spec->has_export_() || !spec->endpoint().has_for_()) return std::nullopt;
+  const decl::Export& what = spec->export_();
+  if (what.has_enabled() && !what.enabled()) return std::nullopt;
+  Given given{
+      spec->endpoint().for_(), spec->endpoint().name(), what.deliver().name(), RowsOf(what), {}};
+  for (const auto& column : what.columns().values()) {
+    if (!column.has_from()) continue;
+    const auto& steps = column.transform().values();
+    const bool hashed = std::find(steps.begin(), steps.end(), "hash") != steps.end();
+    const bool masked = std::find(steps.begin(), steps.end(), "mask") != steps.end();
+    given.columns.insert(column.from() + (hashed ? " (hashed)" : masked ? " (masked)" : ""));
+  }
+  return given;
+}
+
+// Of rows of one directory or IAM system without a selection but a base: how many there are now.
+std::optional<uint64_t> CountRows(const observe::Observed& observed, const job::JobSpec& spec) {
+  const decl::Export& job = spec.export_();
+  if (job.what() != "users" || job.from().values_size() != 1) return std::nullopt;
+  const decl::Select& select = job.select();
+  if (select.has_where() || select.has_group() || select.has_partition()) return std::nullopt;
+  const observe::ObservedTarget* source = observed.Find(job.from().values(0));
+  if (source == nullptr || !source->reached) return std::nullopt;
+  const bool iam = source->name.starts_with("iam:");
+  const std::string base = object::Normalise(object::Comparator::kDn, select.base());
+  uint64_t count = 0;
+  for (const object::ObjectView& user :
+       source->objects.OfKind(iam ? Kind::kIamUser : Kind::kUser)) {
+    const bool below = base.empty() || user.key == base || user.key.ends_with("," + base);
+    const bool active = FlagIn(user.body, EnabledFieldOf(user.kind), true);
+    const std::string status = select.has_status() ? select.status() : "active";
+    count += below && (status == "all" || active == (status == "active")) ? 1 : 0;
+  }
+  return count;
+}
+
+std::set<std::string> Without(const std::set<std::string>& a, const std::set<std::string>& b) {
+  std::set<std::string> out;
+  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::inserter(out, out.end()));
+  return out;
+}
+
+Disclosure LineOf(const Given& given, const Change& change, bool gained,
+                  const std::set<std::string>& columns) {
+  Disclosure line;
+  line.gained = gained;
+  line.identity = given.to;
+  line.job = change.key;
+  line.endpoint = given.endpoint;
+  line.file = given.file;
+  line.rows = given.rows;
+  line.columns.assign(columns.begin(), columns.end());
+  line.reason = change.reason;
+  line.place = change.place;
+  return line;
+}
+
+}  // namespace
+
+// A line for each side of each job that changes. What stays the same in both is no line.
+void Planner::TellDisclosures() {
+  for (const Change& change : plan_.changes) {
+    if (change.kind != Kind::kJob || !change.held.empty() || !WritesTarget(change.action)) continue;
+    const auto was = GivenBy(change.before);
+    const auto is = change.action == Action::kDelete
+                        ? std::nullopt
+                        : GivenBy(object::Overlay(Kind::kJob, change.before, change.after));
+    const bool same = was && is && was->to == is->to && was->rows == is->rows;
+    if (was && (!same || !Without(was->columns, is->columns).empty())) {
+      plan_.disclosures.push_back(
+          LineOf(*was, change, false, same ? Without(was->columns, is->columns) : was->columns));
+    }
+    if (!is || (same && Without(is->columns, was->columns).empty())) continue;
+    Disclosure line =
+        LineOf(*is, change, true, same ? Without(is->columns, was->columns) : is->columns);
+    const auto spec = jobs::ParseSpec(TextIn(change.after, kinds::Job::kSpecFieldNumber));
+    if (spec) line.count = CountRows(*in_.observed, *spec);
+    plan_.disclosures.push_back(std::move(line));
+  }
+}
+
+}  // namespace postern::plan

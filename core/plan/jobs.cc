@@ -1,0 +1,138 @@
+// Jobs: runs that must end before what they stand on changes, and jobs that fell silent.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/jobs/schedule/schedule.h"
+#include "core/jobs/spec.h"
+#include "core/plan/job_parts.h"
+#include "core/plan/planner.h"
+#include "schemas/kinds.pb.h"
+
+namespace postern::plan {
+
+using object::Kind;
+
+namespace {
+
+constexpr base::Instant kHour = 3600;
+constexpr uint32_t kDefaultGraceMinutes = 60;
+
+bool IsOrBelow(std::string_view path, std::string_view other) {
+  if (path == other || other == "/") return true;
+  return path.size() > other.size() && path.starts_with(other) && path[other.size()] == '/';
+}
+
+bool Overlap(std::string_view a, std::string_view b) {
+  return IsOrBelow(a, b) || IsOrBelow(b, a);
+}
+
+}  // namespace
+
+const std::string& FolderThere(const job::JobSpec& spec) {
+  return spec.has_export_() ? spec.export_().deliver().folder() : spec.import().fetch().folder();
+}
+
+// By what the ledger has, or the live file where it has nothing.
+std::string_view Planner::InstalledSpec(uint32_t target, std::string_view job) const {
+  const auto recorded = in_.recorded->find(plan_.targets[target].name);
+  if (recorded != in_.recorded->end()) {
+    const auto* row = FindRecorded(recorded->second, Kind::kJob, job);
+    if (row != nullptr) return TextIn(row->body, kinds::Job::kSpecFieldNumber);
+  }
+  const object::ObjectView* live = observed_[target]->objects.Find(Kind::kJob, job);
+  return live == nullptr ? std::string_view() : TextIn(live->body, kinds::Job::kSpecFieldNumber);
+}
+
+// Where a run reads or writes, as a place of a managed host: ("host:edge", path). Empty at a
+// foreign place.
+std::pair<std::string, std::string> Planner::PlaceOfJob(const job::JobSpec& spec) const {
+  if (!spec.endpoint().has_server()) return {};
+  return {compile::TargetOfServer(*in_.declarations, spec.endpoint().server()),
+          object::Normalise(object::Comparator::kPath, FolderThere(spec))};
+}
+
+// Runs end before anything is revoked: those of jobs that change or go, and those on folders that
+// lose a right.
+void Planner::StopRuns() {
+  std::set<std::pair<uint32_t, std::string>> stop;  // target and job
+  std::vector<std::pair<std::string, std::string>> losing;
+  for (const Step& step : plan_.steps) {
+    const Change& change = plan_.changes[step.change];
+    if (change.kind == Kind::kJob && change.action != Action::kCreate) {
+      stop.insert({change.target, change.key});
+    }
+    if (step.operation.kind == Kind::kGrant && step.removes) {
+      losing.emplace_back(plan_.targets[change.target].name,
+                          std::string(object::SplitKey(step.operation.key)[1]));
+    }
+  }
+  for (uint32_t target = 0; target < plan_.targets.size(); ++target) {
+    for (const object::ObjectView& run : observed_[target]->objects.OfKind(Kind::kJobRun)) {
+      const std::string job(object::SplitKey(run.key)[0]);
+      bool ends = stop.contains({target, job});
+      const auto spec = jobs::ParseSpec(InstalledSpec(target, job));
+      if (!ends && spec) {
+        const auto place = PlaceOfJob(*spec);
+        ends = std::any_of(losing.begin(), losing.end(), [&](const auto& lost) {
+          return lost.first == place.first && Overlap(lost.second, place.second);
+        });
+      }
+      if (ends) StopRun(target, run);
+    }
+  }
+}
+
+void Planner::StopRun(uint32_t target, const object::ObjectView& run) {
+  Change change;
+  change.target = target;
+  change.kind = Kind::kJobRun;
+  change.key = run.key;
+  change.action = Action::kDelete;
+  change.reason = Reason::kConsequence;
+  change.before = run.body;
+  plan_.changes.push_back(std::move(change));
+  AddStep(static_cast<uint32_t>(plan_.changes.size() - 1), Phase::kStop,
+          Restrict(run.body, KeyMask(Kind::kJobRun)), "", true, false);
+}
+
+// Of an installed, enabled job: no good run for longer than its schedule allows.
+void Planner::NoteSilent(const Row& row) {
+  if (row.kind != Kind::kJob || row.recorded == nullptr || row.observed == nullptr) return;
+  const auto live = object::DecodeAs<kinds::Job>(row.observed->body);
+  const auto spec = jobs::ParseSpec(TextIn(row.recorded->body, kinds::Job::kSpecFieldNumber));
+  if (!spec || !live.enabled()) return;
+  const decl::JobSchedule& said = ScheduleOf(*spec);
+  if (!said.has_cron()) return;
+  diag::Diagnostics unsaid;  // said where it is declared
+  const auto schedule = jobs::ParseSchedule(said.cron(), said.has_zone() ? said.zone() : "UTC",
+                                            spec->name(), &unsaid);
+  if (!schedule) return;
+  const base::Instant since = std::max(live.last_good(), spec->sealed_at());
+  const std::vector<base::Instant> slots = jobs::NextSlots(*schedule, since, 2);
+  if (slots.size() < 2) return;
+  const uint32_t grace = said.has_grace_minutes() ? said.grace_minutes() : kDefaultGraceMinutes;
+  const base::Instant limit = said.has_silent_hours()
+                                  ? std::max(since + said.silent_hours() * kHour, slots[0])
+                                  : slots[1] + grace * base::Instant{60};
+  if (in_.now <= limit) return;
+  Drift drift;
+  drift.target = row.target;
+  drift.kind = row.kind;
+  drift.key = row.key;
+  drift.type = Drift::Type::kChanged;
+  drift.effect = Drift::Effect::kUnknown;
+  drift.who = object::Describe(row.kind, row.key);
+  drift.what = live.has_last_good() ? fmt::format("silent: no good run since {}",
+                                                  base::FormatHuman(live.last_good()))
+                                    : fmt::format("silent: no good run since it was installed {}",
+                                                  base::FormatHuman(spec->sealed_at()));
+  if (live.has_last_outcome()) {
+    drift.what += fmt::format("; the last one {} {}", live.last_outcome(),
+                              base::FormatHuman(live.last_ended()));
+  }
+  drift.note = "see `postern job status`";
+  plan_.drift.push_back(std::move(drift));
+}
+
+}  // namespace postern::plan
