@@ -10,6 +10,7 @@ constexpr std::initializer_list<Exit> kAsks = {kOk, kError, kIncomplete};
 constexpr std::initializer_list<Exit> kPlan = {kOk, kError, kPending, kRefused, kIncomplete};
 constexpr std::initializer_list<Exit> kApply = {kOk,    kError,  kRefused,
                                                 kStale, kPartly, kIncomplete};
+constexpr std::initializer_list<Exit> kJob = {kOk, kError, kRefused, kPartly, kIncomplete};
 constexpr std::initializer_list<Exit> kDrift = {kOk, kError, kPending, kIncomplete};
 
 constexpr Command kCommands[] = {
@@ -101,9 +102,11 @@ constexpr Command kCommands[] = {
     {"providers doctor", "what the targets still need, with the lines to add",
      "Asks every target whether it is ready to be managed.\n\n  postern providers doctor", kAsks,
      &DefineProvidersDoctor},
-    {"job", "exports and imports",
-     "Says when jobs run and how they stand.\n\n"
-     "  postern job next\n  postern job status",
+    {"job", "exports and imports that run by themselves",
+     "Says when jobs run and how they stand; runs one that is installed here, and tells what it\n"
+     "has done. A run needs no tree: it goes by the sealed specification of the applied\n"
+     "generation.\n\n"
+     "  postern job next\n  postern job status\n  postern job history export.users",
      kAsks, nullptr},
     {"job next", "when jobs run next",
      "Says when jobs run next, by their zone and in UTC. Talks to no target.\n\n"
@@ -113,6 +116,21 @@ constexpr Command kCommands[] = {
      "Asks the runners: what is installed, running, and how the last run ended.\n\n"
      "  postern job status\n  postern job status export.people --json",
      kAsks, &DefineJobStatus},
+    {"job run", "wake a job: make and deliver what is due",
+     "Delivers what an earlier run left, then makes and delivers a file for each slot that is\n"
+     "due. Killed anywhere and started again it ends with the same names and bytes, once.\n\n"
+     "  postern job run export.users\n"
+     "  postern job run export.users --slot now      whether it is due or not\n"
+     "  postern job run export.users --full          instead of a delta",
+     kJob, &DefineJobRun},
+    {"job history", "what a job has done, newest first",
+     "Lists runs, and slots that gave no file, newest first.\n\n"
+     "  postern job history export.users",
+     kWork, &DefineJobHistory},
+    {"job verify", "check the evidence of a run",
+     "Holds file, manifest, history and specification against each other. Talks to nothing.\n\n"
+     "  postern job verify export.users 41",
+     kWork, &DefineJobVerify},
     {"schema", "JSON Schema of the declarations, of plans and of events",
      "Prints the JSON Schema that editors complete and check with, or that of a plan as\n"
      "plan --json prints it, or of the events that ledger show --json prints.\n\n"

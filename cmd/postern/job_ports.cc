@@ -1,0 +1,193 @@
+#include "cmd/postern/job_ports.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "core/provider/delivery.h"
+#include "core/view/access_query.h"
+
+namespace postern::cmd {
+namespace {
+
+template <class Repeated, class Message>
+void Take(const Repeated& from, std::vector<config::Declared<Message>>* to) {
+  for (const Message& message : from) to->push_back({message, {}, {}});
+}
+
+std::string BareName(const std::string& reference) {
+  return reference.starts_with("secret:") ? reference.substr(7) : reference;
+}
+
+// One row of access as cells; text that it points to lives as long as this.
+class EntitlementRow {
+ public:
+  explicit EntitlementRow(const view::AccessRow& row)
+      : depth_(access::NameOf(row.depth)), until_(base::FormatInstant(row.until)) {
+    for (uint32_t bit = 0; access::Rights::All().bits() >> bit != 0; ++bit) {
+      const auto right = static_cast<access::Right>(bit);
+      if (row.rights.Has(right)) rights_.push_back(access::NameOf(right));
+    }
+    target_ = row.place.server.empty() ? row.place.target : "server:" + row.place.server;
+    key_ = fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f{}", row.identity, target_, row.account,
+                       row.path, depth_, row.through);
+    id_ = base::Hex(base::Sha256(key_)).substr(0, kIdDigits);
+    const auto text = [](std::string_view value) {
+      return value.empty() ? jobs::Cell::Empty() : jobs::Cell::One(value);
+    };
+    cells_ = {jobs::Cell::One(id_),
+              text(row.identity),
+              text(target_),
+              text(row.account),
+              text(row.path),
+              text(depth_),
+              text(row.through),
+              jobs::Cell::List(rights_),
+              text(row.closed),
+              row.until == base::kForever ? jobs::Cell::Empty() : jobs::Cell::One(until_)};
+  }
+  jobs::SourceRow row() const { return {key_, cells_, 0}; }
+
+ private:
+  static constexpr size_t kIdDigits = 24;
+  std::string depth_, until_, target_, key_, id_;
+  std::vector<std::string_view> rights_;
+  std::vector<jobs::Cell> cells_;
+};
+
+}  // namespace
+
+JobPorts::JobPorts(const job::JobSpec& spec, std::optional<base::Instant> now)
+    : spec_(spec), now_(now) {
+  Take(spec.directories(), &declarations_.directories);
+  Take(spec.iams(), &declarations_.iams);
+  Take(spec.hosts(), &declarations_.hosts);
+  Take(spec.servers(), &declarations_.servers);
+  for (const job::SecretPlace& place : spec.secrets()) {
+    config::Declared<decl::Secret> secret;
+    secret.message.set_name(place.name());
+    secret.message.set_from(place.from());
+    declarations_.secrets.push_back(std::move(secret));
+  }
+}
+
+jobs::Ports JobPorts::Ports() {
+  jobs::Ports ports;
+  ports.source = [this](const std::string& name) { return Source(name); };
+  ports.secret = [this](const std::string& name) { return Secret(name); };
+  ports.place = [this] { return OpenPlace(); };
+  ports.entitlements = [this](const jobs::TakeRow& take, jobs::CensusReport* report) {
+    return Entitlements(take, report);
+  };
+  ports.clock.now = [this] { return now_ ? *now_ : base::Now(); };
+  ports.clock.wait = [](std::chrono::seconds span) {
+    std::this_thread::sleep_for(span);
+    return true;
+  };
+  return ports;
+}
+
+void JobPorts::Connect() {
+  if (connected_) return;
+  connected_ = true;
+  observe::OpenOptions options;
+  options.ledger_id = spec_.ledger_id();
+  options.generation = spec_.generation();
+  targets_ = observe::OpenTargets(declarations_, options);
+}
+
+Result<object::Target*> JobPorts::Source(const std::string& name) {
+  Connect();
+  for (observe::OpenTarget& open : targets_) {
+    if (open.name != name) continue;
+    if (open.target == nullptr) return tl::unexpected<Error>(open.error);
+    return open.target.get();
+  }
+  return Fail(ErrorCode::kNotFound, name + " isn't in the specification");
+}
+
+Result<std::string> JobPorts::Secret(const std::string& name) const {
+  return observe::SecretStore(&declarations_).Find(name, "");
+}
+
+Result<jobs::Ports::OpenedAt> JobPorts::OpenPlace() const {
+  std::vector<provider::PlaceCredential> credentials;
+  const decl::Endpoint& endpoint = spec_.endpoint();
+  const auto add = [&](const char* name, const std::string& login, const std::string& password,
+                       const std::string& key) -> Result<void> {
+    provider::PlaceCredential one{name, login, {}, {}};
+    for (const auto& [reference, value] :
+         {std::pair(&password, &one.password), std::pair(&key, &one.private_key)}) {
+      if (reference->empty()) continue;
+      auto found = Secret(BareName(*reference));
+      if (!found) return base::Wrap(*reference, found.error());
+      *value = *std::move(found);
+    }
+    if (!one.password.empty() || !one.private_key.empty()) credentials.push_back(std::move(one));
+    return {};
+  };
+  Result<void> added;
+  if (endpoint.has_login()) {
+    added = add("login", endpoint.login(), endpoint.password(), endpoint.private_key());
+  } else {
+    const decl::ServiceAccount& account = spec_.service_account();
+    const std::string login = account.has_login() ? account.login() : account.name();
+    const std::pair<const char*, const decl::Credential*> slots[] = {
+        {"next", account.has_next() ? &account.next() : nullptr},
+        {"current", account.has_current() ? &account.current() : nullptr}};
+    for (const auto& [name, slot] : slots) {
+      if (slot == nullptr || !added) continue;
+      added = add(name, login, slot->password(), slot->private_key());
+    }
+  }
+  if (!added) return tl::unexpected<Error>(added.error());
+  auto opened = provider::OpenPlace(endpoint, credentials);
+  if (!opened) return tl::unexpected<Error>(opened.error());
+  return jobs::Ports::OpenedAt{std::move(opened->place), opened->fingerprint.empty()
+                                                             ? opened->credential
+                                                             : opened->fingerprint};
+}
+
+// By the same engine and rows as `postern access who`, over what is live now.
+Result<void> JobPorts::Entitlements(const jobs::TakeRow& take, jobs::CensusReport* report) {
+  Connect();
+  const observe::Observed observed = observe::Observe(targets_, {});
+  for (const observe::ObservedTarget& target : observed.targets) {
+    if (!target.reached) report->incomplete.push_back(target.name + ": " + target.error.message);
+    jobs::Judge(target.name, target.scopes, report);
+  }
+  const access::World world = view::LiveWorld(observed);
+  const compile::Desired nobody;
+  const diag::Sources sources;
+  const view::AccessQuery query(world, nobody, sources, &observed);
+  const auto& select = spec_.export_().select();
+  const std::set<std::string> servers(select.servers().values().begin(),
+                                      select.servers().values().end());
+  std::set<std::string> told;
+  for (const decl::Host& host : spec_.hosts()) {
+    const std::string target = "host:" + host.name();
+    std::vector<std::string> paths;
+    for (const decl::Folder& folder : spec_.folders()) {
+      if (folder.host() == host.name()) paths.push_back(folder.path());
+    }
+    if (!select.has_folders()) {
+      paths.assign(host.manage().roots().values().begin(), host.manage().roots().values().end());
+    }
+    for (const std::string& path : paths) {
+      for (const view::AccessRow& row :
+           query.Who(target, object::Normalise(object::Comparator::kPath, path))) {
+        if (!servers.empty() && !servers.contains(row.place.server)) continue;
+        const EntitlementRow one(row);
+        // A folder and one below it both show what reaches the inner one.
+        if (!told.insert(std::string(one.row().key)).second) continue;
+        ++report->seen;
+        if (auto taken = take(one.row()); !taken) return taken;
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace postern::cmd

@@ -1,0 +1,40 @@
+// cmd/postern/job_ports.h: what a run on this machine reaches the world through, by its sealed
+// specification and nothing else.
+//
+// Main thread only (a provider ends with the thread that started it). Secrets are looked up when
+// they are needed and never kept.
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "cmd/postern/shell.h"
+#include "core/config/declarations.h"
+#include "core/jobs/export_file.h"
+#include "core/observe/observe.h"
+
+namespace postern::cmd {
+
+class JobPorts {
+ public:
+  // `now`: instead of the machine's clock, for runs as of a moment.
+  JobPorts(const job::JobSpec& spec, std::optional<base::Instant> now);
+  JobPorts(const JobPorts&) = delete;
+  JobPorts& operator=(const JobPorts&) = delete;
+
+  jobs::Ports Ports();
+
+ private:
+  void Connect();
+  Result<object::Target*> Source(const std::string& name);
+  Result<std::string> Secret(const std::string& name) const;
+  Result<jobs::Ports::OpenedAt> OpenPlace() const;
+  Result<void> Entitlements(const jobs::TakeRow& take, jobs::CensusReport* report);
+
+  const job::JobSpec& spec_;
+  const std::optional<base::Instant> now_;
+  config::Declarations declarations_;
+  std::vector<observe::OpenTarget> targets_;
+  bool connected_ = false;
+};
+
+}  // namespace postern::cmd

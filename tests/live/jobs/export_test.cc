@@ -1,0 +1,359 @@
+// Exports by the program itself: a real slapd or SCIM server to a real sshd and ProFTPD, read back
+// by foreign readers.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "core/jobs/spec.h"
+#include "tests/live/delivery/places.h"
+#include "tests/support/command.h"
+#include "tests/support/scim.h"
+#include "tests/support/slapd.h"
+
+namespace postern::jobs {
+namespace {
+
+using nlohmann::json;
+using support::RunResult;
+using support::Slapd;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+int PeopleCount() {
+  constexpr int kShort = 1000, kLong = 100'000;
+  return std::getenv("POSTERN_CAMPAIGN_FULL") != nullptr ? kLong : kShort;  // NOLINT
+}
+
+std::string Uid(int n) {
+  return fmt::format("u{:06}", n);
+}
+
+// Names with commas, quotes and umlauts among them; base64 in LDIF where it must be.
+std::string PeopleLdif(int count) {
+  std::string ldif;
+  for (int n = 0; n < count; ++n) {
+    ldif += Slapd::PersonLdif(Uid(n), fmt::format("employeeNumber: {:06}\ndisplayName: {} \"{}\", "
+                                                  "Jos\u00e9\n",
+                                                  n, n % 3 == 0 ? "Dr." : "Li", n));
+  }
+  return ldif;
+}
+
+// A job over a place, with its state in a folder.
+class Job {
+ public:
+  explicit Job(LivePlace& place) : place_(place) {
+    spec.set_name("export.users");
+    spec.set_ledger_id("test");
+    spec.set_generation(3);
+    spec.set_sealed_at(1772323200);
+    spec.mutable_runner()->set_name("here");
+    spec.mutable_runner()->set_state(scratch_.path());
+    *spec.mutable_endpoint() = place.endpoint();
+    spec.mutable_endpoint()->set_login(place.credential().login);
+    const bool key = !place.credential().private_key.empty();
+    if (key) {
+      spec.mutable_endpoint()->set_private_key("secret:drop");
+      Secret("drop", scratch_.Write("drop.key", place.credential().private_key, 0600));
+    } else {
+      spec.mutable_endpoint()->set_password("secret:drop");
+      Secret("drop", scratch_.Write("drop.pw", place.credential().password, 0600));
+    }
+    decl::Export& declared = Export();
+    declared.set_name("users");
+    declared.set_what("users");
+    declared.mutable_deliver()->set_to("drop");
+    declared.mutable_deliver()->set_folder(place.folder());
+  }
+  decl::Export& Export() { return *spec.mutable_export_(); }
+  void Secret(const std::string& name, const std::string& path) {
+    auto* secret = spec.add_secrets();
+    secret->set_name(name);
+    secret->set_from("file:" + path);
+  }
+  void From(const Slapd& slapd) {
+    Export().mutable_from()->add_values("directory:corp");
+    decl::Directory& directory = *spec.add_directories();
+    directory.set_name("corp");
+    directory.set_url(slapd.url());
+    directory.mutable_bind()->set_dn(Slapd::kBindDn);
+    directory.mutable_bind()->set_password("secret:bind");
+    directory.mutable_tls()->set_start(false);
+    directory.mutable_manage()->mutable_bases()->add_values(Slapd::kPeople);
+    Secret("bind", scratch_.Write("bind.pw", Slapd::kPassword, 0600));
+  }
+  decl::ExportColumn* Column(const std::string& from, const std::string& name) {
+    auto* column = Export().mutable_columns()->add_values();
+    column->set_from(from);
+    column->set_name(name);
+    return column;
+  }
+  // Writes the specification as it is now.
+  void Install() {
+    const Sealed sealed = Seal(spec);
+    digest = sealed.digest;
+    scratch_.Write("jobs/export.users/spec.json", sealed.bytes, 0600);
+  }
+  std::string SpecPath() const { return scratch_.File("jobs/export.users/spec.json"); }
+  RunResult Postern(std::vector<std::string> arguments, const support::Env& env = {}) {
+    std::vector<std::string> command = {POSTERN, "job", arguments.front(), "export.users"};
+    command.insert(command.end(), arguments.begin() + 1, arguments.end());
+    for (const std::string& one : {std::string("--spec"), SpecPath()}) command.push_back(one);
+    return support::RunCommand(command, {.env = env, .limit = std::chrono::seconds(600)});
+  }
+  RunResult Run(const support::Env& env = {}) {
+    return Postern({"run", "--slot", "2026-03-02T02:30:00Z", "--digest", digest, "--json"}, env);
+  }
+  // Names at the place that a consumer would take.
+  std::vector<std::string> Arrived() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(place_.folder())) {
+      names.push_back(entry.path().filename().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  job::JobSpec spec;
+  std::string digest;
+  support::Scratch scratch_;
+
+ private:
+  LivePlace& place_;
+};
+
+std::set<std::string> Lines(const std::string& text) {
+  std::set<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.empty()) EXPECT_TRUE(lines.insert(line).second) << "twice: " << line;
+  }
+  return lines;
+}
+
+// uid, a tab and the display name, as ldapsearch has them.
+std::set<std::string> Expected(Slapd& slapd) {
+  const std::string python = R"(
+import base64, sys
+entry = {}
+for line in sys.stdin.read().replace("\n ", "").split("\n"):
+    if not line:
+        if "uid" in entry: print(entry["uid"] + "\t" + entry["displayName"])
+        entry = {}
+        continue
+    name, _, value = line.partition(":")
+    entry[name] = base64.b64decode(value[2:]).decode() if value.startswith(": ") else value[1:]
+)";
+  const std::string found =
+      slapd.Search(Slapd::kPeople, "(objectClass=inetOrgPerson)", {"uid", "displayName"});
+  const RunResult run = support::RunCommand({"python3", "-c", python}, found);
+  EXPECT_EQ(run.exit, 0) << run.err;
+  return Lines(run.out);
+}
+
+// The same of a delivered file, by a reader that isn't ours.
+std::set<std::string> ReadBack(const std::string& format, const std::string& path) {
+  std::vector<std::string> command;
+  if (format == "csv") {
+    command = {"python3", "-c",
+               "import csv, sys\n"
+               "for row in csv.DictReader(open(sys.argv[1], newline='', encoding='utf-8')):\n"
+               "    print(row['uid'] + '\\t' + row['displayName'])",
+               path};
+  } else if (format == "json") {
+    command = {"jq", "-r", ".. | objects | select(has(\"uid\")) | .uid + \"\\t\" + .displayName",
+               path};
+  } else if (format == "jsonl") {
+    command = {"jq", "-r", "select(has(\"uid\")) | .uid + \"\\t\" + .displayName", path};
+  } else if (format == "xml") {
+    const RunResult checked = support::RunCommand({"xmllint", "--noout", path});
+    EXPECT_EQ(checked.exit, 0) << checked.err;
+    command = {"python3", "-c",
+               "import sys, xml.etree.ElementTree as tree\n"
+               "for row in tree.parse(sys.argv[1]).getroot():\n"
+               "    print(row.findtext('uid') + '\\t' + row.findtext('displayName'))",
+               path};
+  }
+  const RunResult run = support::RunCommand(command, {.limit = std::chrono::seconds(120)});
+  EXPECT_EQ(run.exit, 0) << run.err;
+  return Lines(run.out);
+}
+
+// The server's own loader takes it, over a database of its own, and writes nothing (-u).
+void LoadLdif(const support::Scratch& scratch, const std::string& path) {
+  std::string text = support::ReadFile(path);
+  ASSERT_TRUE(text.starts_with("version: 1")) << text.substr(0, 200);
+  text.erase(0, text.find("\n\n") == std::string::npos ? 0 : text.find("dn:"));
+  const std::string ldif = scratch.Write("back.ldif", text);
+  const std::string config =
+      scratch.Write("slapd.conf", fmt::format("include /etc/ldap/schema/core.schema\n"
+                                              "include /etc/ldap/schema/cosine.schema\n"
+                                              "include /etc/ldap/schema/inetorgperson.schema\n"
+                                              "modulepath /usr/lib/ldap\nmoduleload back_mdb\n"
+                                              "database mdb\nsuffix \"{}\"\ndirectory {}\n",
+                                              Slapd::kSuffix, scratch.Folder("ldif-db")));
+  const RunResult run = support::RunCommand(
+      {support::FindProgram("slapadd"), "-u", "-q", "-s", "-f", config, "-l", ldif});
+  EXPECT_EQ(run.exit, 0) << run.out << run.err;
+}
+
+void DeclareColumns(Job* job, const std::string& format) {
+  job->Export().mutable_format()->set_type(format);
+  job->Export().mutable_format()->set_formula_guard("off");
+  job->Export().mutable_deliver()->set_name("users_{slot:%Y%m%d}_{seq:06}." + format);
+  if (format == "ldif") {
+    job->Column("dn", "dn");
+    auto* classes = job->Export().mutable_columns()->add_values();
+    classes->set_name("objectClass");
+    classes->set_constant("inetOrgPerson");
+    job->Column("common_name", "cn");
+    job->Column("surname", "sn");
+  }
+  auto* uid = job->Column("uid", "uid");
+  if (format != "ldif") uid->set_key(true);
+  job->Column("display_name", "displayName");
+  job->Column("mail", "mail");
+  job->Column("employee_number", "employeeNumber");
+}
+
+TEST(Exports, EachFormatHoldsTheDirectory) {
+  Slapd slapd({.ldif = PeopleLdif(PeopleCount())});
+  const std::set<std::string> expected = Expected(slapd);
+  ASSERT_EQ(expected.size(), static_cast<size_t>(PeopleCount()));
+  for (const char* protocol : {"sftp", "ftp"}) {
+    LivePlace place(protocol);
+    ASSERT_TRUE(place.Start());
+    for (const std::string format : {"csv", "xml", "json", "jsonl", "ldif"}) {
+      SCOPED_TRACE(fmt::format("{} by {}", format, protocol));
+      Job job(place);
+      job.From(slapd);
+      DeclareColumns(&job, format);
+      job.Install();
+      const RunResult run = job.Run();
+      ASSERT_EQ(run.exit, 0) << run.out << run.err << place.Logs();
+      const json report = json::parse(run.out);
+      EXPECT_EQ(report["slots"][0]["outcome"], "delivered");
+      EXPECT_EQ(report["slots"][0]["file_rows"], PeopleCount());
+      const std::string name = report["slots"][0]["file"];
+      EXPECT_EQ(name, "users_20260302_000001." + format);
+      const std::string path = place.folder() + "/" + name;
+      if (format == "ldif") {
+        LoadLdif(job.scratch_, path);
+      } else {
+        EXPECT_EQ(ReadBack(format, path), expected);
+      }
+      const RunResult sums = support::RunCommand({"sha256sum", "-c", "--quiet", path + ".sha256"},
+                                                 {.cwd = place.folder()});
+      EXPECT_EQ(sums.exit, 0) << sums.out << sums.err;
+      const RunResult proof = job.Postern({"verify", "1", "--json"});
+      EXPECT_EQ(proof.exit, 0) << proof.out << proof.err;
+      EXPECT_TRUE(json::parse(proof.out)["holds"]);
+      std::filesystem::remove(path);
+    }
+  }
+}
+
+TEST(Exports, AnIamSystemIsASourceAsWell) {
+  constexpr int kUsers = 200;
+  support::ScimServer server({.users = kUsers, .groups = 3});
+  LivePlace place("sftp");
+  ASSERT_TRUE(place.Start());
+  Job job(place);
+  job.Export().mutable_from()->add_values("iam:hr");
+  job.Export().mutable_select()->set_status("all");
+  decl::Iam& iam = *job.spec.add_iams();
+  iam.set_name("hr");
+  iam.set_url(server.url());
+  iam.mutable_auth()->set_token("secret:scim");
+  job.Secret("scim", job.scratch_.Write("scim.token", support::ScimServer::kToken, 0600));
+  job.Export().mutable_format()->set_type("jsonl");
+  job.Export().mutable_deliver()->set_name("users_{seq}.jsonl");
+  job.Column("user_name", "uid");
+  job.Column("active", "active");
+  job.Install();
+  const RunResult run = job.Run();
+  ASSERT_EQ(run.exit, 0) << run.out << run.err;
+  const RunResult names = support::RunCommand(
+      {"jq", "-r", "select(has(\"uid\")) | .uid", place.folder() + "/users_1.jsonl"});
+  std::set<std::string> shown;
+  for (int start = 1; start <= kUsers; start += 100) {
+    const json page =
+        server.Call("GET", fmt::format("/Users?startIndex={}&count=100", start)).Json();
+    for (const json& user : page["Resources"]) shown.insert(user["userName"]);
+  }
+  EXPECT_EQ(shown.size(), static_cast<size_t>(kUsers));
+  EXPECT_EQ(Lines(names.out), shown);
+}
+
+TEST(Exports, KilledAnywhereEndsOnce) {
+  Slapd slapd({.ldif = PeopleLdif(20)});
+  LivePlace place("sftp");
+  ASSERT_TRUE(place.Start());
+  for (const char* point :
+       {"job-census", "job-begun", "job-written", "job-prepared", "job-delivered", "job-noted"}) {
+    SCOPED_TRACE(point);
+    Job job(place);
+    job.From(slapd);
+    DeclareColumns(&job, "csv");
+    job.Install();
+    const RunResult killed = job.Run({{"POSTERN_KILL_POINT", point}});
+    ASSERT_EQ(killed.signal, SIGKILL) << killed.out << killed.err;
+    const auto before = job.Arrived();
+    const RunResult again = job.Run();
+    EXPECT_EQ(again.exit, 0) << again.out << again.err;
+    EXPECT_THAT(job.Arrived(),
+                ElementsAre("users_20260302_000001.csv", "users_20260302_000001.csv.manifest.json",
+                            "users_20260302_000001.csv.sha256"));
+    if (!before.empty()) EXPECT_EQ(before.size(), 3u);
+    const json history = json::parse(job.Postern({"history", "--json"}).out);
+    EXPECT_EQ(history["history"].size(), 1u) << history.dump(1);
+    for (const auto& entry : std::filesystem::directory_iterator(place.folder())) {
+      std::filesystem::remove(entry);
+    }
+  }
+}
+
+TEST(Exports, RefusesWhatItIsNotMeantToRun) {
+  Slapd slapd({.ldif = PeopleLdif(3)});
+  LivePlace place("sftp");
+  ASSERT_TRUE(place.Start());
+  Job job(place);
+  job.From(slapd);
+  DeclareColumns(&job, "csv");
+  job.Install();
+  const std::string right = job.digest;
+  job.Export().mutable_deliver()->set_folder("/elsewhere");
+  const Sealed other = Seal(job.spec);
+  job.scratch_.Write("jobs/export.users/spec.json", other.bytes, 0600);
+  const RunResult changed = job.Run();
+  EXPECT_EQ(changed.exit, 1) << changed.out;
+  EXPECT_TRUE(job.Arrived().empty());
+  job.Export().mutable_deliver()->set_folder(place.folder());
+  job.Column("employe_number", "x");
+  job.Install();
+  const RunResult wrong = job.Postern({"run", "--slot", "now"});
+  EXPECT_THAT(wrong.err, HasSubstr("did you mean employee_number?"));
+  EXPECT_EQ(wrong.exit, 3) << wrong.out << wrong.err;
+  job.Export().mutable_columns()->mutable_values()->RemoveLast();
+  job.Install();
+  EXPECT_EQ(job.digest, right);
+  ASSERT_EQ(job.Run().exit, 0);
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(job.scratch_.File("jobs/export.users/out"))) {
+    if (entry.path().extension() != ".csv") continue;
+    std::string bytes = support::ReadFile(entry.path());
+    bytes[bytes.size() / 2] ^= 1;
+    job.scratch_.Write(entry.path().lexically_relative(job.scratch_.path()).string(), bytes, 0600);
+  }
+  const RunResult proof = job.Postern({"verify", "1"});
+  EXPECT_EQ(proof.exit, 1);
+  EXPECT_THAT(proof.out, HasSubstr("SHA-256 of users_20260302_000001.csv"));
+}
+
+}  // namespace
+}  // namespace postern::jobs
