@@ -131,7 +131,8 @@ std::set<std::string> Lines(const std::string& text) {
   std::set<std::string> lines;
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) {
-    if (!line.empty()) EXPECT_TRUE(lines.insert(line).second) << "twice: " << line;
+    if (line.empty()) continue;
+    EXPECT_TRUE(lines.insert(line).second) << "twice: " << line;
   }
   return lines;
 }
@@ -309,7 +310,8 @@ TEST(Exports, KilledAnywhereEndsOnce) {
     EXPECT_THAT(job.Arrived(),
                 ElementsAre("users_20260302_000001.csv", "users_20260302_000001.csv.manifest.json",
                             "users_20260302_000001.csv.sha256"));
-    if (!before.empty()) EXPECT_EQ(before.size(), 3u);
+    // A kill after the delivery found all there already.
+    EXPECT_TRUE(before.empty() || before.size() == 3) << before.size();
     const json history = json::parse(job.Postern({"history", "--json"}).out);
     EXPECT_EQ(history["history"].size(), 1u) << history.dump(1);
     for (const auto& entry : std::filesystem::directory_iterator(place.folder())) {
