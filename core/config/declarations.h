@@ -5,6 +5,7 @@
 // Load.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "core/diag/diagnostic.h"
 #include "schemas/declarations.pb.h"
 #include "schemas/job_declarations.pb.h"
+#include "schemas/roster.pb.h"
 
 namespace postern::config {
 
@@ -72,6 +74,8 @@ struct Declarations {
   std::vector<Declared<decl::Export>> exports;
   std::vector<Declared<decl::Import>> imports;
   std::vector<Declared<decl::Releaser>> releasers;
+  // Whose people are an import's: "user:acme.A17" -> "acme". The others are of the tree.
+  std::map<std::string, std::string> imported_by;
 };
 
 struct Loaded {
@@ -81,11 +85,15 @@ struct Loaded {
   std::string operator_path;  // as given
   std::string tree_path;
   size_t files = 0;
+  std::string rosters;  // digests of those that were added, for DigestOf
 };
 
 struct LoadOptions {
   std::string operator_file = "operator/postern.toml";
   std::string tree;  // empty: what the operator's file says, else ../access beside it
+  // What imports last accepted, asked for when all files are read and before they are checked;
+  // null: none.
+  std::function<std::vector<decl::AcceptedRoster>(const Loaded&, diag::Diagnostics*)> rosters;
 };
 
 // Reads the operator's file and every *.toml below the tree, in name order. Never fails as a whole:

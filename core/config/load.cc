@@ -15,6 +15,7 @@
 #include "core/config/declarations.h"
 #include "core/config/job_checks.h"
 #include "core/config/reader.h"
+#include "core/config/roster.h"
 #include "core/config/service_accounts.h"
 #include "core/config/tables.h"
 #include "core/config/visit.h"
@@ -50,6 +51,7 @@ class Loader {
     ReserveFor(files);
     for (const uint32_t file : files) Read(file, false);
     WriteOutServiceAccounts(&out_.declarations);
+    if (options_.rosters) TakeRosters();
     const Index index(out_.declarations);
     const CheckInput input{out_.declarations, index, lost_, &out_.sources, files_missing_};
     CheckReferences(input, &out_.diagnostics);
@@ -70,6 +72,16 @@ class Loader {
   }
 
  private:
+  void TakeRosters() {
+    const auto rosters = options_.rosters(out_, &out_.diagnostics);
+    base::Hasher hasher;
+    for (const decl::AcceptedRoster& roster : rosters) {
+      hasher.AddField(roster.SerializeAsString());
+    }
+    if (!rosters.empty()) out_.rosters = base::Hex(hasher.Finish());
+    AddRosters(rosters, &out_.sources, &out_.declarations, &out_.diagnostics);
+  }
+
   std::string TreePath() const {
     if (!options_.tree.empty()) return options_.tree;
     const fs::path beside = fs::path(options_.operator_file).parent_path();
@@ -234,6 +246,7 @@ base::Digest DigestOf(const Loaded& loaded) {
   for (uint32_t file = 1; file <= loaded.files; ++file) {
     hasher.AddField(loaded.sources.text(file));
   }
+  if (!loaded.rosters.empty()) hasher.AddField(loaded.rosters);
   return hasher.Finish();
 }
 

@@ -8,9 +8,9 @@ namespace {
 
 std::vector<CodePage> Gather() {
   std::vector<CodePage> all;
-  for (const auto pages :
-       {internal::InputCodes(), internal::TargetCodes(), internal::PlanCodes(),
-        internal::JobCodes(), internal::DeliveryCodes(), internal::ExportCodes()}) {
+  for (const auto pages : {internal::InputCodes(), internal::TargetCodes(), internal::PlanCodes(),
+                           internal::JobCodes(), internal::DeliveryCodes(), internal::ExportCodes(),
+                           internal::ImportCodes()}) {
     all.insert(all.end(), pages.begin(), pages.end());
   }
   std::sort(all.begin(), all.end(),

@@ -207,6 +207,22 @@ inline constexpr char kNoSuchRun[] = "E0880";           // no run of this number
 inline constexpr char kSlotMissed[] = "E0881";          // a slot that was passed over (warning)
 inline constexpr char kSnapshotIncomplete[] = "E0901";  // a world that can't be read as a whole
 inline constexpr char kSnapshotDamaged[] = "E0902";     // a snapshot that isn't as it was written
+// ---- E0885 to E0899: imports (jobs)
+inline constexpr char kRosterColumns[] = "E0885";    // a column or match that an import can't have
+inline constexpr char kRosterLogin[] = "E0886";      // a login that no file may give
+inline constexpr char kRosterValue[] = "E0887";      // a value that no file may give
+inline constexpr char kRosterAmbiguous[] = "E0888";  // a row that fits several people
+inline constexpr char kRosterMayNot[] = "E0889";     // a row asks for what the import may not do
+inline constexpr char kRosterUnknown[] = "E0890";    // a row about somebody whom nobody declares
+inline constexpr char kRosterReused[] = "E0891";     // a login that belongs to somebody who left
+inline constexpr char kRosterOverlap[] = "E0892";    // a file and the tree declare the same
+inline constexpr char kRosterScope[] = "E0893";      // more would change than the import's own
+inline constexpr char kImportHeld[] = "E0894";       // waits for a second person
+inline constexpr char kFileUnproven[] = "E0895";     // checksum, manifest or signature doesn't fit
+inline constexpr char kReleaseRefused[] = "E0896";   // a release that doesn't count
+inline constexpr char kRosterDamaged[] = "E0897";    // a stored roster that isn't what was accepted
+inline constexpr char kImportWaits[] = "E0898";      // other changes must be applied first
+inline constexpr char kRosterLookalike[] = "E0899";  // letters of several scripts in one word
 // ---- warnings and notes
 inline constexpr char kEmptyTree[] = "W0101";       // no file in the reviewed tree
 inline constexpr char kRepeated[] = "W0201";        // an element stands twice in one list
@@ -255,6 +271,7 @@ std::span<const CodePage> PlanCodes();      // E06, E07 and the warnings
 std::span<const CodePage> DeliveryCodes();  // E0860 to E0868
 std::span<const CodePage> JobCodes();       // E08 and its warnings
 std::span<const CodePage> ExportCodes();    // E0870 to E0884
+std::span<const CodePage> ImportCodes();    // E0885 to E0899
 }  // namespace internal
 
 }  // namespace postern::diag

@@ -1,0 +1,382 @@
+// Rosters judged and matched: golden files through the import's eyes, and each way out of its
+// scope.
+#include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
+
+#include <algorithm>
+
+#include "core/config/roster.h"
+#include "core/jobs/match.h"
+#include "core/jobs/roster.h"
+#include "core/jobs/thresholds.h"
+
+namespace postern::jobs::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr base::Instant kNow = 1'767'225'600;  // 2026-01-01T00:00:00Z
+
+constexpr char kColumns[] = R"(
+  columns {
+    values { name: "ID" to: "employee_number" required: true pattern: "[A-Z][0-9]{1,5}" }
+    values { name: "UID" to: "uid" required: true }
+    values { name: "NAME" to: "surname" }
+    values { name: "MAIL" to: "mail" domains { values: "acme.test" } }
+    values { name: "UNTIL" to: "expires" format: "%Y-%m-%d" }
+  })";
+
+decl::Import Acme(const std::string& more = "") {
+  const std::string text = std::string(R"(name: "acme" owner: "partner:acme" what: "roster"
+    to: "directory:corp" base: "ou=acme,dc=x" format { type: "csv" eol: "lf" }
+    may { values: "create" values: "update" values: "disable" }
+    match { values: "employee_number" values: "mail" })") +
+                           kColumns + more;
+  decl::Import import;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &import));
+  return import;
+}
+
+constexpr char kHeader[] = "ID,UID,NAME,MAIL,UNTIL\n";
+
+RosterFile ReadIt(const decl::Import& import, const std::string& rows) {
+  static std::string text;  // outlives the source
+  text = kHeader + rows;
+  auto file = ReadRoster(import, TextSource(text), "roster.csv", 0);
+  if (!file) ADD_FAILURE() << file.error().message;
+  return file ? *std::move(file) : RosterFile{};
+}
+
+// "3 E0886 UID: ...", a line each.
+std::string Lines(const std::vector<RefusedRow>& refused) {
+  std::string out;
+  for (const RefusedRow& row : refused) {
+    out += std::to_string(row.line) + " " + row.code + " " + row.column +
+           (row.column.empty() ? "" : ": ") + row.text + "\n";
+  }
+  return out;
+}
+
+config::Declarations World() {
+  config::Declarations all;
+  decl::Partner acme;
+  acme.set_name("acme");
+  acme.mutable_contract()->set_ends(kNow + 100 * 86400);
+  all.partners.push_back({acme, {}, {}});
+  return all;
+}
+
+Matched Next(const decl::Import& import, const std::string& rows,
+             const decl::AcceptedRoster* before = nullptr, base::Instant now = kNow) {
+  static const config::Declarations world = World();
+  const MatchInput input{import, before, &world, now, "00"};
+  return MatchRoster(input, ReadIt(import, rows));
+}
+
+const decl::RosterPerson* Named(const Matched& matched, const std::string& name) {
+  for (const auto& person : matched.roster.people()) {
+    if (person.name() == name) return &person;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> Names(const Matched& matched) {
+  std::vector<std::string> out;
+  for (const auto& person : matched.roster.people()) {
+    out.push_back(person.name() + (person.left() ? " left" : ""));
+  }
+  return out;
+}
+
+TEST(ImportColumns, OnlyPlainAttributesAndKnownMatches) {
+  EXPECT_FALSE(CheckImport(Acme()).has_errors());
+  for (const char* escape : {"dn", "directory", "for", "password", "name", "empty", "nonsense"}) {
+    const auto said =
+        CheckImport(Acme(std::string("columns { values { name: \"X\" to: \"") + escape + "\" } }"));
+    ASSERT_TRUE(said.has_errors()) << escape;
+    EXPECT_EQ(said.all()[0].code, "E0885") << escape;
+  }
+  EXPECT_TRUE(CheckImport(Acme("match { values: \"description\" }")).has_errors());
+  decl::Import no_base = Acme();
+  no_base.clear_base();
+  EXPECT_TRUE(CheckImport(no_base).has_errors());
+}
+
+TEST(ImportRows, HostileLoginsAreRefused) {
+  for (const char* login : {"root", "admin", "svc-backup", "SVC-x", "Root", "12345", "www-data",
+                            "a b", "../x", "jo;rm", "jo,ou=Staff", "-rf", "systemd-x"}) {
+    const RosterFile file = ReadIt(Acme(), std::string("A1,\"") + login + "\",N,a@acme.test,\n");
+    EXPECT_EQ(file.rows.size(), 0u) << login;
+    ASSERT_EQ(file.refused.size(), 1u) << login;
+    EXPECT_EQ(file.refused[0].column, "UID") << login;
+    EXPECT_EQ(file.refused[0].whole_key, "A1") << login;
+  }
+}
+
+TEST(ImportRows, HostileValuesAreRefused) {
+  EXPECT_EQ(Lines(ReadIt(Acme(),
+                         "A1,jo,N,a@other.test,\nA2,an,N,nonsense,\nA3,bo,../../etc,c@acme.test,\n"
+                         "A4,cy,N\xE2\x80\xAEx,d@acme.test,\nA5,di,N,e@acme.test,2026-02-31\n"
+                         "A6,ed,N,f@acme.test.evil.test,\nA7,fy,=1+1,g@acme.test,\n"
+                         "A8,gi,N,h@ACME.test,2026-03-01\n")
+                      .refused),
+            "2 E0887 MAIL: a@other.test isn't in acme.test\n"
+            "3 E0887 MAIL: \"nonsense\" is no mail address\n"
+            "4 E0887 NAME: \"../../etc\" has parts of a path\n"
+            "5 E0822 NAME: has characters that can't be seen\n"
+            "6 E0822 UNTIL: 2026-02-31 isn't a time\n"
+            "7 E0887 MAIL: f@acme.test.evil.test isn't in acme.test\n"
+            "8 E0802 NAME: would be a formula\n");
+}
+
+TEST(ImportRows, DateEndsWithItsLastSecond) {
+  const RosterFile file = ReadIt(Acme(), "A1,jo,N,a@acme.test,2026-03-01\n");
+  ASSERT_EQ(file.rows.size(), 1u);
+  EXPECT_EQ(file.rows[0].values[4].elements[0],
+            std::to_string(*base::ParseInstant("2026-03-01T23:59:59Z")));
+}
+
+TEST(ImportRows, LookalikesAreTold) {
+  const RosterFile file = ReadIt(Acme(), "A1,jo,P\xD0\xB0ul,a@acme.test,\n");
+  EXPECT_EQ(file.rows.size(), 1u);
+  ASSERT_EQ(file.report.diagnostics.all().size(), 1u);
+  EXPECT_EQ(file.report.diagnostics.all()[0].code, "E0899");
+  EXPECT_TRUE(ReadIt(Acme(), "A1,jo,\xD0\x9F\xD0\xB0,a@acme.test,\n").report.diagnostics.empty());
+}
+
+TEST(ImportRows, RefusedFileHasNoRows) {
+  const RosterFile file = ReadIt(Acme(), "A1,jo,N,a@acme.test,\nA2,an,\"N");
+  EXPECT_TRUE(file.report.refused);
+  EXPECT_THAT(file.rows, IsEmpty());
+}
+
+TEST(ImportRows, TwiceTheSameKeyCountsForNeither) {
+  const RosterFile file =
+      ReadIt(Acme(), "A1,jo,N,a@acme.test,\nA2,an,N,b@acme.test,\nA1,bo,N,c@acme.test,\n");
+  ASSERT_EQ(file.rows.size(), 1u);
+  EXPECT_EQ(file.rows[0].line, 3u);
+  EXPECT_EQ(file.refused.size(), 2u);
+}
+
+TEST(ImportRows, RejectsFileIsSafeToOpen) {
+  EXPECT_EQ(RejectsFile({{3, "E0887", "NAME", "=cmd|x", "a \"b\", c", ""}}),
+            "line,column,code,key,text\r\n3,NAME,E0887,\"'=cmd|x\",\"a \"\"b\"\", c\"\r\n");
+}
+
+TEST(ImportMatch, FirstFileCreatesBelowItsBase) {
+  const Matched first = Next(Acme(), "A1,jo,Jo,jo@acme.test,2026-02-01\nA2,an,An,an@acme.test,\n");
+  EXPECT_EQ(Lines(first.refused), "");
+  EXPECT_EQ(first.counts.create, 2u);
+  ASSERT_EQ(first.roster.people_size(), 2);
+  const decl::User& jo = first.roster.people(0).user();
+  EXPECT_EQ(jo.name(), "acme.a1");
+  EXPECT_EQ(jo.dn(), "uid=jo,ou=acme,dc=x");
+  EXPECT_EQ(jo.directory(), "corp");
+  EXPECT_FALSE(jo.has_for_());
+  EXPECT_EQ(jo.expires(), *base::ParseInstant("2026-02-01T23:59:59Z"));
+  // No end in the file: a year, or the contract's where that is sooner.
+  EXPECT_EQ(first.roster.people(1).user().expires(), kNow + 100 * 86400);
+  EXPECT_EQ(first.roster.people(1).line(), 3u);
+}
+
+TEST(ImportMatch, SameFileAgainChangesNothing) {
+  const std::string rows = "A1,jo,Jo,jo@acme.test,\nA2,an,An,an@acme.test,\n";
+  const Matched first = Next(Acme("expires_days: 30"), rows);
+  const Matched again = Next(Acme("expires_days: 30"), rows, &first.roster, kNow + 5 * 86400);
+  EXPECT_EQ(again.counts.create + again.counts.change + again.counts.disable, 0u);
+  EXPECT_EQ(first.roster.people(0).user().SerializeAsString(),
+            again.roster.people(0).user().SerializeAsString());
+  const Matched later = Next(Acme("expires_days: 30"), rows, &first.roster, kNow + 20 * 86400);
+  EXPECT_GT(later.roster.people(0).user().expires(), first.roster.people(0).user().expires());
+}
+
+TEST(ImportMatch, MissingLeaveAfterSoManyFiles) {
+  const decl::Import import = Acme("missing_files: 2");
+  const Matched first = Next(import, "A1,jo,J,jo@acme.test,\nA2,an,A,an@acme.test,\n");
+  const Matched second = Next(import, "A1,jo,J,jo@acme.test,\n", &first.roster);
+  EXPECT_THAT(Names(second), ElementsAre("acme.a1", "acme.a2"));
+  EXPECT_EQ(second.counts.disable, 0u);
+  const Matched third = Next(import, "A1,jo,J,jo@acme.test,\n", &second.roster);
+  EXPECT_THAT(Names(third), ElementsAre("acme.a1", "acme.a2 left"));
+  EXPECT_EQ(third.counts.disable, 1u);
+  EXPECT_FALSE(Named(third, "acme.a2")->user().enabled());
+  // Seen again between: it counts anew.
+  const Matched seen =
+      Next(import, "A1,jo,J,jo@acme.test,\nA2,an,A,an@acme.test,\n", &second.roster);
+  EXPECT_EQ(Named(seen, "acme.a2")->missing(), 0u);
+}
+
+TEST(ImportMatch, RefusedRowIsNotMissing) {
+  const Matched first = Next(Acme(), "A1,jo,J,jo@acme.test,\nA2,an,A,an@acme.test,\n");
+  const Matched second =
+      Next(Acme(), "A1,jo,J,jo@acme.test,\nA2,root,A,an@acme.test,\n", &first.roster);
+  EXPECT_EQ(second.refused.size(), 1u);
+  EXPECT_THAT(Names(second), ElementsAre("acme.a1", "acme.a2"));
+  // A row that can't say whose it is may be anybody's.
+  const Matched third = Next(Acme(), "A1,jo,J,jo@acme.test,\nA2,an\n", &first.roster);
+  EXPECT_EQ(third.refused.size(), 1u);
+  EXPECT_THAT(Names(third), ElementsAre("acme.a1", "acme.a2"));
+}
+
+TEST(ImportMatch, RenameBySecondKey) {
+  const Matched first = Next(Acme(), "A1,jo,J,jo@acme.test,\n");
+  const Matched second = Next(Acme(), "B7,jo,J,jo@acme.test,\n", &first.roster);
+  ASSERT_THAT(Names(second), ElementsAre("acme.a1"));
+  EXPECT_EQ(second.roster.people(0).user().employee_number(), "B7");
+  EXPECT_EQ(second.counts.change, 1u);
+}
+
+TEST(ImportMatch, TwoRowsOfOnePersonAreRefused) {
+  const Matched first = Next(Acme(), "A1,jo,J,jo@acme.test,\n");
+  const Matched second =
+      Next(Acme(), "A1,jo,J,jo@acme.test,\nB7,jb,B,jo@acme.test,\n", &first.roster);
+  EXPECT_EQ(Lines(second.refused), "2 E0888 2 rows are acme.a1\n3 E0888 2 rows are acme.a1\n");
+  EXPECT_THAT(Names(second), ElementsAre("acme.a1"));
+}
+
+TEST(ImportMatch, SeveralHitsRefuseTheRow) {
+  const decl::Import import = Acme();
+  Matched first = Next(import, "A1,jo,J,team@acme.test,\nA2,an,A,team@acme.test,\n");
+  ASSERT_EQ(first.roster.people_size(), 2);
+  const Matched second =
+      Next(import, "A1,jo,J,,\nA2,an,A,,\nB1,bo,B,team@acme.test,\n", &first.roster);
+  EXPECT_EQ(Lines(second.refused), "4 E0888 its mail is that of 2 people: acme.a1, acme.a2\n");
+}
+
+TEST(ImportMatch, KeyOfALeaverIsANewIdentity) {
+  const Matched first = Next(Acme(), "A1,jo,J,jo@acme.test,\nA2,an,A,an@acme.test,\n");
+  const Matched left = Next(Acme(), "A2,an,A,an@acme.test,\n", &first.roster);
+  ASSERT_THAT(Names(left), ElementsAre("acme.a1 left", "acme.a2"));
+  const std::string rest = "A2,an,A,an@acme.test,\n";
+  const Matched login = Next(Acme(), rest + "A1,jo,X,new@acme.test,\n", &left.roster);
+  EXPECT_EQ(Lines(login.refused), "3 E0891 its login is that of acme.a1, who left\n");
+  const Matched other = Next(Acme(), rest + "A1,jo2,X,new@acme.test,\n", &left.roster);
+  EXPECT_THAT(Names(other), ElementsAre("acme.a1 left", "acme.a1.2", "acme.a2"));
+  EXPECT_EQ(other.counts.create, 1u);
+  // All of match agrees: the same person, back.
+  const Matched back = Next(Acme(), rest + "A1,jo,J,jo@acme.test,\n", &left.roster);
+  EXPECT_THAT(Names(back), ElementsAre("acme.a1", "acme.a2"));
+  EXPECT_EQ(back.counts.back, 1u);
+  EXPECT_FALSE(Named(back, "acme.a1")->user().has_enabled());
+}
+
+TEST(ImportMatch, LoginOfAnotherIsRefused) {
+  const Matched first = Next(Acme(), "A1,jo,J,jo@acme.test,\n");
+  const Matched second =
+      Next(Acme(), "A1,jo,J,jo@acme.test,\nA2,JO,A,an@acme.test,\n", &first.roster);
+  EXPECT_EQ(Lines(second.refused), "3 E0888 its login is that of acme.a1\n");
+}
+
+TEST(ImportMatch, OnlyWhatItMay) {
+  decl::Import import = Acme();
+  const Matched first = Next(import, "A1,jo,J,jo@acme.test,\n");
+  import.mutable_may()->clear_values();
+  import.mutable_may()->add_values("update");
+  const Matched second = Next(import, "A2,an,A,an@acme.test,\n", &first.roster);
+  EXPECT_EQ(Lines(second.refused), "2 E0889 would be new, and the import may not create\n");
+  EXPECT_THAT(Names(second), ElementsAre("acme.a1"));
+  import.mutable_may()->set_values(0, "create");
+  const Matched third = Next(import, "A1,jo,Other,jo@acme.test,\n", &first.roster);
+  EXPECT_EQ(Lines(third.refused), "2 E0889 acme.a1 would change, and the import may not update\n");
+  EXPECT_EQ(third.roster.people(0).user().surname(), "J");
+}
+
+TEST(ImportMatch, DeltaNeverImpliesLeaving) {
+  decl::Import import = Acme("mode: \"delta\"");
+  const Matched first = Next(Acme(), "A1,jo,J,jo@acme.test,\nA2,an,A,an@acme.test,\n");
+  const std::string text =
+      "op,ID,UID,NAME,MAIL,UNTIL\nmodify,A1,jo,New,jo@acme.test,\ndelete,A9,,,,\n";
+  auto file = ReadRoster(import, TextSource(text), "d.csv", 0);
+  ASSERT_TRUE(file) << file.error().message;
+  const config::Declarations world = World();
+  const Matched second = MatchRoster({import, &first.roster, &world, kNow, "00"}, *file);
+  EXPECT_THAT(Names(second), ElementsAre("acme.a1", "acme.a2"));
+  EXPECT_EQ(second.counts.disable, 0u);
+  EXPECT_EQ(second.counts.change, 1u);
+  EXPECT_THAT(Lines(second.refused), HasSubstr("3 E0890"));
+}
+
+TEST(ImportMatch, AttributesOfPeopleThatOthersDeclare) {
+  decl::Import import = Acme();
+  import.set_what("attributes");
+  config::Declarations world = World();
+  for (const auto& [name, number, base] :
+       {std::tuple("li", "A1", "ou=acme,dc=x"), std::tuple("zed", "A2", "ou=Staff,dc=x")}) {
+    decl::User user;
+    user.set_name(name);
+    user.set_directory("corp");
+    user.set_employee_number(number);
+    user.set_dn(std::string("uid=") + name + "," + base);
+    world.users.push_back({user, {}, {}});
+  }
+  const RosterFile file =
+      ReadIt(import, "A1,li,Li,li@acme.test,\nA2,zed,Zed,zed@acme.test,\nA3,x,X,x@acme.test,\n");
+  const Matched matched = MatchRoster({import, nullptr, &world, kNow, "00"}, file);
+  // zed stands outside of the base, A3 is nobody.
+  EXPECT_EQ(Lines(matched.refused),
+            "3 E0890 nobody is known by its match attributes\n"
+            "4 E0890 nobody is known by its match attributes\n");
+  ASSERT_THAT(Names(matched), ElementsAre("li"));
+  EXPECT_EQ(matched.roster.people(0).user().surname(), "Li");
+  EXPECT_FALSE(matched.roster.people(0).user().has_employee_number());
+  EXPECT_FALSE(matched.roster.people(0).user().has_dn());
+}
+
+TEST(ImportMatch, PartitionIsTheImports) {
+  decl::Import import;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      R"(name: "acme" owner: "partner:acme" what: "roster" to: "iam:corp" partition: "Acme"
+         format { type: "csv" } may { values: "create" } match { values: "user_name" }
+         columns { values { name: "U" to: "user_name" } values { name: "D" to: "department" } })",
+      &import));
+  const std::string text = "U,D\r\njo,Sales\r\nan@Staff,Sales\r\nroot,Sales\r\n";
+  auto file = ReadRoster(import, TextSource(text), "r.csv", 0);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(Lines(file->refused),
+            "3 E0886 U: \"an@Staff\" names a partition\n"
+            "4 E0886 U: the login root is a system's own\n");
+  const config::Declarations world = World();
+  const Matched matched = MatchRoster({import, nullptr, &world, kNow, "00"}, *file);
+  ASSERT_EQ(matched.roster.people_size(), 1);
+  EXPECT_EQ(matched.roster.people(0).iam_user().user_name(), "jo@Acme");
+}
+
+TEST(ImportThresholds, OnByDefault) {
+  RosterCounts counts{.before = 100, .rows = 100, .rows_before = 100};
+  EXPECT_THAT(Exceeded(Acme(), counts), IsEmpty());
+  counts.disable = 5;
+  EXPECT_THAT(Exceeded(Acme(), counts), IsEmpty());
+  counts.disable = 6;
+  EXPECT_THAT(Exceeded(Acme(), counts), ElementsAre("6 of 100 people would be disabled; 5 may be"));
+  counts.before = 40;  // five per cent of them are two
+  counts.disable = 3;
+  EXPECT_THAT(Exceeded(Acme(), counts), ElementsAre("3 of 40 people would be disabled; 2 may be"));
+  counts = {.before = 100, .change = 31, .rows = 69, .rows_before = 100, .refused = 0};
+  EXPECT_THAT(Exceeded(Acme(), counts),
+              ElementsAre("31 of 100 people would change; 30 % may",
+                          "69 rows where the last file had 100; 30 % apart may be"));
+  counts = {.create = 51, .rows = 51, .refused = 2};
+  EXPECT_THAT(Exceeded(Acme(), counts), ElementsAre("51 people would be new or back; 50 may be",
+                                                    "2 of 53 rows are refused; 2 % may be"));
+  EXPECT_THAT(Exceeded(Acme("thresholds { create: 60 reject_percent: 10 }"), counts), IsEmpty());
+}
+
+TEST(ImportThresholds, ThirtyPercentMissing) {
+  std::string all, most;
+  for (int i = 0; i < 100; ++i) {
+    const std::string n = std::to_string(i);
+    const std::string row = "A" + n + ",u" + n + ",N,u" + n + "@acme.test,\n";
+    all += row;
+    if (i >= 30) most += row;
+  }
+  const Matched first = Next(Acme(), all);
+  const Matched second = Next(Acme(), most, &first.roster);
+  EXPECT_EQ(second.counts.disable, 30u);
+  EXPECT_THAT(Exceeded(Acme(), second.counts),
+              ElementsAre("30 of 100 people would be disabled; 5 may be"));
+}
+
+}  // namespace
+}  // namespace postern::jobs::test
