@@ -109,6 +109,8 @@ class Compiler {
   std::string AddressOf(const config::Declared<decl::Account>& account) const;
   std::string AddressOfService(uint32_t service_account) const;
   std::string IdentityOf(std::string_view address) const;
+  // "import:acme (user:acme.a17)" of whom an import declares.
+  std::string OwnerOfPerson(const std::string& address, const std::string& identity) const;
   void CompileFolders();
   std::span<const uint32_t> AccountsOf(std::string_view identity) const;
   // keys.cc

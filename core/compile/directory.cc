@@ -52,6 +52,12 @@ std::string Compiler::DnOfUser(const config::Declared<decl::User>& user) {
   return "";  // the loader has said so (E0230)
 }
 
+std::string Compiler::OwnerOfPerson(const std::string& address, const std::string& identity) const {
+  const auto import = declarations_.imported_by.find(address);
+  if (import == declarations_.imported_by.end()) return OwnerOf(address, identity);
+  return OwnerOf("import:" + import->second, identity);
+}
+
 void Compiler::CompileUser(const config::Declared<decl::User>& user) {
   const decl::User& message = user.message;
   if (!directories_.contains(message.directory())) return;
@@ -85,7 +91,8 @@ void Compiler::CompileUser(const config::Declared<decl::User>& user) {
   object.set_enabled((!message.has_enabled() || message.enabled()) && interval.Holds(facts_.now));
   if (interval.until != base::kForever) object.set_expires(interval.until);
   if (message.has_password()) object.set_password(message.password());
-  const uint32_t source = AddProvenance(OwnerOf(address, identity), user.span, interval.until);
+  const uint32_t source =
+      AddProvenance(OwnerOfPerson(address, identity), user.span, interval.until);
   if (interval.until != base::kForever) desired_.provenance[source].closer = "server";
   Emit(target, object, {source});
   const std::string key = object::EncodeKey(object);

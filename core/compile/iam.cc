@@ -96,7 +96,8 @@ void Compiler::CompileIamUser(const config::Declared<decl::IamUser>& user) {
   }
   CopyAttributes(message, &object);
   object.set_active((!message.has_active() || message.active()) && interval.Holds(facts_.now));
-  const uint32_t source = AddProvenance(OwnerOf(address, identity), user.span, interval.until);
+  const uint32_t source =
+      AddProvenance(OwnerOfPerson(address, identity), user.span, interval.until);
   if (interval.until != base::kForever) desired_.provenance[source].closer = kClosedByNobody;
   Emit(target, object, {source});
   const std::string key = object::EncodeKey(object);

@@ -12,7 +12,7 @@
 #include "core/diag/codes.h"
 #include "core/diag/suggest.h"
 #include "core/diag/text.h"
-#include "core/jobs/format/writer.h"
+#include "core/jobs/shape_of.h"
 #include "core/object/kind.h"
 
 namespace postern::jobs {
@@ -241,21 +241,6 @@ void AddField(std::string_view text, std::string* out) {
   *out += '"';
 }
 
-Format FormatOf(const std::string& type) {
-  if (type == "xml") return Format::kXml;
-  if (type == "json") return Format::kJson;
-  if (type == "jsonl") return Format::kJsonLines;
-  return type == "ldif" ? Format::kLdif : Format::kCsv;
-}
-
-Encoding EncodingOf(const std::string& name) {
-  if (name == "utf-8-bom") return Encoding::kUtf8Bom;
-  if (name == "iso-8859-1") return Encoding::kLatin1;
-  if (name == "windows-1252") return Encoding::kWindows1252;
-  if (name == "utf-16le") return Encoding::kUtf16Le;
-  return name == "utf-16be" ? Encoding::kUtf16Be : Encoding::kUtf8;
-}
-
 Type TypeOf(const FieldDescriptor& field) {
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) return Type::kList;
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_BOOL) return Type::kBoolean;
@@ -297,6 +282,9 @@ diag::Diagnostics CheckImport(const decl::Import& import) {
       say(fmt::format("match names {}, which no column gives", attribute));
     }
   }
+  Shape shape;
+  WriterOptions unused;
+  if (const std::string why = TakeFormat(import.format(), &shape, &unused); !why.empty()) say(why);
   if (import.match().values().empty()) say("match names no attribute");
   if (import.what() == "roster" && !iam && !import.has_base()) {
     say("a roster of a directory needs `base`, the subtree that is its alone");
@@ -305,17 +293,10 @@ diag::Diagnostics CheckImport(const decl::Import& import) {
 }
 
 Shape ShapeOf(const decl::Import& import) {
-  const decl::FileFormat& format = import.format();
   Shape shape;
-  shape.format = FormatOf(format.type());
-  shape.encoding = EncodingOf(format.encoding());
+  WriterOptions unused;
+  TakeFormat(import.format(), &shape, &unused);  // CheckImport has said what can't be
   shape.mode = import.mode() == "delta" ? Mode::kDelta : Mode::kFull;
-  if (format.has_operation()) shape.operation = format.operation();
-  if (format.has_delimiter() && !format.delimiter().empty())
-    shape.delimiter = format.delimiter()[0];
-  if (format.has_header()) shape.header = format.header();
-  if (format.has_root()) shape.root = format.root();
-  if (format.has_element()) shape.element = format.element();
   for (const auto& column : import.columns().values()) {
     const auto* field = config::RosterField(config::IsIam(import), column.to());
     Column& out = shape.columns.emplace_back();

@@ -82,7 +82,7 @@ struct ApplyRow {
 struct Event {
   uint64_t sequence = 0;
   base::Instant at = 0;
-  std::string type;     // created, apply-started, intent, outcome, apply-finished, census, uid
+  std::string type;     // created, apply-started, intent, outcome, apply-finished, census, uid, job
   std::string payload;  // JSON, one line; members by type in README.md
   base::Digest hash{};  // SHA-256 over the previous hash and this event's fields
 };
@@ -93,6 +93,24 @@ struct Census {
   object::Kind kind{};
   std::string scope;
   uint64_t count = 0;
+};
+
+// What a job did, or was allowed to do, beside its applies; evidence.
+struct JobEvent {
+  std::string job;   // "import.acme-roster"
+  std::string run;   // its id
+  std::string what;  // accepted, held, released
+  std::string who;   // user@machine, or the releaser
+  std::string plan_digest, file_sha256;
+  std::string note;       // why, for people
+  std::string signature;  // of a release, as it was given
+};
+
+// What an import last accepted, as core/config/roster.h takes it.
+struct RosterRow {
+  std::string import;  // its name
+  std::string run, file_sha256;
+  std::string roster;  // canonical bytes
 };
 
 // Held while one apply runs; an OS lock that dies with the process plus a row that says who holds
@@ -139,6 +157,11 @@ class Ledger {
   virtual Result<void> AllocateUids(std::span<const std::pair<std::string, uint32_t>> uids) = 0;
   // Rows that say nothing new are left out; without any other no event is written.
   virtual Result<void> RecordCensus(std::span<const Census> census) = 0;
+  // By import. kConflict: a roster isn't the one that its event names.
+  virtual Result<std::vector<RosterRow>> Rosters() = 0;
+  // One transaction: the event, and with a roster its row in place of the import's last one.
+  virtual Result<void> RecordJob(const JobEvent& event, const RosterRow* roster) = 0;
+
   // `result`: "done", or in a word what else. "done" makes a new generation: what is recorded now
   // is the whole desired state, kept for RecordedAt. kInvalid: finished before, or "done" with open
   // intents.

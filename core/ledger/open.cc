@@ -43,6 +43,8 @@ class EmptyLedger final : public Ledger {
   }
   Result<void> RecordCensus(std::span<const Census>) override { return ReadOnly(); }
   Result<void> FinishApply(uint64_t, const std::string&) override { return ReadOnly(); }
+  Result<std::vector<RosterRow>> Rosters() override { return std::vector<RosterRow>{}; }
+  Result<void> RecordJob(const JobEvent&, const RosterRow*) override { return ReadOnly(); }
 
  private:
   static tl::unexpected<Error> ReadOnly() {

@@ -202,6 +202,26 @@ std::string UidPayload(std::span<const std::pair<std::string, uint32_t>> uids) {
   return out + "]}";
 }
 
+std::string JobPayload(const JobEvent& event, const RosterRow* roster) {
+  std::string out;
+  {
+    Members members(&out);
+    members.Text("job", event.job);
+    members.Text("run", event.run);
+    members.Text("what", event.what);
+    members.Text("who", event.who);
+    members.Text("plan_digest", event.plan_digest);
+    members.Text("file_sha256", event.file_sha256);
+    members.Text("note", event.note);
+    members.Text("signature", event.signature);
+    if (roster != nullptr) {
+      members.Text("import", roster->import);
+      members.Text("roster_sha256", base::Hex(base::Sha256(roster->roster)));
+    }
+  }
+  return out;
+}
+
 namespace {
 
 using Json = nlohmann::json;
@@ -351,12 +371,28 @@ Allocated ReadUids(Reader& reader) {
   return allocated;
 }
 
+JobDone ReadJob(Reader& reader) {
+  JobDone done;
+  done.event.job = reader.Text("job");
+  done.event.run = reader.Text("run");
+  done.event.what = reader.Text("what");
+  done.event.who = reader.Text("who");
+  done.event.plan_digest = reader.Text("plan_digest");
+  done.event.file_sha256 = reader.Text("file_sha256");
+  done.event.note = reader.Text("note");
+  done.event.signature = reader.Text("signature");
+  done.import = reader.Text("import");
+  done.roster_sha256 = reader.Text("roster_sha256");
+  return done;
+}
+
 Result<Parsed> ReadAs(std::string_view type, Reader& reader) {
   if (type == "intent") return ReadIntent(reader);
   if (type == "outcome") return ReadOutcome(reader);
   if (type == "apply-started") return ReadStarted(reader);
   if (type == "census") return ReadCensus(reader);
   if (type == "uid") return ReadUids(reader);
+  if (type == "job") return ReadJob(reader);
   if (type == "created") {
     std::string id = reader.Text("ledger");
     const uint64_t version = reader.Number("version");

@@ -25,6 +25,9 @@ std::string FinishedPayload(uint64_t apply, std::string_view result, uint64_t ge
 std::string CensusPayload(std::span<const Census> census);
 std::string UidPayload(std::span<const std::pair<std::string, uint32_t>> uids);
 
+// `roster`: null, or what was accepted.
+std::string JobPayload(const JobEvent& event, const RosterRow* roster);
+
 struct Created {
   std::string id;
   uint64_t version = 0;
@@ -55,7 +58,12 @@ struct Counted {
 struct Allocated {
   std::vector<std::pair<std::string, uint32_t>> uids;
 };
-using Parsed = std::variant<Created, Started, Intended, Came, Finished, Counted, Allocated>;
+struct JobDone {
+  JobEvent event;
+  std::string import, roster_sha256;  // empty: no roster
+};
+using Parsed =
+    std::variant<Created, Started, Intended, Came, Finished, Counted, Allocated, JobDone>;
 
 // kInvalid: unknown type, or a payload that isn't of its type's shape.
 Result<Parsed> ParseEvent(std::string_view type, std::string_view payload);

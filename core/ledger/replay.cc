@@ -176,9 +176,17 @@ Result<void> Replay::On(const Allocated& allocated, const Event& event) {
   return {};
 }
 
+Result<void> Replay::On(const JobDone& done, const Event& event) {
+  if (done.roster_sha256.empty()) return {};
+  std::string values =
+      Packer().Add(done.event.run).Add(done.event.file_sha256).Add(done.roster_sha256).Take();
+  tables_["rosters"][Packer().Add(done.import).Take()] = {std::move(values), event.sequence};
+  return {};
+}
+
 std::map<std::string, ReplayedTable>& Replay::tables() {
   for (const char* name :
-       {"recorded", "versions", "generations", "applies", "steps", "uids", "census"}) {
+       {"recorded", "versions", "generations", "applies", "steps", "uids", "census", "rosters"}) {
     tables_.try_emplace(name);
   }
   for (auto& [address, current] : recorded_) {

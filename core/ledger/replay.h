@@ -54,6 +54,7 @@ class Replay {
   Result<void> On(const Finished& finished, const Event& event);
   Result<void> On(const Counted& counted, const Event& event);
   Result<void> On(const Allocated& allocated, const Event& event);
+  Result<void> On(const JobDone& done, const Event& event);
 
   struct Current {
     Recorded record;

@@ -58,6 +58,8 @@ CREATE TABLE uids(server TEXT NOT NULL, uid INTEGER NOT NULL,
   PRIMARY KEY (server, uid)) STRICT, WITHOUT ROWID;
 CREATE TABLE census(target TEXT NOT NULL, kind INTEGER NOT NULL, scope TEXT NOT NULL,
   count INTEGER NOT NULL, PRIMARY KEY (target, kind, scope)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rosters(import TEXT PRIMARY KEY, run TEXT NOT NULL,
+  file_sha256 TEXT NOT NULL, sha256 TEXT NOT NULL, roster BLOB NOT NULL) STRICT;
 )sql";
 
 class Descriptor {
@@ -169,6 +171,27 @@ Result<void> CreateFile(const std::string& path) {
   return {};
 }
 
+Result<int64_t> VersionOf(const Database& db) {
+  auto newest = db.Prepare("SELECT max(version) FROM schema_version");
+  if (!newest) return tl::unexpected<Error>(newest.error());
+  const auto row = newest->Step();
+  if (!row) return tl::unexpected<Error>(row.error());
+  return newest->Int(0);
+}
+
+Result<void> Upgrade(Database& db) {
+  const auto version = VersionOf(db);
+  if (!version) return tl::unexpected<Error>(version.error());
+  if (*version >= kSchemaVersion) return {};
+  // Version 2 has rosters. Another process may do the same at this moment: whoever comes second
+  // finds it done.
+  const std::string rosters = std::string(kSchema).substr(std::string(kSchema).rfind("CREATE"));
+  const std::string all = fmt::format(
+      "BEGIN IMMEDIATE; {} INSERT OR IGNORE INTO schema_version VALUES ({}, {}); COMMIT", rosters,
+      kSchemaVersion, base::Now());
+  return db.Execute(all.c_str());
+}
+
 Result<void> CheckVersion(const Database& db) {
   const auto none = [&] {
     return Fail(ErrorCode::kIncomplete, fmt::format("{} is no ledger of Postern", db.path()));
@@ -198,7 +221,10 @@ Result<void> CheckSchema(const Database& db) {
   const auto want = SchemaOf(fresh), have = SchemaOf(db);
   if (!want) return tl::unexpected<Error>(want.error());
   if (!have) return tl::unexpected<Error>(have.error());
+  const auto known = VersionOf(db);
+  if (!known) return tl::unexpected<Error>(known.error());
   for (const auto& [name, sql] : *want) {
+    if (*known < 2 && name.find("rosters") != std::string::npos) continue;
     const auto found = have->find(name);
     if (found == have->end()) {
       return Fail(ErrorCode::kConflict, fmt::format("{}: the {} is missing", db.path(), name));

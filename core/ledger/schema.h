@@ -9,7 +9,7 @@
 namespace postern::ledger {
 
 // Raised with every change of the tables or of the meaning of an event.
-inline constexpr int64_t kSchemaVersion = 1;
+inline constexpr int64_t kSchemaVersion = 2;
 
 // Statements that make all tables and triggers in an empty database.
 const char* SchemaSql();
@@ -21,6 +21,10 @@ Result<void> CreateFile(const std::string& path);
 
 // kIncomplete: no ledger, or one of a newer version.
 Result<void> CheckVersion(const Database& db);
+// Of a file that CheckVersion takes.
+Result<int64_t> VersionOf(const Database& db);
+// Brings an older file to this version.
+Result<void> Upgrade(Database& db);
 
 // Every table, index and trigger stands as this version made it, and no other. kConflict names it.
 Result<void> CheckSchema(const Database& db);

@@ -83,6 +83,7 @@ Result<std::unique_ptr<Ledger>> SqliteLedger::Open(const std::string& path, Mode
   POSTERN_LEDGER_TRY(CheckVersion(ledger->db_));
   if (writes) {
     POSTERN_LEDGER_TRY(ledger->db_.Execute(kWritePragmas));
+    POSTERN_LEDGER_TRY(Upgrade(ledger->db_));
     POSTERN_LEDGER_TRY(ledger->PrepareWrites());
   }
   POSTERN_LEDGER_TRY(ledger->ReadIdentity());
@@ -124,6 +125,27 @@ Result<uint64_t> SqliteLedger::NewestGeneration() {
   const auto row = newest->Step();
   if (!row) return tl::unexpected<Error>(row.error());
   return newest->Unsigned(0);
+}
+
+Result<std::vector<RosterRow>> SqliteLedger::Rosters() {
+  const auto version = VersionOf(db_);
+  if (!version) return tl::unexpected<Error>(version.error());
+  if (*version < 2) return std::vector<RosterRow>{};
+  auto rows =
+      db_.Prepare("SELECT import, run, file_sha256, roster, sha256 FROM rosters ORDER BY import");
+  if (!rows) return tl::unexpected<Error>(rows.error());
+  std::string damaged;
+  auto all = Collect<RosterRow>(*rows, [&](const Statement& row) {
+    RosterRow roster{std::string(row.Bytes(0)), std::string(row.Bytes(1)),
+                     std::string(row.Bytes(2)), std::string(row.Bytes(3))};
+    if (base::Hex(base::Sha256(roster.roster)) != row.Bytes(4)) damaged = roster.import;
+    return roster;
+  });
+  if (damaged.empty()) return all;
+  return Fail(ErrorCode::kConflict,
+              fmt::format("the roster of import \"{}\" isn't the one that was accepted; restore "
+                          "the ledger {} from a copy",
+                          damaged, db_.path()));
 }
 
 Result<std::vector<Recorded>> SqliteLedger::RecordedOf(std::string_view target) {

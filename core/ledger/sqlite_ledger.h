@@ -40,6 +40,8 @@ class SqliteLedger final : public Ledger {
                       std::span<const Intent> intents) override;
   Result<void> AllocateUids(std::span<const std::pair<std::string, uint32_t>> uids) override;
   Result<void> RecordCensus(std::span<const Census> census) override;
+  Result<std::vector<RosterRow>> Rosters() override;
+  Result<void> RecordJob(const JobEvent& event, const RosterRow* roster) override;
   Result<void> FinishApply(uint64_t apply, const std::string& result) override;
 
  private:

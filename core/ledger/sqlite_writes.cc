@@ -232,6 +232,19 @@ Result<void> SqliteLedger::RecordCensus(std::span<const Census> census) {
   });
 }
 
+Result<void> SqliteLedger::RecordJob(const JobEvent& event, const RosterRow* roster) {
+  return Write([&]() -> Result<void> {
+    POSTERN_LEDGER_TRY(Append("job", JobPayload(event, roster)));
+    if (roster == nullptr) return {};
+    auto put = db_.Prepare("REPLACE INTO rosters VALUES (?, ?, ?, ?, ?)");
+    if (!put) return tl::unexpected<Error>(put.error());
+    return put
+        ->Bind(roster->import, event.run, event.file_sha256,
+               base::Hex(base::Sha256(roster->roster)), Blob{roster->roster})
+        .Run();
+  });
+}
+
 Result<void> SqliteLedger::FinishApply(uint64_t apply, const std::string& result) {
   base::KillPoint("ledger.before-finish");
   const bool done = result == "done";

@@ -36,6 +36,7 @@ const std::vector<TableSpec>& Tables() {
         "secret_desired", "secret_stored"}},
       {"uids", 2, {"server", "uid"}},
       {"census", 3, {"target", "kind", "scope", "count"}},
+      {"rosters", 1, {"import", "run", "file_sha256", "sha256"}},
   };
   return tables;
 }
@@ -227,11 +228,15 @@ Result<uint64_t> SqliteLedger::Verify() {
     POSTERN_LEDGER_TRY(CompareIdentity(*this, replay.created()));
     Earliest earliest;
     auto& tables = replay.tables();
+    const auto version = VersionOf(db_);
+    if (!version) return tl::unexpected<Error>(version.error());
     for (const TableSpec& table : Tables()) {
+      if (*version < 2 && std::string_view(table.name) == "rosters") continue;
       POSTERN_LEDGER_TRY(CompareTable(db_, table, std::move(tables.at(table.name)), &earliest));
     }
     POSTERN_LEDGER_TRY(ComparePlans(db_, replay, &earliest));
     if (!earliest.what().empty()) return Fail(ErrorCode::kConflict, earliest.what());
+    if (const auto rosters = Rosters(); !rosters) return tl::unexpected<Error>(rosters.error());
     return events;
   };
   auto verified = verify();

@@ -93,12 +93,17 @@ std::vector<std::string> Names(const Matched& matched) {
 TEST(ImportColumns, OnlyPlainAttributesAndKnownMatches) {
   EXPECT_FALSE(CheckImport(Acme()).has_errors());
   for (const char* escape : {"dn", "directory", "for", "password", "name", "empty", "nonsense"}) {
-    const auto said =
-        CheckImport(Acme(std::string("columns { values { name: \"X\" to: \"") + escape + "\" } }"));
+    decl::Import import = Acme();
+    decl::ImportColumn* column = import.mutable_columns()->add_values();
+    column->set_name("X");
+    column->set_to(escape);
+    const auto said = CheckImport(import);
     ASSERT_TRUE(said.has_errors()) << escape;
     EXPECT_EQ(said.all()[0].code, "E0885") << escape;
   }
-  EXPECT_TRUE(CheckImport(Acme("match { values: \"description\" }")).has_errors());
+  decl::Import other = Acme();
+  other.mutable_match()->add_values("description");
+  EXPECT_TRUE(CheckImport(other).has_errors());
   decl::Import no_base = Acme();
   no_base.clear_base();
   EXPECT_TRUE(CheckImport(no_base).has_errors());
@@ -125,10 +130,10 @@ TEST(ImportRows, HostileValuesAreRefused) {
             "2 E0887 MAIL: a@other.test isn't in acme.test\n"
             "3 E0887 MAIL: \"nonsense\" is no mail address\n"
             "4 E0887 NAME: \"../../etc\" has parts of a path\n"
-            "5 E0822 NAME: has characters that can't be seen\n"
+            "5 E0822 NAME: N\\u{202E}x has a character that can't be seen\n"
             "6 E0822 UNTIL: 2026-02-31 isn't a time\n"
             "7 E0887 MAIL: f@acme.test.evil.test isn't in acme.test\n"
-            "8 E0802 NAME: would be a formula\n");
+            "8 E0822 NAME: =1+1 would be a formula in a spreadsheet\n");
 }
 
 TEST(ImportRows, DateEndsWithItsLastSecond) {

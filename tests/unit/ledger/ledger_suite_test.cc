@@ -7,6 +7,8 @@
 
 #include <map>
 
+#include "core/ledger/payload.h"
+
 namespace postern::ledger {
 
 using testing::ElementsAre;
@@ -370,6 +372,51 @@ TEST_P(LedgerSuite, OneApplyAtATimeAndTheRefusalSaysWho) {
   holder.Kill();
   auto lock = Must(ledger_->Acquire("li@runner"));
   EXPECT_NE(lock, nullptr) << "it died with its holder";
+}
+
+TEST_P(LedgerSuite, RostersAreTheLastAcceptedAndEvidence) {
+  EXPECT_THAT(Must(ledger_->Rosters()), IsEmpty());
+  const RosterRow first{"acme", "r1", "f1", std::string("first\0\x1f", 7)};
+  const JobEvent accepted{.job = "import.acme",
+                          .run = "r1",
+                          .what = "accepted",
+                          .who = "li@runner",
+                          .file_sha256 = "f1"};
+  ASSERT_TRUE(ledger_->RecordJob(accepted, &first));
+  const JobEvent held{.job = "import.acme",
+                      .run = "r2",
+                      .what = "held",
+                      .who = "li@runner",
+                      .plan_digest = "7f3a",
+                      .note = "30 people",
+                      .signature = "-----BEGIN"};
+  ASSERT_TRUE(ledger_->RecordJob(held, nullptr));
+  const RosterRow other{"zeta", "r3", "f3", "third"};
+  const JobEvent third{.job = "import.zeta", .run = "r3", .what = "accepted", .file_sha256 = "f3"};
+  ASSERT_TRUE(ledger_->RecordJob(third, &other));
+  Reopen();
+  auto rosters = Must(ledger_->Rosters());
+  ASSERT_EQ(rosters.size(), 2U);
+  EXPECT_EQ(rosters[0].roster, first.roster);
+  EXPECT_EQ(rosters[0].file_sha256, "f1");
+  RosterRow second = first;
+  second.roster = "second";
+  JobEvent again = accepted;
+  again.run = "r4";
+  ASSERT_TRUE(ledger_->RecordJob(again, &second));
+  rosters = Must(ledger_->Rosters());
+  ASSERT_EQ(rosters.size(), 2U);
+  EXPECT_EQ(rosters[0].roster, "second");
+  EXPECT_EQ(rosters[0].run, "r4");
+  EXPECT_EQ(Must(ledger_->Verify()), 5U);
+  std::vector<std::string> types;
+  ASSERT_TRUE(ledger_->Events(2, [&](const Event& event) {
+    const auto parsed = ParseEvent(event.type, event.payload);
+    EXPECT_TRUE(parsed);
+    types.push_back(parsed ? std::get<JobDone>(*parsed).event.what : "");
+    return true;
+  }));
+  EXPECT_THAT(types, ElementsAre("accepted", "held", "accepted", "accepted"));
 }
 
 TEST_P(LedgerSuite, TheLockEndsWithItsObject) {

@@ -181,6 +181,41 @@ INSTANTIATE_TEST_SUITE_P(
                "event 5: steps (apply 1, step 1)"}),
     [](const auto& info) { return std::string(info.param.name); });
 
+TEST(SqliteStore, AChangedRosterIsNeverUsed) {
+  for (const char* change : {"UPDATE rosters SET roster = x'00'", "UPDATE rosters SET run = 'x'",
+                             "DELETE FROM rosters"}) {
+    SqliteStore store;
+    Fill(store);
+    const RosterRow roster{"acme", "r1", "f1", "people"};
+    Must(Must(store.Open(Mode::kReadWrite))
+             ->RecordJob({.job = "import.acme", .run = "r1", .what = "accepted"}, &roster));
+    Must(Must(store.Open(Mode::kReadOnly))->Verify());
+    ASSERT_EQ(store.Sql(change), "");
+    const auto ledger = Must(store.Open(Mode::kReadOnly));
+    EXPECT_EQ(CodeOf(ledger->Verify()), ErrorCode::kConflict) << change;
+    if (std::string_view(change).find("roster =") != std::string_view::npos) {
+      EXPECT_EQ(CodeOf(ledger->Rosters()), ErrorCode::kConflict);
+    }
+  }
+}
+
+TEST(SqliteStore, AnOlderFileIsBroughtUp) {
+  SqliteStore store;
+  Fill(store);
+  ASSERT_EQ(store.Sql("DROP TABLE rosters; UPDATE schema_version SET version = 1"), "");
+  {
+    const auto reader = Must(store.Open(Mode::kReadOnly));
+    EXPECT_TRUE(Must(reader->Rosters()).empty());
+    Must(reader->Verify());
+  }
+  const RosterRow roster{"acme", "r1", "f1", "people"};
+  Must(Must(store.Open(Mode::kReadWrite))
+           ->RecordJob({.job = "import.acme", .run = "r1", .what = "accepted"}, &roster));
+  const auto ledger = Must(store.Open(Mode::kReadWrite));
+  EXPECT_EQ(Must(ledger->Rosters()).size(), 1U);
+  Must(ledger->Verify());
+}
+
 TEST(SqliteStore, AMissingTriggerIsNamed) {
   SqliteStore store;
   Fill(store);
