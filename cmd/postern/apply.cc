@@ -83,6 +83,13 @@ class Applier {
     auto lock = world_.ledger->Acquire(WhoAmI());
     if (!lock) return shell_.Fail(LedgerCode(lock.error()), lock.error());
     lock_ = *std::move(lock);
+    const auto stand = world_.RostersStand();
+    if (!stand) return shell_.Fail(LedgerCode(stand.error()), stand.error());
+    if (!*stand) {
+      return shell_.Fail({.code = diag::code::kStale,
+                          .summary = "an import accepted a file while this began",
+                          .notes = {"run it again"}});
+    }
     world_.Connect();
     return Recover();
   }

@@ -91,6 +91,18 @@ constexpr Command kCommands[] = {
      "Recomputes the hash chain over all events and the recorded state from them.\n\n"
      "  postern ledger verify",
      kWork, &DefineLedgerVerify},
+    {"job", "exports and imports",
+     "What runs by itself: its next times, its runs, and what waits for a person.\n\n"
+     "  postern job release acme-roster 4f2c81",
+     kWork, nullptr},
+    {"job release", "let a held import go on, by a second person's signature",
+     "A file that would do more than its import's thresholds allow is held. Prints the text that "
+     "says which\nplan of which file; with a releaser's signature over it the next run applies it. "
+     "Never of who ran it.\n\n"
+     "  postern job release acme-roster 4f2c81 > text\n"
+     "  ssh-keygen -Y sign -n postern-release -f ~/.ssh/id_ed25519 text\n"
+     "  postern job release acme-roster 4f2c81 --signature text.sig",
+     kWork, &DefineJobRelease},
     {"providers", "which provider serves which target",
      "Lists targets with the provider that serves them; doctor asks them what they still need.\n\n"
      "  postern providers\n  postern providers doctor",

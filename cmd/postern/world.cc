@@ -48,6 +48,27 @@ const char* CodeOf(ErrorCode code) {
   }
 }
 
+std::string LedgerPathOf(const config::Loaded& loaded) {
+  const fs::path folder = fs::path(loaded.operator_path).parent_path();
+  const std::string& declared = loaded.declarations.operator_file.message.ledger();
+  return (folder / (declared.empty() ? ".postern/ledger.db" : declared)).string();
+}
+
+Result<std::vector<ledger::RosterRow>> RosterRowsOf(const std::string& path) {
+  auto opened = ledger::Ledger::Open(path, ledger::Ledger::Mode::kReadOnly);
+  if (!opened) return tl::unexpected(opened.error());
+  return (*opened)->Rosters();
+}
+
+std::string DigestOf(const std::vector<ledger::RosterRow>& rows) {
+  base::Hasher hasher;
+  for (const ledger::RosterRow& row : rows) {
+    hasher.AddField(row.import);
+    hasher.AddField(row.roster);
+  }
+  return base::Hex(hasher.Finish());
+}
+
 }  // namespace
 
 World::~World() {
@@ -67,16 +88,51 @@ World::~World() {
 
 bool World::Load() {
   const StatusLine line(shell_, "Reading the declarations");
-  loaded = config::Load({shell_.globals.operator_file, shell_.globals.tree});
+  loaded = config::Load(
+      {shell_.globals.operator_file, shell_.globals.tree,
+       [this](const config::Loaded& read, diag::Diagnostics* out) { return Rosters(read, out); }});
   diagnostics.Append(std::move(loaded.diagnostics));
   loaded.diagnostics = {};
   return !diagnostics.has_errors();
 }
 
 std::string World::ledger_path() const {
-  const fs::path folder = fs::path(loaded.operator_path).parent_path();
-  const std::string& declared = loaded.declarations.operator_file.message.ledger();
-  return (folder / (declared.empty() ? ".postern/ledger.db" : declared)).string();
+  return LedgerPathOf(loaded);
+}
+
+// What imports last accepted. A ledger that can't say it is an error: without their people a plan
+// would remove them.
+std::vector<decl::AcceptedRoster> World::Rosters(const config::Loaded& read,
+                                                 diag::Diagnostics* out) {
+  std::vector<decl::AcceptedRoster> rosters;
+  if (read.declarations.imports.empty()) return rosters;
+  const auto complain = [&](const std::string& why) {
+    out->Add({.code = diag::code::kRosterDamaged,
+              .summary = "what imports accepted can't be read: " + why,
+              .subject = LedgerPathOf(read),
+              .notes = {"postern ledger verify"}});
+  };
+  const auto rows = RosterRowsOf(LedgerPathOf(read));
+  if (!rows) {
+    complain(rows.error().message);
+    return rosters;
+  }
+  rosters_ = DigestOf(*rows);
+  for (const ledger::RosterRow& row : *rows) {
+    if (candidate != nullptr && candidate->import() == row.import) continue;
+    if (!rosters.emplace_back().ParseFromString(row.roster)) {
+      complain(fmt::format("the roster of import \"{}\" isn't one", row.import));
+    }
+  }
+  if (candidate != nullptr) rosters.push_back(*candidate);
+  return rosters;
+}
+
+Result<bool> World::RostersStand() {
+  if (loaded.declarations.imports.empty()) return true;
+  const auto rows = ledger->Rosters();
+  if (!rows) return tl::unexpected(rows.error());
+  return DigestOf(*rows) == rosters_;
 }
 
 std::string World::last_plan_path() const {

@@ -51,6 +51,8 @@ class World {
   // "edge", "host:edge" or a server's name -> the target's name; empty: no such thing.
   std::string TargetNamed(const std::string& text) const;
   std::string ledger_path() const;
+  // Whether imports have accepted nothing since Load: asked under the ledger's lock.
+  Result<bool> RostersStand();
   // Where the last plan made here is kept, for `show`.
   std::string last_plan_path() const;
   bool observed_all() const;
@@ -64,6 +66,8 @@ class World {
   std::set<std::string> only_targets;
   // Restored from instead of what the declarations want; set before Compile.
   std::optional<jobs::Snapshot> snapshot;
+  // An import's file that isn't accepted yet, in place of its last roster; set before Load.
+  const decl::AcceptedRoster* candidate = nullptr;
 
   config::Loaded loaded;
   diag::Diagnostics diagnostics;
@@ -77,6 +81,8 @@ class World {
 
  private:
   plan::Inputs InputsOf() const;
+  std::vector<decl::AcceptedRoster> Rosters(const config::Loaded& read,
+                                            diag::Diagnostics* diagnostics);
   Result<void> ReadLedger();
   void AddUnreached(const observe::ObservedTarget& target);
   void WantSnapshot(const std::vector<std::pair<std::string, uint32_t>>& allocated);
@@ -87,6 +93,7 @@ class World {
   Shell& shell_;
   std::vector<ledger::Census> census_;
   bool ledger_read_ = false;
+  std::string rosters_;  // what they were when they were read
 };
 
 }  // namespace postern::cmd

@@ -1,0 +1,163 @@
+#include "cmd/postern/import_run.h"
+
+#include <fmt/format.h>
+
+#include "cmd/postern/command.h"
+#include "cmd/postern/import_world.h"
+#include "cmd/postern/plan_run.h"
+#include "core/diag/codes.h"
+#include "core/jobs/files.h"
+#include "core/jobs/spec.h"
+
+namespace postern::cmd {
+namespace {
+
+const decl::Import* ImportNamed(const config::Declarations& all, std::string_view name) {
+  constexpr std::string_view kPrefix = "import.";
+  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+  for (const auto& import : all.imports) {
+    if (import.message.name() == name) return &import.message;
+  }
+  return nullptr;
+}
+
+// STATE/jobs/import.NAME; empty: its runner isn't declared, and the loader has said so.
+std::string FolderOfImport(const config::Declarations& all, const decl::Import& import) {
+  for (const auto& runner : all.runners) {
+    if (runner.message.name() == import.runner()) {
+      return jobs::FolderOf(runner.message, "import." + import.name());
+    }
+  }
+  return "";
+}
+
+int NoSuchImport(Shell& shell, const std::string& name) {
+  return shell.Fail({.code = diag::code::kNoSuchRun,
+                     .summary = fmt::format("no import \"{}\" is declared", name),
+                     .notes = {"postern job status"}});
+}
+
+int Tell(Shell& shell, const decl::Import& import, const std::vector<jobs::FileOutcome>& outcomes,
+         const std::vector<std::string>& notes) {
+  int code = kOk;
+  for (const std::string& note : notes) shell.Note(note + "\n");
+  if (outcomes.empty()) shell.Say(fmt::format("import {}: no file to take\n", import.name()));
+  for (const jobs::FileOutcome& file : outcomes) {
+    shell.Say(fmt::format(
+        "{}  {}  run {}  {} rows, {} refused · {} new, {} changed, {} disabled, {} back\n",
+        file.name, ToString(file.state), file.run, file.counts.rows, file.counts.refused,
+        file.counts.create, file.counts.change, file.counts.disable, file.counts.back));
+    for (const std::string& reason : file.reasons)
+      shell.Say(fmt::format("  {} {}\n", file.code, reason));
+    if (file.state == jobs::FileState::kHeld) {
+      shell.Say("\n" + file.view);
+      shell.Say(fmt::format("\nHeld: postern job release {} {}\n", import.name(), file.run));
+    }
+    const bool stopped =
+        file.state == jobs::FileState::kHeld || file.state == jobs::FileState::kRefused;
+    code = FirstOf(
+        {code, stopped ? kRefused : kOk, file.state == jobs::FileState::kAccepted ? kPartly : kOk});
+  }
+  return code;
+}
+
+struct ReleaseArguments {
+  std::string import, run, signature;
+};
+
+int Release(Shell& shell, const ReleaseArguments& arguments) {
+  World world(shell);
+  if (!world.Load()) return world.PrintErrors();
+  const auto& all = world.loaded.declarations;
+  const decl::Import* import = ImportNamed(all, arguments.import);
+  if (import == nullptr) return NoSuchImport(shell, arguments.import);
+  const std::string folder = FolderOfImport(all, *import);
+  const auto held = jobs::FindHeld(folder, import->name(), arguments.run);
+  if (!held) return shell.Fail(diag::code::kReleaseRefused, held.error());
+  if (!*held) {
+    return shell.Fail(
+        {.code = diag::code::kReleaseRefused,
+         .summary = fmt::format("import {} holds no run {}", import->name(), arguments.run),
+         .notes = {fmt::format("postern job status {}", import->name())}});
+  }
+  if (arguments.signature.empty()) {
+    shell.Say(ReleaseText(**held));
+    shell.Note(
+        "\nTo release it, somebody else than who ran it signs this text and gives the signature:\n"
+        "  ssh-keygen -Y sign -n postern-release -f KEY TEXTFILE\n"
+        "  postern job release " +
+        import->name() + " " + (*held)->run + " --signature TEXTFILE.sig\n");
+    return kOk;
+  }
+  const auto signature = jobs::ReadSmallFile(arguments.signature, size_t{64} << 10);
+  if (!signature) return shell.Fail(diag::code::kFileUnreadable, signature.error());
+  const auto verdict = jobs::VerifyRelease(**held, *signature, all, folder);
+  if (!verdict) return shell.Fail(diag::code::kReleaseRefused, verdict.error());
+  if (verdict->releaser.empty()) {
+    return shell.Fail({.code = diag::code::kReleaseRefused, .summary = verdict->why});
+  }
+  if (auto opened = world.OpenLedger(World::LedgerUse::kApply); !opened) {
+    return shell.Fail(LedgerCode(opened.error()), opened.error());
+  }
+  const auto kept = world.ledger->RecordJob({.job = (*held)->job,
+                                             .run = (*held)->run,
+                                             .what = "released",
+                                             .who = verdict->releaser,
+                                             .plan_digest = (*held)->plan_digest,
+                                             .file_sha256 = (*held)->file_sha256,
+                                             .note = WhoAmI(),
+                                             .signature = *signature},
+                                            nullptr);
+  if (!kept) return shell.Fail(LedgerCode(kept.error()), kept.error());
+  shell.Say(fmt::format("Released by {}. The next run applies it: postern job run {}\n",
+                        verdict->releaser, (*held)->job));
+  return kOk;
+}
+
+}  // namespace
+
+int RunImportJob(Shell& shell, const std::string& name, base::Instant now, const OpenOrigin& open) {
+  World world(shell);
+  world.now = world.as_of = now;
+  if (!world.Load()) return world.PrintErrors();
+  const auto& all = world.loaded.declarations;
+  const decl::Import* import = ImportNamed(all, name);
+  if (import == nullptr) return NoSuchImport(shell, name);
+  if (import->has_enabled() && !import->enabled()) {
+    shell.Say(fmt::format("import {} isn't enabled\n", import->name()));
+    return kOk;
+  }
+  if (const auto wrong = jobs::CheckImport(*import); wrong.has_errors()) {
+    world.diagnostics.Append(wrong);
+    return world.PrintErrors();
+  }
+  if (auto opened = world.OpenLedger(World::LedgerUse::kApply); !opened) {
+    return shell.Fail(LedgerCode(opened.error()), opened.error());
+  }
+  const auto lock = world.ledger->Acquire(WhoAmI());
+  if (!lock) return shell.Fail(LedgerCode(lock.error()), lock.error());
+  const auto origin = open(all, *import);
+  if (!origin) return shell.Fail(diag::code::kUnreachable, origin.error());
+  const std::string folder = FolderOfImport(all, *import);
+  const jobs::ImportInput input{*import, folder, WhoAmI(), now, origin->check_signature};
+  CommandImportWorld asked(shell, *import, world);
+  std::vector<std::string> notes;
+  const auto outcomes = jobs::RunImport(input, *origin->place, asked, &notes);
+  if (!outcomes) return shell.Fail(LedgerCode(outcomes.error()), outcomes.error());
+  return Tell(shell, *import, *outcomes, notes);
+}
+
+Run DefineJobRelease(Arguments& arguments) {
+  auto given = std::make_shared<ReleaseArguments>();
+  arguments = {
+      {.name = "NAME", .help = "the import", .text = &given->import, .required = true},
+      {.name = "RUN", .help = "its held run", .text = &given->run, .required = true},
+      {.name = "--signature",
+       .value = "FILE",
+       .help = "a releaser's signature; without it the text to sign is printed",
+       .text = &given->signature},
+  };
+  return [given](Shell& shell) { return Release(shell, *given); };
+}
+
+}  // namespace postern::cmd

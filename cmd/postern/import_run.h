@@ -1,0 +1,26 @@
+// cmd/postern/import_run.h: one run of an import, as `postern job run` makes it. Main thread.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "cmd/postern/shell.h"
+#include "core/base/time.h"
+#include "core/config/declarations.h"
+#include "core/jobs/intake.h"
+
+namespace postern::cmd {
+
+// A connection to the endpoint that the import fetches from, and what looks at signatures.
+struct Origin {
+  std::unique_ptr<jobs::Place> place;
+  jobs::CheckSignature check_signature;  // may be null where the import asks for no signature
+};
+using OpenOrigin = std::function<Result<Origin>(const config::Declarations& declarations,
+                                                const decl::Import& import)>;
+
+// Takes the ledger and its lock for the whole run. Exit codes: kOk also when there was nothing to
+// do, kRefused a file is held or refused, kPartly one is accepted and not applied as a whole.
+int RunImportJob(Shell& shell, const std::string& name, base::Instant now, const OpenOrigin& open);
+
+}  // namespace postern::cmd

@@ -1,0 +1,201 @@
+#include "cmd/postern/import_world.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/apply/apply.h"
+#include "core/base/kill_point.h"
+#include "core/compile/desired.h"
+#include "core/diag/codes.h"
+#include "core/ledger/payload.h"
+#include "core/view/plan_text.h"
+
+namespace postern::cmd {
+namespace {
+
+using object::Kind;
+
+std::vector<std::string> ErrorsOf(const diag::Diagnostics& diagnostics) {
+  std::vector<std::string> out;
+  for (const auto& d : diagnostics.all()) {
+    if (d.severity == diag::Severity::kError) out.push_back(d.code + " " + d.summary);
+  }
+  return out;
+}
+
+using ChangeKey = std::tuple<std::string, Kind, std::string>;
+ChangeKey KeyOf(const plan::Plan& plan, const plan::Change& change) {
+  return {plan.targets[change.target].name, change.kind, change.key};
+}
+
+const ledger::Recorded* FindRecorded(
+    const std::map<std::string, std::vector<ledger::Recorded>>& recorded, const std::string& target,
+    Kind kind, const std::string& key) {
+  const auto rows = recorded.find(target);
+  if (rows == recorded.end()) return nullptr;
+  for (const ledger::Recorded& row : rows->second) {
+    if (row.kind == kind && row.key == key) return &row;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<std::string> AgainstImport(
+    const decl::Import& import, const plan::Plan& without, const plan::Plan& with,
+    const std::map<std::string, std::vector<ledger::Recorded>>& recorded) {
+  std::vector<std::string> against;
+  const size_t waiting = without.changes.size();
+  if (waiting != 0) {
+    against.push_back(fmt::format("{} {} changes that don't come from its file wait: postern apply",
+                                  diag::code::kImportWaits, waiting));
+  }
+  for (const plan::Refusal& refusal : with.refusals) against.push_back(refusal.text);
+  const std::string own = "import:" + import.name() + " (";
+  for (const plan::Change& change : with.changes) {
+    if (change.kind != Kind::kUser && change.kind != Kind::kIamUser) continue;
+    const std::string& target = with.targets[change.target].name;
+    const ledger::Recorded* row = FindRecorded(
+        recorded, target, change.kind, change.old_key.empty() ? change.key : change.old_key);
+    const bool ours = row != nullptr && row->owner.starts_with(own);
+    const bool fresh = row == nullptr && change.action == plan::Action::kCreate;
+    // What is live below the import's own base is its to take over; elsewhere somebody else's.
+    const bool in_base =
+        row == nullptr && import.has_base() && change.kind == Kind::kUser && target == import.to();
+    const bool attributes = import.what() == "attributes" &&
+                            change.action == plan::Action::kUpdate && target == import.to();
+    if (target == import.to() && (ours || fresh || in_base || attributes)) continue;
+    against.push_back(fmt::format("{} {} {} isn't of import \"{}\"", diag::code::kRosterScope,
+                                  target, object::Describe(change.kind, change.key),
+                                  import.name()));
+  }
+  if (!with.observed_all()) against.push_back("a target was not observed");
+  if (with.held() != 0) against.push_back(fmt::format("{} changes are held", with.held()));
+  return against;
+}
+
+Result<std::optional<decl::AcceptedRoster>> CommandImportWorld::Before() {
+  const auto rows = world_.ledger->Rosters();
+  if (!rows) return tl::unexpected(rows.error());
+  for (const ledger::RosterRow& row : *rows) {
+    if (row.import != import_.name()) continue;
+    decl::AcceptedRoster roster;
+    if (roster.ParseFromString(row.roster)) return std::optional(std::move(roster));
+    return Fail(ErrorCode::kIncomplete, "the accepted roster isn't one");
+  }
+  return std::optional<decl::AcceptedRoster>();
+}
+
+Result<std::unique_ptr<World>> CommandImportWorld::Planned(const decl::AcceptedRoster* candidate,
+                                                           World::LedgerUse use,
+                                                           std::vector<std::string>* against) {
+  auto world = std::make_unique<World>(shell_);
+  world->now = world_.now;
+  world->as_of = world_.as_of;
+  world->candidate = candidate;
+  const auto mistaken = [&] {
+    *against = ErrorsOf(world->diagnostics);
+    return std::unique_ptr<World>();
+  };
+  if (!world->Load()) return mistaken();
+  if (auto opened = world->OpenLedger(use); !opened) return tl::unexpected(opened.error());
+  world->Connect();
+  if (use == World::LedgerUse::kApply) {
+    const auto open = world->ledger->OpenIntents();
+    if (!open) return tl::unexpected(open.error());
+    const auto recovered = apply::Recover(*world->ledger, world->targets, *open);
+    if (!recovered) return tl::unexpected(recovered.error());
+  }
+  if (auto read = world->Observe(); !read) return tl::unexpected(read.error());
+  const auto compiled = world->Compile();
+  if (!compiled) return tl::unexpected(compiled.error());
+  if (!*compiled) return mistaken();
+  const auto planned = world->MakePlan();
+  if (!planned) return tl::unexpected(planned.error());
+  if (!*planned) return mistaken();
+  return world;
+}
+
+Result<jobs::ImportWorld::Outlook> CommandImportWorld::Plan(const decl::AcceptedRoster& candidate) {
+  Outlook outlook;
+  const auto without = Planned(nullptr, World::LedgerUse::kRead, &outlook.against);
+  if (!without) return tl::unexpected(without.error());
+  if (*without == nullptr) return outlook;  // held: the tree itself is wrong
+  const plan::Plan before = std::move((*without)->plan);
+  const auto with = Planned(&candidate, World::LedgerUse::kRead, &outlook.against);
+  if (!with) return tl::unexpected(with.error());
+  if (*with == nullptr) {
+    outlook.wrong = true;
+    return outlook;
+  }
+  const plan::Plan& plan = (*with)->plan;
+  outlook.digest = base::Hex(plan.intent);
+  outlook.changes = plan.changes.size();
+  outlook.against = AgainstImport(import_, before, plan, (*with)->recorded);
+  outlook.view = view::RenderPlan(plan, {}, shell_.style());
+  return outlook;
+}
+
+Result<void> CommandImportWorld::Accept(const decl::AcceptedRoster& roster, const std::string& run,
+                                        const std::string& plan_digest, const std::string& note) {
+  const ledger::RosterRow row{import_.name(), run, roster.file_sha256(),
+                              roster.SerializeAsString()};
+  const ledger::JobEvent event{.job = job(),
+                               .run = run,
+                               .what = "accepted",
+                               .who = WhoAmI(),
+                               .plan_digest = plan_digest,
+                               .file_sha256 = roster.file_sha256(),
+                               .note = note,
+                               .signature = {}};
+  return world_.ledger->RecordJob(event, &row);
+}
+
+Result<bool> CommandImportWorld::Apply() {
+  std::vector<std::string> against;
+  const auto planned = Planned(nullptr, World::LedgerUse::kApply, &against);
+  if (!planned) return tl::unexpected(planned.error());
+  if (*planned == nullptr) return Fail(ErrorCode::kInvalid, against.front());
+  World& world = **planned;
+  if (!world.plan.refusals.empty()) return false;
+  if (world.plan.empty()) return world.observed_all() && world.plan.held() == 0;
+  const observe::SecretStore secrets(&world.loaded.declarations);
+  const apply::Options options{.who = WhoAmI(), .revision = world.plan.revision};
+  const auto report =
+      apply::Apply(world.plan, *world.ledger, world.targets, secrets, options, apply::Events());
+  if (!report) return tl::unexpected(report.error());
+  return report->complete() && world.plan.held() == 0 && world.observed_all();
+}
+
+Result<void> CommandImportWorld::RecordHeld(const jobs::HeldRun& held, const std::string& note) {
+  return world_.ledger->RecordJob({.job = held.job,
+                                   .run = held.run,
+                                   .what = "held",
+                                   .who = held.started_by,
+                                   .plan_digest = held.plan_digest,
+                                   .file_sha256 = held.file_sha256,
+                                   .note = note,
+                                   .signature = {}},
+                                  nullptr);
+}
+
+Result<std::string> CommandImportWorld::ReleasedBy(const jobs::HeldRun& held) {
+  std::string by;
+  auto read = world_.ledger->Events(1, [&](const ledger::Event& event) {
+    if (event.type != "job") return true;
+    const auto parsed = ledger::ParseEvent(event.type, event.payload);
+    if (!parsed) return true;
+    const ledger::JobEvent& job = std::get<ledger::JobDone>(*parsed).event;
+    if (job.what == "released" && job.job == held.job && job.run == held.run &&
+        job.plan_digest == held.plan_digest && job.file_sha256 == held.file_sha256) {
+      by = job.who;
+    }
+    return true;
+  });
+  if (!read) return tl::unexpected(read.error());
+  return by;
+}
+
+}  // namespace postern::cmd

@@ -1,0 +1,43 @@
+// cmd/postern/import_world.h: planner, ledger and targets as a run of an import asks for them. I/O
+// and wiring only. Main thread.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+
+#include "cmd/postern/world.h"
+#include "core/jobs/import_run.h"
+
+namespace postern::cmd {
+
+// What of two plans the candidate brings, and what must not be applied with it. Pure.
+std::vector<std::string> AgainstImport(
+    const decl::Import& import, const plan::Plan& without, const plan::Plan& with,
+    const std::map<std::string, std::vector<ledger::Recorded>>& recorded);
+
+class CommandImportWorld : public jobs::ImportWorld {
+ public:
+  CommandImportWorld(Shell& shell, const decl::Import& import, World& world)
+      : shell_(shell), import_(import), world_(world) {}
+
+  Result<std::optional<decl::AcceptedRoster>> Before() override;
+  const config::Declarations& declarations() override { return world_.loaded.declarations; }
+  Result<Outlook> Plan(const decl::AcceptedRoster& candidate) override;
+  Result<void> Accept(const decl::AcceptedRoster& roster, const std::string& run,
+                      const std::string& plan_digest, const std::string& note) override;
+  Result<bool> Apply() override;
+  Result<void> RecordHeld(const jobs::HeldRun& held, const std::string& note) override;
+  Result<std::string> ReleasedBy(const jobs::HeldRun& held) override;
+
+ private:
+  // Null and `against`: mistakes. A world with its plan made.
+  Result<std::unique_ptr<World>> Planned(const decl::AcceptedRoster* candidate,
+                                         World::LedgerUse use, std::vector<std::string>* against);
+  std::string job() const { return "import." + import_.name(); }
+
+  Shell& shell_;
+  const decl::Import& import_;
+  World& world_;  // loaded, its ledger open for writing and locked
+};
+
+}  // namespace postern::cmd
