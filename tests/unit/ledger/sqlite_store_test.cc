@@ -246,7 +246,7 @@ TEST(SqliteStore, ANewerVersionIsRefused) {
   for (const Mode mode : {Mode::kReadOnly, Mode::kReadWrite}) {
     const auto opened = store.Open(mode);
     ASSERT_EQ(CodeOf(opened), ErrorCode::kIncomplete);
-    EXPECT_THAT(opened.error().message, HasSubstr("version 7, this program knows up to 1"));
+    EXPECT_THAT(opened.error().message, HasSubstr("version 7, this program knows up to 2"));
   }
 }
 
