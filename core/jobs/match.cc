@@ -272,8 +272,8 @@ class Matcher {
     if (person == kNobody) {
       return Refuse(row, code::kRosterUnknown, "nobody is known by its match attributes");
     }
-    if (!may_.contains("disable")) {
-      return Refuse(row, code::kRosterMayNot, "would leave, and the import may not disable");
+    if (!may_.contains(attributes_ ? "update" : "disable")) {
+      return Refuse(row, code::kRosterMayNot, "would leave, and the import may not do that");
     }
     Known& known = people_[person];
     known.person.set_line(rows_[row].line);
@@ -476,7 +476,9 @@ class Matcher {
     for (Known& known : people_) {
       if (known.row != kNobody || known.person.left() || known.is_new) continue;
       known.person.set_missing(known.person.missing() + 1);
-      if (known.person.missing() >= most && may_.contains("disable")) Leave(&known);
+      if (known.person.missing() >= most && may_.contains(attributes_ ? "update" : "disable")) {
+        Leave(&known);
+      }
     }
   }
 

@@ -79,6 +79,10 @@ class RosterLoad : public testing::Test {
   Loaded Read(const std::string& more = "", const std::string& what = "roster") {
     std::string tree = kTree;
     tree.replace(tree.find("WHAT"), 4, what);
+    if (what == "attributes") {
+      const std::string may = "[\"create\", \"update\", \"disable\"]";
+      tree.replace(tree.find(may), may.size(), "[\"update\"]");
+    }
     Write("operator/postern.toml", kOperator);
     Write("access/all.toml", tree + more);
     return Load({.operator_file = folder_ / "operator/postern.toml",
