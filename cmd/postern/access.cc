@@ -1,7 +1,9 @@
 // postern access who | what | expiring: who may do what, declared or live.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "cmd/postern/command.h"
 #include "cmd/postern/plan_run.h"
@@ -119,8 +121,9 @@ bool Declared(const World& world, const std::string& identity) {
   const config::Index index(world.loaded.declarations);
   const auto address = config::SplitAddress(identity);
   if (address) return index.Find(address->table, address->name) != nullptr;
-  return index.Find("person", identity) != nullptr || index.Find("partner", identity) != nullptr ||
-         index.Find("user", identity) != nullptr;
+  constexpr const char* kTables[] = {"person", "partner", "service", "user"};
+  return std::any_of(std::begin(kTables), std::end(kTables),
+                     [&](const char* table) { return index.Find(table, identity) != nullptr; });
 }
 
 int What(Shell& shell, const AccessArguments& arguments) {

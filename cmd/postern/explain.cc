@@ -71,8 +71,13 @@ class Explainer {
   }
 
   // "account:acme-in" names what it owns: "account:acme-in (partner:acme)".
+  // A service account is asked for by its identity as well.
   bool Owns(const std::string& owner) const {
-    return owner == address_ || owner.starts_with(address_ + " (");
+    constexpr std::string_view kService = "service:";
+    const std::string declared = address_.starts_with(kService)
+                                     ? "service_account:" + address_.substr(kService.size())
+                                     : address_;
+    return owner == declared || owner.starts_with(declared + " (");
   }
 
   std::set<Place> Find() const {
