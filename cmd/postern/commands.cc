@@ -40,7 +40,8 @@ constexpr Command kCommands[] = {
      "  postern apply\n  postern apply change.postern --yes         in CI",
      kApply, &DefineApply},
     {"snapshot", "write all that is live into one file",
-     "Reads every managed scope as a whole and writes it into a file that `postern restore` takes:\n"
+     "Reads every managed scope as a whole and writes it into a file that `postern restore` "
+     "takes:\n"
      "entries, users, groups, accounts, keys, rows of access. Passwords and contents of files\n"
      "aren't in it.\n\n"
      "  postern snapshot --out corp.snapshot",
@@ -91,18 +92,6 @@ constexpr Command kCommands[] = {
      "Recomputes the hash chain over all events and the recorded state from them.\n\n"
      "  postern ledger verify",
      kWork, &DefineLedgerVerify},
-    {"job", "exports and imports",
-     "What runs by itself: its next times, its runs, and what waits for a person.\n\n"
-     "  postern job release acme-roster 4f2c81",
-     kWork, nullptr},
-    {"job release", "let a held import go on, by a second person's signature",
-     "A file that would do more than its import's thresholds allow is held. Prints the text that "
-     "says which\nplan of which file; with a releaser's signature over it the next run applies it. "
-     "Never of who ran it.\n\n"
-     "  postern job release acme-roster 4f2c81 > text\n"
-     "  ssh-keygen -Y sign -n postern-release -f ~/.ssh/id_ed25519 text\n"
-     "  postern job release acme-roster 4f2c81 --signature text.sig",
-     kWork, &DefineJobRelease},
     {"providers", "which provider serves which target",
      "Lists targets with the provider that serves them; doctor asks them what they still need.\n\n"
      "  postern providers\n  postern providers doctor",
@@ -116,8 +105,8 @@ constexpr Command kCommands[] = {
      &DefineProvidersDoctor},
     {"job", "exports and imports that run by themselves",
      "Says when jobs run and how they stand; runs one that is installed here, and tells what it\n"
-     "has done. A run needs no tree: it goes by the sealed specification of the applied\n"
-     "generation.\n\n"
+     "has done. An export needs no tree: it goes by the sealed specification of the applied\n"
+     "generation. An import plans and applies by the tree and the ledger.\n\n"
      "  postern job next\n  postern job status\n  postern job history export.users",
      kAsks, nullptr},
     {"job next", "when jobs run next",
@@ -143,6 +132,14 @@ constexpr Command kCommands[] = {
      "Holds file, manifest, history and specification against each other. Talks to nothing.\n\n"
      "  postern job verify export.users 41",
      kWork, &DefineJobVerify},
+    {"job release", "let a held import go on, by a second person's signature",
+     "A file that would do more than its import's thresholds allow is held. Prints the text that "
+     "says which\nplan of which file; with a releaser's signature over it the next run applies it. "
+     "Never of who ran it.\n\n"
+     "  postern job release acme-roster 4f2c81 > text\n"
+     "  ssh-keygen -Y sign -n postern-release -f ~/.ssh/id_ed25519 text\n"
+     "  postern job release acme-roster 4f2c81 --signature text.sig",
+     kWork, &DefineJobRelease},
     {"schema", "JSON Schema of the declarations, of plans and of events",
      "Prints the JSON Schema that editors complete and check with, or that of a plan as\n"
      "plan --json prints it, or of the events that ledger show --json prints.\n\n"

@@ -7,6 +7,7 @@
 #include "cmd/postern/plan_run.h"
 #include "core/diag/codes.h"
 #include "core/jobs/files.h"
+#include "core/jobs/history.h"
 #include "core/jobs/spec.h"
 
 namespace postern::cmd {
@@ -59,6 +60,24 @@ int Tell(Shell& shell, const decl::Import& import, const std::vector<jobs::FileO
         {code, stopped ? kRefused : kOk, file.state == jobs::FileState::kAccepted ? kPartly : kOk});
   }
   return code;
+}
+
+// What `job status` and drift look at.
+Result<void> Note(const std::string& folder, const std::vector<jobs::FileOutcome>& outcomes,
+                  base::Instant now, const std::string& credential, int code) {
+  job::LastRun last;
+  uint64_t rows = 0;
+  for (const jobs::FileOutcome& file : outcomes) {
+    last.set_run(file.run);
+    rows += file.counts.rows;
+  }
+  last.set_ended(now);
+  last.set_rows(rows);
+  last.set_credential(credential);
+  last.set_outcome(code != kOk        ? std::string(jobs::kRefused)
+                   : outcomes.empty() ? std::string(jobs::kNothing)
+                                      : std::string(jobs::kApplied));
+  return jobs::WriteLast(folder + "/last.json", std::move(last));
 }
 
 struct ReleaseArguments {
@@ -144,7 +163,11 @@ int RunImportJob(Shell& shell, const std::string& name, base::Instant now, const
   std::vector<std::string> notes;
   const auto outcomes = jobs::RunImport(input, *origin->place, asked, &notes);
   if (!outcomes) return shell.Fail(LedgerCode(outcomes.error()), outcomes.error());
-  return Tell(shell, *import, *outcomes, notes);
+  const int code = Tell(shell, *import, *outcomes, notes);
+  if (auto noted = Note(folder, *outcomes, now, origin->credential, code); !noted) {
+    return shell.Fail(diag::code::kFileUnreadable, noted.error(), folder);
+  }
+  return code;
 }
 
 Run DefineJobRelease(Arguments& arguments) {

@@ -15,6 +15,7 @@ namespace postern::cmd {
 struct Origin {
   std::unique_ptr<jobs::Place> place;
   jobs::CheckSignature check_signature;  // may be null where the import asks for no signature
+  std::string credential;                // fingerprint, or name, of what opened it
 };
 using OpenOrigin = std::function<Result<Origin>(const config::Declarations& declarations,
                                                 const decl::Import& import)>;

@@ -25,11 +25,6 @@ std::vector<std::string> ErrorsOf(const diag::Diagnostics& diagnostics) {
   return out;
 }
 
-using ChangeKey = std::tuple<std::string, Kind, std::string>;
-ChangeKey KeyOf(const plan::Plan& plan, const plan::Change& change) {
-  return {plan.targets[change.target].name, change.kind, change.key};
-}
-
 const ledger::Recorded* FindRecorded(
     const std::map<std::string, std::vector<ledger::Recorded>>& recorded, const std::string& target,
     Kind kind, const std::string& key) {

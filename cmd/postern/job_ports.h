@@ -22,12 +22,13 @@ class JobPorts {
   JobPorts& operator=(const JobPorts&) = delete;
 
   jobs::Ports Ports();
+  // The job's endpoint, with the first of its credentials that opens it.
+  Result<jobs::Ports::OpenedAt> OpenPlace() const;
 
  private:
   void Connect();
   Result<object::Target*> Source(const std::string& name);
   Result<std::string> Secret(const std::string& name) const;
-  Result<jobs::Ports::OpenedAt> OpenPlace() const;
   Result<void> Entitlements(const jobs::TakeRow& take, jobs::CensusReport* report);
 
   const job::JobSpec& spec_;

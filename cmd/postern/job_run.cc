@@ -5,9 +5,11 @@
 #include <filesystem>
 
 #include "cmd/postern/command.h"
+#include "cmd/postern/import_run.h"
 #include "cmd/postern/job_ports.h"
 #include "cmd/postern/progress.h"
 #include "core/diag/codes.h"
+#include "core/jobs/encrypt.h"
 #include "core/jobs/export_run.h"
 #include "core/jobs/files.h"
 #include "core/jobs/spec.h"
@@ -96,14 +98,30 @@ Result<jobs::RunReport> Wake(Shell& shell, const Found& found, const jobs::Asked
   return jobs::ExportRun(found.spec, asked, found.folder, ports, diagnostics).Run();
 }
 
+// An import plans and applies by the ledger's own declarations, which must say the import that was
+// installed.
+int RunImport(Shell& shell, const Found& found, std::optional<base::Instant> now) {
+  const JobPorts world(found.spec, now);
+  const auto open = [&](const config::Declarations&, const decl::Import& import) -> Result<Origin> {
+    if (import.SerializeAsString() != found.spec.import().SerializeAsString()) {
+      return Fail(ErrorCode::kConflict,
+                  "the declarations say another import than is installed: postern apply");
+    }
+    auto opened = world.OpenPlace();
+    if (!opened) return tl::unexpected<Error>(opened.error());
+    const decl::Fetch& fetch = import.fetch();
+    const auto check = [fetch](const std::string& file, const std::string& signature) {
+      const auto right = jobs::VerifyDetached(fetch.gpg_home(), fetch.signed_by(), signature, file);
+      return right ? std::string() : right.error().message;
+    };
+    return Origin{std::move(opened->place), check, opened->credential};
+  };
+  return RunImportJob(shell, found.spec.name(), now ? *now : base::Now(), open);
+}
+
 int RunJob(Shell& shell, const JobArguments& arguments) {
   Found found;
   if (const int code = Find(shell, arguments, &found); code != kOk) return code;
-  if (!found.spec.has_export_()) {
-    return shell.Fail({.code = diag::code::kUnknownName,
-                       .summary = arguments.name + " isn't an export",
-                       .notes = {"postern job run export.NAME"}});
-  }
   jobs::Asked asked{.full = arguments.full, .digest = found.digest};
   std::optional<base::Instant> now;
   if (!MomentOf(arguments.slot, &asked.slot) || !MomentOf(arguments.as_of, &now)) {
@@ -114,6 +132,7 @@ int RunJob(Shell& shell, const JobArguments& arguments) {
   if (auto made = jobs::MakeFolder(found.folder); !made) {
     return shell.Fail(diag::code::kFileUnreadable, made.error(), found.folder);
   }
+  if (found.spec.has_import()) return RunImport(shell, found, now);
   JobPorts world(found.spec, now);
   diag::Diagnostics diagnostics;
   const auto report = Wake(shell, found, asked, world.Ports(), &diagnostics);

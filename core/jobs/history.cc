@@ -92,7 +92,8 @@ base::Instant LastSlot(const std::vector<Event>& events, const std::vector<RunRo
 }
 
 bool IsGood(std::string_view outcome) {
-  return outcome == kDeliveredOutcome || outcome == kAcknowledgedOutcome || outcome == kNothing;
+  return outcome == kDeliveredOutcome || outcome == kAcknowledgedOutcome || outcome == kApplied ||
+         outcome == kNothing;
 }
 
 Result<void> WriteLast(const std::string& path, job::LastRun last) {

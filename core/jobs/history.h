@@ -22,6 +22,7 @@ inline constexpr char kDeliveredOutcome[] = "delivered";
 inline constexpr char kAcknowledgedOutcome[] = "acknowledged";
 inline constexpr char kRejectedOutcome[] = "rejected";      // the receiver said so
 inline constexpr char kUnansweredOutcome[] = "unanswered";  // delivered, and no answer in time
+inline constexpr char kApplied[] = "applied";               // an import's file
 inline constexpr char kFailed[] = "failed";
 inline constexpr char kRefused[] = "refused";      // a check kept it from being published
 inline constexpr char kNothing[] = "nothing";      // a delta without a change

@@ -183,7 +183,8 @@ const ObservedTarget* Observed::Find(std::string_view name) const {
 std::string_view ScopeOf(Kind kind, std::string_view key,
                          const std::vector<object::ScopeStatus>& scopes) {
   const std::string_view first = key.substr(0, key.find(object::kKeySeparator));
-  if (object::IsIamKind(kind)) return {};  // one scope for all of the system that is managed
+  // One scope for all of the system that is managed, or for all jobs of a runner.
+  if (object::IsIamKind(kind) || kind == Kind::kJob || kind == Kind::kJobRun) return {};
   if (kind != Kind::kOu && kind != Kind::kUser && kind != Kind::kDirectoryGroup &&
       kind != Kind::kMembership) {
     return first;

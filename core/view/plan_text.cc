@@ -18,11 +18,14 @@ Section NoAccessChanges(const Plan& plan, const Section& lost, const Section& ga
   const bool ways = std::any_of(plan.steps.begin(), plan.steps.end(), [](const plan::Step& step) {
     const bool is_way = step.operation.kind != object::Kind::kSession &&
                         step.operation.kind != object::Kind::kGrant &&
-                        step.operation.kind != object::Kind::kIamMembership;
+                        step.operation.kind != object::Kind::kIamMembership &&
+                        step.operation.kind != object::Kind::kJob &&
+                        step.operation.kind != object::Kind::kJobRun;
     return is_way && (step.removes || step.adds);
   });
-  section.heading =
-      ways ? "Nobody's rights change; ways into accounts do." : "Nobody loses or gains access.";
+  section.heading = ways                       ? "Nobody's rights change; ways into accounts do."
+                    : plan.disclosures.empty() ? "Nobody loses or gains access."
+                                               : "Nobody's rights change; files to others do.";
   return section;
 }
 
