@@ -40,6 +40,22 @@ std::string NotOurs(const object::ObjectView& object) {
   }
 }
 
+// "root (0)" as a host takes it: by the name, which outlives numbers.
+std::string Principal(const std::string& seen) {
+  return seen.substr(0, seen.find(" ("));
+}
+
+// What is managed of it and can be written: nothing that the target says beside that, no secret.
+std::string Writable(const object::ObjectView& object) {
+  std::string body = object::Restrict(
+      object.body, ~(object::ServerOwnedMask(object.kind) | object::SecretMask(object.kind)));
+  if (object.kind != Kind::kFolder) return body;
+  auto folder = object::DecodeAs<kinds::Folder>(body);
+  if (folder.has_owner()) folder.set_owner(Principal(folder.owner()));
+  if (folder.has_group()) folder.set_group(Principal(folder.group()));
+  return object::EncodeBody(folder);
+}
+
 class Restorer {
  public:
   Restorer(const Snapshot& snapshot, const compile::Desired& declared)
@@ -102,8 +118,7 @@ class Restorer {
 
   compile::DesiredObject Wanted(const object::ObjectView& object,
                                 const compile::DesiredObject* declared) {
-    std::string body = object::Restrict(
-        object.body, ~(object::ServerOwnedMask(object.kind) | object::SecretMask(object.kind)));
+    std::string body = Writable(object);
     compile::DesiredObject wanted;
     wanted.kind = object.kind;
     if (declared != nullptr) {

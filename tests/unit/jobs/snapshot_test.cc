@@ -232,6 +232,22 @@ TEST_F(RestoreTest, WhatPosternNeverWritesIsLeftOutAndTold) {
   EXPECT_THAT(restore.left_out[0].what, HasSubstr("native rules"));
 }
 
+TEST_F(RestoreTest, AnOwnerIsGivenByName) {
+  kinds::Folder folder;
+  folder.set_host("edge");
+  folder.set_path("/srv/exchange");
+  folder.set_owner("root (0)");
+  folder.set_group("40007");
+  observed_.targets[1].objects.Add(object::Encode(folder).view());
+  observed_.targets[1].objects.Sort();
+  const Restore restore = RestoreOf(Taken(), declared_, declarations_, {});
+  const auto* wanted =
+      restore.desired.Find("host:edge")->Find(Kind::kFolder, object::EncodeKey(folder));
+  ASSERT_NE(wanted, nullptr);
+  EXPECT_EQ(object::DecodeAs<kinds::Folder>(wanted->body).owner(), "root");
+  EXPECT_EQ(object::DecodeAs<kinds::Folder>(wanted->body).group(), "40007");
+}
+
 TEST_F(RestoreTest, NumbersOfAccountsAreGivenToNobodyElse) {
   const Snapshot snapshot = Taken();
   EXPECT_THAT(RestoreOf(snapshot, declared_, declarations_, {}).desired.new_uids,
