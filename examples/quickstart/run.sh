@@ -31,7 +31,8 @@ if [ -z "$bin" ]; then
   if grep -qs '^POSTERN_TESTS:BOOL=ON' "$build/CMakeCache.txt"; then tests=ON; fi
   cmake -G Ninja -S "$repository" -B "$build" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     "-DPOSTERN_TESTS=$tests" --log-level=WARNING >/dev/null
-  cmake --build "$build" --target postern postern-provider-directory postern-provider-filetransfer
+  cmake --build "$build" --target postern postern-provider-directory postern-provider-filetransfer \
+    postern-provider-runner postern-provider-delivery
 fi
 [ -x "$bin/postern" ] || stop_story "there is no $bin/postern"
 
@@ -66,11 +67,16 @@ mkdir "$scratch/secrets" "$scratch/clients"
 chmod 0700 "$scratch/secrets" "$scratch/clients"
 new_secret login-acme-in
 new_secret login-sam
-for owner in li acme intruder; do
+for owner in li acme intruder cards; do
   ssh-keygen -q -t ed25519 -N '' -C "$owner@example.test" -f "$scratch/clients/$owner"
 done
+mv "$scratch/clients/cards" "$scratch/secrets/cards-key"
 start_slapd
 start_proftpd
+# A job runs as somebody else than root, also where nobody else is.
+job_user=$(id -un)
+if [ "$job_user" = root ]; then job_user=nobody; fi
+mkdir -p "$scratch/jobs/units"
 if [ -n "$beside_sshd" ]; then
   start_sshd
 else
@@ -91,6 +97,10 @@ fi
 find "$world" -name '*.toml' -exec sed -i -e "s|@SSHD@|$scratch_sshd|g" \
   -e "s|@ROOT@|$root|g" -e "s|@PROFTPD@|$scratch/proftpd|g" -e "s|@SECRETS@|$scratch/secrets|g" \
   -e "s|@GID@|$gid|g" -e "s|@DAEMON@|$daemon|g" -e "s|@LDAP_PORT@|$ldap_port|g" \
+  -e "s|@JOBS@|$scratch/jobs|g" -e "s|@JOB_USER@|$job_user|g" -e "s|@BIN@|$bin|g" \
+  -e "s|@SFTP_PORT@|$sftp_port|g" \
+  -e "s|@FTP_HOST_KEY@|$(cut -d' ' -f1,2 "$scratch/proftpd/host_key.pub")|g" \
+  -e "s|@CARDS_KEY@|$(cat "$scratch/clients/cards.pub")|g" \
   -e "s|@STARTS@|$starts|g" -e "s|@ENDS@|$ends|g" \
   -e "s|@LI_KEY@|$(cat "$scratch/clients/li.pub")|g" \
   -e "s|@ACME_KEY@|$(cat "$scratch/clients/acme.pub")|g" {} +
@@ -190,6 +200,16 @@ if [ -n "$beside_sshd" ]; then
   refused "li fetches the machine's password file there" li_fetches_at_sshd /etc/shadow
   refused "a stranger's key opens li-sftp" intruder_at_sshd
 fi
+
+tell "A program has an identity of its own, and its job runs every night; now once by hand"
+postern_exits 0 job next --count 2
+postern_exits 0 job run export.cards --spec "$scratch/jobs/jobs/export.cards/spec.json" --slot now
+says "delivered"
+cards=$root/acme/out/cards_$(date -u +%Y%m%d).csv
+allowed "acme-in fetches what the job brought" ftp_get acme-in "$cards"
+grep -q '^li,Li Wong,' "$cards" || stop_story "li doesn't stand in $cards"
+postern_exits 0 job status
+postern_exits 0 plan --detailed-exitcode
 
 tell "Somebody changes each server by hand"
 ssh-keygen -e -m RFC4716 -f "$scratch/clients/intruder.pub" >>"$scratch/proftpd/keys/acme-in"

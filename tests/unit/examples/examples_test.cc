@@ -54,11 +54,22 @@ TEST(Examples, ReadmeLoads) {
 // The words that examples/quickstart/run.sh fills in.
 TEST(Examples, QuickstartLoads) {
   const std::vector<std::pair<std::string, std::string>> words = {
-      {"@ROOT@", "/srv/exchange"},        {"@PROFTPD@", "/etc/proftpd"},
-      {"@SECRETS@", "/etc/secrets"},      {"@GID@", "30000"},
-      {"@DAEMON@", "/sbin/proftpd"},      {"@LDAP_PORT@", "389"},
-      {"@STARTS@", "2026-01-01"},         {"@ENDS@", "2026-12-31"},
-      {"@LI_KEY@", KeyLine('B') + " li"}, {"@ACME_KEY@", KeyLine('C') + " acme"}};
+      {"@ROOT@", "/srv/exchange"},
+      {"@PROFTPD@", "/etc/proftpd"},
+      {"@SECRETS@", "/etc/secrets"},
+      {"@GID@", "30000"},
+      {"@DAEMON@", "/sbin/proftpd"},
+      {"@LDAP_PORT@", "389"},
+      {"@STARTS@", "2026-01-01"},
+      {"@ENDS@", "2026-12-31"},
+      {"@LI_KEY@", KeyLine('B') + " li"},
+      {"@ACME_KEY@", KeyLine('C') + " acme"},
+      {"@CARDS_KEY@", KeyLine('D') + " cards"},
+      {"@FTP_HOST_KEY@", KeyLine('E')},
+      {"@JOBS@", "/var/lib/postern"},
+      {"@JOB_USER@", "jobs"},
+      {"@BIN@", "/usr/bin"},
+      {"@SFTP_PORT@", "2222"}};
   Scratch scratch;
   const fs::path from = kSource + "/examples/quickstart";
   for (const char* part : {"operator", "access"}) {
