@@ -103,10 +103,11 @@ class Judge {
 
   // Of a group in a group everybody whom the inner one holds.
   std::vector<std::pair<Place, std::string>> Entries(const OrderedStep& step) const {
-    if (std::string entry = EntryOf(step.kind, step.key); !entry.empty()) {
-      return {{{step.target, ""}, std::move(entry)}};
-    }
     std::vector<std::pair<Place, std::string>> entries;
+    if (std::string entry = EntryOf(step.kind, step.key); !entry.empty()) {
+      entries.emplace_back(Place{step.target, ""}, std::move(entry));
+      return entries;
+    }
     const auto at = now_.directories.find(step.target);
     if (at == now_.directories.end()) return entries;
     for (std::string& entry : at->second.EntriesIn(object::SplitKey(step.key)[1])) {

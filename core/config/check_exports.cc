@@ -37,6 +37,7 @@ class ExportChecks {
     CheckColumns();
     CheckFormat();
     CheckDelta();
+    CheckKey();
     CheckName();
     CheckOrder();
     CheckEncrypt();
@@ -220,7 +221,7 @@ class ExportChecks {
       if (OfIam()) return {"set", "member"};
       return {"group", "member"};
     }
-    return {"identity", "server", "path", "depth"};
+    return {"id"};
   }
 
   void CheckDelta() {
@@ -235,17 +236,21 @@ class ExportChecks {
     if (!HasRows()) {
       said_.Error(code::kJobDelta, span, fmt::format("{} has no changes to tell", said_.what),
                   fmt::format("what is {}", m_.what()), "leave mode out");
-      return;
     }
+  }
+
+  // Rows stand in the order of their keys, and a delta says by it which row it means.
+  void CheckKey() {
+    if (!HasRows() || !m_.has_columns()) return;
     const auto& columns = m_.columns().values();
     if (std::any_of(columns.begin(), columns.end(), [](const auto& c) { return c.key(); })) return;
     std::set<std::string_view> wanted = DefaultKey();
     for (const auto& column : columns) wanted.erase(column.from());
     if (wanted.empty()) return;
-    said_.Error(code::kJobDelta, span,
-                fmt::format("a delta of {} couldn't say which row it means", said_.what),
-                fmt::format("no column is the key, and {} isn't among them", *wanted.begin()),
-                "write key = true at a column, or add that attribute");
+    said_.Error(code::kJobColumn, export_.At(kColumns),
+                fmt::format("no column of {} says whose row it is", said_.what),
+                fmt::format("none is the key, and {} isn't among them", *wanted.begin()),
+                "write { from = \"...\", key = true } where values are unique, or add that one");
   }
 
   void CheckName() {

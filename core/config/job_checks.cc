@@ -41,8 +41,8 @@ std::vector<std::string_view> AttributesOf(std::string_view what, bool iam) {
   if (what == "roles") return fields(Kind::kIamRole);
   if (what == "memberships") return fields(iam ? Kind::kIamMembership : Kind::kMembership);
   if (what == "entitlements") {
-    return {"identity", "account", "server", "host",  "folder", "path",
-            "depth",    "rights",  "from",   "until", "ticket", "reason"};
+    return {"id",    "identity", "target", "account", "path",
+            "depth", "through",  "rights", "closed",  "until"};
   }
   return {};
 }

@@ -224,12 +224,12 @@ Result<void> ExportFile::Encrypt(Manifest* manifest) {
                 "rename " + plain + ": " + std::generic_category().message(errno));
   }
   auto encrypted = EncryptFile(declared_.encrypt(), plain, final, ports_.clock.now());
-  const auto removed = RemovePlain(plain);
+  auto removed = RemovePlain(plain);
   if (!encrypted) return base::Wrap("encrypt", encrypted.error());
   if (!removed) return removed;
   for (const std::string& warning : encrypted->warnings) {
     diagnostics_->Add({.severity = diag::Severity::kWarning,
-                       .code = diag::code::kColumnForm,
+                       .code = diag::code::kKeyExpires,
                        .summary = warning,
                        .subject = subject_});
   }

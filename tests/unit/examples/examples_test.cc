@@ -41,13 +41,13 @@ std::vector<std::string> TomlBlocks(const std::string& text) {
 
 TEST(Examples, ReadmeLoads) {
   std::vector<std::string> blocks = TomlBlocks(ReadFile(kSource + "/README.md"));
-  ASSERT_EQ(blocks.size(), 4U);
+  ASSERT_EQ(blocks.size(), 6U);
   for (std::string& block : blocks) {
     block = std::regex_replace(block, std::regex("ssh-ed25519 AAAA\\.\\.\\."), KeyLine('B'));
   }
   Scratch scratch;
-  scratch.Write("operator/postern.toml", blocks[0] + "\n" + blocks[2]);
-  scratch.Write("access/all.toml", blocks[1] + "\n" + blocks[3]);
+  scratch.Write("operator/postern.toml", blocks[0] + "\n" + blocks[2] + "\n" + blocks[4]);
+  scratch.Write("access/all.toml", blocks[1] + "\n" + blocks[3] + "\n" + blocks[5]);
   ExpectLoads(scratch);
 }
 
