@@ -314,7 +314,7 @@ class Runner {
     names.push_back(ready_.name);
     for (const std::string& name : names) {
       if (name.empty()) continue;
-      const auto moved =
+      auto moved =
           place_.Rename(JoinPath(fetch.folder(), name), JoinPath(fetch.done(), name), true);
       if (!moved && moved.error().code != ErrorCode::kNotFound) return moved;
     }

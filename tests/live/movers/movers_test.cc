@@ -134,6 +134,29 @@ TEST_F(Movers, ASourceThatGoesWhileItIsReadGivesAndTakesNothing) {
   EXPECT_TRUE(GetsAtSshd("li.wong", kInFile));
 }
 
+// Between a plan that was saved and its apply: what was planned by its facts isn't done, at any
+// host.
+TEST_F(Movers, ASourceThatGoesAfterThePlanGivesAndTakesNothing) {
+  Hire("jo.hart", "Marketing");
+  Follow();
+  Hire("li.wong", "Marketing");
+  SetActive("jo.hart", false);
+  const auto plan = world_->Postern({"plan", "--out", "saved.postern"});
+  EXPECT_THAT(plan.out, AllOf(HasSubstr("Lose access"), HasSubstr("Gain access"))) << plan.err;
+  CutSource();
+  const auto run = world_->Postern({"apply", "saved.postern", "--yes"});
+  EXPECT_NE(run.exit, 0) << run.out;
+  EXPECT_THAT(run.out + run.err, HasSubstr("hr"));
+  EXPECT_TRUE(GetsAtSshd("jo.hart", kInFile)) << run.out << run.err;
+  EXPECT_TRUE(GetsAtFtp("jo.hart", kInFile));
+  EXPECT_FALSE(GetsAtSshd("li.wong", kInFile)) << run.out << run.err;
+  EXPECT_FALSE(GetsAtFtp("li.wong", kInFile));
+  MendSource();
+  Follow();
+  EXPECT_FALSE(GetsAtSshd("jo.hart", kInFile));
+  EXPECT_TRUE(GetsAtSshd("li.wong", kInFile));
+}
+
 // What TOML takes away doesn't wait for a source that is gone.
 TEST_F(Movers, DeclaredRevocationsGoOnWithoutTheSource) {
   Hire("jo.hart", "Marketing");

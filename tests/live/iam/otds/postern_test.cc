@@ -113,7 +113,7 @@ TEST_F(OtdsProgram, WhoComesInByAUnitIsNamed) {
                  "members = [\"iam_user:jo\"]\n");
   const RunResult plan = Postern({"plan"});
   EXPECT_THAT(plan.out, testing::AllOf(HasSubstr("Lose access"), HasSubstr("corp000002"),
-                                       HasSubstr("Access to ftp"), HasSubstr("unit press@corp")))
+                                       HasSubstr("access to ftp"), HasSubstr("unit press@corp")))
       << plan.out;
   EXPECT_EQ(Postern({"apply", "--yes"}).exit, 0) << said_;
   EXPECT_EQ(Postern({"plan", "--detailed-exitcode"}).exit, 0) << said_;
