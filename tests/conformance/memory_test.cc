@@ -21,7 +21,16 @@ bool IsDirectoryKind(Kind kind) {
 
 class MemoryWorld : public World {
  public:
-  explicit MemoryWorld(Kind kind) : file_(scratch_.File("world")) {
+  // A runner's world stands beside that of the machine that it is.
+  explicit MemoryWorld(Kind kind)
+      : name_(kind == Kind::kJob ? "world.night" : "world"), file_(scratch_.File(name_)) {
+    if (kind == Kind::kJob) {
+      config_.set_name("runner:night");
+      config_.mutable_runner()->set_name("night");
+      config_.mutable_host()->set_name(names_.host);
+      config_.mutable_host()->set_address("memory:" + scratch_.File("world"));
+      return;
+    }
     if (object::IsIamKind(kind)) {
       config_.set_name("iam:corp");
       config_.mutable_iam()->set_url("memory:" + file_);
@@ -122,12 +131,12 @@ class MemoryWorld : public World {
   }
   void AddFault(const std::string& fault) {
     faults_.push_back(fault);
-    scratch_.Write("world.faults", fmt::format("{}\n", fmt::join(faults_, "\n")));
+    scratch_.Write(name_ + ".faults", fmt::format("{}\n", fmt::join(faults_, "\n")));
   }
 
   const Names names_;
   support::Scratch scratch_;
-  const std::string file_;
+  const std::string name_, file_;
   std::vector<std::string> faults_;
 };
 
@@ -148,7 +157,8 @@ template <class W>
 std::vector<Param> AllKinds(const std::string& name) {
   std::vector<Param> params;
   for (const object::KindTable& table : object::AllKinds()) {
-    if (table.observed_only || table.kind == Kind::kSession) continue;
+    if (table.observed_only || table.kind == Kind::kSession || table.kind == Kind::kJobRun)
+      continue;
     const Kind kind = table.kind;
     for (Param& param : Params(name, {kind}, [kind]() -> std::unique_ptr<World> {
            return std::make_unique<W>(kind);

@@ -10,6 +10,7 @@
 #include "providers/runner/runner.h"
 #include "schemas/kinds.pb.h"
 #include "schemas/provider.pb.h"
+#include "tests/conformance/samples.h"
 #include "tests/conformance/suite.h"
 #include "tests/support/scratch.h"
 
@@ -56,14 +57,8 @@ class RunnerWorld : public World {
     return runner::MakeTarget(config_, {});
   }
 
-  std::unique_ptr<Message> Sample(Kind /*kind*/, int n, int version) const override {
-    auto job = std::make_unique<kinds::Job>();
-    job->set_name(fmt::format("export.job-{}", n));
-    job->set_spec(fmt::format("{{\n \"version\": {}\n}}\n", version));
-    job->set_timer(fmt::format("[Timer]\nOnCalendar=*-*-* 0{}:00:00\n", version));
-    job->set_service(fmt::format("[Service]\nExecStart=/bin/true {}\n", n));
-    job->set_enabled(version != 1);
-    return job;
+  std::unique_ptr<Message> Sample(Kind kind, int n, int version) const override {
+    return SampleOf(Names(), kind, n, version);
   }
   int many() const override { return 20; }
 

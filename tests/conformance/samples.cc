@@ -106,6 +106,16 @@ std::unique_ptr<Message> Grant(const Names& names, int n, int version) {
   return grant;
 }
 
+std::unique_ptr<Message> Job(int n, int version) {
+  auto job = std::make_unique<kinds::Job>();
+  job->set_name(fmt::format("export.job-{}", n));
+  job->set_spec(fmt::format("{{\n \"version\": {}\n}}\n", version));
+  job->set_timer(fmt::format("[Timer]\nOnCalendar=*-*-* 0{}:00:00\n", version));
+  job->set_service(fmt::format("[Service]\nExecStart=/bin/true {}\n", n));
+  job->set_enabled(version != 1);
+  return job;
+}
+
 }  // namespace
 
 std::unique_ptr<Message> SampleOf(const Names& names, Kind kind, int n, int version) {
@@ -130,9 +140,12 @@ std::unique_ptr<Message> SampleOf(const Names& names, Kind kind, int n, int vers
       return Folder(names, n, version);
     case Kind::kGrant:
       return Grant(names, n, version);
+    case Kind::kJob:
+      return Job(n, version);
     case Kind::kNativeRule:
     case Kind::kServerConfig:
     case Kind::kSession:
+    case Kind::kJobRun:
     case Kind::kPasswordPolicy:
       break;
     default:

@@ -121,6 +121,8 @@ TEST(ApplyKilled, KnowsEveryPlace) {
   for (const char* folder : {"core", "providers/sdk", "providers/memory"}) {
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
       if (entry.path().extension() != ".cc") continue;
+      // Jobs run by themselves, and have campaigns of their own (tests/live/{delivery,jobs}).
+      if (entry.path().string().find("/core/jobs/") != std::string::npos) continue;
       std::stringstream text;
       text << std::ifstream(entry.path()).rdbuf();
       const std::string source = text.str();
