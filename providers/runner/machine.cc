@@ -16,7 +16,6 @@ namespace {
 using filetransfer::FileChange;
 using filetransfer::FileState;
 using filetransfer::Presence;
-using object::Kind;
 
 constexpr std::string_view kUnitPrefix = "postern-job-", kOff = ".off";
 

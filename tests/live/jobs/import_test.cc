@@ -107,7 +107,9 @@ match = ["employee_number"]
 )" + more);
   }
 
-  static int Command(std::vector<std::string> words) { return support::RunCommand(words).exit; }
+  static int Command(const std::vector<std::string>& words) {
+    return support::RunCommand(words).exit;
+  }
 
   support::RunResult Postern(std::vector<std::string> words) const {
     words.insert(words.begin(), POSTERN);

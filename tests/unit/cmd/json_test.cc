@@ -16,7 +16,7 @@ nlohmann::json OneDocument(const TestWorld& world, Line words) {
   words.emplace_back("--json");
   const support::RunResult result = world.Postern(words);
   // parse refuses anything after the first value.
-  const auto parsed = nlohmann::json::parse(result.out, nullptr, false);
+  auto parsed = nlohmann::json::parse(result.out, nullptr, false);
   std::string line;
   for (const std::string& word : words) line += word + " ";
   EXPECT_FALSE(parsed.is_discarded()) << line << "\n" << result.out << result.err;

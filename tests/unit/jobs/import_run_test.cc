@@ -79,10 +79,14 @@ class FileWorld : public ImportWorld {
   std::string folder_;
 };
 
+const char* FolderGiven() {
+  return std::getenv(kFolderVariable);  // NOLINT(concurrency-mt-unsafe): one thread
+}
+
 class ImportRun : public testing::Test {
  protected:
   ImportRun()
-      : folder_(getenv(kFolderVariable) != nullptr ? getenv(kFolderVariable) : scratch_.path()),
+      : folder_(FolderGiven() != nullptr ? FolderGiven() : scratch_.path()),
         place_(folder_ + "/place"),
         world_(folder_) {
     for (const char* folder : {"/place/hr", "/place/rejects", "/place/done"}) {

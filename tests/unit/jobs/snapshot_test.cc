@@ -15,7 +15,6 @@ namespace postern::jobs {
 namespace {
 
 using object::Kind;
-using testing::AllOf;
 using testing::HasSubstr;
 
 kinds::User Ann() {
