@@ -332,7 +332,7 @@ class ImportKill : public ImportRun, public testing::WithParamInterface<const ch
 
 TEST_P(ImportKill, EndsTheSame) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  if (getenv(kFolderVariable) == nullptr) Deliver("roster_1.csv", 5);
+  if (FolderGiven() == nullptr) Deliver("roster_1.csv", 5);
   setenv(kFolderVariable, folder_.c_str(), 1);
   setenv("POSTERN_KILL_POINT", GetParam(), 1);
   EXPECT_EXIT((void)RunImport(Input(), place_, world_, &notes_), testing::KilledBySignal(SIGKILL),
