@@ -122,9 +122,11 @@ TEST(ApplyKilled, KnowsEveryPlace) {
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
       if (entry.path().extension() != ".cc") continue;
       // Jobs run by themselves, and have campaigns of their own (tests/live/{delivery,jobs}).
-      if (entry.path().string().find("/core/jobs/") != std::string::npos) continue;
+      const std::string path = entry.path().string();
+      if (path.find("/core/jobs/") != std::string::npos) continue;
+      if (path.ends_with("/serve_place.cc")) continue;
       std::stringstream text;
-      text << std::ifstream(entry.path()).rdbuf();
+      text << std::ifstream(path).rdbuf();
       const std::string source = text.str();
       for (std::sregex_iterator at(source.begin(), source.end(), call), end; at != end; ++at) {
         named.insert((*at)[1]);
