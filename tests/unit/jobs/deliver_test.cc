@@ -38,7 +38,8 @@ struct Job {
   }
   void New(int slot, size_t bytes, const std::string& name = "users.csv") {
     std::string text;
-    while (text.size() < bytes) text += "row " + std::to_string(slot * 100000 + text.size()) + "\n";
+    while (text.size() < bytes)
+      text += "row " + std::to_string(static_cast<size_t>(slot) * 100000 + text.size()) + "\n";
     text.resize(bytes);
     parcel.run = RunId(kJob, slot, text);
     parcel.folder = "/in";

@@ -333,12 +333,12 @@ class ImportKill : public ImportRun, public testing::WithParamInterface<const ch
 TEST_P(ImportKill, EndsTheSame) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   if (FolderGiven() == nullptr) Deliver("roster_1.csv", 5);
-  setenv(kFolderVariable, folder_.c_str(), 1);
-  setenv("POSTERN_KILL_POINT", GetParam(), 1);
+  setenv(kFolderVariable, folder_.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+  setenv("POSTERN_KILL_POINT", GetParam(), 1);  // NOLINT(concurrency-mt-unsafe)
   EXPECT_EXIT((void)RunImport(Input(), place_, world_, &notes_), testing::KilledBySignal(SIGKILL),
               "");
-  unsetenv(kFolderVariable);
-  unsetenv("POSTERN_KILL_POINT");
+  unsetenv(kFolderVariable);       // NOLINT(concurrency-mt-unsafe)
+  unsetenv("POSTERN_KILL_POINT");  // NOLINT(concurrency-mt-unsafe)
   Run();
   EXPECT_EQ(Slurp(folder_ + "/accepts"), "roster_1.csv\n");
   EXPECT_EQ(Slurp(folder_ + "/applied"), Slurp(folder_ + "/accepted"));
@@ -374,7 +374,8 @@ class Release : public testing::Test {
   }
   std::string Path(const std::string& name) const { return scratch_.path() + "/" + name; }
   void Shell(const std::string& command) const {
-    ASSERT_EQ(std::system((command + " >/dev/null 2>&1").c_str()), 0) << command;
+    ASSERT_EQ(std::system((command + " >/dev/null 2>&1").c_str()), 0)
+        << command;  // NOLINT(concurrency-mt-unsafe)
   }
   std::string Sign(const std::string& who, const std::string& text,
                    const std::string& space = kReleaseNamespace) {
