@@ -374,8 +374,9 @@ class Release : public testing::Test {
   }
   std::string Path(const std::string& name) const { return scratch_.path() + "/" + name; }
   void Shell(const std::string& command) const {
-    ASSERT_EQ(std::system((command + " >/dev/null 2>&1").c_str()), 0)
-        << command;  // NOLINT(concurrency-mt-unsafe)
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
+    const int code = std::system((command + " >/dev/null 2>&1").c_str());
+    ASSERT_EQ(code, 0) << command;
   }
   std::string Sign(const std::string& who, const std::string& text,
                    const std::string& space = kReleaseNamespace) {
