@@ -44,7 +44,7 @@ std::vector<std::string> AgainstImport(
   std::vector<std::string> against;
   const size_t waiting = without.changes.size();
   if (waiting != 0) {
-    against.push_back(fmt::format("{} {} changes that don't come from its file wait: postern apply",
+    against.push_back(fmt::format("{} other changes than its file's wait ({}): postern apply",
                                   diag::code::kImportWaits, waiting));
   }
   for (const plan::Refusal& refusal : with.refusals) against.push_back(refusal.text);
