@@ -8,6 +8,7 @@
 
 #include "core/jobs/schedule/units.h"
 #include "core/jobs/spec.h"
+#include "providers/runner/machine_scripts.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::runner {
@@ -19,101 +20,8 @@ using filetransfer::Presence;
 
 constexpr std::string_view kUnitPrefix = "postern-job-", kOff = ".off";
 
-// Arguments: folder of jobs, folder of units, the user, names that are asked for. Prints a line a
-// fact. A lock is believed where its process is the user's and started when the lock says.
-constexpr std::string_view kListScript = R"sh(
-jobs=$1; units=$2; user=$3; shift 3
-[ -d /run/systemd/system ] && case $units in /etc/systemd/system|/run/systemd/system) echo systemd ;; esac
-for d in "$jobs" "$units"; do
-  [ ! -e "$d" ] || { [ -d "$d" ] && [ -r "$d" ] && [ -x "$d" ]; } || echo "closed $d"
-done
-for d in "$jobs"/*/; do
-  [ -d "$d" ] && { d=${d%/}; printf 'job %s\n' "${d##*/}"; }
-done
-for f in "$units"/postern-job-*; do
-  [ -e "$f" ] && printf 'unit %s\n' "${f##*/}"
-done
-for f in "$units"/timers.target.wants/postern-job-*.timer; do
-  if [ -L "$f" ]; then
-    printf 'link %s\n' "${f##*/}"
-    [ -d /run/systemd/system ] && ! systemctl is-active --quiet "${f##*/}" && printf 'asleep %s\n' "${f##*/}"
-  fi
-done
-for l in "$jobs"/*/lock; do
-  [ -f "$l" ] || continue
-  IFS=' ' read -r pid start rest <"$l" || [ -n "$pid" ] || continue
-  case $pid$start in *[!0-9]*|'') continue ;; esac
-  [ "$(stat -c %U "/proc/$pid" 2>/dev/null)" = "$user" ] || continue
-  s=$(cat "/proc/$pid/stat" 2>/dev/null) || continue
-  s=${s##*) }
-  set -- $s
-  [ "${20}" = "$start" ] && [ "$1" != Z ] || continue
-  d=${l%/lock}
-  printf 'run %s %s %s %s\n' "${d##*/}" "$pid" "$start" "$(stat -c %Y "$l")"
-done
-)sh";
-
-// Argument: the user. Input: lines "PID START".
-constexpr std::string_view kEndScript = R"sh(
-user=$1
-is_run() {
-  [ "$(stat -c %U "/proc/$1" 2>/dev/null)" = "$user" ] || return 1
-  s=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-  want=$2
-  s=${s##*) }
-  set -- $s
-  [ "${20}" = "$want" ] && [ "$1" != Z ]
-}
-todo=$(cat)
-signal() {
-  left=
-  while read -r pid start; do
-    if is_run "$pid" "$start"; then left=1; kill -s "$1" "$pid" || exit 3; fi
-  done <<EOT
-$todo
-EOT
-}
-signal TERM
-for i in $(seq 100); do
-  signal 0
-  [ -n "$left" ] || exit 0
-  sleep 0.1
-done
-signal KILL
-for i in $(seq 50); do
-  signal 0
-  [ -n "$left" ] || exit 0
-  sleep 0.1
-done
-echo 'a run could not be ended' >&2
-exit 4
-)sh";
-
-// Arguments: the folder of the job, of all jobs, the state's, the user. Prints its numbers.
-constexpr std::string_view kFolderScript = R"sh(
-uid=$(id -u -- "$4") && gid=$(id -g -- "$4") || exit 3
-for d in "$3" "$2"; do [ -d "$d" ] || mkdir -m 0755 -- "$d" || exit 4; done
-if [ ! -d "$1" ]; then
-  mkdir -m 0700 -- "$1" && { [ "$uid" = "$(id -u)" ] || chown -h -- "$uid:$gid" "$1"; } || exit 4
-fi
-echo "$uid $gid"
-)sh";
-
-// Arguments: folder of units, timer, on or off, whether systemd runs and reads them.
-constexpr std::string_view kWakeScript = R"sh(
-wants=$1/timers.target.wants
-if [ "$3" = on ]; then
-  mkdir -p -m 0755 -- "$wants" && ln -sfn -- "../$2" "$wants/$2" || exit 3
-else
-  [ "$4" = yes ] && systemctl stop "$2"
-  rm -f -- "$wants/$2" || exit 3
-fi
-[ "$4" = yes ] || exit 0
-systemctl daemon-reload || exit 4
-[ "$3" = off ] || systemctl restart "$2"
-)sh";
-
-constexpr std::string_view kReloadScript = "systemctl daemon-reload\n";
+// What a run has to end by itself.
+constexpr int kGraceSeconds = 10;
 
 bool IsJobName(std::string_view name) {
   return (name.starts_with("export.") || name.starts_with("import.")) && name.size() > 7 &&
@@ -182,6 +90,10 @@ void TellLast(const FileState& file, kinds::Job* job) {
 }
 
 }  // namespace
+
+std::string Run::id() const {
+  return fmt::format("{}-{}", process.pid, process.start);
+}
 
 bool JobState::installed(bool cron_line) const {
   return Is(spec) || (cron_line ? Is(cron) || Is(cron_off) : Is(timer) || Is(service));
@@ -265,7 +177,9 @@ Result<Reading> Machine::List(const std::set<std::string>& named) {
       if (!IsJobName(name)) continue;
       (words[0] == "link" ? reading.jobs[name].linked : reading.jobs[name].sleeping) = true;
     } else if (words[0] == "run" && words.size() == 5 && IsJobName(words[1])) {
-      reading.jobs[words[1]].runs.push_back({words[2], words[3], NumberOf(words[4])});
+      reading.jobs[words[1]].runs.push_back(
+          {{static_cast<int>(NumberOf(words[2])), static_cast<uint64_t>(NumberOf(words[3]))},
+           NumberOf(words[4])});
     }
   }
   return reading;
@@ -436,15 +350,10 @@ Result<void> Machine::Remove(const std::string& name, const JobState& state, boo
 }
 
 Result<void> Machine::EndRuns(const std::vector<Run>& runs) {
-  if (runs.empty()) return {};
-  std::string list;
-  for (const Run& run : runs) list += run.pid + " " + run.start + "\n";
-  filetransfer::Batch batch;
-  batch.script = kEndScript;
-  batch.args = {runner_.user()};
-  batch.input = list;
-  auto out = filetransfer::RunBatch(*transport_, batch);
-  if (!out) return base::Wrap("a run", out.error());
+  std::vector<filetransfer::StartedProcess> processes;
+  for (const Run& run : runs) processes.push_back(run.process);
+  auto done = filetransfer::EndProcesses(*transport_, processes, kGraceSeconds, runner_.user());
+  if (!done) return base::Wrap("a run", done.error());
   return {};
 }
 

@@ -13,6 +13,7 @@
 
 #include "core/object/object.h"
 #include "providers/filetransfer/transport/files.h"
+#include "providers/filetransfer/transport/processes.h"
 #include "schemas/declarations.pb.h"
 #include "schemas/job_declarations.pb.h"
 
@@ -20,9 +21,9 @@ namespace postern::runner {
 
 // A run that goes on.
 struct Run {
-  std::string pid, start;  // digits
+  filetransfer::StartedProcess process;
   int64_t since = 0;
-  std::string id() const { return pid + "-" + start; }
+  std::string id() const;
 };
 
 struct JobState {

@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "providers/filetransfer/transport/processes.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::filetransfer {
@@ -50,37 +51,8 @@ cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "01" { print "N", $10,
 :
 )sh";
 
-// Input: lines "PID START".
-constexpr std::string_view kEndScript = R"sh(
-is_ours() {
-  s=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-  want=$2
-  s=${s##*) }
-  set -- $s
-  [ "${20}" = "$want" ] && [ "$1" != Z ]
-}
-todo=$(cat)
-signal() {
-  left=
-  while read -r pid start; do
-    if is_ours "$pid" "$start"; then left=1; kill -s "$1" "$pid" 2>/dev/null || is_ours "$pid" "$start" || continue; fi
-  done <<EOT
-$todo
-EOT
-}
-signal TERM
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
-  signal 0
-  [ -n "$left" ] || exit 0
-  sleep 0.2
-done
-signal KILL
-for i in 1 2 3 4 5; do
-  signal 0
-  [ -n "$left" ] || exit 0
-  sleep 0.1
-done
-)sh";
+// What a session has to end by itself.
+constexpr int kGraceSeconds = 5;
 
 struct Process {
   int parent = 0;
@@ -216,17 +188,16 @@ Result<std::vector<SshdSession>> ListSshSessions(Transport& transport,
 Result<void> EndSshSessions(Transport& transport, const std::vector<SshdSession>& sessions) {
   auto processes = ReadProcesses(transport);
   if (!processes) return tl::unexpected(processes.error());
-  std::string input;
+  std::vector<StartedProcess> ending;
   for (const auto& one : processes->all) {
     const bool ends = std::any_of(sessions.begin(), sessions.end(), [&](const auto& session) {
       const auto monitor = processes->all.find(session.pid);
       if (monitor == processes->all.end() || monitor->second.start != session.start) return false;
       return one.first == session.pid || IsBelow(*processes, one.first, session.pid);
     });
-    if (ends) input += fmt::format("{} {}\n", one.first, one.second.start);
+    if (ends) ending.push_back({one.first, one.second.start});
   }
-  if (input.empty()) return {};
-  auto done = RunBatch(transport, {.script = kEndScript, .args = {}, .input = input});
+  auto done = EndProcesses(transport, ending, kGraceSeconds);
   if (!done) return base::Wrap("end sessions", done.error());
   return {};
 }
