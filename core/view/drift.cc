@@ -72,25 +72,30 @@ Paint PaintOf(const Drift& drift) {
 // A group says so: nothing else of the line tells it from a person of the same name.
 std::string SubjectText(const Drift& drift, const Style& style) {
   const Who who = WhoIs(drift.who);
-  return Cut(Safe(who.type == "group" ? "group " + who.name : who.name, style), 28, style);
+  return Safe(who.type == "group" ? "group " + who.name : who.name, style);
 }
+
+// The column of subjects: a longer name has a line of its own, never dots in place of its end.
+constexpr size_t kWidestSubject = 28;
 
 std::vector<std::string> DriftLines(const Drift& drift, size_t who_width, const Style& style) {
   const std::string who = SubjectText(drift, style);
+  const bool wide = static_cast<size_t>(diag::WidthOf(who)) > who_width;
   const std::string head = "  " + Painted(PaintOf(drift), Pad(Label(drift), kLabelWidth), style) +
-                           Pad(who, who_width) + "  ";
+                           (wide ? who : Pad(who, who_width) + "  ");
   const size_t indent = 2 + kLabelWidth + who_width + 2;
   const size_t room = std::max<size_t>(style.width > indent ? style.width - indent : 0, 20);
   const std::string what =
       drift.what.empty() ? object::Describe(drift.kind, drift.key) : drift.what;
   std::vector<std::string> lines;
+  if (wide) lines.push_back(head);
   for (const std::string& piece : Wrap(Safe(what, style), room)) {
     lines.push_back((lines.empty() ? head : std::string(indent, ' ')) + piece);
   }
   const std::string by =
       Safe(ChangedBy(drift.changed_by, drift.changed_at, drift.how_known), style);
   const size_t used = static_cast<size_t>(diag::WidthOf(Safe(what, style)));
-  if (lines.size() == 1 && used + 2 + by.size() <= room) {
+  if (used + 2 + by.size() <= room) {
     lines.back() += "  " + Painted(Paint::kDim, by, style);
   } else {
     for (const std::string& piece : Wrap(by, room)) {
@@ -198,7 +203,8 @@ std::string RenderDrift(const Plan& plan, bool detail, int exit_code, const Styl
   if (!detail && order.size() > kScreenLines) order.resize(kScreenLines);
   size_t width = 0;
   for (const Drift* drift : order) {
-    width = std::max(width, static_cast<size_t>(diag::WidthOf(SubjectText(*drift, style))));
+    const auto wide = static_cast<size_t>(diag::WidthOf(SubjectText(*drift, style)));
+    width = std::max(width, std::min(wide, kWidestSubject));
   }
   Section findings;
   findings.more = "findings: postern drift --detail";

@@ -1,4 +1,5 @@
 // Drift, the report of an apply and its progress, and queries of access.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -71,6 +72,20 @@ TEST(Drift, HealsOnlyWhatAPlanWouldWrite) {
   plan.changes.back().held.clear();
   plan.changes.back().action = plan::Action::kForget;
   EXPECT_TRUE(says("A plan would write nothing about it"));
+}
+
+TEST(Drift, ALongNameIsNeverCut) {
+  plan::Plan plan = SmallPlan();
+  plan::Drift group = KeyAdded();
+  group.who = "group:campaign-agencies-of-the-northern-region";
+  group.what = "member added bea";
+  plan.drift = {KeyAdded(), group};
+  EXPECT_THAT(RenderDrift(plan, false, 2, {}), testing::HasSubstr(R"(
+  more access  acme                          key added SHA256:x7
+                                             changed 2026-11-21 18:40Z, who: not recorded
+  more access  group campaign-agencies-of-the-northern-region
+                                             member added bea
+)"));
 }
 
 TEST(Drift, ManyFindingsFitOnOneScreen) {
