@@ -16,19 +16,23 @@ std::string LoginName() {
   return entry == nullptr ? "root" : entry->pw_name;
 }
 
-// Arguments: an empty folder, login or "", rule or "", then pairs of a program's path and a file
-// that takes its place ("": none), "--", the server. Overlays keep what is changed to this
-// namespace.
+// Arguments: an empty folder, login or "", rule or "", "booted" or "", then pairs of a program's
+// path and a file that takes its place ("": none), "--", the server. Overlays keep what is changed
+// to this namespace.
 constexpr std::string_view kPrivateScript = R"sh(
 set -e
-area=$1 login=$2 rule=$3; shift 3
+area=$1 login=$2 rule=$3 booted=$4; shift 4
 mount -t tmpfs -o mode=0755 tmpfs "$area"
 overlay() {
   mkdir -p "$area/$2/up" "$area/$2/work"
   mount -t overlay -o "lowerdir=$1,upperdir=$area/$2/up,workdir=$area/$2/work" overlay "$1"
 }
+[ -z "$login$booted" ] || overlay /etc etc
+if [ -n "$booted" ]; then
+  overlay /run run
+  mkdir -p /run/systemd/system
+fi
 if [ -n "$login" ]; then
-  overlay /etc etc
   echo "$login:x:29999:29999::/:/bin/sh" >>/etc/passwd
   echo "$login:x:29999:" >>/etc/group
   echo "$login:*:19000:0:99999:7:::" >>/etc/shadow
@@ -102,7 +106,7 @@ bool Sshd::Start() {
 
 std::vector<std::string> Sshd::Command() const {
   std::vector<std::string> plain = {FindProgram("sshd"), "-D", "-e", "-f", config_};
-  if (options_.login.empty() && options_.programs.empty()) return plain;
+  if (options_.login.empty() && options_.programs.empty() && !options_.booted) return plain;
   std::vector<std::string> out = {FindProgram("unshare"),
                                   "--mount",
                                   "--propagation",
@@ -113,7 +117,8 @@ std::vector<std::string> Sshd::Command() const {
                                   "sh",
                                   scratch_.Folder("sshd/private"),
                                   options_.login,
-                                  options_.sudoers};
+                                  options_.sudoers,
+                                  options_.booted ? "booted" : ""};
   int number = 0;
   for (const auto& [path, text] : options_.programs) {
     const std::string name = fmt::format("sshd/program{}", ++number);

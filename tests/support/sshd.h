@@ -28,6 +28,9 @@ class Sshd {
     std::string sudoers;
     // Programs that the host has in another's place, by path (needs root). Empty text: removed.
     std::map<std::string, std::string> programs;
+    // Whether the host looks as if systemd had booted it (sd_booted(3); needs root): its /etc and
+    // /run are its own. systemctl is one of `programs`, then.
+    bool booted = false;
     std::string more;  // lines of sshd_config
   };
 
