@@ -4,11 +4,10 @@
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <mutex>
 #include <unordered_set>
 
 #include "core/object/wire.h"
+#include "core/provider/call_watch.h"
 #include "core/provider/channel.h"
 #include "core/provider/process.h"
 #include "core/provider/program.h"
@@ -27,22 +26,19 @@ constexpr size_t kReadBytes = 256 << 10;      // and bytes of keys
 constexpr milliseconds kDeathPatience{1000};  // from a broken connection to the end of the process
 constexpr milliseconds kStopPatience{3000};
 
-int64_t SteadyMs() {
-  return std::chrono::duration_cast<milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
+using Call = CallWatch::Call;
 
 class ProcessClient final : public Client {
  public:
   ProcessClient(const StartOptions& options, const v1::TargetConfig& config)
       : options_(options),
-        name_(fmt::format("provider {} ({})", ProviderName(options.program), config.name())) {}
+        name_(fmt::format("provider {} ({})", ProviderName(options.program), config.name())),
+        watch_(options.silence) {}
   ~ProcessClient() override;
 
   Result<void> Begin(const v1::TargetConfig& config, const object::Secrets& secrets);
 
-  void Cancel() override;
+  void Cancel() override { watch_.Cancel(); }
   int pid() const override { return pid_; }
   Result<object::Probe> ProbeTarget() override;
   Result<std::vector<object::ScopeStatus>> Enumerate(std::span<const object::Kind> kinds,
@@ -52,7 +48,6 @@ class ProcessClient final : public Client {
                      object::OutcomeSink& sink) override;
 
  private:
-  class Call;
   struct ReadPart;
   Result<void> Hello();
   Result<void> Configure(const v1::TargetConfig& config, const object::Secrets& secrets);
@@ -61,75 +56,19 @@ class ProcessClient final : public Client {
   tl::unexpected<Error> Explain(const Call& call, const grpc::Status& status);
   tl::unexpected<Error> Broken(const std::string& why);
   tl::unexpected<Error> GiveUp(ErrorCode code, std::string message);
-  void Tick();
 
   const StartOptions options_;
   const std::string name_;
   int pid_ = -1;
+  CallWatch watch_;
   std::unique_ptr<Process> process_;
   std::unique_ptr<v1::Provider::Stub> stub_;
-  std::atomic<int64_t> quiet_since_ = 0;  // 0: we aren't waiting for the provider
-  std::mutex mutex_;
-  grpc::ClientContext* running_ = nullptr;  // guarded by mutex_, as what follows
-  bool cancelled_ = false, silent_ = false;
   std::unique_ptr<Error> gone_;  // why every later call fails; the calling thread's own
-};
-
-// One RPC: it can be cancelled from any thread while this object lives.
-class ProcessClient::Call {
- public:
-  Call(ProcessClient& client, const char* what, milliseconds limit = milliseconds(0))
-      : client_(client), what_(what), limit_(limit) {
-    if (limit.count() > 0) context.set_deadline(std::chrono::system_clock::now() + limit);
-    const std::lock_guard lock(client_.mutex_);
-    client_.running_ = &context;
-    if (client_.cancelled_) context.TryCancel();
-  }
-  ~Call() {
-    client_.quiet_since_ = 0;
-    const std::lock_guard lock(client_.mutex_);
-    client_.running_ = nullptr;
-  }
-  Call(const Call&) = delete;
-  Call& operator=(const Call&) = delete;
-
-  // Runs `wait`, which blocks on the provider, under the watch for silence. Time that the core
-  // itself takes between two messages doesn't count.
-  template <class Wait>
-  auto Watch(Wait wait) {
-    client_.quiet_since_ = SteadyMs();
-    auto answer = wait();
-    client_.quiet_since_ = 0;
-    return answer;
-  }
-  const char* what() const { return what_; }
-  milliseconds limit() const { return limit_; }
-
-  grpc::ClientContext context;
-
- private:
-  ProcessClient& client_;
-  const char* what_;
-  milliseconds limit_;
 };
 
 ProcessClient::~ProcessClient() {
   stub_.reset();
   if (process_) process_->Stop(gone_ ? milliseconds(0) : kStopPatience);
-}
-
-void ProcessClient::Cancel() {
-  const std::lock_guard lock(mutex_);
-  cancelled_ = true;
-  if (running_ != nullptr) running_->TryCancel();
-}
-
-void ProcessClient::Tick() {
-  const int64_t since = quiet_since_;
-  if (since == 0 || SteadyMs() - since < options_.silence.count()) return;
-  const std::lock_guard lock(mutex_);
-  silent_ = true;
-  if (running_ != nullptr) running_->TryCancel();
 }
 
 tl::unexpected<Error> ProcessClient::GiveUp(ErrorCode code, std::string message) {
@@ -145,16 +84,12 @@ tl::unexpected<Error> ProcessClient::Broken(const std::string& why) {
 }
 
 tl::unexpected<Error> ProcessClient::Explain(const Call& call, const grpc::Status& status) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (cancelled_) {
-      return Fail(ErrorCode::kCancelled, fmt::format("{} of {} was cancelled", call.what(), name_));
-    }
-    if (silent_) {
-      return GiveUp(ErrorCode::kTimeout,
-                    fmt::format("{} said nothing for {} s during {}", name_,
-                                options_.silence.count() / 1000.0, call.what()));
-    }
+  if (watch_.cancelled()) {
+    return Fail(ErrorCode::kCancelled, fmt::format("{} of {} was cancelled", call.what(), name_));
+  }
+  if (watch_.silent()) {
+    return GiveUp(ErrorCode::kTimeout, fmt::format("{} said nothing for {} s during {}", name_,
+                                                   options_.silence.count() / 1000.0, call.what()));
   }
   switch (status.error_code()) {
     case grpc::StatusCode::DEADLINE_EXCEEDED:
@@ -194,7 +129,7 @@ Result<void> ProcessClient::Begin(const v1::TargetConfig& config, const object::
   const std::string& become = config.host().become();
   spawn.may_raise = !become.empty() && become != "none";
   spawn.ssh_agent = config.host().address().starts_with("ssh:");
-  auto process = Process::Spawn(spawn, [this] { Tick(); });
+  auto process = Process::Spawn(spawn, [this] { watch_.Tick(); });
   if (!process) return tl::unexpected(process.error());
   process_ = std::move(*process);
   pid_ = process_->pid();
@@ -204,7 +139,7 @@ Result<void> ProcessClient::Begin(const v1::TargetConfig& config, const object::
 }
 
 Result<void> ProcessClient::Hello() {
-  Call call(*this, "Hello", options_.hello);
+  Call call(watch_, "Hello", options_.hello);
   v1::HelloRequest request;
   request.set_min_protocol(object::kProtocol);
   request.set_max_protocol(object::kProtocol);
@@ -222,7 +157,7 @@ Result<void> ProcessClient::Hello() {
 
 Result<void> ProcessClient::Configure(const v1::TargetConfig& config,
                                       const object::Secrets& secrets) {
-  Call call(*this, "Configure", options_.configure);
+  Call call(watch_, "Configure", options_.configure);
   v1::ConfigureRequest request;
   *request.mutable_target() = config;
   for (const auto& [name, value] : secrets) (*request.mutable_secrets())[name] = value;
@@ -235,7 +170,7 @@ Result<void> ProcessClient::Configure(const v1::TargetConfig& config,
 
 Result<object::Probe> ProcessClient::ProbeTarget() {
   if (gone_) return tl::unexpected(*gone_);
-  Call call(*this, "Probe", options_.probe);
+  Call call(watch_, "Probe", options_.probe);
   v1::ProbeReply reply;
   const grpc::Status status = stub_->Probe(&call.context, v1::ProbeRequest(), &reply);
   if (!status.ok()) return Explain(call, status);
@@ -246,7 +181,7 @@ Result<object::Probe> ProcessClient::ProbeTarget() {
 Result<std::vector<object::ScopeStatus>> ProcessClient::Enumerate(
     std::span<const object::Kind> kinds, object::ObjectSink& sink) {
   if (gone_) return tl::unexpected(*gone_);
-  Call call(*this, "Enumerate");
+  Call call(watch_, "Enumerate");
   v1::EnumerateRequest request;
   for (const object::Kind kind : kinds) request.add_kinds(static_cast<uint32_t>(kind));
   auto reader = stub_->Enumerate(&call.context, request);
@@ -284,7 +219,7 @@ Result<void> ProcessClient::ReadSome(std::span<const object::ObjectKey> keys,
   for (const object::ObjectKey& key : keys) ToWire(key, request.add_keys());
   v1::ReadReply reply;
   {
-    Call call(*this, "Read");
+    Call call(watch_, "Read");
     const grpc::Status status =
         call.Watch([&] { return stub_->Read(&call.context, request, &reply); });
     if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED && keys.size() > 1) {
@@ -338,7 +273,7 @@ Result<void> ProcessClient::Apply(std::span<const object::OperationGroup> groups
   for (const auto& group : groups) {
     for (const auto& operation : group.operations) waiting.insert(operation.id);
   }
-  Call call(*this, "Apply");
+  Call call(watch_, "Apply");
   auto stream = stub_->Apply(&call.context);
   RequestWriter writer([&](const v1::ApplyRequest& request) { return stream->Write(request); });
   const bool written =

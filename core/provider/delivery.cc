@@ -4,10 +4,8 @@
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <mutex>
-
 #include "core/object/wire.h"
+#include "core/provider/call_watch.h"
 #include "core/provider/channel.h"
 #include "core/provider/process.h"
 #include "core/provider/program.h"
@@ -18,17 +16,12 @@ namespace {
 
 using object::FromWire;
 using std::chrono::milliseconds;
+using Call = CallWatch::Call;
 namespace wire = delivery::v1;
 
 constexpr size_t kPiece = size_t{512} << 10;
 constexpr milliseconds kDeathPatience{1000};
 constexpr milliseconds kStopPatience{3000};
-
-int64_t SteadyMs() {
-  return std::chrono::duration_cast<milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 object::PlaceFile FileOf(const wire::File& row) {
   return {row.name(), row.bytes(), row.modified(), row.folder()};
@@ -37,7 +30,7 @@ object::PlaceFile FileOf(const wire::File& row) {
 class RemotePlace final : public object::Place {
  public:
   RemotePlace(const PlaceOptions& options, const std::string& name)
-      : options_(options), name_("place " + name) {}
+      : options_(options), name_("place " + name), watch_(options.silence) {}
   ~RemotePlace() override {
     stub_.reset();
     if (process_) process_->Stop(gone_ ? milliseconds(0) : kStopPatience);
@@ -58,39 +51,6 @@ class RemotePlace final : public object::Place {
   object::PlaceFeatures features() const override { return features_; }
 
  private:
-  // One RPC under the watch for silence: time that we take ourselves doesn't count.
-  class Call {
-   public:
-    Call(RemotePlace& place, const char* what, milliseconds limit = milliseconds(0))
-        : place_(place), what(what) {
-      if (limit.count() > 0) context.set_deadline(std::chrono::system_clock::now() + limit);
-      const std::lock_guard lock(place_.mutex_);
-      place_.running_ = &context;
-    }
-    ~Call() {
-      place_.quiet_since_ = 0;
-      const std::lock_guard lock(place_.mutex_);
-      place_.running_ = nullptr;
-    }
-    Call(const Call&) = delete;
-    Call& operator=(const Call&) = delete;
-    template <class Wait>
-    auto Watch(Wait wait) {
-      place_.quiet_since_ = SteadyMs();
-      auto answer = wait();
-      place_.quiet_since_ = 0;
-      return answer;
-    }
-
-   private:
-    RemotePlace& place_;
-
-   public:
-    grpc::ClientContext context;
-    const char* what;
-  };
-
-  void Tick();
   tl::unexpected<Error> Explain(const Call& call, const grpc::Status& status);
   // A call with one message each way.
   template <class Request, class Reply, class Method>
@@ -100,39 +60,24 @@ class RemotePlace final : public object::Place {
 
   const PlaceOptions options_;
   const std::string name_;
+  CallWatch watch_;
   std::unique_ptr<Process> process_;
   std::unique_ptr<wire::Delivery::Stub> stub_;
   object::PlaceFeatures features_;
-  std::atomic<int64_t> quiet_since_ = 0;  // 0: we aren't waiting
-  std::mutex mutex_;
-  grpc::ClientContext* running_ = nullptr;  // guarded by mutex_, as what follows
-  bool silent_ = false;
   std::unique_ptr<Error> gone_;  // why every later call fails; the calling thread's own
 };
 
-void RemotePlace::Tick() {
-  const int64_t since = quiet_since_;
-  if (since == 0 || SteadyMs() - since < options_.silence.count()) return;
-  const std::lock_guard lock(mutex_);
-  silent_ = true;
-  if (running_ != nullptr) running_->TryCancel();
-}
-
 tl::unexpected<Error> RemotePlace::Explain(const Call& call, const grpc::Status& status) {
   std::string message;
-  bool silent = false;
-  {
-    const std::lock_guard lock(mutex_);
-    silent = silent_;
-  }
+  const bool silent = watch_.silent();
   const bool late = status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
   if (silent || late) {
-    message = fmt::format("{} did not answer {} in time", name_, call.what);
+    message = fmt::format("{} did not answer {} in time", name_, call.what());
   } else if (const std::string death = process_->WaitForDeath(kDeathPatience); !death.empty()) {
-    message = fmt::format("the provider of {} {} during {}", name_, death, call.what);
+    message = fmt::format("the provider of {} {} during {}", name_, death, call.what());
   } else {
     message = fmt::format("the connection to the provider of {} broke during {} ({})", name_,
-                          call.what, status.error_message());
+                          call.what(), status.error_message());
   }
   if (const std::string words = process_->LastWords(); !words.empty()) {
     message += "; its last words: " + words;
@@ -153,7 +98,7 @@ template <class Request, class Reply, class Method>
 Result<Reply> RemotePlace::Ask(const char* what, Method method, const Request& request,
                                milliseconds limit) {
   if (gone_) return tl::unexpected(*gone_);
-  Call call(*this, what, limit);
+  Call call(watch_, what, limit);
   Reply reply;
   const grpc::Status status =
       call.Watch([&] { return (stub_.get()->*method)(&call.context, request, &reply); });
@@ -175,7 +120,7 @@ Result<void> RemotePlace::Begin(const std::string& program) {
   SpawnOptions spawn;
   spawn.program = program;
   spawn.target = name_;
-  auto process = Process::Spawn(spawn, [this] { Tick(); });
+  auto process = Process::Spawn(spawn, [this] { watch_.Tick(); });
   if (!process) return tl::unexpected(process.error());
   process_ = std::move(*process);
   stub_ = wire::Delivery::NewStub(MakeChannel(process_->TakeSocket(), options_.keep_alive));
@@ -218,7 +163,7 @@ Result<OpenedPlace> RemotePlace::Open(const decl::Endpoint& endpoint,
 Result<void> RemotePlace::Put(const std::string& path, const object::ByteSource& bytes,
                               const object::PutOptions& options) {
   if (gone_) return tl::unexpected(*gone_);
-  Call call(*this, "Put");
+  Call call(watch_, "Put");
   wire::Done reply;
   auto writer = stub_->Put(&call.context, &reply);
   wire::PutRequest request;
@@ -252,7 +197,7 @@ Result<void> RemotePlace::Put(const std::string& path, const object::ByteSource&
 Result<void> RemotePlace::Get(const std::string& path, const object::ByteSink& bytes,
                               uint64_t limit) {
   if (gone_) return tl::unexpected(*gone_);
-  Call call(*this, "Get");
+  Call call(watch_, "Get");
   wire::GetRequest request;
   request.set_path(path);
   request.set_limit(limit);

@@ -15,38 +15,25 @@
 #include <string>
 #include <vector>
 
-#include "core/jobs/schedule/units.h"
 #include "providers/filetransfer/transport/open.h"
 #include "schemas/kinds.pb.h"
 #include "schemas/provider.pb.h"
 #include "tests/support/process.h"
 #include "tests/support/scratch.h"
 #include "tests/support/sshd.h"
+#include "tests/unit/runner/job_target.h"
 
 namespace postern::runner {
 namespace {
 
 using object::Kind;
-using object::Operation;
 using object::Outcome;
 using object::Status;
 using testing::HasSubstr;
 
-constexpr char kName[] = "export.people", kTimer[] = "postern-job-export.people.timer";
+constexpr char kTimer[] = "postern-job-export.people.timer";
 
-struct Outcomes : object::OutcomeSink {
-  void Add(Outcome outcome) override { all.push_back(std::move(outcome)); }
-  std::vector<Outcome> all;
-};
-struct Objects : object::ObjectSink {
-  bool Add(const object::ObjectView& object) override {
-    all.Add(object);
-    return true;
-  }
-  object::ObjectSet all;
-};
-
-class LiveRunner : public testing::Test {
+class LiveRunner : public testing::Test, public JobTarget {
  protected:
   void SetUp() override {
     calls_ = scratch_.Write("calls", "");
@@ -72,63 +59,15 @@ class LiveRunner : public testing::Test {
     runner.set_name("edge");
     runner.set_user("root");
     runner.set_state(scratch_.File("state"));
-    auto target = MakeTarget(config, {});
-    ASSERT_TRUE(target) << target.error().message;
-    target_ = *std::move(target);
+    auto made = MakeTarget(config, {});
+    ASSERT_TRUE(made) << made.error().message;
+    target = *std::move(made);
     auto transport = filetransfer::OpenTransport(host);
     ASSERT_TRUE(transport) << transport.error().message;
     transport_ = *std::move(transport);
   }
 
-  static kinds::Job Job() {
-    jobs::JobUnit unit;
-    unit.job = kName;
-    unit.user = "root";
-    unit.command = {"/bin/true", "job", "run", unit.job};
-    unit.installed = 1'790'000'000;
-    diag::Diagnostics said;
-    const auto times = jobs::ParseSchedule("30 2 * * 1-5", "Europe/Berlin", unit.job, &said);
-    kinds::Job job;
-    job.set_name(unit.job);
-    job.set_spec("{\n \"version\": 1\n}\n");
-    job.set_timer(*jobs::RenderTimer(*times, unit));
-    job.set_service(*jobs::RenderService(unit));
-    job.set_enabled(true);
-    return job;
-  }
-
-  Outcome Apply(Kind kind, const std::string& key, const std::string& before,
-                const std::string& after) {
-    Operation operation;
-    operation.id = 1;
-    operation.kind = kind;
-    operation.key = key;
-    operation.before = before;
-    operation.after = after;
-    const object::OperationGroup group{"edge", {operation}};
-    Outcomes outcomes;
-    EXPECT_TRUE(target_->Apply(std::span(&group, 1), {}, outcomes));
-    return outcomes.all.empty() ? Outcome() : outcomes.all.front();
-  }
-  Outcome Put(const std::string& before, const kinds::Job& job) {
-    return Apply(Kind::kJob, kName, before, object::EncodeBody(job));
-  }
-
-  // The bodies of all objects of the kind.
-  std::vector<object::Object> Seen(Kind kind) {
-    Objects objects;
-    const auto scopes = target_->Enumerate({}, objects);
-    EXPECT_TRUE(scopes) << scopes.error().message;
-    std::vector<object::Object> out;
-    for (const auto& object : objects.all.all()) {
-      if (object.kind != kind) continue;
-      out.push_back({.kind = kind,
-                     .key = std::string(object.key),
-                     .body = std::string(object.body),
-                     .id = std::string(object.id)});
-    }
-    return out;
-  }
+  static kinds::Job Job() { return PlannedJob("root"); }
   kinds::Job SeenJob() {
     const auto all = Seen(Kind::kJob);
     EXPECT_EQ(all.size(), 1u);
@@ -156,7 +95,6 @@ class LiveRunner : public testing::Test {
   support::Scratch scratch_;
   std::string calls_, awake_;
   std::unique_ptr<support::Sshd> sshd_;
-  std::unique_ptr<object::Target> target_;
   std::unique_ptr<filetransfer::Transport> transport_;
 };
 
@@ -191,7 +129,7 @@ TEST_F(LiveRunner, SwitchingOffStopsTheTimerFirstAndRemovingLeavesNoUnit) {
   ASSERT_EQ(Put(object::EncodeBody(Job()), off).status, Status::kApplied);
   EXPECT_EQ(Changes(), fmt::format("stop {}\ndaemon-reload\n", kTimer));
   EXPECT_FALSE(SeenJob().enabled());
-  ASSERT_EQ(Apply(Kind::kJob, kName, object::EncodeBody(off), "").status, Status::kApplied);
+  ASSERT_EQ(Apply(Kind::kJob, kJobName, object::EncodeBody(off), "").status, Status::kApplied);
   EXPECT_EQ(Changes(), "daemon-reload\n");
   EXPECT_TRUE(Seen(Kind::kJob).empty());
   EXPECT_EQ(On("ls /etc/systemd/system | grep postern || echo none"), "none\n");
@@ -215,10 +153,7 @@ TEST_F(LiveRunner, EndsTheRunThatGoesOnAndNoOtherProcess) {
     ::signal(SIGTERM, SIG_IGN);  // NOLINT(cert-err33-c)
     for (;;) ::pause();
   }
-  const std::string stat = support::ReadFile(fmt::format("/proc/{}/stat", pid));
-  std::istringstream fields(stat.substr(stat.rfind(')') + 2));
-  std::string start;
-  for (int i = 0; i < 20; ++i) fields >> start;
+  const std::string start = StartOf(pid);
   // A lock whose start isn't the process's is an older run's.
   const std::string lock = scratch_.File("state/jobs/export.people/lock");
   std::ofstream(lock) << pid << " " << start << "1\n";

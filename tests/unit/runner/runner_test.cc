@@ -12,12 +12,12 @@
 #include <filesystem>
 #include <fstream>
 
-#include "core/jobs/schedule/units.h"
 #include "providers/runner/machine.h"
 #include "schemas/kinds.pb.h"
 #include "schemas/provider.pb.h"
 #include "tests/support/process.h"
 #include "tests/support/scratch.h"
+#include "tests/unit/runner/job_target.h"
 
 namespace postern::runner {
 namespace {
@@ -25,23 +25,10 @@ namespace {
 namespace fs = std::filesystem;
 using object::Answer;
 using object::Kind;
-using object::Operation;
 using object::Outcome;
 using object::Status;
 
-struct Outcomes : object::OutcomeSink {
-  void Add(Outcome outcome) override { all.push_back(std::move(outcome)); }
-  std::vector<Outcome> all;
-};
-struct Objects : object::ObjectSink {
-  bool Add(const object::ObjectView& object) override {
-    all.Add(object);
-    return true;
-  }
-  object::ObjectSet all;
-};
-
-class RunnerTest : public testing::Test {
+class RunnerTest : public testing::Test, public JobTarget {
  protected:
   void Open(const std::string& starter = "systemd") {
     provider::v1::TargetConfig config;
@@ -53,47 +40,13 @@ class RunnerTest : public testing::Test {
     runner.set_state(scratch_.File("state"));
     runner.set_units(scratch_.Folder("units"));
     runner.set_starter(starter);
-    auto target = MakeTarget(config, {});
-    ASSERT_TRUE(target) << target.error().message;
-    target_ = *std::move(target);
+    auto made = MakeTarget(config, {});
+    ASSERT_TRUE(made) << made.error().message;
+    target = *std::move(made);
   }
 
-  // As a plan compiles it.
-  kinds::Job Job(const std::string& cron = "30 2 * * 1-5") {
-    jobs::JobUnit unit;
-    unit.job = "export.people";
-    unit.user = "nobody";
-    unit.command = {"/bin/true", "job", "run", unit.job};
-    unit.installed = 1'790'000'000;
-    diag::Diagnostics said;
-    const auto times = jobs::ParseSchedule(cron, "Europe/Berlin", unit.job, &said);
-    kinds::Job job;
-    job.set_name(unit.job);
-    job.set_spec("{\n \"version\": 1\n}\n");
-    job.set_timer(*jobs::RenderTimer(*times, unit));
-    job.set_service(*jobs::RenderService(unit));
-    job.set_enabled(true);
-    return job;
-  }
-
-  Outcome Apply(Kind kind, const std::string& key, const std::string& before,
-                const std::string& after) {
-    Operation operation;
-    operation.id = 7;
-    operation.kind = kind;
-    operation.key = key;
-    operation.before = before;
-    operation.after = after;
-    const object::OperationGroup group{"here", {operation}};
-    Outcomes outcomes;
-    EXPECT_TRUE(target_->Apply(std::span(&group, 1), {}, outcomes));
-    EXPECT_EQ(outcomes.all.size(), 1u);
-    EXPECT_EQ(outcomes.all.at(0).id, 7u);
-    return outcomes.all.at(0);
-  }
-
-  Outcome Put(const std::string& before, const kinds::Job& job) {
-    return Apply(Kind::kJob, "export.people", before, object::EncodeBody(job));
+  static kinds::Job Job(const std::string& cron = "30 2 * * 1-5") {
+    return PlannedJob("nobody", cron);
   }
 
   std::string Unit(const std::string& ending) const {
@@ -104,7 +57,6 @@ class RunnerTest : public testing::Test {
   }
 
   support::Scratch scratch_;
-  std::unique_ptr<object::Target> target_;
 };
 
 TEST_F(RunnerTest, InstallsAJobThatIsSeenAsItWasWritten) {
@@ -125,13 +77,9 @@ TEST_F(RunnerTest, InstallsAJobThatIsSeenAsItWasWritten) {
       "../postern-job-export.people.timer");
   // The same again writes nothing.
   EXPECT_EQ(Put("", job).status, Status::kAlreadySo);
-  Objects objects;
-  const auto scopes = target_->Enumerate({}, objects);
-  ASSERT_TRUE(scopes);
-  ASSERT_EQ(scopes->size(), 2u);
-  EXPECT_TRUE(scopes->at(0).complete && scopes->at(1).complete);
-  ASSERT_EQ(objects.all.all().size(), 1u);
-  EXPECT_EQ(objects.all.all()[0].body, object::EncodeBody(job));
+  const auto seen = Seen();
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_EQ(seen[0].body, object::EncodeBody(job));
 }
 
 TEST_F(RunnerTest, WritesUnitsThatSystemdTakes) {
@@ -188,7 +136,7 @@ TEST_F(RunnerTest, TakesAJobAwayAndLeavesWhatItMade) {
   const std::string body = Put("", Job()).live.object.body;
   fs::create_directory(Folder("out"));
   std::ofstream(Folder("out/users.csv")) << "uid\r\n";
-  const Outcome gone = Apply(Kind::kJob, "export.people", body, "");
+  const Outcome gone = Apply(Kind::kJob, kJobName, body, "");
   ASSERT_EQ(gone.status, Status::kApplied) << gone.message;
   EXPECT_EQ(gone.live.answer, Answer::kAbsent);
   EXPECT_FALSE(fs::exists(Unit(".timer")) || fs::exists(Unit(".service")));
@@ -203,7 +151,7 @@ TEST_F(RunnerTest, TellsHowTheLastRunEnded) {
       << R"({"run":"r1","slot":"1790000000","ended":1790000009,"outcome":"delivered","rows":"3",)"
       << R"("good":1790000009,"credential":"SHA256:x","newer":1})";
   const object::ObjectKey key{Kind::kJob, "export.people"};
-  const auto answers = target_->Read(std::span(&key, 1));
+  const auto answers = target->Read(std::span(&key, 1));
   ASSERT_TRUE(answers);
   const auto live = object::DecodeAs<kinds::Job>(answers->at(0).object.body);
   EXPECT_EQ(live.last_outcome(), "delivered");
@@ -211,16 +159,7 @@ TEST_F(RunnerTest, TellsHowTheLastRunEnded) {
   EXPECT_EQ(live.last_good(), 1'790'000'009);
   EXPECT_EQ(live.last_credential(), "SHA256:x");
   std::ofstream(Folder("last.json")) << "not JSON";
-  EXPECT_EQ(target_->Read(std::span(&key, 1))->at(0).answer, Answer::kValue);
-}
-
-// Field 22 of /proc/PID/stat.
-std::string StartOf(pid_t pid) {
-  const std::string stat = support::ReadFile(fmt::format("/proc/{}/stat", pid));
-  std::istringstream rest(stat.substr(stat.rfind(')') + 2));
-  std::string word;
-  for (int i = 0; i < 20; ++i) rest >> word;
-  return word;
+  EXPECT_EQ(target->Read(std::span(&key, 1))->at(0).answer, Answer::kValue);
 }
 
 TEST_F(RunnerTest, EndsARunAndNoProcessThatIsNone) {
@@ -231,18 +170,13 @@ TEST_F(RunnerTest, EndsARunAndNoProcessThatIsNone) {
     for (;;) pause();
   }
   std::ofstream(Folder("lock")) << child << " 1\n";  // of a process that had the number before
-  Objects none;
-  ASSERT_TRUE(target_->Enumerate({}, none));
-  EXPECT_TRUE(none.all.OfKind(Kind::kJobRun).empty());
+  EXPECT_TRUE(Seen(Kind::kJobRun).empty());
   std::ofstream(Folder("lock")) << child << " " << StartOf(child) << "\n";
-  Objects one;
-  ASSERT_TRUE(target_->Enumerate({}, one));
-  one.all.Sort();
-  ASSERT_EQ(one.all.OfKind(Kind::kJobRun).size(), 1u);
-  const object::ObjectView run = one.all.OfKind(Kind::kJobRun)[0];
-  EXPECT_EQ(run.key, object::MakeKey(Kind::kJobRun, {"export.people",
-                                                     fmt::format("{}-{}", child, StartOf(child))}));
-  const Outcome ended = Apply(Kind::kJobRun, std::string(run.key), std::string(run.body), "");
+  const auto runs = Seen(Kind::kJobRun);
+  ASSERT_EQ(runs.size(), 1u);
+  EXPECT_EQ(runs[0].key, object::MakeKey(Kind::kJobRun,
+                                         {kJobName, fmt::format("{}-{}", child, StartOf(child))}));
+  const Outcome ended = Apply(Kind::kJobRun, runs[0].key, runs[0].body, "");
   EXPECT_EQ(ended.status, Status::kApplied) << ended.message;
   EXPECT_EQ(ended.live.answer, Answer::kAbsent);
   int status = 0;
