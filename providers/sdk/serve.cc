@@ -4,14 +4,13 @@
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdio>
-#include <mutex>
 #include <string>
 
 #include "core/base/kill_point.h"
 #include "core/object/wire.h"
 #include "providers/sdk/service.h"
+#include "providers/sdk/turns.h"
 #include "schemas/provider.grpc.pb.h"
 
 namespace postern::sdk {
@@ -84,36 +83,18 @@ class Service final : public v1::Provider::Service {
 
   // True when no call runs any more; then the target is closed and later calls are refused.
   bool Close(std::chrono::milliseconds patience) {
-    std::unique_lock lock(mutex_);
-    closing_ = true;
-    if (!idle_.wait_for(lock, patience, [this] { return !busy_; })) return false;
-    target_.reset();
-    return true;
+    return turns_.Close(patience, [this] { target_.reset(); });
   }
 
  private:
-  // One call at a time reaches the target: a new one waits until a cancelled one has returned.
-  class Turn {
+  // With the target, when there is one and calls are still taken.
+  class Turn : public Turns::Turn {
    public:
-    explicit Turn(Service& service) : service_(service) {
-      std::unique_lock lock(service.mutex_);
-      service.idle_.wait(lock, [&] { return !service.busy_; });
-      service.busy_ = true;
-      closing_ = service.closing_;
-    }
-    ~Turn() {
-      const std::lock_guard lock(service_.mutex_);
-      service_.busy_ = false;
-      service_.idle_.notify_all();
-    }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-    object::Target* target() const { return closing_ ? nullptr : service_.target_.get(); }
-    bool closing() const { return closing_; }
+    explicit Turn(Service& service) : Turns::Turn(service.turns_), service_(service) {}
+    object::Target* target() const { return closed() ? nullptr : service_.target_.get(); }
 
    private:
     Service& service_;
-    bool closing_ = false;
   };
   static grpc::Status NotConfigured() {
     return {grpc::StatusCode::FAILED_PRECONDITION, "no target is configured"};
@@ -128,7 +109,7 @@ class Service final : public v1::Provider::Service {
   grpc::Status Configure(grpc::ServerContext*, const v1::ConfigureRequest* request,
                          v1::ConfigureReply* reply) override {
     const Turn turn(*this);
-    if (turn.closing() || target_) return {grpc::StatusCode::FAILED_PRECONDITION, "configured"};
+    if (turn.closed() || target_) return {grpc::StatusCode::FAILED_PRECONDITION, "configured"};
     const object::Secrets secrets(request->secrets().begin(), request->secrets().end());
     auto target = factory_(request->target(), secrets);
     if (target) {
@@ -234,9 +215,7 @@ class Service final : public v1::Provider::Service {
 
   const std::string name_;
   const Factory& factory_;
-  std::mutex mutex_;
-  std::condition_variable idle_;
-  bool busy_ = false, closing_ = false;     // guarded by mutex_
+  Turns turns_;
   std::unique_ptr<object::Target> target_;  // the turn's own
 };
 

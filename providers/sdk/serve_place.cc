@@ -3,13 +3,12 @@
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <string>
 
 #include "core/base/kill_point.h"
 #include "core/object/wire.h"
 #include "providers/sdk/service.h"
+#include "providers/sdk/turns.h"
 #include "schemas/delivery.grpc.pb.h"
 
 namespace postern::sdk {
@@ -64,35 +63,18 @@ class Service final : public v1::Delivery::Service {
   Service(std::string_view name, const PlaceFactory& factory) : name_(name), factory_(factory) {}
 
   bool Close(std::chrono::milliseconds patience) {
-    std::unique_lock lock(mutex_);
-    closing_ = true;
-    if (!idle_.wait_for(lock, patience, [this] { return !busy_; })) return false;
-    opened_.place.reset();
-    return true;
+    return turns_.Close(patience, [this] { opened_.place.reset(); });
   }
 
  private:
-  // One call at a time reaches the place.
-  class Turn {
+  // With the place, when there is one and calls are still taken.
+  class Turn : public Turns::Turn {
    public:
-    explicit Turn(Service& service) : service_(service) {
-      std::unique_lock lock(service.mutex_);
-      service.idle_.wait(lock, [&] { return !service.busy_; });
-      service.busy_ = true;
-      place_ = service.closing_ ? nullptr : service.opened_.place.get();
-    }
-    ~Turn() {
-      const std::lock_guard lock(service_.mutex_);
-      service_.busy_ = false;
-      service_.idle_.notify_all();
-    }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-    object::Place* place() const { return place_; }
+    explicit Turn(Service& service) : Turns::Turn(service.turns_), service_(service) {}
+    object::Place* place() const { return closed() ? nullptr : service_.opened_.place.get(); }
 
    private:
     Service& service_;
-    object::Place* place_ = nullptr;
   };
   static grpc::Status NotOpen() {
     return {grpc::StatusCode::FAILED_PRECONDITION, "no place is open"};
@@ -107,7 +89,7 @@ class Service final : public v1::Delivery::Service {
   grpc::Status Open(grpc::ServerContext*, const v1::OpenRequest* request,
                     v1::OpenReply* reply) override {
     const Turn turn(*this);
-    if (turn.place() != nullptr) return {grpc::StatusCode::FAILED_PRECONDITION, "open"};
+    if (turn.closed() || opened_.place) return {grpc::StatusCode::FAILED_PRECONDITION, "open"};
     std::vector<object::PlaceCredential> credentials;
     for (const v1::Credential& row : request->credentials()) {
       credentials.push_back({row.name(), row.login(), row.private_key(), row.password()});
@@ -205,10 +187,8 @@ class Service final : public v1::Delivery::Service {
 
   const std::string name_;
   const PlaceFactory& factory_;
-  std::mutex mutex_;
-  std::condition_variable idle_;
-  bool busy_ = false, closing_ = false;  // guarded by mutex_
-  object::OpenedPlace opened_;           // the turn's own
+  Turns turns_;
+  object::OpenedPlace opened_;  // the turn's own
 };
 
 }  // namespace
