@@ -1,21 +1,13 @@
 #include "cmd/postern/import_world.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <set>
-
 #include "core/apply/apply.h"
-#include "core/base/kill_point.h"
-#include "core/compile/desired.h"
-#include "core/diag/codes.h"
+#include "core/base/hash.h"
 #include "core/ledger/payload.h"
+#include "core/plan/import_scope.h"
 #include "core/view/plan_text.h"
 
 namespace postern::cmd {
 namespace {
-
-using object::Kind;
 
 std::vector<std::string> ErrorsOf(const diag::Diagnostics& diagnostics) {
   std::vector<std::string> out;
@@ -25,51 +17,7 @@ std::vector<std::string> ErrorsOf(const diag::Diagnostics& diagnostics) {
   return out;
 }
 
-const ledger::Recorded* FindRecorded(
-    const std::map<std::string, std::vector<ledger::Recorded>>& recorded, const std::string& target,
-    Kind kind, const std::string& key) {
-  const auto rows = recorded.find(target);
-  if (rows == recorded.end()) return nullptr;
-  for (const ledger::Recorded& row : rows->second) {
-    if (row.kind == kind && row.key == key) return &row;
-  }
-  return nullptr;
-}
-
 }  // namespace
-
-std::vector<std::string> AgainstImport(
-    const decl::Import& import, const plan::Plan& without, const plan::Plan& with,
-    const std::map<std::string, std::vector<ledger::Recorded>>& recorded) {
-  std::vector<std::string> against;
-  const size_t waiting = without.changes.size();
-  if (waiting != 0) {
-    against.push_back(fmt::format("{} other changes than its file's wait ({}): postern apply",
-                                  diag::code::kImportWaits, waiting));
-  }
-  for (const plan::Refusal& refusal : with.refusals) against.push_back(refusal.text);
-  const std::string own = "import:" + import.name() + " (";
-  for (const plan::Change& change : with.changes) {
-    if (change.kind != Kind::kUser && change.kind != Kind::kIamUser) continue;
-    const std::string& target = with.targets[change.target].name;
-    const ledger::Recorded* row = FindRecorded(
-        recorded, target, change.kind, change.old_key.empty() ? change.key : change.old_key);
-    const bool ours = row != nullptr && row->owner.starts_with(own);
-    const bool fresh = row == nullptr && change.action == plan::Action::kCreate;
-    // What is live below the import's own base is its to take over; elsewhere somebody else's.
-    const bool in_base =
-        row == nullptr && import.has_base() && change.kind == Kind::kUser && target == import.to();
-    const bool attributes = import.what() == "attributes" &&
-                            change.action == plan::Action::kUpdate && target == import.to();
-    if (target == import.to() && (ours || fresh || in_base || attributes)) continue;
-    against.push_back(fmt::format("{} {} {} isn't of import \"{}\"", diag::code::kRosterScope,
-                                  target, object::Describe(change.kind, change.key),
-                                  import.name()));
-  }
-  if (!with.observed_all()) against.push_back("a target was not observed");
-  if (with.held() != 0) against.push_back(fmt::format("{} changes are held", with.held()));
-  return against;
-}
 
 Result<std::optional<decl::AcceptedRoster>> CommandImportWorld::Before() {
   const auto rows = world_.ledger->Rosters();
@@ -128,7 +76,7 @@ Result<jobs::ImportWorld::Outlook> CommandImportWorld::Plan(const decl::Accepted
   const plan::Plan& plan = (*with)->plan;
   outlook.digest = base::Hex(plan.intent);
   outlook.changes = plan.changes.size();
-  outlook.against = AgainstImport(import_, before, plan, (*with)->recorded);
+  outlook.against = plan::AgainstImport(import_, before, plan, (*with)->recorded);
   outlook.view = view::RenderPlan(plan, {}, shell_.style());
   return outlook;
 }

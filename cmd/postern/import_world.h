@@ -1,19 +1,14 @@
 // cmd/postern/import_world.h: planner, ledger and targets as a run of an import asks for them. I/O
 // and wiring only. Main thread.
 #pragma once
-#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cmd/postern/world.h"
 #include "core/jobs/import_run.h"
 
 namespace postern::cmd {
-
-// What of two plans the candidate brings, and what must not be applied with it. Pure.
-std::vector<std::string> AgainstImport(
-    const decl::Import& import, const plan::Plan& without, const plan::Plan& with,
-    const std::map<std::string, std::vector<ledger::Recorded>>& recorded);
 
 class CommandImportWorld : public jobs::ImportWorld {
  public:

@@ -1,0 +1,55 @@
+#include "core/plan/import_scope.h"
+
+#include <fmt/format.h>
+
+#include "core/diag/codes.h"
+#include "core/plan/planner.h"
+
+namespace postern::plan {
+namespace {
+
+using object::Kind;
+
+// Whether the import may change this person: one that it made, makes or takes over in its base, or
+// whose attributes it gives.
+bool IsOwn(const decl::Import& import, const std::string& target, const Change& change,
+           const ledger::Recorded* row) {
+  if (target != import.to()) return false;
+  if (row != nullptr && row->owner.starts_with("import:" + import.name() + " (")) return true;
+  if (import.what() == "attributes" && change.action == Action::kUpdate) return true;
+  if (row != nullptr) return false;
+  // What is live below the import's own base is its to take over; elsewhere it is somebody else's.
+  return change.action == Action::kCreate || (import.has_base() && change.kind == Kind::kUser);
+}
+
+}  // namespace
+
+std::vector<std::string> AgainstImport(
+    const decl::Import& import, const Plan& without, const Plan& with,
+    const std::map<std::string, std::vector<ledger::Recorded>>& recorded) {
+  static const std::vector<ledger::Recorded> kNone;
+  std::vector<std::string> against;
+  if (!without.changes.empty()) {
+    against.push_back(fmt::format("{} other changes than its file's wait ({}): postern apply",
+                                  diag::code::kImportWaits, without.changes.size()));
+  }
+  for (const Refusal& refusal : with.refusals) against.push_back(refusal.text);
+  for (const Change& change : with.changes) {
+    if (change.kind != Kind::kUser && change.kind != Kind::kIamUser) continue;
+    const std::string& target = with.targets[change.target].name;
+    const auto rows = recorded.find(target);
+    const auto* row = FindRecorded(rows == recorded.end() ? kNone : rows->second, change.kind,
+                                   change.old_key.empty() ? change.key : change.old_key);
+    if (IsOwn(import, target, change, row)) continue;
+    against.push_back(fmt::format("{} {} {} isn't of import \"{}\"", diag::code::kRosterScope,
+                                  target, object::Describe(change.kind, change.key),
+                                  import.name()));
+  }
+  if (!with.observed_all()) against.push_back("a target was not observed");
+  if (const size_t held = with.held(); held != 0) {
+    against.push_back(held == 1 ? "a change is held" : fmt::format("{} changes are held", held));
+  }
+  return against;
+}
+
+}  // namespace postern::plan

@@ -1,0 +1,23 @@
+// core/plan/import_scope.h: what the plan of an import's file may hold.
+//
+// An import carries out what its file says and nothing else: only its own people change, nothing
+// that waits for another reason is taken along, and nothing is left undecided. Pure; any thread.
+// Cost: linear in the changes, a binary search each. Source: IAM facts §6.2 (authority).
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/ledger/ledger.h"
+#include "core/plan/plan.h"
+#include "schemas/job_declarations.pb.h"
+
+namespace postern::plan {
+
+// Why `with`, the plan with the file's roster, mustn't be carried out; none: it may be. `without`:
+// the plan of the same moment with what the import accepted last. `recorded`: as in Inputs.
+std::vector<std::string> AgainstImport(
+    const decl::Import& import, const Plan& without, const Plan& with,
+    const std::map<std::string, std::vector<ledger::Recorded>>& recorded);
+
+}  // namespace postern::plan
