@@ -146,10 +146,6 @@ int RunImportJob(Shell& shell, const std::string& name, base::Instant now, const
     shell.Say(fmt::format("import {} isn't enabled\n", import->name()));
     return kOk;
   }
-  if (const auto wrong = jobs::CheckImport(*import); wrong.has_errors()) {
-    world.diagnostics.Append(wrong);
-    return world.PrintErrors();
-  }
   if (auto opened = world.OpenLedger(World::LedgerUse::kApply); !opened) {
     return shell.Fail(LedgerCode(opened.error()), opened.error());
   }

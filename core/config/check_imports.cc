@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/config/job_checks.h"
+#include "core/config/roster.h"
 #include "core/diag/codes.h"
 #include "core/jobs/zone.h"
 
@@ -86,8 +87,7 @@ class ImportChecks {
   }
 
   void CheckColumns() {
-    std::vector<std::string_view> known = AttributesOf("roster", OfIam());
-    if (OfIam()) known.push_back("expires");  // an account's end, kept by the declarations
+    const std::vector<std::string_view> known = RosterFieldNames(OfIam());
     std::set<std::string_view> names, targets;
     for (int i = 0; i < m_.columns().values_size(); ++i) {
       const decl::ImportColumn& column = m_.columns().values(i);
@@ -96,8 +96,9 @@ class ImportChecks {
         said_.Error(code::kJobColumn, span, std::move(summary), std::move(label));
       };
       if (std::find(known.begin(), known.end(), column.to()) == known.end()) {
-        wrong(fmt::format("people have no attribute \"{}\"", column.to()),
-              NearestOr(column.to(), known));
+        said_.Error(code::kRosterColumns, span,
+                    fmt::format("no file gives people an attribute \"{}\"", column.to()),
+                    NearestOr(column.to(), known));
       } else if (!targets.insert(column.to()).second) {
         wrong(fmt::format("two columns of {} give {}", said_.what, column.to()), "again");
       }

@@ -34,7 +34,7 @@ std::vector<std::string_view> AttributesOf(std::string_view what, bool iam) {
     }
     return names;
   };
-  if (what == "users" || what == "roster" || what == "attributes") {
+  if (what == "users") {
     return fields(iam ? Kind::kIamUser : Kind::kUser);
   }
   if (what == "groups") return fields(iam ? Kind::kIamGroup : Kind::kDirectoryGroup);

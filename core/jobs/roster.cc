@@ -10,7 +10,6 @@
 #include "core/config/roster.h"
 #include "core/config/values.h"
 #include "core/diag/codes.h"
-#include "core/diag/suggest.h"
 #include "core/diag/text.h"
 #include "core/jobs/shape_of.h"
 #include "core/object/kind.h"
@@ -259,43 +258,10 @@ Limits LimitsOf(const decl::ImportLimits& limits) {
 
 }  // namespace
 
-diag::Diagnostics CheckImport(const decl::Import& import) {
-  diag::Diagnostics out;
-  const auto say = [&](std::string summary, std::vector<std::string> notes = {}) {
-    out.Add({.code = code::kRosterColumns,
-             .summary = fmt::format("import \"{}\": {}", import.name(), summary),
-             .subject = "import:" + import.name(),
-             .notes = std::move(notes)});
-  };
-  const bool iam = config::IsIam(import);
-  std::set<std::string> given;
-  for (const auto& column : import.columns().values()) {
-    if (config::RosterField(iam, column.to()) == nullptr) {
-      say(fmt::format("\"{}\" isn't an attribute that a file gives", column.to()),
-          {fmt::format("it may give: {}", fmt::join(config::RosterFieldNames(iam), ", "))});
-    } else if (!given.insert(column.to()).second) {
-      say(fmt::format("two columns give {}", column.to()));
-    }
-  }
-  for (const std::string& attribute : import.match().values()) {
-    if (!given.contains(attribute)) {
-      say(fmt::format("match names {}, which no column gives", attribute));
-    }
-  }
-  Shape shape;
-  WriterOptions unused;
-  if (const std::string why = TakeFormat(import.format(), &shape, &unused); !why.empty()) say(why);
-  if (import.match().values().empty()) say("match names no attribute");
-  if (import.what() == "roster" && !iam && !import.has_base()) {
-    say("a roster of a directory needs `base`, the subtree that is its alone");
-  }
-  return out;
-}
-
 Shape ShapeOf(const decl::Import& import) {
   Shape shape;
   WriterOptions unused;
-  TakeFormat(import.format(), &shape, &unused);  // CheckImport has said what can't be
+  TakeFormat(import.format(), &shape, &unused);  // the loader has said what can't be
   shape.mode = import.mode() == "delta" ? Mode::kDelta : Mode::kFull;
   for (const auto& column : import.columns().values()) {
     const auto* field = config::RosterField(config::IsIam(import), column.to());
@@ -315,8 +281,9 @@ Shape ShapeOf(const decl::Import& import) {
 
 Result<RosterFile> ReadRoster(const decl::Import& import, const Source& source,
                               const std::string& name, uint64_t last_sequence) {
-  if (const auto wrong = CheckImport(import); wrong.has_errors()) {
-    return Fail(ErrorCode::kInvalid, wrong.all().front().summary);
+  for (const auto& column : import.columns().values()) {
+    if (config::RosterField(config::IsIam(import), column.to()) != nullptr) continue;
+    return Fail(ErrorCode::kInvalid, fmt::format("no file gives people {}", column.to()));
   }
   ReadOptions options;
   options.limits = LimitsOf(import.limits());

@@ -41,12 +41,9 @@ struct RosterFile {
   Report report;                    // with warnings about rows; refused and older: no rows
 };
 
-// What is wrong with the columns, match and base of an import, before any file is read.
-diag::Diagnostics CheckImport(const decl::Import& import);
-
 Shape ShapeOf(const decl::Import& import);
 
-// Fails (kInvalid) only for an import that CheckImport complains about.
+// `import` as the loader takes it (core/config/check_imports.cc): fails (kInvalid) for another.
 Result<RosterFile> ReadRoster(const decl::Import& import, const Source& source,
                               const std::string& name, uint64_t last_sequence);
 

@@ -90,23 +90,12 @@ std::vector<std::string> Names(const Matched& matched) {
   return out;
 }
 
-TEST(ImportColumns, OnlyPlainAttributesAndKnownMatches) {
-  EXPECT_FALSE(CheckImport(Acme()).has_errors());
-  for (const char* escape : {"dn", "directory", "for", "password", "name", "empty", "nonsense"}) {
-    decl::Import import = Acme();
-    decl::ImportColumn* column = import.mutable_columns()->add_values();
-    column->set_name("X");
-    column->set_to(escape);
-    const auto said = CheckImport(import);
-    ASSERT_TRUE(said.has_errors()) << escape;
-    EXPECT_EQ(said.all()[0].code, "E0885") << escape;
-  }
-  decl::Import other = Acme();
-  other.mutable_match()->add_values("description");
-  EXPECT_TRUE(CheckImport(other).has_errors());
-  decl::Import no_base = Acme();
-  no_base.clear_base();
-  EXPECT_TRUE(CheckImport(no_base).has_errors());
+TEST(ImportRows, AColumnThatNoFileGives) {
+  decl::Import import = Acme();
+  import.mutable_columns()->mutable_values(2)->set_to("dn");
+  const auto read = ReadRoster(import, TextSource(kHeader), "roster.csv", 0);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().message, "no file gives people dn");
 }
 
 TEST(ImportRows, HostileLoginsAreRefused) {
