@@ -48,8 +48,11 @@ int Tell(Shell& shell, const decl::Import& import, const std::vector<jobs::FileO
         "{}  {}  run {}  {} rows, {} refused · {} new, {} changed, {} disabled, {} back\n",
         file.name, ToString(file.state), file.run, file.counts.rows, file.counts.refused,
         file.counts.create, file.counts.change, file.counts.disable, file.counts.back));
-    for (const std::string& reason : file.reasons)
-      shell.Say(fmt::format("  {} {}\n", file.code, reason));
+    const std::string prefix = *file.code == '\0' ? "" : fmt::format("{} ", file.code);
+    for (const std::string& reason : file.reasons) {
+      shell.Say(fmt::format("  {}{}\n", prefix, reason));
+    }
+    for (const std::string& warning : file.warnings) shell.Note("  look at " + warning + "\n");
     if (file.state == jobs::FileState::kHeld) {
       shell.Say("\n" + file.view);
       shell.Say(fmt::format("\nHeld: postern job release {} {}\n", import.name(), file.run));
@@ -91,7 +94,7 @@ int Release(Shell& shell, const ReleaseArguments& arguments) {
   const decl::Import* import = ImportNamed(all, arguments.import);
   if (import == nullptr) return NoSuchImport(shell, arguments.import);
   const std::string folder = FolderOfImport(all, *import);
-  const auto held = jobs::FindHeld(folder, import->name(), arguments.run);
+  const auto held = jobs::Quarantine(folder + "/in").FindHeld(import->name(), arguments.run);
   if (!held) return shell.Fail(diag::code::kReleaseRefused, held.error());
   if (!*held) {
     return shell.Fail(
@@ -154,7 +157,7 @@ int RunImportJob(Shell& shell, const std::string& name, base::Instant now, const
   const auto origin = open(all, *import);
   if (!origin) return shell.Fail(diag::code::kUnreachable, origin.error());
   const std::string folder = FolderOfImport(all, *import);
-  const jobs::ImportInput input{*import, folder, WhoAmI(), now, origin->check_signature};
+  const jobs::ImportInput input{*import, folder, WhoAmI(), now};
   CommandImportWorld asked(shell, *import, world);
   std::vector<std::string> notes;
   const auto outcomes = jobs::RunImport(input, *origin->place, asked, &notes);

@@ -7,15 +7,14 @@
 #include "cmd/postern/shell.h"
 #include "core/base/time.h"
 #include "core/config/declarations.h"
-#include "core/jobs/intake.h"
+#include "core/jobs/place.h"
 
 namespace postern::cmd {
 
-// A connection to the endpoint that the import fetches from, and what looks at signatures.
+// A connection to the endpoint that the import fetches from.
 struct Origin {
   std::unique_ptr<jobs::Place> place;
-  jobs::CheckSignature check_signature;  // may be null where the import asks for no signature
-  std::string credential;                // fingerprint, or name, of what opened it
+  std::string credential;  // fingerprint, or name, of what opened it
 };
 using OpenOrigin = std::function<Result<Origin>(const config::Declarations& declarations,
                                                 const decl::Import& import)>;

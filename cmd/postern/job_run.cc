@@ -9,7 +9,6 @@
 #include "cmd/postern/job_ports.h"
 #include "cmd/postern/progress.h"
 #include "core/diag/codes.h"
-#include "core/jobs/encrypt.h"
 #include "core/jobs/export_run.h"
 #include "core/jobs/files.h"
 #include "core/jobs/spec.h"
@@ -109,12 +108,7 @@ int RunImport(Shell& shell, const Found& found, std::optional<base::Instant> now
     }
     auto opened = world.OpenPlace();
     if (!opened) return tl::unexpected<Error>(opened.error());
-    const decl::Fetch& fetch = import.fetch();
-    const auto check = [fetch](const std::string& file, const std::string& signature) {
-      const auto right = jobs::VerifyDetached(fetch.gpg_home(), fetch.signed_by(), signature, file);
-      return right ? std::string() : right.error().message;
-    };
-    return Origin{std::move(opened->place), check, opened->credential};
+    return Origin{std::move(opened->place), opened->credential};
   };
   return RunImportJob(shell, found.spec.name(), now ? *now : base::Now(), open);
 }

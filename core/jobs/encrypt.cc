@@ -19,6 +19,7 @@ namespace postern::jobs {
 namespace {
 
 constexpr base::Instant kWarnAhead = 30 * 86'400;
+constexpr uint64_t kAgeHeader = 64 << 10;  // of many recipients
 
 tl::unexpected<Error> SystemError(const std::string& doing) {
   const int code = errno;
@@ -276,11 +277,15 @@ std::string_view EndingOf(const decl::Encrypt& encrypt) {
 }
 
 Result<void> OpenFile(const std::string& gpg_home, const std::string& signed_by,
-                      const std::string& from, const std::string& to) {
+                      const std::string& from, const std::string& to, uint64_t limit) {
   const Descriptor input(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (input.fd < 0) return SystemError("open " + from);
   return WriteWhole(to, [&](int fd) -> Result<void> {
-    auto opened = RunChild("gpg", GpgWords(gpg_home, {"--output", "-", "--decrypt"}), input.fd, fd);
+    // Messages may be compressed: gpg stops where they grow beyond the limit.
+    std::vector<std::string> words = {"--output", "-"};
+    if (limit != UINT64_MAX) words.insert(words.end(), {"--max-output", std::to_string(limit)});
+    words.emplace_back("--decrypt");
+    auto opened = RunChild("gpg", GpgWords(gpg_home, words), input.fd, fd);
     if (!opened) return tl::unexpected(opened.error());
     const Status status = ReadStatus(opened->status);
     // First who it is from: what gpg says of a foreign file's inside comes after that.
@@ -292,6 +297,23 @@ Result<void> OpenFile(const std::string& gpg_home, const std::string& signed_by,
     if (status.plaintexts == 1) return {};
     return Fail(ErrorCode::kIncomplete,
                 fmt::format("{} holds {} files, not one", from, status.plaintexts));
+  });
+}
+
+Result<void> OpenAge(const std::string& identity, const std::string& from, const std::string& to,
+                     uint64_t limit) {
+  const Descriptor input(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (input.fd < 0) return SystemError("open " + from);
+  struct stat sealed {};
+  if (::fstat(input.fd, &sealed) != 0) return SystemError("look at " + from);
+  // age doesn't compress: what is in a file is smaller than the file.
+  if (limit != UINT64_MAX &&
+      static_cast<uint64_t>(sealed.st_size) > limit + (limit >> 10) + kAgeHeader) {
+    return Fail(ErrorCode::kIncomplete, fmt::format("{} holds more than {} bytes", from, limit));
+  }
+  if (::access(identity.c_str(), R_OK) != 0) return SystemError("the identity " + identity);
+  return WriteWhole(to, [&](int fd) {
+    return Judge(RunChild("age", {"--decrypt", "--identity", identity}, input.fd, fd), "age");
   });
 }
 

@@ -8,6 +8,7 @@
 // what came out isn't whole. Nothing is left of a result that failed. Cost: about 0.1 s and 5 s a
 // GiB.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +35,13 @@ std::string_view EndingOf(const decl::Encrypt& encrypt);
 
 // For imports. `from` is an OpenPGP message, signed by `signed_by` (full fingerprint), encrypted or
 // not; `to` gets what is in it. Empty `signed_by`: any or no signature is taken, only decrypted.
+// `limit`: more bytes than that are in it (a little can hold a lot): kIncomplete.
 Result<void> OpenFile(const std::string& gpg_home, const std::string& signed_by,
-                      const std::string& from, const std::string& to);
+                      const std::string& from, const std::string& to, uint64_t limit = UINT64_MAX);
+// The same of a file of age, with the identity (a private key, as age-keygen writes it) in a file.
+// kNotFound: there is no identity.
+Result<void> OpenAge(const std::string& identity, const std::string& from, const std::string& to,
+                     uint64_t limit = UINT64_MAX);
 // A signature in a file of its own over `file`.
 Result<void> VerifyDetached(const std::string& gpg_home, const std::string& signed_by,
                             const std::string& signature, const std::string& file);

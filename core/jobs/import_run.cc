@@ -2,83 +2,26 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/base/hash.h"
 #include "core/base/kill_point.h"
 #include "core/diag/codes.h"
+#include "core/jobs/encrypt.h"
 #include "core/jobs/files.h"
 #include "core/jobs/thresholds.h"
 
 namespace postern::jobs {
 namespace {
 
-namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr FileState kStates[] = {FileState::kWaiting,  FileState::kRefused, FileState::kHeld,
-                                 FileState::kAccepted, FileState::kApplied, FileState::kDone,
-                                 FileState::kOld};
+constexpr uint32_t kMegabytes = 256;
 
-FileState StateNamed(std::string_view name) {
-  for (const FileState state : kStates) {
-    if (ToString(state) == name) return state;
-  }
-  return FileState::kWaiting;
-}
-
-Json CountsOf(const RosterCounts& counts) {
-  return {{"rows", counts.rows},           {"refused", counts.refused},  {"created", counts.create},
-          {"changed", counts.change},      {"disabled", counts.disable}, {"back", counts.back},
-          {"people_before", counts.before}};
-}
-
-std::string StatePath(const std::string& in, const std::string& sha256) {
-  return in + "/" + sha256 + "/state.json";
-}
-
-Result<void> Save(const std::string& in, const FileOutcome& file) {
-  Json json{{"name", file.name},
-            {"sha256", file.sha256},
-            {"run", file.run},
-            {"state", ToString(file.state)},
-            {"started_by", file.started_by},
-            {"taken_at", file.taken_at},
-            {"plan_digest", file.plan_digest},
-            {"reasons", file.reasons},
-            {"counts", CountsOf(file.counts)}};
-  return ReplaceFile(StatePath(in, file.sha256), json.dump(2) + "\n");
-}
-
-// Nothing: it wasn't taken so far.
-Result<std::optional<FileOutcome>> Restore(const std::string& in, const std::string& sha256) {
-  const auto text = ReadSmallFile(StatePath(in, sha256));
-  if (!text) {
-    if (text.error().code == ErrorCode::kNotFound) return std::optional<FileOutcome>();
-    return tl::unexpected(text.error());
-  }
-  const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return std::optional<FileOutcome>();  // looked at anew
-  FileOutcome file;
-  file.name = json.value("name", "");
-  file.sha256 = sha256;
-  file.run = json.value("run", "");
-  file.state = StateNamed(json.value("state", ""));
-  file.started_by = json.value("started_by", "");
-  file.taken_at = json.value("taken_at", int64_t{0});
-  file.plan_digest = json.value("plan_digest", "");
-  file.reasons = json.value("reasons", std::vector<std::string>());
-  const Json counts = json.value("counts", Json::object());
-  file.counts.rows = counts.value("rows", uint64_t{0});
-  file.counts.refused = counts.value("refused", uint64_t{0});
-  file.counts.create = counts.value("created", uint64_t{0});
-  file.counts.change = counts.value("changed", uint64_t{0});
-  file.counts.disable = counts.value("disabled", uint64_t{0});
-  file.counts.back = counts.value("back", uint64_t{0});
-  file.counts.before = counts.value("people_before", uint64_t{0});
-  return std::optional(std::move(file));
+// What isn't proven to be its sender's, or whole, isn't kept and stays where it is.
+bool IsUnproven(const FileOutcome& file) {
+  const std::string_view code = file.code;
+  return code == diag::code::kFileUnproven || code == diag::code::kBadSignature;
 }
 
 class Runner {
@@ -93,11 +36,12 @@ class Runner {
         quarantine_(input.folder + "/in") {}
 
   Result<std::vector<FileOutcome>> Run() {
-    if (auto made = MakeFolder(quarantine_); !made) return tl::unexpected(made.error());
+    if (auto made = MakeFolder(quarantine_.folder()); !made) return tl::unexpected(made.error());
+    quarantine_.ForgetOpened();
     const auto listing = place_.List(import_.fetch().folder());
     if (!listing) return tl::unexpected(listing.error());
     Sightings seen = ReadSightings();
-    const auto ready = ReadyFiles(import_.fetch(), *listing, in_.now, &seen, &notes_);
+    const auto ready = ReadyFiles(import_, *listing, in_.now, &seen, &notes_);
     if (auto kept = KeepSightings(seen); !kept) return tl::unexpected(kept.error());
     for (const ReadyFile& file : ready) {
       auto outcome = Take(file);
@@ -105,6 +49,7 @@ class Runner {
       out_.push_back(*std::move(outcome));
       if (out_.back().state == FileState::kHeld) break;  // later files were made after it
     }
+    CleanUp();
     return std::move(out_);
   }
 
@@ -133,14 +78,16 @@ class Runner {
     return ReplaceFile(SightingsPath(), json.dump() + "\n");
   }
 
+  uint64_t MostBytes() const {
+    const decl::ImportLimits& limits = import_.limits();
+    return uint64_t{limits.has_megabytes() ? limits.megabytes() : kMegabytes} << 20;
+  }
+
   Result<FileOutcome> Take(const ReadyFile& ready) {
     ready_ = ready;
-    const uint64_t megabytes =
-        import_.limits().has_megabytes() ? import_.limits().megabytes() : 256;
-    auto fetched = FetchFile(import_.fetch(), ready, megabytes << 20, quarantine_,
-                             in_.check_signature, place_);
+    auto fetched = FetchFile(import_.fetch(), ready, MostBytes(), quarantine_.folder(), place_);
     if (!fetched) return tl::unexpected(fetched.error());
-    auto known = Restore(quarantine_, fetched->sha256);
+    auto known = quarantine_.Find(fetched->sha256);
     if (!known) return tl::unexpected(known.error());
     FileOutcome file = *known ? **known : FileOutcome();
     file.name = ready.name;
@@ -148,13 +95,11 @@ class Runner {
     file.run = ImportRunId(import_.name(), fetched->sha256);
     if (!*known) file.started_by = in_.who;
     if (file.taken_at == 0) file.taken_at = in_.now;
-    if (!fetched->unproven.empty()) {
-      file.state = FileState::kRefused;
-      file.reasons = {fetched->unproven};
-      file.code = diag::code::kFileUnproven;
-      return file;  // nothing of it is kept, and the sender's bytes stay where they are
-    }
-    return GoOn(*fetched, std::move(file));
+    if (fetched->unproven.empty()) return GoOn(*fetched, std::move(file));
+    file.state = FileState::kRefused;
+    file.reasons = {fetched->unproven};
+    file.code = fetched->code;
+    return Told(std::move(file));
   }
 
   Result<FileOutcome> GoOn(const Fetched& fetched, FileOutcome file) {
@@ -165,61 +110,138 @@ class Runner {
       return Close(std::move(file));
     }
     const bool accepted = *before && (*before)->file_sha256() == file.sha256;
-    if (!accepted && *before && IsOlder(**before, file.name)) {
-      file.state = FileState::kOld;
-      file.reasons = {fmt::format("{} was taken already, and names are taken in their order",
-                                  (*before)->file())};
-      return Close(std::move(file));
-    }
     if (!accepted) {
       const auto decided = Decide(fetched, *before ? &**before : nullptr, &file);
       if (!decided) return tl::unexpected(decided.error());
-      if (file.state == FileState::kRefused) return Close(std::move(file));
+      if (file.state == FileState::kRefused && IsUnproven(file)) {
+        quarantine_.Drop(file.sha256);
+        return Told(std::move(file));
+      }
       if (file.state == FileState::kHeld) return file;
+      if (file.state != FileState::kAccepted) return Close(std::move(file));
     }
     const auto applied = world_.Apply();
     if (!applied) return tl::unexpected(applied.error());
     file.state = *applied ? FileState::kApplied : FileState::kAccepted;
     base::KillPoint("import.applied");
-    if (auto saved = Save(quarantine_, file); !saved) return tl::unexpected(saved.error());
+    if (auto saved = quarantine_.Save(file); !saved) return tl::unexpected(saved.error());
     if (!*applied) return file;  // the next run goes on with it
     return Close(std::move(file));
   }
 
-  // Where the format has no sequence the order of names is one.
-  bool IsOlder(const decl::AcceptedRoster& before, const std::string& name) const {
-    return before.sequence() == 0 && name < before.file();
+  Result<void> Refuse(FileOutcome* file, const char* code, std::string reason) const {
+    file->state = FileState::kRefused;
+    file->code = code;
+    file->reasons = {std::move(reason)};
+    return {};
+  }
+
+  // Why nothing is done with a file of this sequence (0: it has none); empty: it comes next. Where
+  // there is no sequence the order of names is one.
+  std::string WhyOld(const decl::AcceptedRoster* before, uint64_t sequence,
+                     const std::string& name) const {
+    if (before == nullptr) return "";
+    if (sequence != 0 && sequence <= before->sequence()) {
+      return fmt::format("its sequence {} was taken already, the last one is {}", sequence,
+                         before->sequence());
+    }
+    if (sequence != 0 || name >= before->file()) return "";
+    return fmt::format("{} was taken already, and names are taken in their order", before->file());
+  }
+
+  // The file's rows. What was sealed is in the clear for as long as it is read.
+  Result<RosterFile> ReadRows(const Fetched& fetched, const std::string& name, uint64_t last) {
+    std::string path = fetched.path;
+    const bool sealed = SealOf(name) != Seal::kNone;
+    if (sealed) {
+      path = quarantine_.OpenedPath(fetched.sha256);
+      const auto opened =
+          OpenSealed(import_.fetch(), ready_, fetched, in_.folder + "/age.key", MostBytes(), path);
+      if (!opened) return tl::unexpected(opened.error());
+    }
+    const auto source = OpenSource(path);
+    if (!source) return tl::unexpected(source.error());
+    auto read = ReadRoster(import_, *source, name, last);
+    if (sealed) {
+      if (auto gone = RemovePlain(path); !gone) return tl::unexpected(gone.error());
+    }
+    return read;
   }
 
   Result<void> Decide(const Fetched& fetched, const decl::AcceptedRoster* before,
                       FileOutcome* file) {
-    const auto source = OpenSource(fetched.path);
-    if (!source) return tl::unexpected(source.error());
-    auto read =
-        ReadRoster(import_, *source, file->name, before != nullptr ? before->sequence() : 0);
-    if (!read) return tl::unexpected(read.error());
-    if (read->report.older) {
-      file->state = FileState::kRefused;
-      file->reasons = {"its sequence was taken already"};
-      return Save(quarantine_, *file);
-    }
-    const MatchInput match{import_, before, &world_.declarations(), file->taken_at, file->sha256};
-    const Matched matched = MatchRoster(match, *read);
-    file->counts = matched.counts;
-    if (auto kept = KeepRejects(*file, matched.refused); !kept) return kept;
-    if (read->report.refused) {
-      for (const auto& d : read->report.diagnostics.all()) {
-        if (d.severity == diag::Severity::kError) file->reasons.push_back(d.summary);
+    const uint64_t last = before != nullptr ? before->sequence() : 0;
+    if (last == 0) {  // by its name alone, before anything reads it
+      if (auto old = WhyOld(before, fetched.sequence, file->name); !old.empty()) {
+        return MakeOld(file, std::move(old));
       }
-    } else if (import_.all_or_nothing() && !matched.refused.empty()) {
-      file->reasons = {
-          fmt::format("{} rows are refused, and it is all or nothing", matched.refused.size())};
     }
-    if (!file->reasons.empty() && file->state != FileState::kHeld) {
-      file->state = FileState::kRefused;
-      return Save(quarantine_, *file);
+    auto read = ReadRows(fetched, file->name, last);
+    if (!read) {
+      const ErrorCode code = read.error().code;
+      const bool broken = code == ErrorCode::kIncomplete || code == ErrorCode::kInvalid;
+      if (code != ErrorCode::kAuthentication && !broken) return tl::unexpected(read.error());
+      return Refuse(file, broken ? diag::code::kFileUnproven : diag::code::kBadSignature,
+                    read.error().message);
     }
-    return Judge(matched, file);
+    const bool in_file = read->report.head.sequence != 0;
+    if (!in_file) read->report.head.sequence = fetched.sequence;
+    std::string old = WhyOld(before, read->report.head.sequence, file->name);
+    if (read->report.older && old.empty()) old = "its sequence was taken already";
+    if (!old.empty()) return MakeOld(file, std::move(old));
+    if (read->report.refused) return RefuseBroken(*read, file);
+    const uint64_t rows = read->report.rows + read->report.rejected;
+    if (auto why = WhyNotAsSaid(fetched, rows, in_file, last); !why.empty()) {
+      return Refuse(file, diag::code::kFileUnproven, std::move(why));
+    }
+    return Match(*read, before, file);
+  }
+
+  // None of its rows counts, so nobody is missing in it either.
+  Result<void> RefuseBroken(const RosterFile& read, FileOutcome* file) const {
+    file->state = FileState::kRefused;
+    file->counts = {};
+    file->counts.refused = read.refused.size();
+    file->reasons.clear();
+    for (const auto& d : read.report.diagnostics.all()) {
+      if (d.severity != diag::Severity::kError) continue;
+      file->reasons.push_back(fmt::format("{} {}: {}", d.code, d.subject, d.summary));
+    }
+    if (auto kept = quarantine_.KeepRejects(file->sha256, read.refused); !kept) return kept;
+    return quarantine_.Save(*file);
+  }
+
+  Result<void> MakeOld(FileOutcome* file, std::string why) const {
+    file->state = FileState::kOld;
+    file->reasons = {std::move(why)};
+    return quarantine_.Save(*file);
+  }
+
+  // What its manifest says and the file isn't; of states the file's own word counts first.
+  std::string WhyNotAsSaid(const Fetched& fetched, uint64_t rows, bool in_file,
+                           uint64_t last) const {
+    if (fetched.rows && *fetched.rows != rows) {
+      return fmt::format("its manifest counts {} rows, there are {}", *fetched.rows, rows);
+    }
+    const bool delta = import_.mode() == "delta" && !in_file && fetched.sequence != 0;
+    if (!delta || fetched.base_sequence == last) return "";
+    return fmt::format("made for the state {}, the last one taken is {}", fetched.base_sequence,
+                       last);
+  }
+
+  Result<void> Match(const RosterFile& read, const decl::AcceptedRoster* before,
+                     FileOutcome* file) {
+    const MatchInput match{import_, before, &world_.declarations(), file->taken_at, file->sha256};
+    const Matched matched = MatchRoster(match, read);
+    file->counts = matched.counts;
+    if (auto kept = quarantine_.KeepRejects(file->sha256, matched.refused); !kept) return kept;
+    file->warnings.clear();
+    for (const auto& d : read.report.diagnostics.all()) file->warnings.push_back(d.summary);
+    if (!import_.all_or_nothing() || matched.refused.empty()) return Judge(matched, file);
+    file->state = FileState::kRefused;
+    file->reasons = {
+        fmt::format("{} rows are refused, and it is all or nothing", matched.refused.size())};
+    return quarantine_.Save(*file);
   }
 
   Result<void> Judge(const Matched& matched, FileOutcome* file) {
@@ -230,7 +252,7 @@ class Runner {
     if (outlook->wrong) {
       file->state = FileState::kRefused;
       file->reasons = outlook->against;
-      return Save(quarantine_, *file);
+      return quarantine_.Save(*file);
     }
     const HeldRun held{"import." + import_.name(), file->run,       file->name, file->sha256,
                        file->plan_digest,          file->started_by};
@@ -243,14 +265,16 @@ class Runner {
       note = "released by " + *by;
     }
     // A release is for thresholds: what isn't this import's, and what waits, it doesn't open.
-    if (!outlook->against.empty()) return Hold(held, outlook->against, file);
+    if (file->ours = !outlook->against.empty(); file->ours) {
+      return Hold(held, outlook->against, file);
+    }
     file->reasons.clear();
     if (auto done = world_.Accept(matched.roster, file->run, file->plan_digest, note); !done) {
       return done;
     }
     file->state = FileState::kAccepted;
     base::KillPoint("import.accepted");
-    return Save(quarantine_, *file);
+    return quarantine_.Save(*file);
   }
 
   Result<void> Hold(const HeldRun& held, const std::vector<std::string>& reasons,
@@ -263,15 +287,9 @@ class Runner {
       if (auto done = world_.RecordHeld(held, fmt::format("{}", fmt::join(reasons, "; "))); !done) {
         return done;
       }
+      if (auto done = Report(*file); !done) return done;
     }
-    return Save(quarantine_, *file);
-  }
-
-  std::string RejectsPath(const FileOutcome& file) const {
-    return quarantine_ + "/" + file.sha256 + "/rejects.csv";
-  }
-  Result<void> KeepRejects(const FileOutcome& file, const std::vector<RefusedRow>& refused) const {
-    return ReplaceFile(RejectsPath(file), RejectsFile(refused));
+    return quarantine_.Save(*file);
   }
 
   Result<void> Send(const std::string& name, const std::string& text) {
@@ -282,26 +300,37 @@ class Runner {
     return place_.Rename(path + ".part", path, there->has_value());
   }
 
+  // What became of it, and its refused rows, to the sender.
+  Result<void> Report(const FileOutcome& file) {
+    if (!import_.fetch().has_rejects()) return {};
+    if (file.counts.refused != 0) {
+      const auto rejects = quarantine_.Rejects(file.sha256);
+      if (!rejects) return tl::unexpected(rejects.error());
+      if (!rejects->empty()) {
+        if (auto sent = Send(file.name + ".rejects.csv", *rejects); !sent) return sent;
+      }
+    }
+    return Send(file.name + ".summary.json", SummaryFile(file));
+  }
+
+  // Of a file that stays where it is.
+  Result<FileOutcome> Told(FileOutcome file) {
+    if (auto told = Report(file); !told) return tl::unexpected(told.error());
+    return file;
+  }
+
   // The sender's summary and rejects, the archive, the state: each can be done again.
   Result<FileOutcome> Close(FileOutcome file) {
     const bool old = file.state == FileState::kOld;
-    if (import_.fetch().has_rejects() && !old) {
-      const auto rejects = ReadSmallFile(RejectsPath(file), size_t{256} << 20);
-      if (rejects && file.counts.refused != 0) {
-        if (auto sent = Send(file.name + ".rejects.csv", *rejects); !sent) {
-          return tl::unexpected(sent.error());
-        }
-      }
-      if (auto sent = Send(file.name + ".summary.json", SummaryFile(file)); !sent) {
-        return tl::unexpected(sent.error());
-      }
+    if (!old) {
+      if (auto told = Report(file); !told) return tl::unexpected(told.error());
     }
     base::KillPoint("import.reported");
     if (auto moved = Archive(); !moved) return tl::unexpected(moved.error());
     base::KillPoint("import.archived");
     FileOutcome kept = file;
     if (kept.state == FileState::kApplied || old) kept.state = FileState::kDone;
-    if (auto saved = Save(quarantine_, kept); !saved) return tl::unexpected(saved.error());
+    if (auto saved = quarantine_.Save(kept); !saved) return tl::unexpected(saved.error());
     return file;
   }
 
@@ -309,10 +338,8 @@ class Runner {
   Result<void> Archive() {
     if (!import_.fetch().has_done()) return {};
     const decl::Fetch& fetch = import_.fetch();
-    std::vector<std::string> names = {ready_.trigger, ready_.checksum, ready_.signature};
-    if (fetch.ready() == "manifest") names.push_back(ready_.name + ".manifest.json");
-    names.push_back(ready_.name);
-    for (const std::string& name : names) {
+    for (const std::string& name :
+         {ready_.trigger, ready_.checksum, ready_.manifest, ready_.signature, ready_.name}) {
       if (name.empty()) continue;
       auto moved =
           place_.Rename(JoinPath(fetch.folder(), name), JoinPath(fetch.done(), name), true);
@@ -321,72 +348,34 @@ class Runner {
     return {};
   }
 
+  // What stays longer than it should doesn't undo what a run has done.
+  void CleanUp() {
+    const auto before = world_.Before();
+    if (!before || import_.keep().hold()) return;
+    const decl::AcceptedRoster last = *before ? **before : decl::AcceptedRoster();
+    const auto here = quarantine_.CleanUp(import_.keep(), in_.now, last.file_sha256());
+    if (!here) notes_.push_back(here.error().message);
+    const auto there = CleanArchive(import_, last.file(), place_);
+    if (!there) notes_.push_back(there.error().message);
+  }
+
   const ImportInput& in_;
   const decl::Import& import_;
   Place& place_;
   ImportWorld& world_;
   std::vector<std::string>& notes_;
-  const std::string quarantine_;
+  const Quarantine quarantine_;
   ReadyFile ready_;
   std::vector<FileOutcome> out_;
 };
 
 }  // namespace
 
-std::string_view ToString(FileState state) {
-  switch (state) {
-    case FileState::kWaiting:
-      return "waiting";
-    case FileState::kRefused:
-      return "refused";
-    case FileState::kHeld:
-      return "held";
-    case FileState::kAccepted:
-      return "accepted";
-    case FileState::kApplied:
-      return "applied";
-    case FileState::kDone:
-      return "done";
-    case FileState::kOld:
-      return "old";
-  }
-  return "";
-}
-
 std::string ImportRunId(const std::string& import, const std::string& file_sha256) {
   base::Hasher hasher;
   hasher.AddField("import." + import);
   hasher.AddField(file_sha256);
   return base::Hex(hasher.Finish()).substr(0, 16);
-}
-
-std::string SummaryFile(const FileOutcome& outcome) {
-  Json json{{"file", outcome.name},
-            {"sha256", outcome.sha256},
-            {"run", outcome.run},
-            {"state", ToString(outcome.state)},
-            {"received", outcome.counts.rows + outcome.counts.refused},
-            {"reasons", outcome.reasons}};
-  json.update(CountsOf(outcome.counts));
-  return json.dump(2) + "\n";
-}
-
-Result<std::optional<HeldRun>> FindHeld(const std::string& folder, const std::string& import,
-                                        const std::string& run) {
-  std::optional<HeldRun> found;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder + "/in", error)) {
-    const std::string sha256 = entry.path().filename().string();
-    if (sha256.size() != 64) continue;
-    const auto file = Restore(folder + "/in", sha256);
-    if (!file) return tl::unexpected(file.error());
-    if (!*file || (*file)->state != FileState::kHeld) continue;
-    if (run.size() < 4 || !(*file)->run.starts_with(run)) continue;
-    if (found) return Fail(ErrorCode::kInvalid, fmt::format("{} fits several runs", run));
-    found = HeldRun{"import." + import,   (*file)->run,       (*file)->name, sha256,
-                    (*file)->plan_digest, (*file)->started_by};
-  }
-  return found;
 }
 
 Result<std::vector<FileOutcome>> RunImport(const ImportInput& input, Place& place,

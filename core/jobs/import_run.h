@@ -2,20 +2,20 @@
 //
 //   resume what an earlier run left -> complete files in the order of names -> quarantine -> read,
 //   judge, match -> plan -> held, or accepted into the ledger -> applied -> rejects and summary to
-//   the sender -> archive
+//   the sender -> archive -> what was kept for long enough goes
 //
 // Every step can be done again: a file is known by the SHA-256 of its bytes, its state stands in
 // IN/SHA256/state.json, and the ledger knows the digest of what it accepted. Killed anywhere, the
 // next run goes on from there; a file that was taken is a no-op. While a file is held, later ones
 // of this import wait. One thread; the caller holds the ledger's lock. Source: IAM facts §6.2.
 #pragma once
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/jobs/intake.h"
 #include "core/jobs/match.h"
+#include "core/jobs/quarantine.h"
 #include "core/jobs/release.h"
 
 namespace postern::jobs {
@@ -47,27 +47,11 @@ class ImportWorld {
   virtual Result<std::string> ReleasedBy(const HeldRun& held) = 0;
 };
 
-enum class FileState : uint8_t { kWaiting, kRefused, kHeld, kAccepted, kApplied, kDone, kOld };
-std::string_view ToString(FileState state);
-
-struct FileOutcome {
-  std::string name, sha256, run;
-  FileState state = FileState::kWaiting;
-  std::vector<std::string> reasons;  // of refused, held
-  const char* code = "";             // of core/diag/codes.h, where one stands for all of them
-  RosterCounts counts;
-  std::string plan_digest, view;
-  std::string started_by;
-  base::Instant taken_at = 0;  // when its bytes were first here: ends are counted from then, so
-                               // that a held plan is the same tomorrow
-};
-
 struct ImportInput {
   const decl::Import& import;
-  std::string folder;  // STATE/jobs/NAME
+  std::string folder;  // STATE/jobs/NAME; `age.key` in it opens what is sealed by age
   std::string who;     // user@machine
   base::Instant now = 0;
-  CheckSignature check_signature;
 };
 
 // In the order in which files were looked at; `notes` for what waits. Errors: of the place, the
@@ -77,10 +61,5 @@ Result<std::vector<FileOutcome>> RunImport(const ImportInput& input, Place& plac
 
 // The run's id: of the job and the file's bytes, so that the same file is the same run.
 std::string ImportRunId(const std::string& import, const std::string& file_sha256);
-// A held run of the import in `folder`, by its id or the first digits of it (four or more).
-Result<std::optional<HeldRun>> FindHeld(const std::string& folder, const std::string& import,
-                                        const std::string& run);
-// summary.json for the sender: counts, state, run; no personal data.
-std::string SummaryFile(const FileOutcome& outcome);
 
 }  // namespace postern::jobs

@@ -13,11 +13,15 @@
 
 #include "core/base/hash.h"
 #include "core/base/kill_point.h"
+#include "core/diag/codes.h"
 #include "core/diag/text.h"
+#include "core/jobs/encrypt.h"
 #include "core/jobs/files.h"
 
 namespace postern::jobs {
 namespace {
+
+using Json = nlohmann::json;
 
 constexpr uint64_t kSideBytes = 64 << 10;
 
@@ -92,40 +96,114 @@ Result<Got> Download(Place& place, const std::string& from, const std::string& p
   return got;
 }
 
-std::string WhyUnproven(const decl::Fetch& fetch, const ReadyFile& file, const Fetched& fetched,
-                        const std::string& part, const CheckSignature& check, Place& place) {
+// What a manifest says is taken into `fetched`; what of it doesn't fit the bytes, or why it can't
+// be read.
+std::string WhyNotByManifest(const decl::Fetch& fetch, const ReadyFile& file, Place& place,
+                             Fetched* fetched) {
+  const auto text = GetSmall(place, JoinPath(fetch.folder(), file.manifest));
+  if (!text) return text.error().message;
+  const Json manifest = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!manifest.is_object()) return file.manifest + " isn't a manifest";
+  const auto number = [&](const char* name) -> std::optional<uint64_t> {
+    const auto at = manifest.find(name);
+    if (at == manifest.end() || !at->is_number_unsigned()) return std::nullopt;
+    return at->get<uint64_t>();
+  };
+  fetched->rows = number("rows");
+  fetched->sequence = number("sequence").value_or(0);
+  fetched->base_sequence = number("base_sequence").value_or(0);
+  const auto said = manifest.find("sha256");
+  if (said != manifest.end() && *said == fetched->sha256) return "";
+  // A count of rows tells a cut as well; where the manifest itself says that a file is there, its
+  // bytes must be those.
+  const bool count_is_enough = fetched->rows && fetch.ready() != "manifest";
+  return said == manifest.end() && count_is_enough ? ""
+                                                   : "its SHA-256 isn't the one in its manifest";
+}
+
+// The sender knows his file by its name, not by where it is here.
+std::string SenderText(std::string text, const std::string& path, const std::string& name) {
+  for (size_t at = text.find(path); at != std::string::npos; at = text.find(path, at)) {
+    text.replace(at, path.size(), name);
+    at += name.size();
+  }
+  return text;
+}
+
+std::string WhyNotSigned(const decl::Fetch& fetch, const ReadyFile& file, const std::string& part,
+                         Place& place) {
+  if (file.signature.empty()) {
+    // Who signed a message of OpenPGP is seen when it is opened.
+    if (SealOf(file.name) == Seal::kOpenPgp) return "";
+    return "there is no signature (.sig or .asc) beside it";
+  }
+  const auto signature = GetSmall(place, JoinPath(fetch.folder(), file.signature));
+  if (!signature) return signature.error().message;
+  const std::string kept = part + ".sig";
+  if (auto done = ReplaceFile(kept, *signature); !done) return done.error().message;
+  const auto right = VerifyDetached(fetch.gpg_home(), fetch.signed_by(), kept, part);
+  unlink(kept.c_str());
+  if (right) return "";
+  return SenderText(right.error().message, part, file.name);
+}
+
+void Prove(const decl::Fetch& fetch, const ReadyFile& file, const std::string& part, Place& place,
+           Fetched* fetched) {
+  fetched->code = diag::code::kFileUnproven;
   if (!file.checksum.empty()) {
     const auto text = GetSmall(place, JoinPath(fetch.folder(), file.checksum));
-    if (!text) return text.error().message;
-    const std::string said = ChecksumIn(*text);
-    if (said.empty()) return file.checksum + " holds no SHA-256";
-    if (said != fetched.sha256) {
-      return fmt::format("its SHA-256 isn't the one in {}", file.checksum);
-    }
-  } else if (fetch.ready() == "manifest") {
-    const auto text = GetSmall(place, JoinPath(fetch.folder(), file.name + ".manifest.json"));
-    if (!text) return text.error().message;
-    const auto manifest = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
-    const auto said = manifest.is_object() ? manifest.find("sha256") : manifest.end();
-    if (!manifest.is_object() || said == manifest.end() || *said != fetched.sha256) {
-      return "its SHA-256 isn't the one in its manifest";
+    const std::string said = text ? ChecksumIn(*text) : "";
+    if (!text) {
+      fetched->unproven = text.error().message;
+    } else if (said.empty()) {
+      fetched->unproven = file.checksum + " holds no SHA-256";
+    } else if (said != fetched->sha256) {
+      fetched->unproven = fmt::format("its SHA-256 isn't the one in {}", file.checksum);
     }
   } else if (fetch.sha256()) {
-    return "there is no .sha256 beside it";
+    fetched->unproven = "there is no .sha256 beside it";
   }
-  if (!fetch.has_signed_by()) return "";
-  if (file.signature.empty()) return "there is no signature (.sig or .asc) beside it";
-  if (!check) return "signatures can't be looked at here";
-  auto signature = GetSmall(place, JoinPath(fetch.folder(), file.signature));
-  if (!signature) return signature.error().message;
-  return check(part, *signature);
+  if (fetched->unproven.empty() && !file.manifest.empty()) {
+    fetched->unproven = WhyNotByManifest(fetch, file, place, fetched);
+  }
+  if (!fetched->unproven.empty() || !fetch.has_signed_by()) return;
+  fetched->code = diag::code::kBadSignature;
+  fetched->unproven = WhyNotSigned(fetch, file, part, place);
+}
+
+// Whether a file of this format shows by itself that it was cut off: XML and JSON end with what
+// they began with.
+bool ShowsItsEnd(const decl::FileFormat& format) {
+  return format.type() == "xml" || format.type() == "json";
+}
+
+// What must stand beside the file before it counts as complete; empty: nothing that isn't there.
+std::string MissingBeside(const decl::Import& import, const ReadyFile& file) {
+  const decl::Fetch& fetch = import.fetch();
+  const std::string& ready = fetch.ready();
+  if (ready == "trigger" && file.trigger.empty()) {
+    return file.name + (fetch.has_trigger() ? fetch.trigger() : ".done");
+  }
+  if (ready == "checksum" && file.checksum.empty()) return file.name + ".sha256";
+  if (ready == "manifest" && file.manifest.empty()) return file.name + ".manifest.json";
+  if (ready == "stable" && file.checksum.empty() && file.manifest.empty() &&
+      !ShowsItsEnd(import.format())) {
+    return fmt::format("{0}.sha256 or {0}.manifest.json: {1} doesn't show where it ends", file.name,
+                       import.format().type());
+  }
+  return "";
+}
+
+bool IsIn(const decl::Fetch& fetch, const std::string& name) {
+  return fnmatch(fetch.pattern().c_str(), name.c_str(), FNM_PERIOD) == 0;
 }
 
 }  // namespace
 
-std::vector<ReadyFile> ReadyFiles(const decl::Fetch& fetch, const std::vector<PlaceFile>& listing,
+std::vector<ReadyFile> ReadyFiles(const decl::Import& import, const std::vector<PlaceFile>& listing,
                                   base::Instant now, Sightings* seen,
                                   std::vector<std::string>* waiting) {
+  const decl::Fetch& fetch = import.fetch();
   std::set<std::string> names;
   for (const PlaceFile& file : listing) {
     if (!file.folder && IsPlainName(file.name)) names.insert(file.name);
@@ -137,21 +215,12 @@ std::vector<ReadyFile> ReadyFiles(const decl::Fetch& fetch, const std::vector<Pl
   Sightings still;
   std::vector<ReadyFile> ready;
   for (const PlaceFile& file : listing) {
-    if (!names.contains(file.name) ||
-        fnmatch(fetch.pattern().c_str(), file.name.c_str(), FNM_PERIOD) != 0) {
-      continue;
-    }
+    if (!names.contains(file.name) || !IsIn(fetch, file.name)) continue;
     ReadyFile one{file.name, beside(file.name + trigger), beside(file.name + ".sha256"),
-                  beside(file.name + ".sig")};
+                  beside(file.name + ".manifest.json"), beside(file.name + ".sig")};
     if (one.signature.empty()) one.signature = beside(file.name + ".asc");
-    std::string missing;
-    if (fetch.ready() == "trigger" && one.trigger.empty()) missing = trigger;
-    if (fetch.ready() == "checksum" && one.checksum.empty()) missing = ".sha256";
-    if (fetch.ready() == "manifest" && beside(file.name + ".manifest.json").empty()) {
-      missing = ".manifest.json";
-    }
-    if (!missing.empty()) {
-      waiting->push_back(fmt::format("{} waits for {}{}", file.name, file.name, missing));
+    if (const std::string missing = MissingBeside(import, one); !missing.empty()) {
+      waiting->push_back(fmt::format("{} waits for {}", file.name, missing));
       continue;
     }
     if (fetch.ready() == "stable") {
@@ -177,7 +246,7 @@ std::vector<ReadyFile> ReadyFiles(const decl::Fetch& fetch, const std::vector<Pl
 }
 
 Result<Fetched> FetchFile(const decl::Fetch& fetch, const ReadyFile& file, uint64_t limit,
-                          const std::string& in, const CheckSignature& check, Place& place) {
+                          const std::string& in, Place& place) {
   if (auto made = MakeFolder(in); !made) return tl::unexpected(made.error());
   const std::string part = in + "/.part";
   const auto got = Download(place, JoinPath(fetch.folder(), file.name), part, limit);
@@ -187,8 +256,12 @@ Result<Fetched> FetchFile(const decl::Fetch& fetch, const ReadyFile& file, uint6
   fetched.sha256 = got->sha256;
   fetched.folder = in + "/" + got->sha256;
   fetched.path = fetched.folder + "/file";
-  fetched.unproven = got->bytes > limit ? fmt::format("it is larger than {} bytes", limit)
-                                        : WhyUnproven(fetch, file, fetched, part, check, place);
+  if (got->bytes > limit) {
+    fetched.unproven = fmt::format("it is larger than {} bytes", limit);
+    fetched.code = diag::code::kFileUnproven;
+  } else {
+    Prove(fetch, file, part, place, &fetched);
+  }
   if (!fetched.unproven.empty()) {
     unlink(part.c_str());
     return fetched;
@@ -197,6 +270,56 @@ Result<Fetched> FetchFile(const decl::Fetch& fetch, const ReadyFile& file, uint6
   if (rename(part.c_str(), fetched.path.c_str()) != 0) return DiskError(fetched.path);
   base::KillPoint("import.quarantined");
   return fetched;
+}
+
+Seal SealOf(const std::string& name) {
+  if (name.ends_with(".gpg") || name.ends_with(".pgp")) return Seal::kOpenPgp;
+  return name.ends_with(".age") ? Seal::kAge : Seal::kNone;
+}
+
+Result<void> OpenSealed(const decl::Fetch& fetch, const ReadyFile& file, const Fetched& fetched,
+                        const std::string& age_identity, uint64_t limit, const std::string& to) {
+  const bool age = SealOf(file.name) == Seal::kAge;
+  if (!age && !fetch.has_gpg_home()) {
+    return Fail(ErrorCode::kUnsupported,
+                file.name + " is encrypted, and gpg_home doesn't say where the key is");
+  }
+  const std::string inside = file.signature.empty() ? fetch.signed_by() : "";
+  auto opened = age ? OpenAge(age_identity, fetched.path, to, limit)
+                    : OpenFile(fetch.gpg_home(), inside, fetched.path, to, limit);
+  if (opened) return opened;
+  Error error = opened.error();
+  error.message = SenderText(std::move(error.message), fetched.path, file.name);
+  return tl::unexpected(std::move(error));
+}
+
+Result<size_t> CleanArchive(const decl::Import& import, const std::string& last, Place& place) {
+  const decl::Fetch& fetch = import.fetch();
+  const uint32_t most = import.keep().remote_files();
+  if (most == 0 || !fetch.has_done()) return size_t{0};
+  const auto listing = place.List(fetch.done());
+  if (!listing) return tl::unexpected(listing.error());
+  std::set<std::string> names, files;
+  for (const PlaceFile& file : *listing) {
+    if (file.folder || !IsPlainName(file.name)) continue;
+    names.insert(file.name);
+    if (IsIn(fetch, file.name)) files.insert(file.name);
+  }
+  size_t removed = 0;
+  const std::string trigger = fetch.has_trigger() ? fetch.trigger() : ".done";
+  for (const std::string& file : files) {
+    if (files.size() - removed <= most) break;
+    if (file == last) continue;
+    for (const std::string& ending :
+         {trigger, std::string(".sha256"), std::string(".sig"), std::string(".asc"),
+          std::string(".manifest.json"), std::string()}) {
+      if (!names.contains(file + ending)) continue;
+      auto gone = place.Remove(JoinPath(fetch.done(), file + ending));
+      if (!gone && gone.error().code != ErrorCode::kNotFound) return tl::unexpected(gone.error());
+    }
+    ++removed;
+  }
+  return removed;
 }
 
 }  // namespace postern::jobs

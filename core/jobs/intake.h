@@ -1,12 +1,14 @@
 // core/jobs/intake.h: which files at a place are complete, and the way of one into quarantine.
 //
-// A file is taken when what the import declares says that it is whole, never by its size alone. Its
-// bytes go to IN/SHA256/file (0600) and nowhere else before checksum and signature fit. The same
-// bytes have the same folder, so a fetch that was cut off is begun anew and one that is done isn't
-// repeated. One thread. Errors are those of the place and the disk. Source: IAM facts §6.2.
+// A file is taken when what the import declares says that it is whole, never by its size alone:
+// where its format can't show a cut, `stable` wants a checksum or a manifest beside it. Its bytes
+// go to IN/SHA256/file (0600) and nowhere else before checksum, manifest and signature fit. The
+// same bytes have the same folder, so a fetch that was cut off is begun anew and one that is done
+// isn't repeated. One thread; starts gpg and age. Errors are those of the place and the disk.
+// Source: IAM facts §6.2.
 #pragma once
-#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,7 @@ namespace postern::jobs {
 
 struct ReadyFile {
   std::string name;
-  std::string trigger, checksum, signature;  // names beside it; empty: none there
+  std::string trigger, checksum, manifest, signature;  // names beside it; empty: none there
 };
 
 // What `stable` saw when: name -> size, modified, first seen so.
@@ -30,23 +32,38 @@ using Sightings = std::map<std::string, Sighting>;
 
 // Complete files in the order of names. `seen` is kept from run to run; `waiting` gets a line for
 // each that isn't complete yet.
-std::vector<ReadyFile> ReadyFiles(const decl::Fetch& fetch, const std::vector<PlaceFile>& listing,
+std::vector<ReadyFile> ReadyFiles(const decl::Import& import, const std::vector<PlaceFile>& listing,
                                   base::Instant now, Sightings* seen,
                                   std::vector<std::string>* waiting);
 
-// Empty: the signature in `signature` is of `file` and of the key that must have made it.
-using CheckSignature =
-    std::function<std::string(const std::string& file, const std::string& signature)>;
-
 struct Fetched {
-  std::string sha256;    // hex
-  std::string folder;    // IN/SHA256
-  std::string path;      // IN/SHA256/file
-  std::string unproven;  // why it counts for nothing; empty: it is what its sender says
+  std::string sha256;  // hex
+  std::string folder;  // IN/SHA256
+  std::string path;    // IN/SHA256/file
+  // What the manifest beside it says; 0: no sequence.
+  std::optional<uint64_t> rows;
+  uint64_t sequence = 0, base_sequence = 0;
+  std::string unproven;   // why it counts for nothing; empty: it is what its sender says
+  const char* code = "";  // of unproven
 };
 
 // `limit`: bytes; a larger file is unproven. Files beside it are read up to 64 KiB.
 Result<Fetched> FetchFile(const decl::Fetch& fetch, const ReadyFile& file, uint64_t limit,
-                          const std::string& in, const CheckSignature& check, Place& place);
+                          const std::string& in, Place& place);
+
+// How a file is sealed, by the ending of its name: ".gpg" and ".pgp", ".age".
+enum class Seal : uint8_t { kNone, kOpenPgp, kAge };
+Seal SealOf(const std::string& name);
+// What is in a sealed file, into `to` (0600): by gpg with the keys of fetch.gpg_home, whose
+// signature inside counts where there is none beside it; by age with the identity in
+// `age_identity`. More than `limit` bytes are refused (kIncomplete). Errors: those of OpenFile,
+// kNotFound without an identity.
+Result<void> OpenSealed(const decl::Fetch& fetch, const ReadyFile& file, const Fetched& fetched,
+                        const std::string& age_identity, uint64_t limit, const std::string& to);
+
+// Removes all but the newest keep.remote_files taken files, and what came with them, from the
+// folder `done`, by the order of names; never `last`. How many files; nothing where it isn't
+// declared.
+Result<size_t> CleanArchive(const decl::Import& import, const std::string& last, Place& place);
 
 }  // namespace postern::jobs

@@ -1,0 +1,196 @@
+#include "core/jobs/quarantine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "core/jobs/files.h"
+
+namespace postern::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr base::Instant kDay = 86400;
+constexpr base::Instant kKeepDays = 30;
+constexpr size_t kMostRejects = size_t{256} << 20;
+constexpr FileState kStates[] = {FileState::kWaiting,  FileState::kRefused, FileState::kHeld,
+                                 FileState::kAccepted, FileState::kApplied, FileState::kDone,
+                                 FileState::kOld};
+
+FileState StateNamed(std::string_view name) {
+  for (const FileState state : kStates) {
+    if (ToString(state) == name) return state;
+  }
+  return FileState::kWaiting;
+}
+
+constexpr std::pair<const char*, uint64_t RosterCounts::*> kCounts[] = {
+    {"rows", &RosterCounts::rows},           {"refused", &RosterCounts::refused},
+    {"created", &RosterCounts::create},      {"changed", &RosterCounts::change},
+    {"disabled", &RosterCounts::disable},    {"back", &RosterCounts::back},
+    {"people_before", &RosterCounts::before}};
+
+Json CountsOf(const RosterCounts& counts) {
+  Json json = Json::object();
+  for (const auto& [name, count] : kCounts) json[name] = counts.*count;
+  return json;
+}
+
+// Nothing: it isn't what Save writes, so the file is looked at anew.
+std::optional<FileOutcome> FileFrom(const std::string& text, const std::string& sha256) try {
+  const Json json = Json::parse(text);
+  FileOutcome file;
+  file.name = json.at("name");
+  file.sha256 = sha256;
+  file.run = json.at("run");
+  file.state = StateNamed(json.at("state").get<std::string>());
+  file.started_by = json.at("started_by");
+  file.taken_at = json.at("taken_at");
+  file.plan_digest = json.at("plan_digest");
+  file.reasons = json.at("reasons").get<std::vector<std::string>>();
+  for (const auto& [name, count] : kCounts) file.counts.*count = json.at("counts").at(name);
+  return file;
+} catch (const Json::exception&) {
+  return std::nullopt;
+}
+
+bool IsOver(FileState state) {
+  return state == FileState::kDone || state == FileState::kRefused || state == FileState::kOld;
+}
+
+}  // namespace
+
+std::string_view ToString(FileState state) {
+  switch (state) {
+    case FileState::kWaiting:
+      return "waiting";
+    case FileState::kRefused:
+      return "refused";
+    case FileState::kHeld:
+      return "held";
+    case FileState::kAccepted:
+      return "accepted";
+    case FileState::kApplied:
+      return "applied";
+    case FileState::kDone:
+      return "done";
+    case FileState::kOld:
+      return "old";
+  }
+  return "";
+}
+
+std::string SummaryFile(const FileOutcome& outcome) {
+  Json json{{"file", outcome.name},
+            {"sha256", outcome.sha256},
+            {"run", outcome.run},
+            {"state", ToString(outcome.state)},
+            {"received", outcome.counts.rows + outcome.counts.refused},
+            {"warnings", outcome.warnings.size()},
+            {"reasons", outcome.ours ? std::vector<std::string>() : outcome.reasons}};
+  json.update(CountsOf(outcome.counts));
+  return json.dump(2) + "\n";
+}
+
+Result<void> Quarantine::Save(const FileOutcome& file) const {
+  const Json json{{"name", file.name},
+                  {"sha256", file.sha256},
+                  {"run", file.run},
+                  {"state", ToString(file.state)},
+                  {"started_by", file.started_by},
+                  {"taken_at", file.taken_at},
+                  {"plan_digest", file.plan_digest},
+                  {"reasons", file.reasons},
+                  {"counts", CountsOf(file.counts)}};
+  return ReplaceFile(PathOf(file.sha256, "state.json"), json.dump(2) + "\n");
+}
+
+Result<std::optional<FileOutcome>> Quarantine::Find(const std::string& sha256) const {
+  const auto text = ReadSmallFile(PathOf(sha256, "state.json"));
+  if (!text) {
+    if (text.error().code == ErrorCode::kNotFound) return std::optional<FileOutcome>();
+    return tl::unexpected(text.error());
+  }
+  return FileFrom(*text, sha256);
+}
+
+Result<void> Quarantine::KeepRejects(const std::string& sha256,
+                                     const std::vector<RefusedRow>& refused) const {
+  return ReplaceFile(PathOf(sha256, "rejects.csv"), RejectsFile(refused));
+}
+
+Result<std::string> Quarantine::Rejects(const std::string& sha256) const {
+  auto text = ReadSmallFile(PathOf(sha256, "rejects.csv"), kMostRejects);
+  if (!text && text.error().code == ErrorCode::kNotFound) return std::string();
+  return text;
+}
+
+void Quarantine::ForgetOpened() const {
+  for (const std::string& sha256 : All()) {
+    for (const char* ending : {"", ".new"}) {
+      std::error_code ignored;  // opening it anew begins there
+      fs::remove(OpenedPath(sha256) + ending, ignored);
+    }
+  }
+}
+
+void Quarantine::Drop(const std::string& sha256) const {
+  std::error_code ignored;  // what stays is looked at anew
+  fs::remove_all(folder_ + "/" + sha256, ignored);
+}
+
+std::vector<std::string> Quarantine::All() const {
+  constexpr size_t kDigits = 64;
+  std::vector<std::string> all;
+  std::error_code error;
+  for (fs::directory_iterator at(folder_, error), end; !error && at != end; at.increment(error)) {
+    std::string name = at->path().filename().string();
+    if (name.size() == kDigits) all.push_back(std::move(name));
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+Result<size_t> Quarantine::CleanUp(const decl::Keep& keep, base::Instant now,
+                                   const std::string& last) const {
+  if (keep.hold()) return size_t{0};
+  const base::Instant days = keep.has_local_days() ? keep.local_days() : kKeepDays;
+  size_t removed = 0;
+  for (const std::string& sha256 : All()) {
+    if (sha256 == last) continue;
+    const auto file = Find(sha256);
+    if (!file) return tl::unexpected(file.error());
+    if (!*file || !IsOver((*file)->state) || now - (*file)->taken_at < days * kDay) continue;
+    std::error_code error;
+    const bool bytes = fs::remove(PathOf(sha256, "file"), error);
+    if (!error) fs::remove(PathOf(sha256, "rejects.csv"), error);
+    if (error) {
+      return Fail(ErrorCode::kDenied, fmt::format("{}/{}: {}", folder_, sha256, error.message()));
+    }
+    removed += bytes ? 1 : 0;
+  }
+  return removed;
+}
+
+Result<std::optional<HeldRun>> Quarantine::FindHeld(const std::string& import,
+                                                    const std::string& run) const {
+  constexpr size_t kFewestDigits = 4;
+  std::optional<HeldRun> found;
+  for (const std::string& sha256 : All()) {
+    const auto file = Find(sha256);
+    if (!file) return tl::unexpected(file.error());
+    if (!*file || (*file)->state != FileState::kHeld) continue;
+    if (run.size() < kFewestDigits || !(*file)->run.starts_with(run)) continue;
+    if (found) return Fail(ErrorCode::kInvalid, fmt::format("{} fits several runs", run));
+    found = HeldRun{"import." + import,   (*file)->run,       (*file)->name, sha256,
+                    (*file)->plan_digest, (*file)->started_by};
+  }
+  return found;
+}
+
+}  // namespace postern::jobs

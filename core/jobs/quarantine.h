@@ -1,0 +1,72 @@
+// core/jobs/quarantine.h: the files that an import took, and how far each of them has come.
+//
+// IN/SHA256/ holds `file` (as it came, 0600), `rejects.csv` and `state.json`; the same bytes have
+// the same folder. What a file did is known for ever, its bytes and its people's rows for as long
+// as `keep` says. One thread. Errors are those of the disk.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/base/time.h"
+#include "core/jobs/match.h"
+#include "core/jobs/release.h"
+
+namespace postern::jobs {
+
+enum class FileState : uint8_t { kWaiting, kRefused, kHeld, kAccepted, kApplied, kDone, kOld };
+std::string_view ToString(FileState state);
+
+struct FileOutcome {
+  std::string name, sha256, run;
+  FileState state = FileState::kWaiting;
+  std::vector<std::string> reasons;   // of refused, held
+  std::vector<std::string> warnings;  // of rows that were taken: look at them
+  const char* code = "";              // of core/diag/codes.h, where one stands for all reasons
+  bool ours = false;                  // the reasons are nothing that concerns its sender
+  RosterCounts counts;
+  std::string plan_digest, view;
+  std::string started_by;
+  base::Instant taken_at = 0;  // when its bytes were first here: ends are counted from then, so
+                               // that a held plan is the same tomorrow
+};
+
+// summary.json for the sender: counts, state, run, reasons that are his; no personal data.
+std::string SummaryFile(const FileOutcome& outcome);
+
+class Quarantine {
+ public:
+  // `folder`: STATE/jobs/NAME/in
+  explicit Quarantine(std::string folder) : folder_(std::move(folder)) {}
+
+  const std::string& folder() const { return folder_; }
+  // Nothing: it wasn't taken so far.
+  Result<std::optional<FileOutcome>> Find(const std::string& sha256) const;
+  Result<void> Save(const FileOutcome& file) const;
+  // As for the sender; empty: none were kept.
+  Result<void> KeepRejects(const std::string& sha256, const std::vector<RefusedRow>& refused) const;
+  Result<std::string> Rejects(const std::string& sha256) const;
+  // Where what is in a sealed file is for as long as it is read.
+  std::string OpenedPath(const std::string& sha256) const { return PathOf(sha256, "opened"); }
+  // What a killed run left there.
+  void ForgetOpened() const;
+  // As if it had never come.
+  void Drop(const std::string& sha256) const;
+  // Removes bytes and rejects of files that are over and were taken longer ago than `keep` says;
+  // never those of `last`, the file that counts now. How many files that were.
+  Result<size_t> CleanUp(const decl::Keep& keep, base::Instant now, const std::string& last) const;
+  // A held run of `import`, by its id or the first digits of it (four or more).
+  Result<std::optional<HeldRun>> FindHeld(const std::string& import, const std::string& run) const;
+
+ private:
+  std::string PathOf(const std::string& sha256, const char* name) const {
+    return folder_ + "/" + sha256 + "/" + name;
+  }
+  std::vector<std::string> All() const;  // SHA-256 of each
+
+  std::string folder_;
+};
+
+}  // namespace postern::jobs

@@ -1,0 +1,148 @@
+// tests/unit/jobs/import_bench.h: runs of an import over a place that is a folder and a world in
+// memory. One thread.
+#pragma once
+#include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "core/base/hash.h"
+#include "core/jobs/files.h"
+#include "core/jobs/import_run.h"
+#include "tests/support/folder_place.h"
+#include "tests/support/scratch.h"
+
+namespace postern::jobs::test {
+
+namespace fs = std::filesystem;
+
+inline constexpr char kFolderVariable[] = "POSTERN_TEST_IMPORT_FOLDER";
+inline constexpr base::Instant kNow = 1'767'225'600;
+
+inline std::string Slurp(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Keeps what is accepted and applied in files, as a ledger and a directory would.
+class FileWorld : public ImportWorld {
+ public:
+  explicit FileWorld(std::string folder) : folder_(std::move(folder)) {}
+  Result<std::optional<decl::AcceptedRoster>> Before() override {
+    const std::string bytes = Slurp(folder_ + "/accepted");
+    if (bytes.empty()) return std::optional<decl::AcceptedRoster>();
+    decl::AcceptedRoster roster;
+    EXPECT_TRUE(roster.ParseFromString(bytes));
+    return std::optional(roster);
+  }
+  const config::Declarations& declarations() override { return all; }
+  Result<Outlook> Plan(const decl::AcceptedRoster& candidate) override {
+    Outlook outlook;
+    outlook.digest = base::Hex(base::Sha256(candidate.SerializeAsString()));
+    outlook.against = against;
+    outlook.wrong = wrong;
+    return outlook;
+  }
+  Result<void> Accept(const decl::AcceptedRoster& roster, const std::string&, const std::string&,
+                      const std::string& note) override {
+    notes.push_back(note);
+    std::ofstream(folder_ + "/accepts", std::ios::app) << roster.file() << "\n";
+    return ReplaceFile(folder_ + "/accepted", roster.SerializeAsString());
+  }
+  Result<bool> Apply() override {
+    if (!applies) return false;
+    return ReplaceFile(folder_ + "/applied", Slurp(folder_ + "/accepted")).map([] { return true; });
+  }
+  Result<void> RecordHeld(const HeldRun& run, const std::string& note) override {
+    held.push_back(run.file + ": " + note);
+    return {};
+  }
+  Result<std::string> ReleasedBy(const HeldRun& run) override {
+    return run.plan_digest == released ? "zoe" : "";
+  }
+
+  config::Declarations all;
+  std::vector<std::string> against, notes, held;
+  std::string released;
+  bool wrong = false, applies = true;
+
+ private:
+  std::string folder_;
+};
+
+inline const char* FolderGiven() {
+  return std::getenv(kFolderVariable);  // NOLINT(concurrency-mt-unsafe): one thread
+}
+
+class ImportRun : public testing::Test {
+ protected:
+  ImportRun()
+      : folder_(FolderGiven() != nullptr ? FolderGiven() : scratch_.path()),
+        place_(folder_ + "/place"),
+        world_(folder_) {
+    for (const char* folder : {"/place/hr", "/place/rejects", "/place/done"}) {
+      fs::create_directories(folder_ + folder);
+    }
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
+        R"(name: "acme" owner: "partner:acme" what: "roster" to: "directory:corp"
+           base: "ou=acme,dc=x" format { type: "csv" }
+           may { values: "create" values: "update" values: "disable" }
+           match { values: "employee_number" }
+           columns { values { name: "ID" to: "employee_number" required: true }
+                     values { name: "UID" to: "uid" required: true } }
+           fetch { from: "drop" folder: "/hr" pattern: "roster_*.csv" ready: "trigger"
+                   rejects: "/rejects" done: "/done" })",
+        &import_));
+  }
+
+  // People A0.. of `count`, from `first` on, and the trigger.
+  void Deliver(const std::string& name, int count, int first = 0, const std::string& more = "") {
+    std::string text = "ID,UID\r\n";
+    for (int i = first; i < count; ++i) {
+      text += "A" + std::to_string(i) + ",u" + std::to_string(i) + "\r\n";
+    }
+    Put(name, text + more);
+    Put(name + ".done", "");
+  }
+  void Put(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ + "/place/hr/" + name, std::ios::binary) << text;
+  }
+  bool At(const std::string& path) const { return fs::exists(folder_ + "/place" + path); }
+  ImportInput Input() const { return {import_, folder_ + "/state", "li@runner", now_}; }
+
+  // "roster_1.csv applied" each.
+  std::vector<std::string> Run() {
+    notes_.clear();
+    auto outcomes = RunImport(Input(), place_, world_, &notes_);
+    EXPECT_TRUE(outcomes) << outcomes.error().message;
+    std::vector<std::string> out;
+    last_.clear();
+    if (!outcomes) return out;
+    for (const FileOutcome& one : *outcomes) {
+      std::string line = one.name + " " + std::string(ToString(one.state));
+      for (const std::string& reason : one.reasons) line += ": " + reason;
+      out.push_back(std::move(line));
+      last_.push_back(one);
+    }
+    return out;
+  }
+  size_t People() {
+    const auto roster = world_.Before();
+    return *roster ? static_cast<size_t>((*roster)->people_size()) : 0;
+  }
+
+  support::Scratch scratch_;
+  const std::string folder_;
+  support::FolderPlace place_;
+  FileWorld world_;
+  decl::Import import_;
+  base::Instant now_ = kNow;
+  std::vector<std::string> notes_;
+  std::vector<FileOutcome> last_;
+};
+
+}  // namespace postern::jobs::test

@@ -1,0 +1,218 @@
+// Which files of a sender are complete, and what must fit before one is read.
+#include "core/jobs/intake.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/unit/jobs/import_bench.h"
+
+namespace postern::jobs::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class Intake : public ImportRun {
+ protected:
+  std::string DigestOf(const std::string& name) const {
+    return base::Hex(base::Sha256(Slurp(folder_ + "/place/hr/" + name)));
+  }
+};
+
+TEST_F(Intake, WaitsForTheTrigger) {
+  Deliver("roster_1.csv", 3);
+  fs::remove(folder_ + "/place/hr/roster_1.csv.done");
+  EXPECT_THAT(Run(), IsEmpty());
+  EXPECT_THAT(notes_, ElementsAre("roster_1.csv waits for roster_1.csv.done"));
+}
+
+TEST_F(Intake, StableNeedsTheSameSizeForLong) {
+  import_.mutable_fetch()->set_ready("stable");
+  Put("roster_1.csv", "ID,UID\r\nA1,u1\r\n");
+  Put("roster_1.csv.manifest.json", R"({"rows": 2})");
+  EXPECT_THAT(Run(), IsEmpty());
+  now_ += 9 * 60;
+  Put("roster_1.csv", "ID,UID\r\nA1,u1\r\nA2,u2\r\n");  // still growing
+  EXPECT_THAT(Run(), IsEmpty());
+  now_ += 9 * 60;
+  EXPECT_THAT(Run(), IsEmpty());
+  now_ += 60;
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv applied"));
+}
+
+// A CSV that was cut off between two rows is a smaller CSV.
+TEST_F(Intake, StableIsntEnoughWhereACutCantBeSeen) {
+  import_.mutable_fetch()->set_ready("stable");
+  Put("roster_1.csv", "ID,UID\r\nA1,u1\r\n");
+  now_ += 86400;
+  for (int i = 0; i < 2; ++i, now_ += 3600) {
+    EXPECT_THAT(Run(), IsEmpty());
+    EXPECT_THAT(notes_, ElementsAre("roster_1.csv waits for roster_1.csv.sha256 or "
+                                    "roster_1.csv.manifest.json: csv doesn't show where it ends"));
+  }
+  import_.mutable_format()->set_type("json");
+  import_.mutable_fetch()->set_pattern("roster_*.json");
+  Put("roster_1.json", R"([{"ID": "A1", "UID": "u1"}])");
+  EXPECT_THAT(Run(), IsEmpty());
+  now_ += 600;
+  EXPECT_THAT(Run(), ElementsAre("roster_1.json applied"));
+}
+
+TEST_F(Intake, ChecksumMustFit) {
+  Deliver("roster_1.csv", 3);
+  Put("roster_1.csv.sha256", std::string(64, 'a') + "  roster_1.csv\n");
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv refused: its SHA-256 isn't the one in "
+                                 "roster_1.csv.sha256"));
+  EXPECT_TRUE(At("/hr/roster_1.csv"));
+  const std::string right = base::Hex(base::Sha256(Slurp(folder_ + "/place/hr/roster_1.csv")));
+  Put("roster_1.csv.sha256", right + "  roster_1.csv\n");
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv applied"));
+  import_.mutable_fetch()->set_sha256(true);
+  Deliver("roster_2.csv", 3);
+  EXPECT_THAT(Run(), ElementsAre("roster_2.csv refused: there is no .sha256 beside it"));
+}
+
+TEST_F(Intake, ManifestMustFit) {
+  import_.mutable_fetch()->set_ready("manifest");
+  Deliver("roster_1.csv", 3);
+  EXPECT_THAT(Run(), IsEmpty());
+  Put("roster_1.csv.manifest.json", "{\"sha256\": \"00\"}");
+  EXPECT_THAT(Run(),
+              ElementsAre("roster_1.csv refused: its SHA-256 isn't the one in its manifest"));
+  const std::string right = base::Hex(base::Sha256(Slurp(folder_ + "/place/hr/roster_1.csv")));
+  Put("roster_1.csv.manifest.json", "{\"sha256\": \"" + right + "\"}");
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv applied"));
+}
+
+TEST_F(Intake, AManifestCountsWhereverOneIs) {
+  Deliver("roster_1.csv", 3);
+  Put("roster_1.csv.manifest.json", R"({"rows": 4})");
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv refused: its manifest counts 4 rows, there are 3"));
+  EXPECT_EQ(last_[0].code, std::string("E0895"));
+  EXPECT_TRUE(At("/hr/roster_1.csv"));
+  EXPECT_TRUE(fs::is_empty(folder_ + "/state/in")) << "nothing of it is kept";
+  EXPECT_THAT(Slurp(folder_ + "/place/rejects/roster_1.csv.summary.json"),
+              HasSubstr("its manifest counts 4 rows"));
+  Put("roster_1.csv.sha256", DigestOf("roster_1.csv"));
+  Put("roster_1.csv.manifest.json", R"({"rows": 3, "sha256": "00"})");
+  EXPECT_THAT(Run(),
+              ElementsAre("roster_1.csv refused: its SHA-256 isn't the one in its manifest"));
+  Put("roster_1.csv.manifest.json", "[]");
+  EXPECT_THAT(Run(),
+              ElementsAre("roster_1.csv refused: roster_1.csv.manifest.json isn't a manifest"));
+  Put("roster_1.csv.manifest.json", R"({"rows": 3})");
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv applied"));
+  EXPECT_TRUE(At("/done/roster_1.csv.manifest.json"));
+  // Rows that are refused are rows of the file.
+  import_.mutable_thresholds()->set_reject_percent(50);
+  import_.mutable_thresholds()->set_rows_percent(100);
+  Deliver("roster_2.csv", 3, 0, "A7,root\r\nA8\r\n");
+  Put("roster_2.csv.manifest.json", R"({"rows": 5})");
+  EXPECT_THAT(Run(), ElementsAre("roster_2.csv applied"));
+}
+
+TEST_F(Intake, TheSequenceOfAManifestIsTheOrder) {
+  const auto deliver = [&](const std::string& name, int sequence, int people) {
+    Deliver(name, people);
+    Put(name + ".manifest.json", "{\"rows\": " + std::to_string(people) +
+                                     ", \"sequence\": " + std::to_string(sequence) + "}");
+  };
+  deliver("roster_b.csv", 7, 10);
+  EXPECT_THAT(Run(), ElementsAre("roster_b.csv applied"));
+  deliver("roster_c.csv", 7, 9);
+  EXPECT_THAT(Run(), ElementsAre("roster_c.csv old: its sequence 7 was taken already, the last "
+                                 "one is 7"));
+  deliver("roster_a.csv", 8, 11);
+  EXPECT_THAT(Run(), ElementsAre("roster_a.csv applied")) << "names don't count beside it";
+  EXPECT_EQ(People(), 11u);
+  // Without the word of a manifest a file isn't newer because nothing says that it is older.
+  Deliver("roster_0.csv", 2);
+  EXPECT_THAT(Run(), ElementsAre(HasSubstr("roster_0.csv old: roster_a.csv was taken already")));
+}
+
+TEST_F(Intake, ADeltaIsOfTheStateThatWasTakenLast) {
+  Deliver("roster_1.csv", 3);
+  Put("roster_1.csv.manifest.json", R"({"rows": 3, "sequence": 4})");
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv applied"));
+  import_.set_mode("delta");
+  Put("roster_2.csv", "op,ID,UID\r\nadd,A3,u3\r\n");
+  Put("roster_2.csv.done", "");
+  Put("roster_2.csv.manifest.json", R"({"rows": 1, "sequence": 6, "base_sequence": 5})");
+  EXPECT_THAT(Run(), ElementsAre("roster_2.csv refused: made for the state 5, the last one taken "
+                                 "is 4"));
+  Put("roster_2.csv.manifest.json", R"({"rows": 1, "sequence": 6, "base_sequence": 4})");
+  EXPECT_THAT(Run(), ElementsAre("roster_2.csv applied"));
+  EXPECT_EQ(People(), 4u);
+}
+
+// Keys and good signatures: tests/live/jobs.
+TEST_F(Intake, ASignatureThatMustBeThere) {
+  import_.mutable_fetch()->set_signed_by("0123456789ABCDEF0123456789ABCDEF01234567");
+  import_.mutable_fetch()->set_gpg_home(scratch_.Folder("gpg", 0700));
+  Deliver("roster_1.csv", 3);
+  EXPECT_THAT(Run(), ElementsAre(HasSubstr("refused: there is no signature")));
+  EXPECT_EQ(last_[0].code, std::string("E0868"));
+  Put("roster_1.csv.sig", "sig");
+  EXPECT_THAT(Run(), ElementsAre(HasSubstr("refused: roster_1.csv isn't signed; signed_by is ")));
+  EXPECT_EQ(People(), 0u);
+}
+
+TEST_F(Intake, WhatIsSealedNeedsItsKey) {
+  import_.mutable_fetch()->set_pattern("roster_*");
+  Deliver("roster_1.csv.age", 3);
+  auto sealed = RunImport(Input(), place_, world_, &notes_);
+  ASSERT_FALSE(sealed) << "the runner's fault, not the sender's";
+  EXPECT_THAT(sealed.error().message, HasSubstr("state/age.key: No such file"));
+  EXPECT_TRUE(At("/hr/roster_1.csv.age"));
+  fs::rename(folder_ + "/place/hr/roster_1.csv.age", folder_ + "/place/hr/roster_1.csv.gpg");
+  fs::rename(folder_ + "/place/hr/roster_1.csv.age.done",
+             folder_ + "/place/hr/roster_1.csv.gpg.done");
+  sealed = RunImport(Input(), place_, world_, &notes_);
+  ASSERT_FALSE(sealed);
+  EXPECT_THAT(sealed.error().message, HasSubstr("gpg_home doesn't say where the key is"));
+}
+
+TEST_F(Intake, TooLargeIsRefusedAndNotKept) {
+  import_.mutable_limits()->set_megabytes(1);
+  Deliver("roster_1.csv", 3, 0, std::string(1 << 20, 'x'));
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv refused: it is larger than 1048576 bytes"));
+  EXPECT_TRUE(fs::is_empty(folder_ + "/state/in"));
+}
+
+TEST_F(Intake, ANameFromThePlaceIsNoPath) {
+  Sightings seen;
+  std::vector<std::string> waiting;
+  import_.mutable_fetch()->set_pattern("*");
+  import_.mutable_fetch()->set_ready("checksum");
+  const std::vector<PlaceFile> listing = {{"../../etc/x", 1, 0, false},
+                                          {"../../etc/x.sha256", 1, 0, false},
+                                          {"..", 1, 0, false},
+                                          {"a\x1b[2Jb", 1, 0, false},
+                                          {"folder", 0, 0, true}};
+  EXPECT_THAT(ReadyFiles(import_, listing, kNow, &seen, &waiting), IsEmpty());
+}
+
+TEST_F(Intake, TheNewestOfTheArchiveStay) {
+  import_.mutable_keep()->set_remote_files(2);
+  for (const char* name : {"roster_1.csv", "roster_2.csv", "roster_3.csv", "roster_4.csv"}) {
+    for (const char* ending : {"", ".done", ".sha256"}) {
+      std::ofstream(folder_ + "/place/done/" + name + ending) << "x";
+    }
+  }
+  std::ofstream(folder_ + "/place/done/notes.txt") << "theirs";
+  EXPECT_EQ(*CleanArchive(import_, "roster_1.csv", place_), 2u);
+  for (const char* left : {"roster_1.csv", "roster_1.csv.done", "roster_4.csv", "notes.txt"}) {
+    EXPECT_TRUE(At(std::string("/done/") + left)) << left;
+  }
+  for (const char* gone : {"roster_2.csv", "roster_2.csv.sha256", "roster_3.csv.done"}) {
+    EXPECT_FALSE(At(std::string("/done/") + gone)) << gone;
+  }
+  import_.clear_keep();
+  EXPECT_EQ(*CleanArchive(import_, "", place_), 0u);
+}
+
+}  // namespace
+}  // namespace postern::jobs::test
