@@ -88,7 +88,9 @@ class RosterLoad : public testing::Test {
     return Load({.operator_file = folder_ / "operator/postern.toml",
                  .tree = {},
                  .rosters = [this](const Loaded&, diag::Diagnostics*) {
-                   return std::vector<decl::AcceptedRoster>{roster_};
+                   std::vector<decl::AcceptedRoster> all = others_;
+                   all.push_back(roster_);
+                   return all;
                  }});
   }
   void Write(const std::string& path, const std::string& text) const {
@@ -98,6 +100,7 @@ class RosterLoad : public testing::Test {
 
   fs::path folder_;
   decl::AcceptedRoster roster_;
+  std::vector<decl::AcceptedRoster> others_;
 };
 
 std::string Said(const Loaded& loaded) {
@@ -162,6 +165,62 @@ TEST_F(RosterLoad, AnAttributeThatBothSayIsAnError) {
   EXPECT_EQ(loaded.diagnostics.all()[0].code, "E0892");
   EXPECT_THAT(Said(loaded), HasSubstr("mail of \"li\" is declared twice"));
   EXPECT_THAT(Said(loaded), HasSubstr("roster_7.csv:17"));
+}
+
+// A second import, of attributes of the first one's people.
+constexpr char kSecond[] = R"(
+[import.hr]
+owner = "person:jo"
+reason = "their names"
+runner = "here"
+as = "service:rosters"
+what = "attributes"
+to = "directory:corp"
+base = "ou=acme,dc=x"
+fetch = { from = "drop", folder = "/names", pattern = "*.csv", ready = "trigger" }
+format = { type = "csv" }
+columns = [{ name = "ID", to = "employee_number", required = true }, { name = "NAME", to = "surname" }]
+may = ["update"]
+match = ["employee_number"]
+)";
+
+TEST_F(RosterLoad, TwoImportsShareAPersonButNoAttribute) {
+  decl::AcceptedRoster second;
+  second.set_import("hr");
+  second.set_file("names_2.csv");
+  decl::RosterPerson* person = second.add_people();
+  person->set_name("acme.a1");
+  person->set_line(4);
+  person->mutable_user()->set_surname("Hart");
+  others_ = {second};
+  const Loaded apart = Read(kSecond);
+  ASSERT_FALSE(apart.diagnostics.has_errors()) << Said(apart);
+  const auto& user = apart.declarations.users[0];
+  EXPECT_EQ(user.message.surname(), "Hart");
+  EXPECT_EQ(apart.sources.Place(user.At(decl::User::kSurnameFieldNumber)), "names_2.csv:4");
+  EXPECT_EQ(apart.declarations.imported_by.at("user:acme.a1"), "acme") << "the person's import";
+  roster_.mutable_people(0)->mutable_user()->set_surname("Heart");
+  const Loaded both = Read(kSecond);
+  ASSERT_TRUE(both.diagnostics.has_errors());
+  EXPECT_EQ(both.diagnostics.all()[0].code, "E0892");
+  EXPECT_THAT(Said(both), HasSubstr("names_2.csv:4"));
+  EXPECT_THAT(Said(both), HasSubstr("roster_7.csv:17"));
+}
+
+TEST_F(RosterLoad, TwoImportsOfOneEntryNameBothFiles) {
+  decl::AcceptedRoster second = roster_;
+  second.set_import("acme-two");
+  second.set_file("other_1.csv");
+  second.mutable_people(0)->set_name("acme-two.a1");
+  second.mutable_people(0)->mutable_user()->set_name("acme-two.a1");
+  others_ = {second};
+  std::string again = kSecond;
+  again.replace(again.find("import.hr"), 9, "import.acme-two");
+  again.replace(again.find("\"attributes\""), 12, "\"roster\"");
+  const Loaded loaded = Read(again);
+  ASSERT_TRUE(loaded.diagnostics.has_errors());
+  EXPECT_THAT(Said(loaded), HasSubstr("roster_7.csv:17"));
+  EXPECT_THAT(Said(loaded), HasSubstr("other_1.csv:17"));
 }
 
 }  // namespace
