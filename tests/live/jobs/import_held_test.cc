@@ -1,0 +1,198 @@
+// Held imports and their release by a second person, over real signatures of ssh-keygen; and
+// imports into an IAM system.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cmd/postern/exit_code.h"
+#include "tests/live/jobs/import_bench.h"
+
+namespace postern::cmd {
+namespace {
+
+using nlohmann::json;
+using support::RunResult;
+using support::Slapd;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+// {CRYPT}!, where no policy of the directory locks.
+constexpr char kLock[] = "userPassword:: e0NSWVBUfSE=";
+
+std::string LoginName() {
+  const passwd* user = getpwuid(geteuid());  // NOLINT(concurrency-mt-unsafe): one thread
+  return user == nullptr ? "" : user->pw_name;
+}
+
+// Who releases: zoe; and whoever runs this test, under his login, as person:starter.
+class Release : public testing::Test {
+ protected:
+  Release() : place_("sftp"), bench_(place_) {
+    EXPECT_TRUE(place_.Start());
+    zoe_ = MakeKey(bench_.scratch.File("zoe"));
+    starter_ = MakeKey(bench_.scratch.File("starter"));
+    MakeKey(bench_.scratch.File("eve"));  // known to nobody
+    bench_.operators = fmt::format(R"([releaser.zoe]
+for = "person:zoe"
+keys = ["{}"]
+[releaser.starter]
+for = "person:{}"
+keys = ["{}"]
+)",
+                                   zoe_, LoginName(), starter_);
+    bench_.tree = fmt::format("[person.{}]\n", LoginName());
+  }
+
+  // The signature of `who` over the text that the command prints for the run, in a file.
+  std::string Signed(const std::string& who, const std::string& run) {
+    const RunResult text = bench_.Postern({"job", "release", "acme", run});
+    EXPECT_EQ(text.exit, kOk) << text.err;
+    EXPECT_THAT(text.out, HasSubstr("run " + run));
+    return SignedText(who, text.out);
+  }
+  std::string SignedText(const std::string& who, const std::string& text,
+                         const std::string& space = "postern-release") {
+    const std::string file = bench_.scratch.Write(fmt::format("text{}", ++texts_), text);
+    const RunResult made = support::RunCommand(
+        {"ssh-keygen", "-Y", "sign", "-n", space, "-f", bench_.scratch.File(who), file});
+    EXPECT_EQ(made.exit, 0) << made.err;
+    return file + ".sig";
+  }
+  RunResult Try(const std::string& run, const std::string& signature) {
+    return bench_.Postern({"job", "release", "acme", run, "--signature", signature});
+  }
+
+  jobs::LivePlace place_;
+  ImportBench bench_;
+  std::string zoe_, starter_;
+  int texts_ = 0;
+};
+
+class DirectoryRelease : public Release {
+ protected:
+  DirectoryRelease() : slapd_(ImportBench::DirectoryOptions()) {
+    bench_.To(slapd_);
+    bench_.Install();
+    bench_.Deliver("roster_1.csv", ImportBench::People(0, 20));
+    const RunResult first = bench_.Run();
+    EXPECT_EQ(first.exit, kOk) << first.out << first.err;
+  }
+  // A file without the first `count` of them; its held run.
+  std::string Without(const std::string& name, int count) {
+    bench_.Deliver(name, ImportBench::People(count, 20));
+    const RunResult run = bench_.Run();
+    EXPECT_EQ(run.exit, kRefused) << run.out << run.err;
+    EXPECT_THAT(run.out, AllOf(HasSubstr("E0894"), HasSubstr("postern job release acme ")));
+    return bench_.HeldRun(name);
+  }
+  bool IsLocked(const std::string& uid) {
+    return slapd_.Search(ImportBench::kBase, "(uid=" + uid + ")", {"*", "+"}).find(kLock) !=
+           std::string::npos;
+  }
+
+  Slapd slapd_;
+};
+
+TEST_F(DirectoryRelease, OnlyASecondPersonsWordOverThisRunCounts) {
+  const std::string run = Without("roster_2.csv", 6);
+  ASSERT_EQ(run.size(), 16u);
+  EXPECT_THAT(bench_.At("rejects/roster_2.csv.summary.json"), HasSubstr("\"state\": \"held\""));
+  const RunResult own = Try(run, Signed("starter", run));
+  EXPECT_EQ(own.exit, kError);
+  EXPECT_THAT(own.err, AllOf(HasSubstr("E0896"), HasSubstr("started this run")));
+  const RunResult unknown = Try(run, Signed("eve", run));
+  EXPECT_EQ(unknown.exit, kError);
+  EXPECT_THAT(unknown.err, HasSubstr("of no releaser's key"));
+  std::string other = bench_.Postern({"job", "release", "acme", run}).out;
+  other.replace(other.find("plan "), 9, "plan 0000");
+  EXPECT_EQ(Try(run, SignedText("zoe", other)).exit, kError) << "another plan's digest";
+  const std::string text = bench_.Postern({"job", "release", "acme", run}).out;
+  EXPECT_EQ(Try(run, SignedText("zoe", text, "file")).exit, kError) << "another namespace";
+  EXPECT_EQ(bench_.Run().exit, kRefused) << "held still";
+  EXPECT_FALSE(IsLocked("u0"));
+  const RunResult released = Try(run, Signed("zoe", run));
+  ASSERT_EQ(released.exit, kOk) << released.err;
+  EXPECT_FALSE(IsLocked("u0")) << "a release carries nothing out";
+  const RunResult applied = bench_.Run();
+  ASSERT_EQ(applied.exit, kOk) << applied.out << applied.err;
+  EXPECT_TRUE(IsLocked("u0") && IsLocked("u5"));
+  EXPECT_FALSE(IsLocked("u6"));
+  EXPECT_THAT(bench_.At("rejects/roster_2.csv.summary.json"),
+              AllOf(HasSubstr("\"state\": \"applied\""), HasSubstr("\"disabled\": 6")));
+  EXPECT_EQ(bench_.Pending(), "");
+  EXPECT_EQ(bench_.Postern({"ledger", "verify"}).exit, kOk);
+}
+
+// What was released was looked at: when the plan of the same file is another, it is held anew.
+TEST_F(DirectoryRelease, AReleaseIsOfOnePlan) {
+  const std::string run = Without("roster_2.csv", 6);
+  ASSERT_EQ(run.size(), 16u);
+  const std::string signature = Signed("zoe", run);
+  ASSERT_EQ(Try(run, signature).exit, kOk);
+  slapd_.Modify(fmt::format("dn: uid=u0,{}\nchangetype: delete\n", ImportBench::kBase));
+  const RunResult again = bench_.Run();
+  EXPECT_EQ(again.exit, kRefused) << again.out;
+  EXPECT_FALSE(IsLocked("u1"));
+  // A later run of another file doesn't go by it either.
+  bench_.Deliver("roster_2.csv", ImportBench::People(7, 20));
+  EXPECT_EQ(bench_.Run().exit, kRefused);
+  const std::string other = bench_.HeldRun("roster_2.csv");
+  EXPECT_EQ(Try(other, signature).exit, kError);
+}
+
+class IamRelease : public Release {
+ protected:
+  IamRelease() : server_({.users = 5, .groups = 1}) {
+    bench_.To(server_);
+    bench_.Install();
+  }
+  // The user as the server has it; null: there is none.
+  json User(const std::string& name) {
+    const json found =
+        server_.Call("GET", "/Users?filter=userName%20eq%20%22" + name + "%22").Json();
+    return found["Resources"].empty() ? json() : found["Resources"][0];
+  }
+
+  support::ScimServer server_;
+};
+
+TEST_F(IamRelease, MakesChangesAndLetsLeave) {
+  bench_.Deliver("roster_1.csv", ImportBench::People(0, 20));
+  const RunResult first = bench_.Run();
+  ASSERT_EQ(first.exit, kOk) << first.out << first.err;
+  ASSERT_FALSE(User("u3").is_null());
+  EXPECT_EQ(User("u3")["externalId"], "A3");
+  EXPECT_EQ(bench_.Pending(), "");
+  EXPECT_FALSE(User("u000001").is_null()) << "whom others made stay";
+  std::string changed = ImportBench::People(1, 20);  // u0 has left
+  const size_t mail = changed.find("u3@acme.test");
+  changed.replace(mail, 2, "three");
+  bench_.Deliver("roster_2.csv", changed);
+  const RunResult second = bench_.Run();
+  ASSERT_EQ(second.exit, kOk) << second.out << second.err;
+  EXPECT_EQ(User("u3")["emails"][0]["value"], "three@acme.test");
+  EXPECT_EQ(User("u0")["active"], false);
+  EXPECT_EQ(User("u1").value("active", true), true);
+  EXPECT_EQ(bench_.Pending(), "");
+  EXPECT_EQ(bench_.Postern({"drift"}).exit, kOk);
+
+  bench_.Deliver("roster_3.csv", ImportBench::People(8, 20));
+  EXPECT_EQ(bench_.Run().exit, kRefused);
+  EXPECT_EQ(User("u2").value("active", true), true);
+  const std::string run = bench_.HeldRun("roster_3.csv");
+  ASSERT_EQ(run.size(), 16u);
+  EXPECT_EQ(Try(run, Signed("starter", run)).exit, kError);
+  ASSERT_EQ(Try(run, Signed("zoe", run)).exit, kOk);
+  const RunResult released = bench_.Run();
+  ASSERT_EQ(released.exit, kOk) << released.out << released.err;
+  EXPECT_EQ(User("u2")["active"], false);
+  EXPECT_EQ(User("u7")["active"], false);
+  EXPECT_EQ(bench_.Pending(), "");
+}
+
+}  // namespace
+}  // namespace postern::cmd
