@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """measure.py BIN [NAME...]: the benches behind run.sh; BIN is the folder with the programs.
 
-Names: plan-noop, apply, ldap-read, acl-read, host-read, raise, scim-read, roles, import-parse, deliver (N MiB); NAME:N for one size, as plan-noop:10000. One JSON object a line.
+Names: plan-noop, apply, ldap-read, acl-read, host-read, raise, scim-read, roles, import-parse,
+deliver (N MiB), export-csv; NAME:N for one size, as plan-noop:10000. One JSON object a line.
 Times are medians (see REPEATS); cpu_s is user and system time of the core and the providers it has
 reaped; rss_mib is the core's peak alone. A run that doesn't do what it should ends the bench.
 """
@@ -21,7 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SIZES = {"plan-noop": [1_000, 10_000, 100_000, 1_000_000], "apply": [1_000, 10_000, 100_000],
          "ldap-read": [100_000], "acl-read": [100_000], "host-read": [20_000],
          "raise": [10_000], "scim-read": [10_000], "roles": [10_000, 50_000, 100_000],
-         "import-parse": [1_000_000], "deliver": [1024]}
+         "import-parse": [1_000_000], "deliver": [1024], "export-csv": [100_000]}
 # Exponents are taken over these sizes, as the bounds are.
 SPAN = {"plan-noop": (10_000, 1_000_000), "apply": (1_000, 100_000)}
 
@@ -170,6 +171,9 @@ class Bench:
     def deliver(self, count):
         self.program("bench_deliver", str(count))
 
+    def export_csv(self, count):
+        self.program("bench_export_csv", str(count))
+
     def import_parse(self, count):
         """Our reader with every check on, beside Python's csv reader that only splits."""
         roster = self.folder + "/roster.csv"
@@ -220,7 +224,8 @@ def main():
     run = {"plan-noop": bench.plan_noop, "apply": bench.apply_creates, "ldap-read": bench.ldap_read,
            "acl-read": bench.acl_read, "host-read": bench.host_read,
            "raise": bench.raised, "scim-read": bench.scim_read, "roles": bench.roles,
-           "import-parse": bench.import_parse, "deliver": bench.deliver}
+           "import-parse": bench.import_parse, "deliver": bench.deliver,
+           "export-csv": bench.export_csv}
     try:
         for word in sys.argv[2:] or list(SIZES):
             name, _, size = word.partition(":")

@@ -32,7 +32,8 @@ class FolderPlace : public object::Place {
                          uint64_t limit) override {
     if (!std::filesystem::exists(root_ + path)) return base::Fail(base::ErrorCode::kNotFound, path);
     std::ifstream in(root_ + path, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    std::string text(std::filesystem::file_size(root_ + path), '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
     return bytes(std::string_view(text).substr(0, limit));
   }
   base::Result<std::optional<object::PlaceFile>> Stat(const std::string& path) override {
