@@ -10,7 +10,7 @@ namespace postern::golden {
 namespace fs = std::filesystem;
 
 fs::path Root() {
-  return fs::path(__FILE__).parent_path();
+  return fs::path(POSTERN_SOURCE_DIR) / "tests/golden";
 }
 
 std::vector<fs::path> Cases() {

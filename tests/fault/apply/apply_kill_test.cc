@@ -115,7 +115,7 @@ TEST(ApplyKilled, KnowsEveryPlace) {
   for (const auto* places : {&kCreation, &kProgram, &kProvider}) {
     for (const Place& place : *places) listed.insert(place.name);
   }
-  const fs::path root = fs::path(__FILE__).parent_path().parent_path().parent_path().parent_path();
+  const fs::path root = POSTERN_SOURCE_DIR;
   std::set<std::string> named;
   const std::regex call("base::KillPoint\\(\"([^\"]+)\"\\)");
   for (const char* folder : {"core", "providers/sdk", "providers/memory"}) {

@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using support::RunResult;
 
-const fs::path kWorld = fs::path(__FILE__).parent_path() / "world";
+const fs::path kWorld = fs::path(POSTERN_SOURCE_DIR) / "tests/fault/apply/world";
 
 void Lay(const fs::path& from, const fs::path& to) {
   fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::overwrite_existing);

@@ -179,7 +179,7 @@ TEST(Summary, CountsInWords) {
 }
 
 std::string ReadHeader() {
-  const auto path = std::filesystem::path(__FILE__).parent_path() / "../../../core/diag/codes.h";
+  const auto path = std::filesystem::path(POSTERN_SOURCE_DIR) / "core/diag/codes.h";
   std::ifstream in(path);
   std::stringstream text;
   text << in.rdbuf();
