@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include "core/compile/role_values.h"
 #include "core/config/iam_names.h"
@@ -163,12 +164,14 @@ class Judge : public Taker {
 
   void Reject(const Rejection& rejection) override {
     out_.refused.push_back({rejection.line, rejection.code, rejection.column,
-                            ShownKey(rejection.key), rejection.reason, rejection.key});
+                            ShownKey(rejection.key), rejection.reason,
+                            IsKey(rejection.column) ? std::string() : rejection.key});
     if (rejection.was_taken) back_.insert(rejection.line);
   }
 
   // When all is read.
   void Settle() {
+    NameTwins();
     std::erase_if(out_.rows, [&](const RosterRow& row) { return back_.contains(row.line); });
     std::stable_sort(out_.refused.begin(), out_.refused.end(),
                      [](const RefusedRow& a, const RefusedRow& b) { return a.line < b.line; });
@@ -180,6 +183,31 @@ class Judge : public Taker {
   }
 
  private:
+  // A key that is itself what is wrong says nothing of whose the row is.
+  bool IsKey(const std::string& column) const {
+    return std::any_of(shape_.columns.begin(), shape_.columns.end(),
+                       [&](const Column& one) { return one.key && one.name == column; });
+  }
+
+  // Rows that are taken back have shown their key when they were taken.
+  void NameTwins() {
+    if (back_.empty()) return;
+    std::unordered_map<uint64_t, const std::string*> keys;
+    for (const RosterRow& row : out_.rows) {
+      if (!back_.contains(row.line)) continue;
+      for (size_t i = 0; i < shape_.columns.size(); ++i) {
+        const auto& elements = row.values[i].elements;
+        if (shape_.columns[i].key && !elements.empty()) keys.emplace(row.line, &elements[0]);
+      }
+    }
+    for (RefusedRow& refused : out_.refused) {
+      const auto found = keys.find(refused.line);
+      if (!refused.whole_key.empty() || found == keys.end()) continue;
+      refused.whole_key = *found->second;
+      refused.key = ShownKey(refused.whole_key);
+    }
+  }
+
   bool TakeCell(const Cell& cell, int at, uint64_t line, RosterValue* out) {
     const decl::ImportColumn& column = import_.columns().values(at);
     out->given = cell.state != Cell::State::kAbsent;
@@ -201,7 +229,8 @@ class Judge : public Taker {
   }
 
   bool Refuse(uint64_t line, const decl::ImportColumn& column, const Fault& fault) {
-    out_.refused.push_back({line, fault.code, column.name(), ShownKey(key_), fault.text, key_});
+    out_.refused.push_back({line, fault.code, column.name(), ShownKey(key_), fault.text,
+                            IsKey(column.name()) ? std::string() : key_});
     return false;
   }
 

@@ -30,7 +30,7 @@ struct RosterRow {
 struct RefusedRow {
   uint64_t line = 0;
   std::string code, column, key, text;  // column empty: the row as a whole
-  std::string whole_key;                // as in the file; empty: it couldn't be read
+  std::string whole_key;                // as in the file; empty: whose row it is can't be said
   bool operator==(const RefusedRow&) const = default;
 };
 

@@ -17,6 +17,7 @@ namespace {
 
 namespace code = diag::code;
 constexpr size_t kShown = 60;
+constexpr size_t kLongestKey = 4096;  // bytes that are kept of a row that isn't taken
 
 // Printable ASCII throughout: nearly every cell of most files, told eight bytes at a time, the last
 // eight overlapping those before.
@@ -161,7 +162,7 @@ void Gate::Accept(Operation operation, std::span<Cell> cells, uint64_t line) {
     taker_->Reject({.line = line,
                     .code = fault.code,
                     .column = shape_.columns[i].name,
-                    .key = ShownKey(key_),
+                    .key = key_.size() <= kLongestKey ? key_ : std::string(),
                     .reason = std::move(fault.reason)});
     return;
   }

@@ -41,7 +41,9 @@ struct Rejection {
   uint64_t line = 0;
   const char* code = nullptr;  // a constant of core/diag/codes.h
   std::string column;          // empty: the row as a whole
-  std::string key;             // as far as it could be read; may hold personal data
+  // As it stands in the file; empty: it couldn't be read, or is too long for one. May hold personal
+  // data.
+  std::string key;
   std::string reason;          // fit for a terminal
   // The row was taken before it was known that another has its key: none of them counts.
   bool was_taken = false;

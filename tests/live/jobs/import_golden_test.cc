@@ -117,7 +117,7 @@ TEST_F(GoldenRosters, OfCsv) {
                         "24,UID,E0886,A22,the login root is a system's own\r\n"
                         "25,MAIL,E0887,A23,x@evil.test isn't in acme.test\r\n"));
   EXPECT_THAT(bench_.At("rejects/roster_07.csv.rejects.csv"),
-              HasSubstr("23,,E0824,,its key stands in line 5 as well"));
+              HasSubstr("23,,E0824,A3,its key stands in line 5 as well"));
   EXPECT_THAT(bench_.At("rejects/roster_09.csv.rejects.csv"),
               HasSubstr("would be a formula in a spreadsheet"));
   EXPECT_EQ(bench_.Pending(), "");

@@ -151,7 +151,8 @@ TEST(ImportRows, TwiceTheSameKeyCountsForNeither) {
       ReadIt(Acme(), "A1,jo,N,a@acme.test,\nA2,an,N,b@acme.test,\nA1,bo,N,c@acme.test,\n");
   ASSERT_EQ(file.rows.size(), 1u);
   EXPECT_EQ(file.rows[0].line, 3u);
-  EXPECT_EQ(file.refused.size(), 2u);
+  ASSERT_EQ(file.refused.size(), 2u);
+  for (const RefusedRow& row : file.refused) EXPECT_EQ(row.key, "A1");
 }
 
 TEST(ImportRows, RejectsFileIsSafeToOpen) {
@@ -212,6 +213,43 @@ TEST(ImportMatch, RefusedRowIsNotMissing) {
   const Matched third = Next(Acme(), "A1,jo,J,jo@acme.test,\nA2,an\n", &first.roster);
   EXPECT_EQ(third.refused.size(), 1u);
   EXPECT_THAT(Names(third), ElementsAre("acme.a1", "acme.a2"));
+}
+
+// What is shown of a key is cut; whose row it is must be known by all of it.
+TEST(ImportMatch, ALongKeyOfARefusedRowIsItsPersons) {
+  decl::Import import = Acme();
+  import.mutable_columns()->mutable_values(0)->clear_pattern();
+  const std::string key = "A-" + std::string(100, 'x');
+  const std::string rest = "A2,an,A,an@acme.test,\n";
+  const Matched first = Next(import, key + ",jo,J,jo@acme.test,\n" + rest);
+  ASSERT_EQ(first.counts.create, 2u);
+  const Matched second = Next(import, key + ",jo,J,jo@acme.test,nonsense\n", &first.roster);
+  ASSERT_EQ(second.refused.size(), 1u);
+  EXPECT_EQ(second.refused[0].column, "UNTIL");
+  EXPECT_EQ(second.counts.disable, 1u) << "A2 alone";
+  for (const auto& person : second.roster.people()) {
+    EXPECT_EQ(person.left(), person.user().uid() == "an") << person.name();
+  }
+}
+
+// It may be anybody's: a spreadsheet has made a number of A1, or somebody mistyped it.
+TEST(ImportMatch, WhereAKeyIsBrokenNobodyIsMissing) {
+  const Matched first = Next(Acme(), "A1,jo,J,jo@acme.test,\nA2,an,A,an@acme.test,\n");
+  for (const char* broken : {"1.23E+05", "a1", "../A1"}) {
+    const Matched second =
+        Next(Acme(), std::string(broken) + ",jo,J,jo@acme.test,\nA2,an,A,an@acme.test,\n",
+             &first.roster);
+    EXPECT_EQ(second.refused.size(), 1u) << broken;
+    EXPECT_THAT(Names(second), ElementsAre("acme.a1", "acme.a2")) << broken;
+    EXPECT_EQ(second.counts.disable, 0u) << broken;
+  }
+}
+
+TEST(ImportMatch, OfTwinsNobodyIsMissingAndOthersAre) {
+  const std::string twins = "A1,jo,J,jo@acme.test,\nA1,jo,J,jo@acme.test,\n";
+  const Matched first = Next(Acme(), "A1,jo,J,jo@acme.test,\nA2,an,A,an@acme.test,\n");
+  const Matched second = Next(Acme(), twins, &first.roster);
+  EXPECT_THAT(Names(second), ElementsAre("acme.a1", "acme.a2 left"));
 }
 
 TEST(ImportMatch, RenameBySecondKey) {
