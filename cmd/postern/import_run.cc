@@ -149,6 +149,11 @@ int RunImportJob(Shell& shell, const std::string& name, base::Instant now, const
     shell.Say(fmt::format("import {} isn't enabled\n", import->name()));
     return kOk;
   }
+  if (import->has_expires() && now > import->expires()) {
+    shell.Say(fmt::format("import {} ended on {}\n", import->name(),
+                          base::FormatHuman(import->expires())));
+    return kOk;
+  }
   if (auto opened = world.OpenLedger(World::LedgerUse::kApply); !opened) {
     return shell.Fail(LedgerCode(opened.error()), opened.error());
   }

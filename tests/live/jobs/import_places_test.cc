@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "cmd/postern/exit_code.h"
@@ -68,6 +69,50 @@ TEST_P(ImportFrom, ARealServerAndBack) {
 
 INSTANTIATE_TEST_SUITE_P(Places, ImportFrom, testing::Values("sftp", "ftp", "ftps"),
                          [](const auto& info) { return std::string(info.param); });
+
+// Killed at each of its points; the next run ends what was begun, once.
+TEST(ImportKilled, AnywhereItEndsTheSame) {
+  jobs::LivePlace place("sftp");
+  ASSERT_TRUE(place.Start());
+  Slapd slapd(ImportBench::DirectoryOptions());
+  ImportBench bench(place);
+  bench.To(slapd);
+  bench.Install();
+  int files = 0;
+  for (const char* point : {"import.downloaded", "import.quarantined", "import.accepted",
+                            "import.applied", "import.reported", "import.archived"}) {
+    SCOPED_TRACE(point);
+    const std::string name = fmt::format("roster_{}.csv", ++files);
+    bench.Deliver(name, ImportBench::People(0, 5 + files));
+    const RunResult killed = bench.Run({"env", fmt::format("POSTERN_KILL_POINT={}", point)});
+    ASSERT_EQ(killed.signal, SIGKILL) << killed.out << killed.err;
+    const RunResult again = bench.Run();
+    EXPECT_EQ(again.exit, kOk) << again.out << again.err;
+    EXPECT_THAT(slapd.Search(ImportBench::kBase, fmt::format("(uid=u{})", 4 + files), {"uid"}),
+                HasSubstr(fmt::format("uid: u{}", 4 + files)));
+    EXPECT_TRUE(bench.IsAt("done/" + name) && bench.IsAt("done/" + name + ".done"));
+    EXPECT_FALSE(bench.IsAt(name));
+    EXPECT_THAT(bench.At("rejects/" + name + ".summary.json"), HasSubstr("\"applied\""));
+    EXPECT_EQ(bench.Pending(), "");
+  }
+  EXPECT_EQ(bench.Postern({"ledger", "verify"}).exit, kOk);
+}
+
+TEST(ImportEnded, TakesNothing) {
+  jobs::LivePlace place("sftp");
+  ASSERT_TRUE(place.Start());
+  Slapd slapd(ImportBench::DirectoryOptions());
+  ImportBench bench(place);
+  bench.To(slapd);
+  bench.Install();
+  bench.more = "expires = 2020-01-01";
+  bench.WriteTree();
+  bench.Deliver("roster_1.csv", ImportBench::People(0, 3));
+  const RunResult run = bench.Run();
+  EXPECT_EQ(run.exit, kOk) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("import acme ended on 2020-01-01"));
+  EXPECT_TRUE(bench.IsAt("roster_1.csv"));
+}
 
 // A sender's key and the receiver's, each in a home of its own.
 class Sealed : public testing::Test {
