@@ -205,6 +205,7 @@ inline constexpr char kRunNotDelivered[] = "E0878";     // a prepared run that d
 inline constexpr char kEvidence[] = "E0879";            // a run's evidence doesn't hold
 inline constexpr char kNoSuchRun[] = "E0880";           // no run of this number or id
 inline constexpr char kSlotMissed[] = "E0881";          // a slot that was passed over (warning)
+inline constexpr char kSetFile[] = "E0882";             // a file of a set that can't be delivered
 inline constexpr char kSnapshotIncomplete[] = "E0901";  // a world that can't be read as a whole
 inline constexpr char kSnapshotDamaged[] = "E0902";     // a snapshot that isn't as it was written
 // ---- E0885 to E0899: imports (jobs)
@@ -246,6 +247,7 @@ inline constexpr char kReleased[] = "W0602";       // no longer managed; the liv
 inline constexpr char kFileOlder[] = "W0801";      // a file that was taken already (note)
 inline constexpr char kServiceUnneeded[] = "W0802";  // rights that no job of it uses
 inline constexpr char kKeyExpires[] = "W0860";       // a key that files are encrypted to ends soon
+inline constexpr char kUnanswered[] = "W0861";       // delivered, and the receiver never said so
 inline constexpr char kSnapshotTarget[] = "W0901";   // a target of a snapshot that isn't declared
 inline constexpr char kSnapshotLeftOut[] = "W0902";  // what a restore doesn't bring back
 }  // namespace code

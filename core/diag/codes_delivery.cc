@@ -52,6 +52,11 @@ constexpr CodePage kPages[] = {
     {code::kKeyExpires, "a key ends soon",
      "From its end on nothing can be encrypted to it, and the job stops.",
      "the OpenPGP key 9F3A...01C7 expires on 2027-01-02", "Ask the receiver for a new one."},
+    {code::kUnanswered, "the receiver never answered",
+     "The file was delivered, and no acknowledgement came in `ack_minutes`. Every later run looks "
+     "for it again; until then a delta starts from the last run that was acknowledged.",
+     "export.erp: run 41 is unanswered since 2027-03-01T04:30:00Z",
+     "Ask the receiver whether it took the file; `postern job history NAME` shows the run."},
 };
 
 }  // namespace

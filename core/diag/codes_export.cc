@@ -56,6 +56,12 @@ constexpr CodePage kPages[] = {
      "Nothing ran when the job was due, and catch_up doesn't make up for it.",
      "export.erp: 2027-03-01T02:30:00Z was missed",
      "catch_up = \"all\" runs each of them, \"latest\" the newest."},
+    {code::kSetFile, "a file of a distribution that can't be delivered",
+     "Its name can't stand at a place (control characters, not UTF-8, more than 1,000 bytes), is "
+     "that of the list or of what comes with it, or there are more than 10,000 files.\nNothing "
+     "was published.",
+     "export.catalog: list.csv is a file of the set and the name of its list",
+     "Rename the file, choose another `name` of the delivery, or narrow `pattern`."},
 };
 
 }  // namespace

@@ -67,8 +67,10 @@ void Judge(const std::string& name, const std::vector<object::ScopeStatus>& scop
 
 // The files below `folder` whose names fit `pattern` (fnmatch), by their path below it; links and
 // what isn't a regular file are left out. Attributes: path (key), size, modified, sha256.
-// The caller sets report->as_of.
+// The caller sets report->as_of. With `copies` each file is copied there under its path (0600,
+// flushed), and the row speaks of the copy; a file that changes meanwhile makes the census
+// unstable. Fails when the copies can't be written.
 Result<void> ReadFiles(const std::string& folder, const std::string& pattern, bool below,
-                       const TakeRow& take, CensusReport* report);
+                       const TakeRow& take, CensusReport* report, const std::string& copies = "");
 
 }  // namespace postern::jobs

@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "core/base/hash.h"
 #include "core/jobs/census.h"
+#include "core/jobs/files.h"
 #include "core/jobs/format/encoding.h"
 
 namespace postern::jobs {
@@ -16,17 +20,61 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<std::string> HashOf(const std::string& path) {
-  auto source = OpenSource(path);
-  if (!source) return tl::unexpected<Error>(source.error());
-  base::Hasher hasher;
-  std::string buffer(size_t{64} << 10, '\0');
-  for (;;) {
-    auto got = (*source)(buffer.data(), buffer.size());
-    if (!got) return tl::unexpected<Error>(got.error());
-    if (*got == 0) return base::Hex(hasher.Finish());
-    hasher.Add({buffer.data(), *got});
+constexpr size_t kPiece = size_t{256} << 10;
+
+// Closes it unless that was done.
+class OutFile {
+ public:
+  ~OutFile() {
+    if (file_ >= 0) close(file_);
   }
+  OutFile() = default;
+  OutFile(const OutFile&) = delete;
+  OutFile& operator=(const OutFile&) = delete;
+
+  Result<void> Open(const std::string& path) {
+    path_ = path;
+    if (auto made = MakeFolder(fs::path(path).parent_path()); !made) return made;
+    file_ = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return file_ >= 0 ? Result<void>() : Broken();
+  }
+  Result<void> Add(std::string_view bytes) {
+    return file_ < 0 ? Result<void>() : WriteAll(file_, bytes, path_);
+  }
+  Result<void> Finish() {
+    if (file_ < 0) return {};
+    const bool kept = fsync(file_) == 0;
+    close(std::exchange(file_, -1));
+    return kept ? Result<void>() : Broken();
+  }
+
+ private:
+  tl::unexpected<Error> Broken() const {
+    return Fail(ErrorCode::kUnavailable,
+                "write " + path_ + ": " + std::generic_category().message(errno));
+  }
+  std::string path_;
+  int file_ = -1;
+};
+
+// SHA-256 in hex of what was read; `copy` gets the same bytes. A source that can't be read is told
+// in `unread`, a copy that can't be written is the error.
+Result<std::string> HashOf(const std::string& path, OutFile* copy, std::string* unread) {
+  auto source = OpenSource(path);
+  base::Hasher hasher;
+  std::string buffer(kPiece, '\0');
+  for (bool last = !source; !last;) {
+    auto got = (*source)(buffer.data(), buffer.size());
+    if (!got) source = tl::unexpected<Error>(got.error());
+    last = !got || *got == 0;
+    if (last) break;
+    const std::string_view bytes(buffer.data(), *got);
+    hasher.Add(bytes);
+    if (auto written = copy->Add(bytes); !written) return tl::unexpected<Error>(written.error());
+  }
+  if (!source) *unread = source.error().message;
+  if (auto written = copy->Finish(); !written) return tl::unexpected<Error>(written.error());
+  return base::Hex(hasher.Finish());
 }
 
 bool SameFile(const struct stat& a, const struct stat& b) {
@@ -35,16 +83,22 @@ bool SameFile(const struct stat& a, const struct stat& b) {
 }
 
 Result<void> TakeFile(const fs::path& path, const std::string& shown, const TakeRow& take,
-                      CensusReport* report) {
+                      CensusReport* report, const std::string& copies) {
   struct stat before {
   }, after{};
   if (lstat(path.c_str(), &before) != 0) {
     report->unstable.push_back(shown + ": went while the files were read");
     return {};
   }
-  auto hash = HashOf(path);
-  if (!hash) {
-    report->incomplete.push_back(shown + ": " + hash.error().message);
+  OutFile copy;
+  if (!copies.empty()) {
+    if (auto opened = copy.Open(copies + "/" + shown); !opened) return opened;
+  }
+  std::string unread;
+  auto hash = HashOf(path, &copy, &unread);
+  if (!hash) return tl::unexpected<Error>(hash.error());
+  if (!unread.empty()) {
+    report->incomplete.push_back(shown + ": " + unread);
     return {};
   }
   if (lstat(path.c_str(), &after) != 0 || !SameFile(before, after)) {
@@ -61,7 +115,7 @@ Result<void> TakeFile(const fs::path& path, const std::string& shown, const Take
 }  // namespace
 
 Result<void> ReadFiles(const std::string& folder, const std::string& pattern, bool below,
-                       const TakeRow& take, CensusReport* report) {
+                       const TakeRow& take, CensusReport* report, const std::string& copies) {
   const auto wanted = [&](const fs::directory_entry& entry) {
     return pattern.empty() || fnmatch(pattern.c_str(), entry.path().filename().c_str(), 0) == 0;
   };
@@ -72,7 +126,7 @@ Result<void> ReadFiles(const std::string& folder, const std::string& pattern, bo
     if (!below) it.disable_recursion_pending();
     if (!fs::is_regular_file(it->symlink_status(ignored)) || !wanted(*it)) continue;
     const std::string shown = it->path().lexically_relative(folder).string();
-    if (auto taken = TakeFile(it->path(), shown, take, report); !taken) return taken;
+    if (auto taken = TakeFile(it->path(), shown, take, report, copies); !taken) return taken;
   }
   if (failed) report->incomplete.push_back(folder + ": " + failed.message());
   return {};

@@ -17,10 +17,10 @@ namespace {
 constexpr uint64_t kWorthResuming = uint64_t{1} << 20;
 constexpr int kAttempts = 2;  // to send bytes that arrive otherwise than they were sent
 
-// One file of the order. `text` are its bytes unless it is the file of the run.
+// One file of the order, from a local one or (where that is empty) with `text` as its bytes.
 struct Item {
-  std::string name;  // "file", "checksum", ...
-  std::string text;
+  std::string name;  // "file", "checksum", ..., "set/a.pdf"
+  std::string text, local;
   SentFile sent;
 };
 
@@ -43,6 +43,7 @@ class Sender {
       return delivered_;
     }
     for (const std::string& name : parcel_.order) {
+      if (name == "file") POSTERN_LEDGER_TRY(BringSet());
       auto item = Prepare(name);
       if (!item) return tl::unexpected(item.error());
       base::KillPoint("deliver.item");
@@ -54,7 +55,27 @@ class Sender {
 
  private:
   bool direct() const { return parcel_.receiver == Receiver::kDirect; }
-  static bool IsFile(const Item& item) { return item.name == "file"; }
+  static bool IsFile(const Item& item) { return !item.local.empty(); }
+
+  Result<void> BringSet() {
+    for (const SetFile& file : parcel_.set) {
+      Item item;
+      item.name = "set/" + file.path;
+      item.local = file.file;
+      item.sent.bytes = file.bytes;
+      item.sent.sha256 = file.sha256;
+      POSTERN_LEDGER_TRY(PrepareAs(file.path, &item));
+      base::KillPoint("deliver.item");
+      auto brought = Bring(item);
+      if (brought) continue;
+      const size_t end = file.path.rfind('/');
+      if (brought.error().code != ErrorCode::kNotFound || end == std::string::npos) return brought;
+      return base::Wrap(fmt::format("is there a folder {}? It is the receiver's to make",
+                                    JoinPath(parcel_.folder, file.path.substr(0, end))),
+                        brought.error());
+    }
+    return {};
+  }
 
   Result<Item> Prepare(const std::string& name) {
     Item item;
@@ -68,23 +89,31 @@ class Sender {
     } else if (name == "manifest") {
       ending = ".manifest.json";
       item.text = parcel_.manifest;
-    } else if (name != "file") {
+    } else if (name == "file") {
+      item.local = parcel_.file;
+    } else {
       return Fail(ErrorCode::kInvalid, fmt::format("nothing is called {} in an order", name));
     }
-    SentFile sent;
+    item.sent.bytes = IsFile(item) ? parcel_.bytes : item.text.size();
+    item.sent.sha256 = IsFile(item) ? parcel_.sha256 : base::Hex(base::Sha256(item.text));
+    POSTERN_LEDGER_TRY(PrepareAs(parcel_.name + ending, &item));
+    return item;
+  }
+
+  // Decides its names, for ever. `path`: below the parcel's folder.
+  Result<void> PrepareAs(const std::string& path, Item* item) {
+    SentFile& sent = item->sent;
     sent.run = parcel_.run;
-    sent.item = name;
-    sent.path = JoinPath(parcel_.folder, parcel_.name + ending);
+    sent.item = item->name;
+    sent.path = JoinPath(parcel_.folder, path);
     // With the run in it: what a killed run's connection still writes never meets another run's.
     sent.temporary =
         direct() ? sent.path
                  : fmt::format("{}.{}{}", sent.path, parcel_.run.substr(0, 8), parcel_.temporary);
-    sent.bytes = IsFile(item) ? parcel_.bytes : item.text.size();
-    sent.sha256 = IsFile(item) ? parcel_.sha256 : base::Hex(base::Sha256(item.text));
     auto known = outbox_.Prepare(sent);
     if (!known) return tl::unexpected(known.error());
-    item.sent = std::move(*known);
-    return item;
+    sent = std::move(*known);
+    return {};
   }
 
   Result<void> Note(Item& item, SendState state) {
@@ -186,7 +215,7 @@ class Sender {
     uint64_t bytes = 0;
     auto theirs = HashAt(place_, sent.temporary, &bytes);
     if (!theirs) return tl::unexpected(theirs.error());
-    auto ours = HashFile(parcel_.file, bytes);
+    auto ours = HashFile(item.local, bytes);
     if (!ours) return tl::unexpected(ours.error());
     return bytes == there && *ours == *theirs ? there : 0;
   }
@@ -199,10 +228,10 @@ class Sender {
       base::KillPoint("deliver.progress");
       if (progress_) progress_(offset + bytes);
     };
-    auto source = OpenSource(parcel_.file, offset);
+    auto source = OpenSource(item.local, offset);
     if (!source) return tl::unexpected(source.error());
     POSTERN_LEDGER_TRY(place_.Put(path, *source, options));
-    delivered_.sent_bytes = item.sent.bytes - offset;
+    delivered_.sent_bytes += item.sent.bytes - offset;
     base::KillPoint("deliver.sent");
     return {};
   }
@@ -279,7 +308,7 @@ class Sender {
     auto theirs = HashAt(place_, item.sent.path, &there);
     if (!theirs) return tl::unexpected(theirs.error());
     if (there > item.sent.bytes) return conflict();
-    auto ours = IsFile(item) ? HashFile(parcel_.file, there)
+    auto ours = IsFile(item) ? HashFile(item.local, there)
                              : base::Hex(base::Sha256(item.text.substr(0, there)));
     if (!ours) return tl::unexpected(ours.error());
     if (*ours != *theirs) return conflict();

@@ -31,6 +31,14 @@ namespace postern::jobs {
 enum class Receiver : uint8_t { kRename, kUnique, kDirect };
 enum class Verify : uint8_t { kSize, kReadBack };
 
+// A file of a set, which goes out before the file that lists the set.
+struct SetFile {
+  std::string path;  // final, below the parcel's folder; the folders in it are there already
+  std::string file;  // local
+  uint64_t bytes = 0;
+  std::string sha256;
+};
+
 struct Parcel {
   std::string run;     // RunId; its run is known to the outbox
   std::string folder;  // at the place
@@ -38,7 +46,8 @@ struct Parcel {
   std::string temporary = ".part";
   std::string file;  // local
   uint64_t bytes = 0;
-  std::string sha256;  // of the local file, in hex
+  std::string sha256;        // of the local file, in hex
+  std::vector<SetFile> set;  // brought where "file" stands in the order, before the file itself
   std::vector<std::string> order = {"file", "checksum", "manifest"};
   std::string trigger;   // ending; used when "trigger" is in the order
   std::string manifest;  // its bytes; its name is NAME.manifest.json
@@ -53,7 +62,7 @@ Parcel ParcelOf(const decl::Deliver& deliver, const decl::Endpoint& endpoint);
 
 struct Delivered {
   SendState state = SendState::kTriggered;
-  uint64_t sent_bytes = 0;  // of the file in this call; 0: it was there already
+  uint64_t sent_bytes = 0;  // of files in this call; 0: all were there already
   bool resumed = false;     // an earlier part was right and was gone on with
   // The temporary name of a verified file was gone, and no final one there: a consumer took the
   // file before we saw it.

@@ -25,6 +25,14 @@ Result<bool> ExportFile::ChooseMapping(What what, SourceType source, const std::
                        .notes = {"choose another source, or other rows"}});
     return false;
   }
+  // The list of a distribution has its own columns, in CSV.
+  decl::Export declared = declared_;
+  if (what == What::kDistribution) {
+    for (const char* column : {"path", "size", "sha256"}) {
+      declared.mutable_columns()->add_values()->set_from(column);
+    }
+    declared.mutable_format()->set_type("csv");
+  }
   object::Secrets secrets;
   for (const decl::ExportColumn& column : declared_.columns().values()) {
     if (!column.has_hash_key() || !column.hash_key().starts_with("secret:")) continue;
@@ -33,7 +41,7 @@ Result<bool> ExportFile::ChooseMapping(What what, SourceType source, const std::
     if (!value) return base::Wrap("secret:" + key, value.error());
     secrets[key] = *std::move(value);
   }
-  mapping_ = Mapping::Make(declared_, attributes, fmt::format("{} of {}", declared_.what(), name),
+  mapping_ = Mapping::Make(declared, attributes, fmt::format("{} of {}", declared_.what(), name),
                            secrets, subject_, diagnostics_);
   return mapping_.has_value();
 }
@@ -69,7 +77,8 @@ Result<void> ExportFile::ReadSource(const std::string& name, What what, RowStore
 // asked.
 std::optional<Made> ExportFile::Read(RowStore* store, Error* failed) {
   const auto what = ParseWhat(declared_.what());
-  if (!what || *what == What::kDistribution) {
+  if (what == What::kDistribution) return ReadSet(store, failed);
+  if (!what) {
     *failed = {ErrorCode::kUnsupported, declared_.what() + " can't be exported by this version"};
     return Made{};
   }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <set>
@@ -211,7 +212,28 @@ Result<void> ExportFile::WriteFile(RowStore& store, const Base& base, Manifest* 
   manifest->rows = totals->rows;
   manifest->bytes = totals->bytes;
   manifest->sha256 = base::Hex(totals->sha256);
-  return Encrypt(manifest);
+  if (auto kept = Encrypt(manifest); !kept) return kept;
+  return KeepSet(manifest);
+}
+
+Result<void> ExportFile::EncryptTo(const std::string& plain, const std::string& final) {
+  auto encrypted = EncryptFile(declared_.encrypt(), plain, final, ports_.clock.now());
+  auto removed = RemovePlain(plain);
+  if (!encrypted) return base::Wrap("encrypt", encrypted.error());
+  if (!removed) return removed;
+  for (const std::string& warning : encrypted->warnings) {
+    // The keys are those of every file of the run: each is told of once.
+    const auto& said = diagnostics_->all();
+    if (std::any_of(said.begin(), said.end(),
+                    [&](const diag::Diagnostic& one) { return one.summary == warning; })) {
+      continue;
+    }
+    diagnostics_->Add({.severity = diag::Severity::kWarning,
+                       .code = diag::code::kKeyExpires,
+                       .summary = warning,
+                       .subject = subject_});
+  }
+  return {};
 }
 
 // Gives the file its final name, encrypted where that is declared.
@@ -223,16 +245,7 @@ Result<void> ExportFile::Encrypt(Manifest* manifest) {
     return Fail(ErrorCode::kUnavailable,
                 "rename " + plain + ": " + std::generic_category().message(errno));
   }
-  auto encrypted = EncryptFile(declared_.encrypt(), plain, final, ports_.clock.now());
-  auto removed = RemovePlain(plain);
-  if (!encrypted) return base::Wrap("encrypt", encrypted.error());
-  if (!removed) return removed;
-  for (const std::string& warning : encrypted->warnings) {
-    diagnostics_->Add({.severity = diag::Severity::kWarning,
-                       .code = diag::code::kKeyExpires,
-                       .summary = warning,
-                       .subject = subject_});
-  }
+  if (auto encrypted = EncryptTo(plain, final); !encrypted) return encrypted;
   manifest->plain_sha256 = manifest->sha256;
   manifest->signer = declared_.encrypt().sign();
   auto hash = HashFile(final);
@@ -342,6 +355,7 @@ Result<Made> ExportFile::Make(base::Instant slot, bool full) {
   auto name = NameOf(made.manifest);
   if (!name) return tl::unexpected<Error>(name.error());
   made.manifest.file = *name;
+  if (!SetCanGo(made.manifest)) return Made{.rows = store.count(), .why = "its files can't go out"};
   if (auto written = WriteFile(store, *base, &made.manifest); !written) {
     std::error_code ignored;
     std::filesystem::remove_all(FolderOfRun(folder_, run->id), ignored);

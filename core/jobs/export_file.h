@@ -1,6 +1,8 @@
 // core/jobs/export_file.h: one run's file, from the census to the bytes that will be delivered.
 //
-// FOLDER/out/RUN/ holds the file and then its manifest: a run that has a manifest is prepared.
+// FOLDER/out/RUN/ holds the file and then its manifest: a run that has a manifest is prepared. Of a
+// distribution it holds the files as well, in set/, as copies: what goes out is what was hashed,
+// also when a file changes later or the run is delivered again.
 // FOLDER/states/RUN-SCHEMA is what it publishes (core/jobs/delta.h). Killed before the manifest
 // stands, nothing has gone out and the slot is made again; the same census gives the same run and
 // number. One thread. Memory: that of RowStore, plus what Selection says.
@@ -77,6 +79,11 @@ class ExportFile {
   Result<Base> FindBase(bool full);
   Result<RunRow> FutureRun(const std::string& id, base::Instant began);
   Result<std::optional<Made>> Gather(RowStore* store);
+  // Of a distribution (export_set.cc).
+  std::optional<Made> ReadSet(RowStore* store, Error* failed);
+  Result<void> TakeSetFile(const SourceRow& row, RowStore* store);
+  bool SetCanGo(const Manifest& manifest);
+  Result<void> KeepSet(Manifest* manifest);
   void Describe(const Base& base, const RunRow& run, Manifest* manifest) const;
   Result<void> Prepare(const RunRow& run, const Manifest& manifest);
   Result<uint64_t> CountRunsSinceFull();
@@ -85,6 +92,7 @@ class ExportFile {
   Result<void> WriteFile(RowStore& store, const Base& base, Manifest* manifest);
   Result<void> WriteRows(RowStore& store, const Base& base, Writer& writer);
   Result<void> Encrypt(Manifest* manifest);
+  Result<void> EncryptTo(const std::string& plain, const std::string& final);
   Result<std::string> NameOf(const Manifest& manifest) const;
   std::string StatePath(const std::string& run) const;
   void Progress(const char* doing, uint64_t done) const;
@@ -97,6 +105,7 @@ class ExportFile {
   diag::Diagnostics* const diagnostics_;
   std::optional<Mapping> mapping_;
   CensusReport report_;
+  std::vector<ManifestFile> set_;  // in the order of the folder
 };
 
 }  // namespace postern::jobs

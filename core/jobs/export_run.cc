@@ -106,6 +106,11 @@ Parcel ExportRun::ParcelFor(const Manifest& manifest, const std::string& bytes) 
   parcel.file = ExportFile::FolderOfRun(folder_, manifest.run) + "/" + manifest.file;
   parcel.bytes = manifest.bytes;
   parcel.sha256 = manifest.sha256;
+  for (const ManifestFile& file : manifest.files) {
+    parcel.set.push_back({file.file,
+                          ExportFile::FolderOfRun(folder_, manifest.run) + "/set/" + file.file,
+                          file.bytes, file.sha256});
+  }
   parcel.manifest = bytes;
   return parcel;
 }

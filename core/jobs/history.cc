@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -133,7 +134,9 @@ void Compare(Evidence* evidence, const std::string& what, const std::string& is,
   evidence->faults.push_back(fmt::format("{}: {}, and the evidence says {}", what, is, should));
 }
 
-void CheckFile(const std::string& path, const Manifest& manifest, Evidence* evidence) {
+// A kept file against what the manifest says of it.
+void CheckFile(const std::string& path, const std::string& name, uint64_t bytes,
+               const std::string& sha256, Evidence* evidence) {
   std::error_code failed;
   if (!std::filesystem::exists(path, failed)) {
     evidence->missing.push_back(path + ": removed by retention, or by somebody");
@@ -144,16 +147,20 @@ void CheckFile(const std::string& path, const Manifest& manifest, Evidence* evid
     evidence->faults.push_back(hash.error().message);
     return;
   }
-  Compare(evidence, "SHA-256 of " + manifest.file, *hash, manifest.sha256);
-  Compare(evidence, "bytes of " + manifest.file,
-          std::to_string(std::filesystem::file_size(path, failed)), std::to_string(manifest.bytes));
-  evidence->checked.push_back(fmt::format("file {}: {} bytes", manifest.file, manifest.bytes));
+  Compare(evidence, "SHA-256 of " + name, *hash, sha256);
+  Compare(evidence, "bytes of " + name, std::to_string(std::filesystem::file_size(path, failed)),
+          std::to_string(bytes));
+  evidence->checked.push_back(fmt::format("file {}: {} bytes", name, bytes));
 }
 
 void CheckSent(const std::vector<SentFile>& files, const Manifest& manifest,
                const std::string& manifest_bytes, Evidence* evidence) {
+  std::map<std::string, std::string> set;  // item and hash
+  for (const ManifestFile& file : manifest.files) set["set/" + file.file] = file.sha256;
   for (const SentFile& file : files) {
-    if (file.item == "file") {
+    if (const auto of_set = set.find(file.item); of_set != set.end()) {
+      Compare(evidence, "SHA-256 of the delivered " + file.path, file.sha256, of_set->second);
+    } else if (file.item == "file") {
       Compare(evidence, "SHA-256 of what was delivered", file.sha256, manifest.sha256);
     } else if (file.item == "manifest") {
       Compare(evidence, "SHA-256 of the delivered manifest", file.sha256,
@@ -200,7 +207,11 @@ Evidence CheckEvidence(const std::string& folder, const RunRow& run,
   Compare(&evidence, "rows in the history", std::to_string(run.rows),
           std::to_string(manifest->census_rows));
   evidence.checked.push_back(fmt::format("manifest of run {}", manifest->sequence));
-  CheckFile(own + "/" + manifest->file, *manifest, &evidence);
+  CheckFile(own + "/" + manifest->file, manifest->file, manifest->bytes, manifest->sha256,
+            &evidence);
+  for (const ManifestFile& file : manifest->files) {
+    CheckFile(own + "/set/" + file.file, file.file, file.bytes, file.sha256, &evidence);
+  }
   CheckSent(files, *manifest, *bytes, &evidence);
   CheckSpec(folder, *manifest, &evidence);
   return evidence;

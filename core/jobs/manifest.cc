@@ -41,6 +41,33 @@ void Each(Manifest& manifest, const Text& text, const Number& number, const Time
   text("signer", manifest.signer);
 }
 
+Json FilesJson(const std::vector<ManifestFile>& files) {
+  Json list = Json::array();
+  for (const ManifestFile& file : files) {
+    Json one{{"file", file.file}, {"bytes", file.bytes}, {"sha256", file.sha256}};
+    if (!file.plain_sha256.empty()) one["plain_sha256"] = file.plain_sha256;
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+// False: not such a list.
+bool ReadFileList(const Json& list, std::vector<ManifestFile>* files) {
+  if (!list.is_array()) return false;
+  for (const Json& one : list) {
+    const auto text = [&](const char* name) {
+      const auto at = one.find(name);
+      return at != one.end() && at->is_string() ? at->get<std::string>() : std::string();
+    };
+    if (!one.is_object()) return false;
+    const auto bytes = one.find("bytes");
+    if (bytes == one.end() || !bytes->is_number_unsigned()) return false;
+    files->push_back({text("file"), bytes->get<uint64_t>(), text("sha256"), text("plain_sha256")});
+    if (files->back().file.empty() || files->back().sha256.empty()) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string WriteManifest(const Manifest& manifest) {
@@ -53,6 +80,7 @@ std::string WriteManifest(const Manifest& manifest) {
       },
       [&](const char* name, uint64_t value) { json[name] = value; },
       [&](const char* name, base::Instant at) { json[name] = base::FormatInstant(at); });
+  if (!manifest.files.empty()) json["files"] = FilesJson(manifest.files);
   return json.dump(2) + "\n";
 }
 
@@ -82,6 +110,9 @@ Result<Manifest> ReadManifest(std::string_view bytes) {
         fine = fine && instant;
         if (instant) value = *instant;
       });
+  if (const auto files = json.find("files"); files != json.end()) {
+    fine = fine && ReadFileList(*files, &manifest.files);
+  }
   if (!fine || manifest.run.empty() || manifest.file.empty()) {
     return Fail(ErrorCode::kInvalid, "a manifest that isn't whole");
   }

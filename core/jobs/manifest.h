@@ -7,12 +7,21 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/jobs/format/table.h"
 
 namespace postern::jobs {
+
+// One file of a distribution, beside the list of them.
+struct ManifestFile {
+  std::string file;  // path below the folder at the place, as delivered
+  uint64_t bytes = 0;
+  std::string sha256;
+  std::string plain_sha256;  // before encryption; empty: it isn't encrypted
+};
 
 struct Manifest {
   std::string job;  // "export.users-acme"
@@ -34,10 +43,11 @@ struct Manifest {
   std::string format, encoding;
   std::string schema;  // hash over columns and format: another one, another layout
   base::Instant generated_at = 0, data_as_of = 0;
-  std::string mode;            // "full", "delta"
-  uint64_t base_sequence = 0;  // of a delta
-  std::string previous;        // run that was delivered before; empty: none
-  std::string signer;          // fingerprint of the key that signed; empty: none
+  std::string mode;                 // "full", "delta"
+  uint64_t base_sequence = 0;       // of a delta
+  std::string previous;             // run that was delivered before; empty: none
+  std::string signer;               // fingerprint of the key that signed; empty: none
+  std::vector<ManifestFile> files;  // of a distribution, in the order of their paths
 };
 
 std::string WriteManifest(const Manifest& manifest);

@@ -54,7 +54,7 @@ struct RunRow {
   std::string credential;  // fingerprint or name of what opened the place
 };
 
-// One file of a parcel: "file", "checksum", "trigger" or "manifest".
+// One file of a parcel: "file", "checksum", "trigger" or "manifest", or "set/PATH" of a set.
 struct SentFile {
   std::string run, item;
   std::string path;       // final, at the place

@@ -467,5 +467,45 @@ TEST(Parcel, IsAsTheDeclarationsSay) {
   EXPECT_EQ(parcel.verify, Verify::kSize);
 }
 
+// A set before the list of it, killed at each call: the list and its trigger are never there before
+// every file of the set.
+TEST(Deliver, ASetComesBeforeItsListHoweverOftenItIsKilled) {
+  for (int at = 1;; ++at) {
+    Job job(300);
+    for (const char* path : {"a.pdf", "b.pdf"}) {
+      const std::string text = std::string("bytes of ") + path;
+      job.parcel.set.push_back(
+          {path, job.scratch.Write(path, text), text.size(), base::Hex(base::Sha256(text))});
+    }
+    auto expected = job.Expected();
+    expected["/in/a.pdf"] = "bytes of a.pdf";
+    expected["/in/b.pdf"] = "bytes of b.pdf";
+    FakePlace place;
+    place.watch = [&](FakePlace& now) {
+      if (!now.files.contains("/in/users.csv")) return;
+      EXPECT_EQ(now.files["/in/a.pdf"], expected["/in/a.pdf"]);
+      EXPECT_EQ(now.files["/in/b.pdf"], expected["/in/b.pdf"]);
+    };
+    place.end = End::kKill;
+    place.at = at;
+    place.after = at % 2 == 0;
+    bool killed = false;
+    try {
+      (void)Deliver(place, *job.outbox, job.parcel);
+    } catch (const Killed&) {
+      killed = true;
+    }
+    place.end = End::kNone;
+    job.Restart();
+    auto done = Deliver(place, *job.outbox, job.parcel);
+    ASSERT_TRUE(done) << at << ": " << done.error().message;
+    EXPECT_EQ(place.files, expected) << at;
+    if (!killed) {
+      EXPECT_GT(at, 20) << "the kills met every file";
+      break;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace postern::jobs
