@@ -6,6 +6,8 @@
 #include <set>
 #include <thread>
 
+#include "core/base/hash.h"
+#include "core/jobs/snapshot/snapshot.h"
 #include "core/provider/delivery.h"
 #include "core/view/access_query.h"
 
@@ -57,6 +59,8 @@ class EntitlementRow {
   std::vector<jobs::Cell> cells_;
 };
 
+constexpr size_t kKeyBytes = 32;
+
 }  // namespace
 
 JobPorts::JobPorts(const job::JobSpec& spec, std::optional<base::Instant> now)
@@ -81,6 +85,10 @@ jobs::Ports JobPorts::Ports() {
   ports.entitlements = [this](const jobs::TakeRow& take, jobs::CensusReport* report) {
     return Entitlements(take, report);
   };
+  ports.snapshot = [this](base::Instant taken, const jobs::Sink& sink,
+                          diag::Diagnostics* diagnostics) {
+    return Snapshot(taken, sink, diagnostics);
+  };
   ports.clock.now = [this] { return now_ ? *now_ : base::Now(); };
   ports.clock.wait = [](std::chrono::seconds span) {
     std::this_thread::sleep_for(span);
@@ -95,6 +103,9 @@ void JobPorts::Connect() {
   observe::OpenOptions options;
   options.ledger_id = spec_.ledger_id();
   options.generation = spec_.generation();
+  // A snapshot holds nothing of passwords, but reads as a whole only what isn't kept from it: the
+  // digests are made with a key that nobody has, and dropped.
+  if (spec_.export_().what() == "snapshot") options.ledger_key = base::RandomBytes(kKeyBytes);
   targets_ = observe::OpenTargets(declarations_, options);
 }
 
@@ -188,6 +199,19 @@ Result<void> JobPorts::Entitlements(const jobs::TakeRow& take, jobs::CensusRepor
     }
   }
   return {};
+}
+
+Result<uint64_t> JobPorts::Snapshot(base::Instant taken, const jobs::Sink& sink,
+                                    diag::Diagnostics* diagnostics) {
+  Connect();
+  const observe::Observed observed = observe::Observe(targets_, {});
+  const jobs::SnapshotHead head{.taken = taken,
+                                .ledger_id = spec_.ledger_id(),
+                                .revision = spec_.commit(),
+                                .generation = spec_.generation()};
+  const auto totals = jobs::WriteSnapshot(head, observed, sink, diagnostics);
+  if (!totals) return tl::unexpected<Error>(totals.error());
+  return totals->objects;
 }
 
 }  // namespace postern::cmd

@@ -30,6 +30,8 @@ class JobPorts {
   Result<object::Target*> Source(const std::string& name);
   Result<std::string> Secret(const std::string& name) const;
   Result<void> Entitlements(const jobs::TakeRow& take, jobs::CensusReport* report);
+  Result<uint64_t> Snapshot(base::Instant taken, const jobs::Sink& sink,
+                            diag::Diagnostics* diagnostics);
 
   const job::JobSpec& spec_;
   const std::optional<base::Instant> now_;

@@ -76,7 +76,9 @@ int CodeOf(const jobs::RunReport& report, const diag::Diagnostics& diagnostics) 
   }
   // A source that wasn't read as a whole isn't a limit that was reached.
   for (const diag::Diagnostic& one : diagnostics.all()) {
-    if (one.code == diag::code::kCensusIncomplete && code != kError) code = kIncomplete;
+    const bool unread =
+        one.code == diag::code::kCensusIncomplete || one.code == diag::code::kSnapshotIncomplete;
+    if (unread && code != kError) code = kIncomplete;
   }
   return code;
 }

@@ -91,7 +91,7 @@ Result<ExportFile::Base> ExportFile::FindBase(bool full) {
   if (!*last) return base;
   base.known = true;
   base.run = **last;
-  if (mapping_->shape().mode == Mode::kFull || full) return base;
+  if (!mapping_ || mapping_->shape().mode == Mode::kFull || full) return base;
   auto since = CountRunsSinceFull();
   if (!since) return tl::unexpected<Error>(since.error());
   if (declared_.full_every() > 0 && *since + 1 >= declared_.full_every()) return base;
@@ -282,10 +282,14 @@ void ExportFile::Describe(const Base& base, const RunRow& run, Manifest* manifes
   manifest->census_rows = run.rows;
   manifest->source_rows = report_.seen;
   manifest->data_as_of = report_.as_of != 0 ? report_.as_of : run.started;
-  manifest->columns = mapping_->shape().columns.size();
-  manifest->format = ToString(mapping_->shape().format);
-  manifest->encoding = ToString(mapping_->shape().encoding);
-  manifest->schema = SchemaOf(mapping_->shape());
+  manifest->format = declared_.what();
+  manifest->encoding = ToString(Encoding::kUtf8);
+  if (mapping_) {
+    manifest->columns = mapping_->shape().columns.size();
+    manifest->format = ToString(mapping_->shape().format);
+    manifest->encoding = ToString(mapping_->shape().encoding);
+    manifest->schema = SchemaOf(mapping_->shape());
+  }
   manifest->spec = digest_;
   manifest->commit = spec_.commit();
   manifest->generation = spec_.generation();
@@ -299,7 +303,8 @@ Result<void> ExportFile::Prepare(const RunRow& run, const Manifest& manifest) {
     return Fail(ErrorCode::kConflict, "another run of this job took the number meanwhile");
   }
   base::KillPoint("job-begun");
-  if (rename(NewState(folder_).c_str(), StatePath(run.id).c_str()) != 0) {
+  // What has no rows has no state that a delta could start from.
+  if (mapping_ && rename(NewState(folder_).c_str(), StatePath(run.id).c_str()) != 0) {
     return Fail(ErrorCode::kUnavailable, "keep what is published in " + folder_ + "/states");
   }
   const std::string path = FolderOfRun(folder_, run.id) + "/manifest.json";
@@ -333,6 +338,7 @@ Result<std::optional<Made>> ExportFile::Gather(RowStore* store) {
 }
 
 Result<Made> ExportFile::Make(base::Instant slot, bool full) {
+  if (declared_.what() == "snapshot") return MakeSnapshot(slot);
   const base::Instant began = ports_.clock.now();
   RowStore store(folder_ + "/out");
   auto ended = Gather(&store);

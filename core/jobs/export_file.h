@@ -35,6 +35,11 @@ struct Ports {
   std::function<Result<std::string>(const std::string& name)> secret;
   // Rows of What::kEntitlements: who may do what where, as observed now.
   std::function<Result<void>(const TakeRow& take, CensusReport* report)> entitlements;
+  // All that is live in the job's sources, as one sealed file (core/jobs/snapshot); how many
+  // objects it holds. kIncomplete: the diagnostics say what stands in the way.
+  std::function<Result<uint64_t>(base::Instant taken, const Sink& sink,
+                                 diag::Diagnostics* diagnostics)>
+      snapshot;
   Clock clock;
   // What goes on; `done` counts rows or bytes. May be empty.
   std::function<void(const char* doing, uint64_t done)> progress;
@@ -79,6 +84,11 @@ class ExportFile {
   Result<Base> FindBase(bool full);
   Result<RunRow> FutureRun(const std::string& id, base::Instant began);
   Result<std::optional<Made>> Gather(RowStore* store);
+  // Of a snapshot (export_snapshot.cc): the whole way, since it has no rows.
+  Result<Made> MakeSnapshot(base::Instant slot);
+  Result<std::optional<Made>> TakeSnapshot(base::Instant taken, const std::string& path,
+                                           Manifest* manifest);
+  Result<void> MoveSnapshot(const std::string& from, Manifest* manifest);
   // Of a distribution (export_set.cc).
   std::optional<Made> ReadSet(RowStore* store, Error* failed);
   Result<void> TakeSetFile(const SourceRow& row, RowStore* store);
