@@ -151,14 +151,18 @@ TEST_P(Kill, LeavesNoPartUnderAFinalNameAndEveryFileComesOnce) {
   const auto whole = support::RunCommand(campaign.Command(1, campaign.NewFile(1)));
   ASSERT_EQ(whole.exit, 0) << whole.err << campaign.live().Logs();
   for (const auto& entry : fs::directory_iterator(campaign.live().folder())) fs::remove(entry);
-  const double took = std::stod(whole.out);
+  double took = std::stod(whole.out);
   std::mt19937 random(5);  // NOLINT(cert-msc51-cpp,cert-msc32-c): the same moments each time
   int unfinished = 0;
   const int kills = Kills();
   for (int i = 0; i < kills && !testing::Test::HasFailure(); ++i) {
     // Evenly over its time, so that four kills meet four phases.
     const double part = (i + std::uniform_real_distribution<>(0, 1)(random)) / kills;
+    const int met = unfinished;
     KillOnce(campaign, 10 + i, milliseconds(static_cast<int>(1000 * took * part)), &unfinished);
+    // On a machine that has less to do by now it takes less time than it took then.
+    constexpr double kFaster = 0.7;
+    if (unfinished == met) took *= kFaster;
   }
   EXPECT_GE(unfinished, kills / 2);  // the kills met it at work
 }
