@@ -147,8 +147,11 @@ class Ftp final : public object::Place {
   Result<std::vector<object::PlaceFile>> List(const std::string& folder) override {
     if (auto fit = CheckPath(folder); !fit) return tl::unexpected(fit.error());
     auto files = ListBy("MLSD", folder);
-    if (!files && files.error().code == ErrorCode::kUnsupported) files = ListBy("LIST", folder);
-    return files;
+    if (files) return files;
+    // An old server doesn't know MLSD, a configuration may forbid it: both tell by LIST.
+    const bool other =
+        files.error().code == ErrorCode::kUnsupported || files.error().code == ErrorCode::kDenied;
+    return other ? ListBy("LIST", folder) : files;
   }
 
   Result<void> Rename(const std::string& from, const std::string& to, bool replace) override {

@@ -226,6 +226,37 @@ TEST(Delivery, NothingIsSentToAStranger) {
             ErrorCode::kInvalid);
 }
 
+// A server that answers no MLSD tells by LIST, whose lines are those of `ls -l`.
+TEST(Delivery, ListsWhereMlsdIsRefused) {
+  LivePlace live("ftp", "<Limit MLSD MLST>\n  DenyAll\n</Limit>\n");
+  ASSERT_TRUE(live.Start());
+  auto opened = live.Open();
+  ASSERT_NE(opened.place, nullptr);
+  const std::string bytes = Bytes(1234);
+  for (const char* name : {"users.csv", "with two  blanks.csv", "-rw.csv"}) {
+    const std::string path = live.folder() + "/" + name;
+    ASSERT_TRUE(opened.place->Put(path, TextSource(bytes))) << live.Logs();
+  }
+  std::filesystem::create_directory(live.folder() + "/sub");
+  const auto listed = opened.place->List(live.folder());
+  ASSERT_TRUE(listed) << listed.error().message << live.Logs();
+  std::vector<std::string> shown;
+  for (const object::PlaceFile& file : *listed) {
+    shown.push_back(file.folder ? file.name + "/" : fmt::format("{} {}", file.name, file.bytes));
+  }
+  EXPECT_EQ(shown, (std::vector<std::string>{"-rw.csv 1234", "sub/", "users.csv 1234",
+                                             "with two  blanks.csv 1234"}));
+  const auto refused = support::RunCommand(
+      {"python3", "-c",
+       "import ftplib, sys\nftp = ftplib.FTP()\nftp.connect('127.0.0.1', int(sys.argv[1]))\n"
+       "ftp.login('acme', 'pw one')\nprint(list(ftp.mlsd(sys.argv[2])))",
+       live.endpoint().address().substr(live.endpoint().address().find(':') + 1), live.folder()});
+  EXPECT_NE(refused.err.find("ftplib.error_perm: 550"), std::string::npos) << "MLSD is answered";
+  const auto missing = opened.place->Stat(live.folder() + "/absent.csv");
+  ASSERT_TRUE(missing) << missing.error().message;
+  EXPECT_FALSE(missing->has_value());
+}
+
 TEST(Delivery, AProviderThatDiesIsTransientAndEveryLaterCallFails) {
   LivePlace live("sftp");
   ASSERT_TRUE(live.Start());

@@ -22,13 +22,13 @@ std::vector<std::string> Protocols() {
   return {"sftp", "ftp", "ftps", "ftps-implicit"};
 }
 
-LivePlace::LivePlace(std::string protocol, const std::string& sshd_lines) {
+LivePlace::LivePlace(std::string protocol, const std::string& lines) {
   endpoint_.set_name("drop");
   endpoint_.set_protocol(protocol);
   credential_.name = "login";
   if (protocol == "sftp") {
     support::Sshd::Options options;
-    options.more = "Subsystem sftp internal-sftp\n" + sshd_lines;
+    options.more = "Subsystem sftp internal-sftp\n" + lines;
     sshd_ = std::make_unique<support::Sshd>(scratch_, options);
     folder_ = scratch_.Folder("in");
     const std::string address = sshd_->address().substr(6);
@@ -48,6 +48,7 @@ LivePlace::LivePlace(std::string protocol, const std::string& sshd_lines) {
         scratch_.path(), protocol == "ftps" ? "" : "TLSOptions UseImplicitSSL\n");
     endpoint_.set_ca(scratch_.path() + "/ca.pem");
   }
+  options.main += lines;
   proftpd_ = std::make_unique<support::Proftpd>(scratch_, options);
   proftpd_->WriteAccounts({{.name = "acme", .password = "pw one", .home = ""}});
   folder_ = proftpd_->data() + "/in";

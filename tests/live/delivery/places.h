@@ -13,8 +13,8 @@ namespace postern::jobs {
 
 class LivePlace {
  public:
-  // "sftp", "ftp", "ftps", "ftps-implicit".
-  explicit LivePlace(std::string protocol, const std::string& sshd_lines = "");
+  // "sftp", "ftp", "ftps", "ftps-implicit"; `lines` for the server's configuration.
+  explicit LivePlace(std::string protocol, const std::string& lines = "");
 
   [[nodiscard]] bool Start();
   const decl::Endpoint& endpoint() const { return endpoint_; }
