@@ -8,6 +8,7 @@
 #include "cmd/postern/plan_run.h"
 #include "core/diag/codes.h"
 #include "core/diag/suggest.h"
+#include "core/jobs/history.h"
 #include "core/jobs/schedule/schedule.h"
 #include "core/view/json_writer.h"
 #include "core/view/words.h"
@@ -139,6 +140,19 @@ std::string StateOf(const Live& live, const kinds::Job& job) {
   return job.enabled() ? "installed" : "installed, not woken";
 }
 
+// Whose file was delivered and never acknowledged; every waking of the job looks for it again.
+void TellUnanswered(const Job& job, const kinds::Job& body, diag::Diagnostics* diagnostics) {
+  if (body.last_outcome() != jobs::kUnansweredOutcome) return;
+  diagnostics->Add({.severity = diag::Severity::kWarning,
+                    .code = diag::code::kUnanswered,
+                    .summary = fmt::format("its last file is unanswered since {}",
+                                           base::FormatHuman(body.last_ended())),
+                    .subject = job.name,
+                    .notes = {fmt::format("ask the receiver; postern job history {} there shows "
+                                          "which file it was",
+                                          job.name)}});
+}
+
 int Status(Shell& shell, const std::string& name) {
   World world(shell);
   if (!world.Load()) return world.PrintErrors();
@@ -157,6 +171,7 @@ int Status(Shell& shell, const std::string& name) {
   view::JsonWriter json(shell.out());
   if (shell.json()) json.Object().Key("jobs").Array();
   std::string text;
+  diag::Diagnostics unanswered;
   bool found = false;
   for (const Job& job : all) {
     if (!IsNamed(job, name)) continue;
@@ -164,6 +179,7 @@ int Status(Shell& shell, const std::string& name) {
     const Live live = LiveOf(world.observed, job);
     const auto body =
         live.object == nullptr ? kinds::Job() : object::DecodeAs<kinds::Job>(live.object->body);
+    TellUnanswered(job, body, &unanswered);
     if (shell.json()) {
       json.Object().Field("job", job.name).Field("runner", job.runner);
       json.Field("state", StateOf(live, body)).Field("runs", live.runs);
@@ -187,6 +203,7 @@ int Status(Shell& shell, const std::string& name) {
   } else {
     shell.Say(text.empty() ? "no jobs are declared\n" : text);
   }
+  shell.Print(unanswered, {});
   return world.observed_all() ? kOk : kIncomplete;
 }
 

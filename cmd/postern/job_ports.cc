@@ -89,7 +89,10 @@ jobs::Ports JobPorts::Ports() {
                           diag::Diagnostics* diagnostics) {
     return Snapshot(taken, sink, diagnostics);
   };
-  ports.clock.now = [this] { return now_ ? *now_ : base::Now(); };
+  // As of a moment, the clock goes on from there: an answer is waited for no longer than declared.
+  ports.clock.now = [this, began = base::Now()] {
+    return now_ ? *now_ + (base::Now() - began) : base::Now();
+  };
   ports.clock.wait = [](std::chrono::seconds span) {
     std::this_thread::sleep_for(span);
     return true;

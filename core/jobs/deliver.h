@@ -83,6 +83,9 @@ struct Clock {
 Result<SendState> AwaitAnswer(Place& place, Outbox& outbox, const Parcel& parcel,
                               const Clock& clock);
 
+// One look for the answer of a run whose limit is over: as AwaitAnswer, without waiting.
+Result<SendState> LookAgain(Place& place, Outbox& outbox, const Parcel& parcel, base::Instant now);
+
 struct Removed {
   std::vector<std::string> files;     // paths that were removed
   std::vector<std::string> problems;  // one line each about what couldn't be
@@ -92,6 +95,9 @@ struct Removed {
 // acknowledged as well). Nothing under `hold`, nothing when remote_files isn't set.
 Result<Removed> RetainRemote(Place& place, Outbox& outbox, const Parcel& parcel,
                              const decl::Keep& keep);
+// Temporary files at the place of runs that are over and never became whole ("abandoned"): only
+// names that the outbox has given such a run. What couldn't be removed is tried again.
+Result<Removed> RemoveAbandoned(Place& place, Outbox& outbox);
 // On the runner: folders FOLDER/RUN that are older than `keep.local_days` by the run's slot. Those
 // of runs that aren't delivered yet and of the last delivered one stay.
 Result<Removed> RetainLocal(const std::string& folder, Outbox& outbox, const decl::Keep& keep,

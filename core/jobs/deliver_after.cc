@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/jobs/deliver.h"
+#include "core/jobs/history.h"
 
 namespace postern::jobs {
 namespace {
@@ -88,7 +89,9 @@ Result<SendState> AwaitAnswer(Place& place, Outbox& outbox, const Parcel& parcel
   if (!state || *state != SendState::kTriggered || parcel.ack.empty()) return state;
   auto since = outbox.StateSince(parcel.run);
   if (!since) return tl::unexpected(since.error());
-  const base::Instant end = *since + std::chrono::seconds(parcel.ack_limit).count();
+  // A run as of a moment that is over has a clock behind the one that noted the delivery.
+  const base::Instant end =
+      std::min(*since, clock.now()) + std::chrono::seconds(parcel.ack_limit).count();
   for (std::chrono::seconds pause = kFirstLook;; pause = std::min(pause * 2, kLongestWait)) {
     auto answer = LookForAnswer(place, parcel);
     if (!answer) return answer;
@@ -102,6 +105,38 @@ Result<SendState> AwaitAnswer(Place& place, Outbox& outbox, const Parcel& parcel
       return SendState::kTriggered;
     }
   }
+}
+
+Result<SendState> LookAgain(Place& place, Outbox& outbox, const Parcel& parcel, base::Instant now) {
+  auto answer = LookForAnswer(place, parcel);
+  if (!answer || *answer == SendState::kTriggered) return answer;
+  POSTERN_LEDGER_TRY(outbox.SetState(parcel.run, *answer, now));
+  return answer;
+}
+
+Result<Removed> RemoveAbandoned(Place& place, Outbox& outbox) {
+  Removed removed;
+  auto files = outbox.Unplaced(kAbandoned);
+  if (!files) return tl::unexpected(files.error());
+  std::set<std::string> over, stay;
+  for (const SentFile& file : *files) {
+    over.insert(file.run);
+    // Without a temporary name what is there is under its final one, and may be somebody's.
+    if (file.temporary == file.path) continue;
+    auto done = place.Remove(file.temporary);
+    if (done) {
+      removed.files.push_back(file.temporary);
+    } else if (done.error().retryable()) {
+      return tl::unexpected(done.error());
+    } else if (done.error().code != ErrorCode::kNotFound) {
+      removed.problems.push_back(fmt::format("{} stays: {}", file.temporary, done.error().message));
+      stay.insert(file.run);
+    }
+  }
+  for (const std::string& run : over) {
+    if (!stay.contains(run)) POSTERN_LEDGER_TRY(outbox.ForgetFiles(run));
+  }
+  return removed;
 }
 
 Result<Removed> RetainRemote(Place& place, Outbox& outbox, const Parcel& parcel,

@@ -15,6 +15,7 @@ namespace postern::jobs {
 namespace {
 
 constexpr size_t kHistory = 10'000;
+constexpr size_t kMostUnanswered = 20;  // that a waking asks after; each costs a round trip or two
 constexpr int kAttempts = 3;
 constexpr std::chrono::seconds kBetween{5};
 constexpr std::chrono::minutes kGrace{60};
@@ -192,6 +193,55 @@ Result<void> ExportRun::FinishEarlier(RunReport* report) {
   return {};
 }
 
+// Runs that nobody has answered are asked after again, as long as no later one was acknowledged.
+Result<void> ExportRun::LookForAnswers() {
+  if (!spec_.export_().deliver().has_ack()) return {};
+  auto runs = outbox_->AtPlace();
+  if (!runs) return tl::unexpected<Error>(runs.error());
+  auto answered = outbox_->LastDelivered(true);
+  if (!answered) return tl::unexpected<Error>(answered.error());
+  std::vector<RunRow> open;
+  for (const RunRow& run : *runs) {
+    const bool later = !*answered || run.sequence > (*answered)->sequence;
+    if (later && run.outcome == kUnansweredOutcome && open.size() < kMostUnanswered) {
+      open.push_back(run);
+    }
+  }
+  for (auto run = open.rbegin(); run != open.rend(); ++run) {
+    if (auto looked = LookForAnswer(*run); !looked) return looked;
+  }
+  return {};
+}
+
+Result<void> ExportRun::LookForAnswer(RunRow run) {
+  Manifest manifest;
+  manifest.run = run.id;
+  manifest.file = run.file;
+  auto opened = OpenPlace();
+  auto answer =
+      opened ? LookAgain(*place_.place, *outbox_, ParcelFor(manifest, ""), ports_.clock.now())
+             : Result<SendState>(tl::unexpected<Error>(opened.error()));
+  if (!answer || *answer == SendState::kTriggered) {
+    diagnostics_->Add(
+        {.severity = diag::Severity::kWarning,
+         .code = diag::code::kUnanswered,
+         .summary = fmt::format("run {} is unanswered since {}", run.sequence,
+                                base::FormatInstant(run.ended)),
+         .subject = spec_.name(),
+         .label = answer ? "" : answer.error().message,
+         .notes = {"ask the receiver whether it took " + run.file + "; every run looks again"}});
+    return {};  // what is due now will say itself that the place can't be reached
+  }
+  run.outcome = OutcomeOf(*answer, true);
+  run.ended = ports_.clock.now();
+  if (auto noted = outbox_->Update(run); !noted) return noted;
+  auto newest = outbox_->Runs(1);
+  if (!newest) return tl::unexpected<Error>(newest.error());
+  // last.json speaks of the newest run.
+  if (newest->front().id != run.id) return {};
+  return Note({run.slot, run.outcome, "", manifest, run.rows, run.credential});
+}
+
 // The receiver asks for a full file by one that is called like the job, with .full behind it.
 Result<bool> ExportRun::WantsFull() {
   if (asked_.full) return true;
@@ -260,21 +310,25 @@ Result<void> ExportRun::RunSlot(base::Instant slot, RunReport* report) {
   return Note(out);
 }
 
-// Retention, and what was begun and never became whole.
-Result<void> ExportRun::KeepOrder() {
+// Runs that have no manifest any more can't go out: their slots are made again.
+Result<void> ExportRun::Abandon() {
   auto runs = outbox_->Runs(kHistory);
   if (!runs) return tl::unexpected<Error>(runs.error());
   for (RunRow& run : *runs) {
     std::error_code ignored;
-    if (!run.outcome.empty() || std::filesystem::exists(ManifestPath(folder_, run.id), ignored)) {
-      continue;
-    }
+    if (!IsOpen(run) || std::filesystem::exists(ManifestPath(folder_, run.id), ignored)) continue;
     std::filesystem::remove_all(ExportFile::FolderOfRun(folder_, run.id), ignored);
     run.outcome = kAbandoned;
     run.ended = ports_.clock.now();
     if (auto noted = outbox_->Update(run); !noted) return noted;
   }
   ForgetHalfFiles(folder_ + "/out", *runs);
+  return {};
+}
+
+// Retention, and what was begun and never became whole.
+Result<void> ExportRun::KeepOrder() {
+  if (auto abandoned = Abandon(); !abandoned) return abandoned;
   const auto& declared = spec_.export_();
   const auto tell = [&](const Result<Removed>& removed) {
     std::vector<std::string> problems;
@@ -283,10 +337,11 @@ Result<void> ExportRun::KeepOrder() {
     for (const std::string& problem : problems) {
       diagnostics_->Add({.severity = diag::Severity::kWarning,
                          .code = diag::code::kRunNotDelivered,
-                         .summary = "retention: " + problem,
+                         .summary = "clearing up: " + problem,
                          .subject = spec_.name()});
     }
   };
+  if (place_.place != nullptr) tell(RemoveAbandoned(*place_.place, *outbox_));
   if (place_.place != nullptr && declared.keep().has_remote_files()) {
     tell(RetainRemote(*place_.place, *outbox_, ParcelFor({}, ""), declared.keep()));
   }
@@ -311,6 +366,7 @@ Result<RunReport> ExportRun::Run() {
   if (auto finished = FinishEarlier(&report); !finished) {
     return tl::unexpected<Error>(finished.error());
   }
+  if (auto looked = LookForAnswers(); !looked) return tl::unexpected<Error>(looked.error());
   auto due = FindDue();
   if (!due) return tl::unexpected<Error>(due.error());
   for (const base::Instant slot : due->missed) {

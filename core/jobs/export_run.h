@@ -52,6 +52,9 @@ class ExportRun {
  private:
   Result<Due> FindDue();
   Result<void> FinishEarlier(RunReport* report);
+  Result<void> LookForAnswers();
+  Result<void> LookForAnswer(RunRow run);
+  Result<void> Abandon();
   Result<void> RunSlot(base::Instant slot, RunReport* report);
   Result<SlotReport> Bring(const Manifest& manifest, const std::string& bytes);
   Result<SendState> Send(const Parcel& parcel, std::string* credential);

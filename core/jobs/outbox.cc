@@ -270,4 +270,16 @@ Result<std::vector<RunRow>> Outbox::AtPlace() {
       ReadRun, static_cast<int>(SendState::kTriggered));
 }
 
+Result<std::vector<SentFile>> Outbox::Unplaced(std::string_view outcome) {
+  return Ask<SentFile>(
+      db_,
+      std::string(kFileColumns) +
+          "WHERE state < ? AND run IN (SELECT id FROM runs WHERE outcome = ?) ORDER BY run, item",
+      ReadSent, static_cast<int>(SendState::kPlaced), outcome);
+}
+
+Result<void> Outbox::ForgetFiles(std::string_view run) {
+  return Change(db_, "DELETE FROM files WHERE run = ?", run);
+}
+
 }  // namespace postern::jobs

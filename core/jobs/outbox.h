@@ -98,6 +98,10 @@ class Outbox {
   Result<void> MarkRemoved(std::string_view run);
   // Runs with something at the place (triggered, not removed), newest first.
   Result<std::vector<RunRow>> AtPlace();
+  // Files of runs with this outcome that never came to their final name.
+  Result<std::vector<SentFile>> Unplaced(std::string_view outcome);
+  // As if no file of the run had been prepared: made again, it may have other bytes.
+  Result<void> ForgetFiles(std::string_view run);
 
  private:
   Outbox() = default;

@@ -417,5 +417,62 @@ TEST(ExportRun, StartsAnewWhenTheReceiverOrOtherColumnsWantIt) {
   EXPECT_EQ(next(), "users_0005_full.json");
 }
 
+TEST(ExportRun, LooksAgainForAnAnswerThatNeverCame) {
+  Job job;
+  job.Daily("all");
+  auto* deliver = job.spec.mutable_export_()->mutable_deliver();
+  deliver->set_ack(".ack");
+  deliver->set_reject(".err");
+  deliver->set_ack_minutes(1);
+  job.now = kStart + 10000;
+  EXPECT_THAT(job.Outcomes(), ElementsAre("unanswered"));
+  EXPECT_THAT(job.Outcomes(), IsEmpty());
+  EXPECT_THAT(job.Complaint(), HasSubstr("W0861 run 1 is unanswered since"));
+  EXPECT_EQ(ReadLast(job.folder + "/last.json")->outcome(), "unanswered");
+  job.now += kDay;
+  EXPECT_THAT(job.Outcomes(), ElementsAre("unanswered"));
+  // The first one's answer comes late, and is the older run's.
+  job.scratch_.Write("place/in/users_0001_full.json.ack", "");
+  EXPECT_THAT(job.Outcomes(), IsEmpty());
+  EXPECT_THAT(job.Complaint(), HasSubstr("W0861 run 2 is unanswered since"));
+  EXPECT_EQ(ReadLast(job.folder + "/last.json")->outcome(), "unanswered");
+  job.scratch_.Write("place/in/users_0002_full.json.err", "");
+  EXPECT_THAT(job.Outcomes(), IsEmpty());
+  EXPECT_EQ(job.Complaint(), "");
+  EXPECT_EQ(ReadLast(job.folder + "/last.json")->outcome(), "rejected");
+  auto outbox = Outbox::Open(job.folder + "/outbox.db");
+  ASSERT_TRUE(outbox);
+  const auto runs = (*outbox)->Runs(10);
+  ASSERT_EQ(runs->size(), 2u);
+  EXPECT_EQ(runs->at(0).outcome, "rejected");
+  EXPECT_EQ(runs->at(1).outcome, "acknowledged");
+}
+
+TEST(ExportRun, TakesAwayWhatAnAbandonedRunLeftAtThePlace) {
+  Job job;
+  job.calls_left = 3;  // breaks off before the file is renamed
+  EXPECT_THAT(job.Outcomes({.slot = kStart}), ElementsAre("failed"));
+  const auto parts = [&] {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(job.scratch_.File("place/in"))) {
+      if (entry.path().extension() == ".part") names.push_back(entry.path().filename().string());
+    }
+    return names;
+  };
+  ASSERT_EQ(parts().size(), 1u);
+  // Not ours: another job's, and one that only looks like it.
+  job.scratch_.Write("place/in/other.json.01234567.part", "of another job");
+  // What was prepared is lost: the run is over, and its slot is made again from what is there now.
+  fs::remove_all(job.folder + "/out");
+  fs::create_directory(job.folder + "/out");
+  job.calls_left = -1;
+  job.source.people["later"] = "Later";
+  EXPECT_THAT(job.Outcomes({.slot = kStart}), ElementsAre("delivered")) << job.Complaint();
+  EXPECT_THAT(parts(), ElementsAre("other.json.01234567.part"));
+  auto outbox = Outbox::Open(job.folder + "/outbox.db");
+  ASSERT_TRUE(outbox);
+  EXPECT_EQ((*outbox)->Runs(10)->at(1).outcome, "abandoned");
+}
+
 }  // namespace
 }  // namespace postern::jobs::test
