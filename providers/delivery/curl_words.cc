@@ -23,7 +23,28 @@ ErrorCode CodeOf(const std::string& answer) {
   return SaysMissing(answer) ? ErrorCode::kNotFound : ErrorCode::kDenied;
 }
 
+// RFC 959 section 4.2: 1yz to 3yz.
+bool IsPositive(const std::string& answer) {
+  return !answer.empty() && answer[0] >= '1' && answer[0] <= '3';
+}
+
 }  // namespace
+
+bool IsOutOfStep(int code, const std::string& answer) {
+  switch (code) {
+    case CURLE_FTP_WEIRD_PASV_REPLY:
+    case CURLE_FTP_WEIRD_227_FORMAT:
+      return true;  // see FtpError
+    case CURLE_QUOTE_ERROR:
+    case CURLE_UPLOAD_FAILED:
+    case CURLE_REMOTE_ACCESS_DENIED:
+    case CURLE_REMOTE_FILE_NOT_FOUND:
+    case CURLE_FTP_COULDNT_RETR_FILE:
+      return IsPositive(answer);
+    default:
+      return false;
+  }
+}
 
 bool SaysMissing(const std::string& answer) {
   if (!answer.starts_with("550")) return false;
@@ -38,6 +59,11 @@ bool SaysMissing(const std::string& answer) {
 
 Error FtpError(int code, const std::string& answer, const std::string& ca) {
   const std::string said = answer.empty() ? "" : fmt::format(" ({})", answer);
+  if (IsOutOfStep(code, answer) && IsPositive(answer)) {
+    return {
+        ErrorCode::kUnavailable,
+        fmt::format("the server's answers are out of step{}; the connection was given up", said)};
+  }
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return {ErrorCode::kUnavailable, "the host's name is not known"};
@@ -61,7 +87,7 @@ Error FtpError(int code, const std::string& answer, const std::string& ca) {
     case CURLE_LOGIN_DENIED:
       return {ErrorCode::kAuthentication, "the login is refused" + said};
     // Over TLS libcurl 7.88 asks for another data connection when the server has refused the
-    // transfer, and takes the refusal for that answer.
+    // transfer, and takes the refusal for that answer; the answer itself is still to come.
     case CURLE_FTP_WEIRD_PASV_REPLY:
     case CURLE_FTP_WEIRD_227_FORMAT:
     case CURLE_QUOTE_ERROR:

@@ -236,6 +236,8 @@ class Ftp final : public object::Place {
     const CURLcode code = curl_easy_perform(curl_.get());
     if (flow.failed) return tl::unexpected(*flow.failed);
     if (code == CURLE_OK) return {};
+    // The handle's connections go with it: on this one each answer would be taken for another's.
+    if (IsOutOfStep(code, flow.answer)) curl_.reset(curl_easy_init());
     return base::Wrap(doing, FtpError(code, flow.answer, ca_));
   }
 

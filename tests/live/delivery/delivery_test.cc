@@ -226,6 +226,34 @@ TEST(Delivery, NothingIsSentToAStranger) {
             ErrorCode::kInvalid);
 }
 
+// What a refused transfer leaves to be said isn't taken for the answer to what comes next: over TLS
+// libcurl asks for one more data connection, whose answer nobody would read.
+TEST_P(EachProtocol, ARefusalLeavesNoAnswerBehind) {
+  if (GetParam() == "sftp") return;  // each answer has its request's number
+  LivePlace live(GetParam());
+  ASSERT_TRUE(live.Start());
+  auto opened = live.Open();
+  ASSERT_NE(opened.place, nullptr);
+  const std::string there = live.folder() + "/there.csv", gone = live.folder() + "/gone.csv";
+  ASSERT_TRUE(opened.place->Put(there, TextSource("twelve bytes")));
+  for (const uint64_t offset : {0, 12}) {
+    PutOptions options;
+    options.offset = offset;
+    const auto refused = opened.place->Put(there, TextSource("more"), options);
+    ASSERT_FALSE(refused) << "the server lets nothing be overwritten";
+    EXPECT_EQ(refused.error().code, ErrorCode::kDenied) << refused.error().message;
+    const auto removed = opened.place->Remove(gone);
+    ASSERT_FALSE(removed) << "the answer was another command's";
+    EXPECT_EQ(removed.error().code, ErrorCode::kNotFound) << removed.error().message;
+    const std::string next = fmt::format("{}/next{}.csv", live.folder(), offset);
+    const auto put = opened.place->Put(next, TextSource("x"));
+    EXPECT_TRUE(put) << put.error().message;
+    const auto found = opened.place->Stat(there);
+    ASSERT_TRUE(found && *found);
+    EXPECT_EQ((*found)->bytes, 12U);
+  }
+}
+
 // A server that answers no MLSD tells by LIST, whose lines are those of `ls -l`.
 TEST(Delivery, ListsWhereMlsdIsRefused) {
   LivePlace live("ftp", "<Limit MLSD MLST>\n  DenyAll\n</Limit>\n");

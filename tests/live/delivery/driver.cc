@@ -18,6 +18,8 @@
 namespace postern::jobs {
 namespace {
 
+constexpr int kAttempts = 3;
+
 std::string ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
@@ -59,12 +61,17 @@ int Drive(char** words) {
   parcel.trigger = ".done";
   parcel.order = {"file", "checksum", "manifest", "trigger"};
   if (!(*outbox)->Begin(run)) return 4;
-  auto opened = provider::OpenPlace(endpoint, {ReadCredential(words[2])});
-  if (!opened) {
-    std::cerr << opened.error().message << "\n";
-    return 5;
+  // As deliver.h says: what is transient is tried again over a new connection.
+  Result<Delivered> done = Fail(ErrorCode::kUnavailable, "not tried");
+  for (int attempt = 0; attempt < kAttempts && !done && done.error().retryable(); ++attempt) {
+    auto opened = provider::OpenPlace(endpoint, {ReadCredential(words[2])});
+    if (!opened) {
+      std::cerr << opened.error().message << "\n";
+      return 5;
+    }
+    done = Deliver(*opened->place, **outbox, parcel);
+    if (!done) std::cerr << "attempt " << attempt << ": " << done.error().message << "\n";
   }
-  auto done = Deliver(*opened->place, **outbox, parcel);
   if (!done) {
     std::cerr << DeliveryCode(done.error()) << ": " << done.error().message << "\n";
     return 6;
