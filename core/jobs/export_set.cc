@@ -7,13 +7,17 @@
 #include <cstdio>
 #include <filesystem>
 #include <set>
+#include <string>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "core/diag/codes.h"
 #include "core/diag/text.h"
 #include "core/jobs/encrypt.h"
 #include "core/jobs/export_file.h"
 #include "core/jobs/files.h"
+#include "core/jobs/place.h"
 
 namespace postern::jobs {
 namespace {
