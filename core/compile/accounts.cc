@@ -215,10 +215,8 @@ void Compiler::EmitAccount(const AccountInfo& info, kinds::Account* account, kin
          fmt::format("the login {} at {}", info.login, message.server())});
   }
   Emit(target, *account, info.roles.empty() ? SourceList{source} : info.roles);
-  if (!info.enabled && facts_.now > info.interval.until) {
-    desired_.expired.emplace_back(target,
-                                  object::ObjectKey{Kind::kAccount, object::EncodeKey(*account)});
-  }
+  NoteOffTime(target, {Kind::kAccount, object::EncodeKey(*account)}, info.interval, source,
+              info.role);
   if (message.has_keys()) EmitKeys(info, source, key);
   if (message.has_principals()) EmitPrincipals(info, source, key);
   if (info.roles.empty()) CheckHome(info);  // a role's are checked where they are made

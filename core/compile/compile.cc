@@ -142,6 +142,20 @@ void Compiler::Emit(const std::string& target, const google::protobuf::Message& 
   TargetNamed(target).objects.push_back({object.kind, object.key, object.body, std::move(sources)});
 }
 
+void Compiler::NoteOffTime(const std::string& target, object::ObjectKey key,
+                           const Interval& interval, uint32_t source, const RoleInfo* role) {
+  if (interval.Holds(facts_.now)) return;
+  const bool over = facts_.now > interval.until;
+  OffTime off{target, std::move(key), over ? interval.until : interval.from, "",
+              desired_.provenance[source].span};
+  if (role != nullptr && off.at == (over ? role->interval.until : role->interval.from)) {
+    off.whose = "role " + role->declared->message.name();
+    off.span =
+        role->declared->At(over ? decl::Role::kExpiresFieldNumber : decl::Role::kStartsFieldNumber);
+  }
+  (over ? desired_.expired : desired_.ahead).push_back(std::move(off));
+}
+
 void Compiler::SetAuthority(const std::string& target, object::Kind kind, std::string container,
                             Authority authority) {
   auto& all = TargetNamed(target).authority;

@@ -45,6 +45,7 @@ struct AccountInfo {
   Interval interval;  // account and contract
   bool enabled = false;
   SourceList roles;  // provenance of what roles give; empty: declared by itself
+  const struct RoleInfo* role = nullptr;  // the first of them
 };
 
 // A role as it was evaluated.
@@ -163,12 +164,12 @@ class Compiler {
                     access::Rights rights, const Interval& interval, uint32_t source);
   bool AskAccount(const config::Declared<decl::Grant>& grant, const AccountInfo& account,
                   const FolderInfo& folder, access::Rights rights, uint32_t source,
-                  const Interval& within = {});
+                  const RoleInfo* role = nullptr);
   void AskGroup(const config::Declared<decl::Grant>& grant, const std::string& group,
                 const FolderInfo& folder, access::Rights rights, uint32_t source);
   void AddAsk(const config::Declared<decl::Grant>& grant, const std::string& server,
               const FolderInfo& folder, access::Subject subject, access::Rights rights,
-              const Interval& interval, uint32_t source);
+              const Interval& interval, uint32_t source, const RoleInfo* role = nullptr);
   bool ViaAllows(const config::Declared<decl::Grant>& grant, const AccountInfo& account) const;
   bool Reachable(const AccountInfo& account, const FolderInfo& folder,
                  const config::Declared<decl::Grant>& grant, bool complain);
@@ -198,6 +199,9 @@ class Compiler {
                          std::string ticket = {}, std::string reason = {});
   void Emit(const std::string& target, const google::protobuf::Message& message,
             SourceList sources);
+  // Where now is outside of the object's interval. `role`: what it comes from, or null.
+  void NoteOffTime(const std::string& target, object::ObjectKey key, const Interval& interval,
+                   uint32_t source, const RoleInfo* role = nullptr);
   void SetAuthority(const std::string& target, object::Kind kind, std::string container,
                     Authority authority);
   DesiredTarget& TargetNamed(const std::string& name);

@@ -95,7 +95,15 @@ struct LoginEnd {
   std::string what;  // "the login acme-in at edge-sftp"
 };
 
-// Move only: its objects are views.
+// An object that isn't wanted now, but was or will be: its time is over, or lies ahead.
+struct OffTime {
+  std::string target;
+  object::ObjectKey key;
+  base::Instant at = 0;  // the last moment of its time, or the first
+  std::string whose;     // what sets that moment: "role marketing"; empty: its own declaration
+  diag::Span span;       // where it is set
+};
+
 // What a server gives beyond a grant, accepted by its author.
 struct Accepted {
   std::string what;
@@ -125,6 +133,7 @@ struct RoleNote {
   bool held = false;  // undecided; else refused
 };
 
+// Move only: its objects are views.
 struct Desired {
   object::Arena bytes;
   std::vector<DesiredTarget> targets;
@@ -135,9 +144,9 @@ struct Desired {
   std::unordered_map<std::string, absl::flat_hash_map<std::string, std::string>> identities;
   // Numeric ids that this compilation allocated: (server, uid).
   std::vector<std::pair<std::string, uint32_t>> new_uids;
-  // Objects that time took away: (target, kind, key); their removal was approved when it was
-  // granted.
-  std::vector<std::pair<std::string, object::ObjectKey>> expired;
+  // Objects that time took away; their removal was approved when it was granted. And those whose
+  // time hasn't come: what of them is live goes by a declaration that was changed.
+  std::vector<OffTime> expired, ahead;
   std::vector<Accepted> accepted;
   diag::Diagnostics diagnostics;
 

@@ -98,9 +98,7 @@ void Compiler::CompileUser(const config::Declared<decl::User>& user) {
   const std::string key = object::EncodeKey(object);
   desired_.identities[target][key] = identity;
   dns_of_[identity + "|" + message.directory()].push_back(dn);
-  if (!object.enabled() && facts_.now > interval.until) {
-    desired_.expired.emplace_back(target, object::ObjectKey{object::Kind::kUser, key});
-  }
+  NoteOffTime(target, {object::Kind::kUser, key}, interval, source);
 }
 
 void Compiler::CompileGroupEntry(const config::Declared<decl::Group>& group) {

@@ -103,9 +103,7 @@ void Compiler::CompileIamUser(const config::Declared<decl::IamUser>& user) {
   const std::string key = object::EncodeKey(object);
   desired_.identities[target][key] = identity;
   iam_names_of_[{identity, message.iam()}].push_back(object.user_name());
-  if (!object.active() && facts_.now > interval.until) {
-    desired_.expired.emplace_back(target, object::ObjectKey{Kind::kIamUser, key});
-  }
+  NoteOffTime(target, {Kind::kIamUser, key}, interval, source);
 }
 
 // A group, an application role or an access role with its members: `object` is of its kind.

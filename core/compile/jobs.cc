@@ -115,9 +115,7 @@ void Compiler::CompileJob(const config::Declared<M>& declared, const std::string
   if (interval.until != base::kForever) desired_.provenance[source].closer = kClosedByNobody;
   const bool enabled = wanted && interval.Holds(facts_.now);
   if (!EmitJob(target, spec, message.schedule(), enabled, source, declared.span)) return;
-  if (facts_.now > interval.until) {
-    desired_.expired.emplace_back(target, object::ObjectKey{Kind::kJob, spec.name()});
-  }
+  NoteOffTime(target, {Kind::kJob, spec.name()}, interval, source);
 }
 
 // What the declaration names: the place, the systems that rows come from or go to, their secrets.

@@ -101,8 +101,8 @@ void Compiler::EmitKeys(const AccountInfo& info, uint32_t source, kinds::SshKey*
     // What a line allows beyond sessions of SFTP is never ours.
     if (tells_options) key->mutable_options();
     if (declared.has_expires() && declared.expires() < facts_.now) {
-      desired_.expired.emplace_back(target,
-                                    object::ObjectKey{Kind::kSshKey, object::EncodeKey(*key)});
+      NoteOffTime(target, {Kind::kSshKey, object::EncodeKey(*key)},
+                  {base::kAlways, declared.expires()}, source);
       continue;
     }
     Emit(target, *key, {declared.has_expires() ? SourceOfKey(info, i) : source});

@@ -282,6 +282,7 @@ class RoleAccounts {
     info.home = object::Normalise(object::Comparator::kPath, draft.home);
     info.interval = draft.interval;
     info.roles = draft.sources;
+    info.role = draft.role;
     c_.RoundEnd(&info);
     info.enabled = info.interval.Holds(c_.facts_.now);
     NoteInherited(draft);

@@ -192,7 +192,7 @@ void Compiler::AskMembers(const config::Declared<decl::Grant>& grant, const Role
         ++unreachable;
         continue;
       }
-      AskAccount(grant, account, folder, rights, sources[i], role.interval);
+      AskAccount(grant, account, folder, rights, sources[i], &role);
       ++opens;
     }
   }

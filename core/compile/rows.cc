@@ -177,32 +177,33 @@ bool Compiler::Reachable(const AccountInfo& account, const FolderInfo& folder,
   return false;
 }
 
-// What holds now is asked for; what is over is an expected loss.
+// What holds now is asked for; what is over is an expected loss, and what is to come is said.
 void Compiler::AddAsk(const config::Declared<decl::Grant>& grant, const std::string& server,
                       const FolderInfo& folder, access::Subject subject, Rights rights,
-                      const Interval& interval, uint32_t source) {
+                      const Interval& interval, uint32_t source, const RoleInfo* role) {
   const access::Depth depth = DepthOf(grant.message);
   if (interval.Holds(facts_.now)) {
     Asks& asks = asks_[server];
     asks.rows.push_back({folder.path, depth, std::move(subject), rights});
     asks.reasons.push_back({source, &grant});
-  } else if (facts_.now > interval.until) {
-    desired_.expired.emplace_back(
-        "host:" + folder.declared->message.host(),
-        object::ObjectKey{
-            object::Kind::kGrant,
-            object::MakeKey(object::Kind::kGrant, {server, folder.path, access::NameOf(depth),
-                                                   access::Format(subject)})});
+    return;
   }
+  const std::string who = access::Format(subject);
+  NoteOffTime(
+      "host:" + folder.declared->message.host(),
+      {object::Kind::kGrant,
+       object::MakeKey(object::Kind::kGrant, {server, folder.path, access::NameOf(depth), who})},
+      interval, source, role);
 }
 
 bool Compiler::AskAccount(const config::Declared<decl::Grant>& grant, const AccountInfo& account,
                           const FolderInfo& folder, Rights rights, uint32_t source,
-                          const Interval& within) {
+                          const RoleInfo* role) {
   if (account.server->message.host() != folder.declared->message.host()) return false;
   if (!ViaAllows(grant, account)) return false;
   if (!Reachable(account, folder, grant, true)) return true;
-  const Interval interval = IntervalOf(grant.message).Meet(account.interval).Meet(within);
+  Interval interval = IntervalOf(grant.message).Meet(account.interval);
+  if (role != nullptr) interval = interval.Meet(role->interval);
   const std::string& server = account.server->message.name();
   Provenance& provenance = desired_.provenance[source];
   provenance.until = std::min(provenance.until, interval.until);
@@ -213,7 +214,7 @@ bool Compiler::AskAccount(const config::Declared<decl::Grant>& grant, const Acco
     provenance.closer = server_does && others_do ? kClosedByServer : kClosedByNobody;
   }
   AddAsk(grant, server, folder, {access::Subject::Type::kAccount, account.login}, rights, interval,
-         source);
+         source, role);
   return true;
 }
 

@@ -168,6 +168,7 @@ void Planner::Explain(const DesiredObject* wanted, Change* change) const {
     return;
   }
   const compile::Desired& desired = *in_.desired;
+  if (!change->cause.empty()) return;  // its time says it
   std::string_view owner = change->owner;
   if (wanted != nullptr) {
     const auto recorded = in_.recorded->find(plan_.targets[change->target].name);

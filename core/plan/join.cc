@@ -144,7 +144,7 @@ Change& Planner::AddChange(const Row& row, Action action, Reason reason) {
     change.changed_at = row.observed->changed_at;
     change.how_known = row.observed->how_known;
   }
-  if (IsExpired(row.target, row.kind, row.key)) change.reason = Reason::kExpired;
+  SayTime(row, &change);
   if (row.kind == Kind::kIamUser && row.observed != nullptr && WritesTarget(action) &&
       FlagIn(row.observed->body, kinds::IamUser::kSynchronizedFieldNumber, false)) {
     change.held = "it comes from another system: change it there";
@@ -334,8 +334,27 @@ void Planner::DecideMissing(const Row& row) {
   HoldUnknown(row, &change);
 }
 
-bool Planner::IsExpired(uint32_t target, Kind kind, std::string_view key) const {
-  return expired_.contains({target, kind, key});
+// What goes because its time is over, or hasn't come: a declaration still has it.
+void Planner::SayTime(const Row& row, Change* change) const {
+  if (change->action == Action::kCreate) return;
+  const std::tuple at{row.target, row.kind, row.key};
+  const auto say = [&](const compile::OffTime& off, std::string_view verb) {
+    change->cause = fmt::format("{} {} {}", off.whose.empty() ? "its time" : off.whose, verb,
+                                base::FormatHuman(off.at));
+    if (change->place.empty()) change->place = in_.sources->Place(off.span);
+  };
+  if (const auto over = expired_.find(at); over != expired_.end()) {
+    change->reason = Reason::kExpired;
+    return say(*over->second, "ended");
+  }
+  const auto off = ahead_.find(at);
+  if (off == ahead_.end()) return;
+  const uint32_t enabled = EnabledFieldOf(row.kind);
+  const bool shut =
+      enabled != 0 && row.desired != nullptr && !FlagIn(row.desired->body, enabled, true);
+  if (row.desired != nullptr && !shut) return;  // another declaration wants it now
+  if (change->reason == Reason::kRemoved) change->reason = Reason::kChanged;
+  if (change->reason == Reason::kChanged) say(*off->second, "begins");
 }
 
 }  // namespace postern::plan

@@ -142,9 +142,14 @@ Plan Planner::Run() {
     desired_.push_back(in_.desired->Find(target.name));
   }
   for (uint32_t i = 0; i < plan_.targets.size(); ++i) {
-    for (const auto& [target, key] : in_.desired->expired) {
-      if (target == plan_.targets[i].name) expired_.insert({i, key.kind, key.key});
-    }
+    const auto note = [&](const std::vector<compile::OffTime>& from, OffTimes* to) {
+      for (const compile::OffTime& off : from) {
+        if (off.target == plan_.targets[i].name)
+          to->try_emplace({i, off.key.kind, off.key.key}, &off);
+      }
+    };
+    note(in_.desired->expired, &expired_);
+    note(in_.desired->ahead, &ahead_);
   }
   // Scopes and summaries are indexed alike; judging needs the index of the last target added.
   const std::vector<TargetSummary> summaries = std::move(plan_.targets);

@@ -73,9 +73,11 @@ struct Change {
   std::string changed_by;  // for drift: who, when, how known
   base::Instant changed_at = 0;
   std::string how_known;
-  std::string note;               // of a row: where below it the folders make it what it is
-  std::string held;               // not empty: why nothing is done about it now
-  std::string cause;              // the fact: "jo.hart left Marketing, seen in corp 10:02Z"
+  std::string note;  // of a row: where below it the folders make it what it is
+  std::string held;  // not empty: why nothing is done about it now
+  // The fact, "jo.hart left Marketing, seen in corp 10:02Z", or the time, "role x begins
+  // 2080-01-01".
+  std::string cause;
   base::Instant retired_at = 0;   // kDisable and kDelete after retention: since when
   std::string secret_desired;     // hex HMAC of the wanted secret, when one is set
   uint64_t owned = ~uint64_t{0};  // fields of `after` that are ours once it is applied

@@ -115,7 +115,7 @@ class Planner {
   void ClearUndeclared(Row* row);
   void KeepTheirId(Row* row);
   void PutDesired(Row* row, std::string body);
-  bool IsExpired(uint32_t target, object::Kind kind, std::string_view key) const;
+  void SayTime(const Row& row, Change* change) const;
   bool SecretDiffers(const Row& row, std::string* wanted_digest) const;
   static bool Locks(const Row& row);
   bool OfReplaced(const Row& row) const;
@@ -262,7 +262,10 @@ class Planner {
   std::vector<const decl::Manage*> manage_;               // parallel
   // Desired objects with what was declared once and isn't any more: their bodies are theirs.
   std::deque<std::pair<std::string, compile::DesiredObject>> cleared_;
-  std::set<std::tuple<uint32_t, object::Kind, std::string_view>> expired_;
+  // What its time has left behind, and what it hasn't brought yet; into `in_`.
+  using OffTimes =
+      std::map<std::tuple<uint32_t, object::Kind, std::string_view>, const compile::OffTime*>;
+  OffTimes expired_, ahead_;
   // Accounts that go and are made anew, by target and key.
   std::set<std::pair<uint32_t, std::string_view>> replaced_;
   // Changes that come from changes of facts: which those are.

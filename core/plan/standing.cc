@@ -38,13 +38,21 @@ std::string WhySilent(const observe::ObservedTarget* source) {
   return "";
 }
 
+// An end by time has its cause from a declaration; every other cause is a fact.
+bool ByFact(const Change& change) {
+  if (change.cause.empty() || !change.held.empty() || change.reason == Reason::kExpired) {
+    return false;
+  }
+  const uint32_t enabled = EnabledFieldOf(change.kind);
+  const bool ends = change.action == Action::kDelete || change.action == Action::kDisable ||
+                    (enabled != 0 && !FlagIn(change.after, enabled, true));
+  return !ends || change.reason != Reason::kChanged;
+}
+
 // What facts caused stands only while their sources can be asked: a new plan holds it.
 void FindSilent(const Plan& plan, const observe::Observed& observed,
                 std::vector<std::string>* lines) {
-  const bool by_facts = std::any_of(
-      plan.changes.begin(), plan.changes.end(),
-      [](const Change& change) { return !change.cause.empty() && change.held.empty(); });
-  if (!by_facts) return;
+  if (std::none_of(plan.changes.begin(), plan.changes.end(), ByFact)) return;
   for (const FactSummary& fact : plan.facts) {
     if (!fact.held.empty()) continue;
     const std::string why = WhySilent(observed.Find(fact.target));

@@ -109,20 +109,21 @@ TEST_F(CompileTest, TellsTimeByTheEarliestEnd) {
   struct Case {
     const char* now;
     GrantLine::State state;
-    size_t rows, expired;
+    size_t rows, expired, ahead;
     bool enabled;
   };
   using State = GrantLine::State;
-  for (const Case& c : {Case{"2025-12-31T23:59:59Z", State::kScheduled, 0, 0, false},
-                        Case{"2026-01-01T00:00:00Z", State::kActive, 1, 0, true},
-                        Case{"2026-06-30T23:59:59Z", State::kActive, 1, 0, true},
-                        Case{"2026-07-01T00:00:00Z", State::kExpired, 0, 1, true},
-                        Case{"2027-01-01T00:00:00Z", State::kExpired, 0, 2, false}}) {
+  for (const Case& c : {Case{"2025-12-31T23:59:59Z", State::kScheduled, 0, 0, 2, false},
+                        Case{"2026-01-01T00:00:00Z", State::kActive, 1, 0, 0, true},
+                        Case{"2026-06-30T23:59:59Z", State::kActive, 1, 0, 0, true},
+                        Case{"2026-07-01T00:00:00Z", State::kExpired, 0, 1, 0, true},
+                        Case{"2027-01-01T00:00:00Z", State::kExpired, 0, 2, 0, false}}) {
     facts_.now = *base::ParseInstant(c.now);
     const Desired desired = Read(Grant("partner:acme", "expires = 2026-06-30", "\"list\"", "acme"));
     EXPECT_EQ(desired.grants[0].state, c.state) << c.now;
     EXPECT_THAT(Rows(desired), testing::SizeIs(c.rows)) << c.now;
     EXPECT_EQ(desired.expired.size(), c.expired) << c.now;
+    EXPECT_EQ(desired.ahead.size(), c.ahead) << c.now;
     EXPECT_EQ(AccountNamed(desired, "acme-in").enabled(), c.enabled) << c.now;
   }
 }

@@ -62,7 +62,7 @@ TEST_F(KeysTest, AKeyWhoseTimeIsOverIsNotWantedAndItsLossExpected) {
     EXPECT_NE(object.kind, Kind::kSshKey);
   }
   ASSERT_EQ(desired.expired.size(), 1U);
-  EXPECT_EQ(desired.expired[0].second.kind, Kind::kSshKey);
+  EXPECT_EQ(desired.expired[0].key.kind, Kind::kSshKey);
 }
 
 TEST_F(KeysTest, WhatAServerCantKeepOfAKeyIsRefusedWithPlaceAndWayOut) {

@@ -137,7 +137,8 @@ TEST(Limits, ADeclaredEndIsNoLoss) {
   Bench bench = Losing(10, 6);
   for (int i = 0; i < 6; ++i) {
     const auto row = Row("/d/" + Name(i), "this", "account:" + Name(i), kList);
-    bench.desired.expired.push_back({kHost, {row.kind, row.key}});
+    bench.desired.expired.push_back(
+        {.target = kHost, .key = {row.kind, row.key}, .at = 1, .whose = {}, .span = {}});
   }
   EXPECT_FALSE(Refused(bench.Make(), "lose_people"));
 }
@@ -150,7 +151,8 @@ TEST(Limits, AGroupsDeclaredEndIsNoLoss) {
   }
   bench.Live(row).Record(row);
   EXPECT_TRUE(Refused(bench.Make(), "lose_people"));
-  bench.desired.expired.push_back({kHost, {row.kind, row.key}});
+  bench.desired.expired.push_back(
+      {.target = kHost, .key = {row.kind, row.key}, .at = 1, .whose = {}, .span = {}});
   EXPECT_FALSE(Refused(bench.Make(), "lose_people"));
 }
 
@@ -159,7 +161,8 @@ TEST(Limits, OneEndHidesNoOtherLoss) {
   for (int i = 0; i < 6; ++i) {
     const auto row = Row("/e/" + Name(i), "this", "account:" + Name(i), kList);
     bench.Live(row).Record(row);
-    bench.desired.expired.push_back({kHost, {row.kind, row.key}});
+    bench.desired.expired.push_back(
+        {.target = kHost, .key = {row.kind, row.key}, .at = 1, .whose = {}, .span = {}});
   }
   EXPECT_TRUE(Refused(bench.Make(), "lose_people"));
 }
