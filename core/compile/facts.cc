@@ -1,7 +1,6 @@
 #include "core/compile/facts.h"
 
 #include <algorithm>
-#include <set>
 
 #include "core/compile/desired.h"
 #include "core/object/wire_fields.h"
@@ -89,12 +88,6 @@ void MergeKind(Kind kind, const object::ObjectSet& observed, const DesiredTarget
   }
 }
 
-std::vector<uint32_t> SortedUnique(std::vector<uint32_t> list) {
-  std::sort(list.begin(), list.end());
-  list.erase(std::unique(list.begin(), list.end()), list.end());
-  return list;
-}
-
 std::string_view ContainerOf(std::string_view membership) {
   return membership.substr(0, membership.find(object::kKeySeparator));
 }
@@ -136,6 +129,8 @@ void SourceFacts::TakeUsers(const DesiredTarget* desired,
               const bool retired = wanted == nullptr && known != nullptr;
               AddUser(live, wanted == nullptr ? std::string_view() : wanted->body, key, retired);
             });
+  by_key_.reserve(users_.size());
+  for (uint32_t i = 0; i < users_.size(); ++i) by_key_.emplace(users_[i].key, i);
 }
 
 void SourceFacts::AddUser(const ObjectView* observed, std::string_view wanted, std::string_view key,
@@ -210,35 +205,29 @@ void SourceFacts::TakeMemberships(const DesiredTarget* desired,
 void SourceFacts::AddEdge(std::string_view key, bool before, bool after) {
   const std::string_view set = ContainerOf(key);
   std::string_view member = key.substr(set.size() + 1);
+  const std::string_view by = before ? std::string_view() : key;
   Node& node = nodes_[set];
-  if (after && !before) {
-    const Kind kind = source_.is_iam() ? Kind::kIamMembership : Kind::kMembership;
-    node.pending.push_back({kind, std::string(key)});
+  std::optional<uint32_t> user;
+  if (!source_.is_iam()) {
+    user = ByKey(member);  // in a directory a member may be a group; whoever is neither is nobody
+  } else if (member.starts_with("user:")) {
+    user = ByKey(member.substr(5));
+    if (!user) return;
   }
-  if (source_.is_iam() && !member.starts_with("user:")) {
-    if (before) node.groups_before.push_back(member);
-    if (after) node.groups.push_back(member);
+  if (user) {
+    if (after) node.users.push_back(*user);
+    if (after && !before) node.new_users.emplace_back(*user, by);
+    if (!after) node.gone_users.push_back(*user);
     return;
   }
-  if (source_.is_iam()) member.remove_prefix(5);
-  const auto user = ByKey(member);
-  if (!user) {
-    // In a directory a member may be a group; whoever is neither is nobody.
-    if (source_.is_iam()) return;
-    if (before) node.groups_before.push_back(member);
-    if (after) node.groups.push_back(member);
-    return;
-  }
-  if (before) node.users_before.push_back(*user);
-  if (after) node.users.push_back(*user);
+  if (after) node.groups.push_back({member, by});
+  if (!after) node.gone_groups.push_back(member);
 }
 
 std::optional<uint32_t> SourceFacts::ByKey(std::string_view key) const {
-  const auto at = std::lower_bound(
-      users_.begin(), users_.end(), key,
-      [](const FactUser& user, std::string_view wanted) { return user.key < wanted; });
-  if (at == users_.end() || at->key != key) return std::nullopt;
-  return static_cast<uint32_t>(at - users_.begin());
+  const auto at = by_key_.find(key);
+  if (at == by_key_.end()) return std::nullopt;
+  return at->second;
 }
 
 std::optional<uint32_t> SourceFacts::ById(std::string_view id) {
@@ -298,78 +287,6 @@ bool SourceFacts::WasActive(const FactUser& user) const {
     if (field.number == number) return field.varint != 0;
   }
   return true;
-}
-
-// Key of the sets' nodes; empty: no such group is there.
-std::string SourceFacts::GroupKey(std::string_view name) const {
-  if (source_.is_iam()) {
-    const std::string key = object::MakeKey(Kind::kIamGroup, {name});
-    std::string set = "group:" + key;
-    const bool there = source_.objects->Find(Kind::kIamGroup, key) != nullptr;
-    return there || nodes_.contains(set) ? set : std::string();
-  }
-  std::string dn = object::Normalise(object::Comparator::kDn, name);
-  if (source_.objects->Find(Kind::kDirectoryGroup, dn) != nullptr || nodes_.contains(dn)) return dn;
-  // By its first name: the one group of that name.
-  const std::string start = "cn=" + FoldValue(name) + ",";
-  std::string found;
-  for (const ObjectView& group : source_.objects->OfKind(Kind::kDirectoryGroup)) {
-    if (!group.key.starts_with(start)) continue;
-    if (!found.empty()) return "";
-    found = group.key;
-  }
-  return found;
-}
-
-bool SourceFacts::WasOurs(std::string_view group) const {
-  if (recorded_ == nullptr) return false;
-  const Kind kind = source_.is_iam() ? Kind::kIamGroup : Kind::kDirectoryGroup;
-  const std::string key = object::MakeKey(kind, {group});
-  const std::string by_name = source_.is_iam() ? "" : "cn=" + FoldValue(group) + ",";
-  return std::any_of(recorded_->begin(), recorded_->end(), [&](const ledger::Recorded& row) {
-    return row.kind == kind &&
-           (row.key == key || (!by_name.empty() && row.key.starts_with(by_name)));
-  });
-}
-
-// Groups in a circle are walked once.
-std::vector<uint32_t> SourceFacts::Flatten(std::string_view group, bool before,
-                                           std::vector<object::ObjectKey>* pending) const {
-  std::vector<uint32_t> users;
-  std::set<std::string_view> seen{group};
-  std::vector<std::string_view> open{group};
-  while (!open.empty()) {
-    const auto at = nodes_.find(open.back());
-    open.pop_back();
-    if (at == nodes_.end()) continue;
-    const auto& direct = before ? at->second.users_before : at->second.users;
-    users.insert(users.end(), direct.begin(), direct.end());
-    if (pending != nullptr) {
-      pending->insert(pending->end(), at->second.pending.begin(), at->second.pending.end());
-    }
-    for (std::string_view inner : before ? at->second.groups_before : at->second.groups) {
-      if (seen.insert(inner).second) open.push_back(inner);
-    }
-  }
-  return SortedUnique(std::move(users));
-}
-
-const SourceFacts::Group* SourceFacts::FindGroup(std::string_view name) {
-  const auto [at, fresh] = groups_.try_emplace(std::string(name));
-  if (!fresh) return at->second ? &*at->second : nullptr;
-  if (source_.objects == nullptr) return nullptr;
-  const std::string key = GroupKey(name);
-  if (key.empty()) return nullptr;
-  Group group;
-  std::vector<object::ObjectKey> pending;
-  group.users = Flatten(key, false, &pending);
-  const std::vector<uint32_t> before = Flatten(key, true, nullptr);
-  std::set_intersection(group.users.begin(), group.users.end(), before.begin(), before.end(),
-                        std::back_inserter(group.before));
-  // Which edge brings whom isn't told apart: all that come to it and to the groups in it count.
-  if (group.before.size() < group.users.size()) group.pending = std::move(pending);
-  at->second = std::move(group);
-  return &*at->second;
 }
 
 }  // namespace postern::compile

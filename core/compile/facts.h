@@ -7,6 +7,7 @@
 // Source of the comparison: RFC 7643 §2.2 and §4.3 (caseExact false), RFC 4518 for directories.
 #pragma once
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include <array>
 #include <deque>
@@ -93,33 +94,44 @@ class SourceFacts {
 
   // Who is in a group, directly or by groups in it.
   struct Group {
-    std::vector<uint32_t> users;             // sorted
-    std::vector<uint32_t> before;            // of these, who is in it now already; sorted
-    std::vector<object::ObjectKey> pending;  // memberships that this plan adds to it
+    std::vector<uint32_t> users;  // sorted
+    // Of these, who isn't in it yet: by which memberships of this plan he comes. Sorted.
+    std::vector<std::pair<uint32_t, std::vector<object::ObjectKey>>> newcomers;
+    bool Holds(uint32_t user) const;
+    // Empty: he is in it now already.
+    std::span<const object::ObjectKey> NeedsOf(uint32_t user) const;
   };
   // Null: no group of this name (or DN) is there.
   const Group* FindGroup(std::string_view name);
   // Whether the ledger knows a group of this name (or DN) as ours: one that isn't there is gone
   // then, by a point read, and no slip of a pen.
-  bool WasOurs(std::string_view group) const;
+  bool WasOurs(std::string_view group);
 
   std::optional<uint32_t> ByKey(std::string_view key) const;
   std::optional<uint32_t> ById(std::string_view id);
 
  private:
-  struct Node {
-    std::vector<uint32_t> users, users_before;
-    std::vector<std::string_view> groups, groups_before;
-    std::vector<object::ObjectKey> pending;
+  // Who is in a set directly after this plan, and how that differs from now. `by`: key of the
+  // membership that this plan adds; empty: it is there.
+  struct Inner {
+    std::string_view set, by;
   };
+  struct Node {
+    std::vector<uint32_t> users, gone_users;
+    std::vector<std::pair<uint32_t, std::string_view>> new_users;  // with `by`
+    std::vector<Inner> groups;
+    std::vector<std::string_view> gone_groups;
+  };
+  class Walk;
+  template <class Each>
+  static void ForStanding(const Node& node, const Each& each);
   void TakeUsers(const DesiredTarget* desired, const std::vector<ledger::Recorded>* recorded);
   void AddUser(const object::ObjectView* observed, std::string_view wanted, std::string_view key,
                bool retired);
   void TakeMemberships(const DesiredTarget* desired, const std::vector<ledger::Recorded>* recorded);
   void AddEdge(std::string_view key, bool before, bool after);
-  std::vector<uint32_t> Flatten(std::string_view group, bool before,
-                                std::vector<object::ObjectKey>* pending) const;
-  std::string GroupKey(std::string_view name) const;
+  std::vector<uint32_t> UsersBefore(std::string_view group) const;
+  std::string GroupKey(std::string_view name);
 
   const IdentitySource& source_;
   const std::vector<ledger::Recorded>* recorded_;
@@ -128,7 +140,12 @@ class SourceFacts {
   absl::flat_hash_map<std::string_view, Node> nodes_;
   using Index = absl::flat_hash_map<std::string, std::vector<uint32_t>>;
   std::array<std::optional<Index>, kTextAttributes + 1> indexes_;
+  absl::flat_hash_map<std::string_view, uint32_t> by_key_;
   std::optional<absl::flat_hash_map<std::string_view, uint32_t>> by_id_;
+  // Of a directory: first name -> key of the group; empty: several have it.
+  std::optional<absl::flat_hash_map<std::string_view, std::string_view>> first_names_;
+  // Groups that the ledger knows: keys, and in a directory "cn=" with their first names.
+  std::optional<absl::flat_hash_set<std::string>> ours_;
   std::unordered_map<std::string, std::optional<Group>> groups_;
 };
 

@@ -187,12 +187,9 @@ void RoleEvaluator::Select(const decl::RoleMember& selector, Work* work) {
   const Reading& users = facts.source().users;
   const Reading& memberships = facts.source().memberships;
   if (!users.held.empty()) return Hold(source, users.held, work);
-  if (selector.has_group() && !memberships.held.empty()) {
-    return Hold(source, memberships.held, work);
-  }
-  const auto asks = AsksOf(selector.where());
   const SourceFacts::Group* group = nullptr;
   if (selector.has_group()) {
+    if (!memberships.held.empty()) return Hold(source, memberships.held, work);
     group = facts.FindGroup(selector.group());
     if (group == nullptr && facts.WasOurs(selector.group())) return;  // it is gone: nobody is in it
     if (group == nullptr) {
@@ -203,8 +200,47 @@ void RoleEvaluator::Select(const decl::RoleMember& selector, Work* work) {
     }
   }
   if (selector.where().has_active() && !selector.where().active()) return;
+  TakeFitting(selector, source, group, work);
+  HoldUnread(selector, source, work);
+}
+
+void RoleEvaluator::TakeFitting(const decl::RoleMember& selector, uint32_t source,
+                                const SourceFacts::Group* group, Work* work) {
+  SourceFacts& facts = people_->at(source);
+  const auto asks = AsksOf(selector.where());
+  Candidate candidate;
+  candidate.what = group != nullptr ? fmt::format("group {}", selector.group())
+                   : !asks.empty()  ? Describe(asks.front().first, asks.front().second)
+                                    : std::string(facts.source().name());
+  std::vector<std::pair<Attribute, std::string>> folded;
+  folded.reserve(asks.size());
+  for (const auto& [attribute, value] : asks) folded.emplace_back(attribute, FoldValue(value));
+  const auto consider = [&](uint32_t user) {
+    const bool fits = std::all_of(folded.begin(), folded.end(), [&](const auto& ask) {
+      return Fits(facts, user, ask.first, ask.second);
+    });
+    if (!fits || (group != nullptr && !group->Holds(user))) return;
+    const FactUser& one = facts.users()[user];
+    candidate.ref = {source, user};
+    candidate.needs.clear();
+    const bool had = std::all_of(asks.begin(), asks.end(), [&](const auto& ask) {
+      return !one.pending || facts.HadBefore(one, ask.first, ask.second);
+    });
+    if (!had) {
+      candidate.needs.push_back({facts.source().target, {facts.user_kind(), std::string(one.key)}});
+    }
+    if (group != nullptr) {
+      for (const object::ObjectKey& key : group->NeedsOf(user)) {
+        candidate.needs.push_back({facts.source().target, key});
+      }
+    }
+    Take(candidate, work);
+  };
+  if (group == nullptr && asks.empty()) {
+    for (uint32_t user = 0; user < facts.users().size(); ++user) consider(user);
+    return;
+  }
   // The shortest list of users decides whom to look at.
-  std::vector<uint32_t> all;
   std::span<const uint32_t> list;
   if (group != nullptr) list = group->users;
   bool first = group == nullptr;
@@ -213,44 +249,7 @@ void RoleEvaluator::Select(const decl::RoleMember& selector, Work* work) {
     if (first || with.size() < list.size()) list = with;
     first = false;
   }
-  if (first) {
-    all.resize(facts.users().size());
-    for (uint32_t i = 0; i < all.size(); ++i) all[i] = i;
-    list = all;
-  }
-  std::vector<std::pair<Attribute, std::string>> folded;
-  folded.reserve(asks.size());
-  for (const auto& [attribute, value] : asks) folded.emplace_back(attribute, FoldValue(value));
-  Candidate candidate;
-  candidate.what = group != nullptr ? fmt::format("group {}", selector.group())
-                   : !asks.empty()  ? Describe(asks.front().first, asks.front().second)
-                                    : std::string(facts.source().name());
-  for (const uint32_t user : list) {
-    const bool fits = std::all_of(folded.begin(), folded.end(), [&](const auto& ask) {
-      return Fits(facts, user, ask.first, ask.second);
-    });
-    if (!fits) continue;
-    if (group != nullptr && list.data() != group->users.data() &&
-        !std::binary_search(group->users.begin(), group->users.end(), user)) {
-      continue;
-    }
-    candidate.ref = {source, user};
-    candidate.needs.clear();
-    const FactUser& one = facts.users()[user];
-    const bool had = std::all_of(asks.begin(), asks.end(), [&](const auto& ask) {
-      return !one.pending || facts.HadBefore(one, ask.first, ask.second);
-    });
-    if (!had) {
-      candidate.needs.push_back({facts.source().target, {facts.user_kind(), std::string(one.key)}});
-    }
-    if (group != nullptr && !std::binary_search(group->before.begin(), group->before.end(), user)) {
-      for (const object::ObjectKey& key : group->pending) {
-        candidate.needs.push_back({facts.source().target, key});
-      }
-    }
-    Take(candidate, work);
-  }
-  HoldUnread(selector, source, work);
+  for (const uint32_t user : list) consider(user);
 }
 
 // Whether what the ledger calls so may be a user of the source.
@@ -336,9 +335,7 @@ std::string RoleEvaluator::WhyNot(const decl::RoleMember& selector, FactRef ref,
   }
   if (!selector.has_group()) return "";
   const SourceFacts::Group* group = facts.FindGroup(selector.group());
-  if (group != nullptr && std::binary_search(group->users.begin(), group->users.end(), ref.user)) {
-    return "";
-  }
+  if (group != nullptr && group->Holds(ref.user)) return "";
   *fact = fmt::format("left group {}", selector.group());
   return *fact;
 }

@@ -75,6 +75,8 @@ class RoleEvaluator {
     const RecordedRoles::Identities* recorded = nullptr;
   };
   void Select(const decl::RoleMember& selector, Work* work);
+  void TakeFitting(const decl::RoleMember& selector, uint32_t source,
+                   const SourceFacts::Group* group, Work* work);
   void Name(const std::string& who, Work* work);
   void NameOne(const std::string& identity, Work* work);
   void Take(const Candidate& candidate, Work* work);

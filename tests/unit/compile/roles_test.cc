@@ -255,6 +255,95 @@ account = { servers = ["ftp"], home = "/srv" }
   EXPECT_THAT(Logins(desired), ElementsAre("ann", "bob"));
 }
 
+// The clock stands in June 2026. What the role's own time takes away is told with its line; a grant
+// that ends before is told with the grant's.
+TEST_F(RolesTest, ARoleOutsideItsTimeSaysSoOfAllThatItGives) {
+  std::string marketing = kMarketing;
+  marketing.erase(marketing.find("/{userName}"), sizeof("/{userName}") - 1);
+  const std::string row = "rows = [{ folder = \"d\", rights = [\"list\"] }]\n";
+  struct Case {
+    const char* time;
+    const char* grant;
+    size_t expired, ahead;
+    std::string last;  // of what the grant gives
+  };
+  for (const Case& c :
+       {Case{"", "", 0, 0, ""}, Case{"starts = 2030-01-01\n", "", 0, 3, "role marketing"},
+        Case{"expires = 2025-12-31\n", "", 3, 0, "role marketing"},
+        Case{"", "expires = 2025-12-31\n", 1, 0, ""},
+        Case{"starts = 2030-01-01\n", "starts = 2031-01-01\n", 0, 3, ""}}) {
+    World world;
+    world.User("ann", "Marketing");
+    const Desired desired = Read(marketing + row + c.time +
+                                     "[folder.e]\nhost = \"edge\"\npath = \"/srv/e\"\n"
+                                     "[[grant]]\nwho = [\"role:marketing\"]\nfolder = \"e\"\n"
+                                     "rights = [\"read\"]\n" +
+                                     c.grant,
+                                 world);
+    EXPECT_EQ(desired.expired.size(), c.expired) << c.time << c.grant;
+    EXPECT_EQ(desired.ahead.size(), c.ahead) << c.time << c.grant;
+    for (const auto* off : {&desired.expired, &desired.ahead}) {
+      for (const OffTime& one : *off) {
+        const bool of_grant = one.key.key.find("/srv/e") != std::string::npos;
+        EXPECT_EQ(one.whose, of_grant ? c.last : "role marketing") << one.key.key;
+        EXPECT_GT(one.span.line, 1u) << one.key.key;
+      }
+    }
+  }
+}
+
+constexpr char kOpsInAll[] = R"(
+[iam_user.ann]
+iam = "hr"
+[iam_user.bob]
+iam = "hr"
+[iam_user.cyd]
+iam = "hr"
+[iam_group.inner]
+iam = "hr"
+members = ["iam_user:ann", "iam_user:bob"]
+[iam_group.ops]
+iam = "hr"
+members = ["iam_group:inner", "iam_user:cyd"]
+[role.ops]
+owner = "person:li"
+members = [{ iam = "hr", group = "ops" }]
+account = { servers = ["ftp"], home = "/srv" }
+)";
+
+// What brings one into a group isn't what brings another: neither waits for the other's.
+TEST_F(RolesTest, WhoComesToAGroupWaitsForWhatBringsHimAlone) {
+  World world;
+  world.User("ann", "A").User("bob", "B").User("cyd", "C");
+  world.Member("group:inner", "user:ann");
+  const Desired desired = Read(kOpsInAll, world);
+  EXPECT_THAT(Logins(desired), ElementsAre("ann", "bob", "cyd"));
+  std::map<std::string, std::vector<std::string>> needs;  // login -> memberships
+  for (const DesiredObject& account : desired.Find("host:edge")->objects) {
+    if (account.kind != Kind::kAccount) continue;
+    const ByFact* facts = desired.FactsBehind(desired.provenance[account.sources.front()]);
+    if (facts == nullptr) continue;
+    for (const PendingFact& fact : facts->needs) {
+      if (fact.key.kind != Kind::kIamMembership) continue;
+      needs[object::DecodeAs<kinds::Account>(account.body).login()].push_back(
+          object::Describe(fact.key.kind, fact.key.key));
+    }
+  }
+  const std::string inner = "membership of group inner in group ops";
+  EXPECT_THAT(needs["ann"], ElementsAre(inner));
+  EXPECT_THAT(needs["bob"], UnorderedElementsAre(inner, "membership of bob in group inner"));
+  EXPECT_THAT(needs["cyd"], ElementsAre("membership of cyd in group ops"));
+  world.Member("group:ops", "group:inner");
+  const Desired settled = Read(kOpsInAll, world);
+  for (const DesiredObject& account : settled.Find("host:edge")->objects) {
+    if (account.kind != Kind::kAccount) continue;
+    const ByFact* facts = settled.FactsBehind(settled.provenance[account.sources.front()]);
+    const bool ann = object::DecodeAs<kinds::Account>(account.body).login() == "ann";
+    ASSERT_NE(facts, nullptr);
+    EXPECT_EQ(facts->needs.empty(), ann) << object::Describe(account.kind, account.key);
+  }
+}
+
 struct JoinCase {
   const char* name;
   std::string external;

@@ -1,0 +1,209 @@
+// Groups of a source: who is in them now and after this plan, and by which of its changes.
+#include <algorithm>
+#include <deque>
+
+#include "core/compile/facts.h"
+
+namespace postern::compile {
+namespace {
+
+using object::Kind;
+using object::ObjectView;
+
+std::vector<uint32_t> SortedUnique(std::vector<uint32_t> list) {
+  if (!std::is_sorted(list.begin(), list.end())) std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+  return list;
+}
+
+// "cn=ops" of "cn=ops,ou=groups,dc=x"
+std::string_view FirstPart(std::string_view dn) {
+  for (size_t i = 0; i < dn.size(); ++i) {
+    if (dn[i] == ',') return dn.substr(0, i);
+    if (dn[i] == '\\') ++i;
+  }
+  return dn;
+}
+
+}  // namespace
+
+// Key of the sets' nodes; empty: no such group is there.
+std::string SourceFacts::GroupKey(std::string_view name) {
+  if (source_.is_iam()) {
+    const std::string key = object::MakeKey(Kind::kIamGroup, {name});
+    std::string set = "group:" + key;
+    const bool there = source_.objects->Find(Kind::kIamGroup, key) != nullptr;
+    return there || nodes_.contains(set) ? set : std::string();
+  }
+  std::string dn = object::Normalise(object::Comparator::kDn, name);
+  if (source_.objects->Find(Kind::kDirectoryGroup, dn) != nullptr || nodes_.contains(dn)) return dn;
+  // By its first name: the one group of that name.
+  if (!first_names_) {
+    first_names_.emplace();
+    for (const ObjectView& group : source_.objects->OfKind(Kind::kDirectoryGroup)) {
+      const auto [at, fresh] = first_names_->try_emplace(FirstPart(group.key), group.key);
+      if (!fresh) at->second = {};
+    }
+  }
+  const auto at = first_names_->find("cn=" + FoldValue(name));
+  return at == first_names_->end() ? std::string() : std::string(at->second);
+}
+
+bool SourceFacts::WasOurs(std::string_view group) {
+  if (recorded_ == nullptr) return false;
+  const Kind kind = source_.is_iam() ? Kind::kIamGroup : Kind::kDirectoryGroup;
+  if (!ours_) {
+    ours_.emplace();
+    for (const ledger::Recorded& row : *recorded_) {
+      if (row.kind != kind) continue;
+      ours_->insert(row.key);
+      if (!source_.is_iam()) ours_->emplace(FirstPart(row.key));
+    }
+  }
+  return ours_->contains(object::MakeKey(kind, {group})) ||
+         (!source_.is_iam() && ours_->contains("cn=" + FoldValue(group)));
+}
+
+// Users of the node by memberships that are there and stay. Both lists are in the order of users.
+template <class Each>
+void SourceFacts::ForStanding(const Node& node, const Each& each) {
+  auto fresh = node.new_users.begin();
+  for (const uint32_t user : node.users) {
+    if (fresh != node.new_users.end() && fresh->first == user) {
+      ++fresh;
+    } else {
+      each(user);
+    }
+  }
+}
+
+// From a group down to who is in it after this plan. By memberships that stand first: whoever is
+// reached by one that this plan adds has no way without it. Groups in a circle are walked once.
+class SourceFacts::Walk {
+ public:
+  Walk(const SourceFacts& facts, std::string_view group) : facts_(facts) {
+    Visit(group, {kNone, {}});
+    while (!open_.empty()) {
+      const auto [set, way] = open_.front();
+      open_.pop_front();
+      Visit(set, way);
+    }
+    users_ = SortedUnique(std::move(users_));
+  }
+  std::vector<uint32_t> TakeUsers() { return std::move(users_); }
+  bool any_pending() const { return !pending_.empty(); }
+
+  // Who isn't among `before`, with what brings him there.
+  std::vector<std::pair<uint32_t, std::vector<object::ObjectKey>>> Newcomers(
+      const std::vector<uint32_t>& before) {
+    std::stable_sort(pending_.begin(), pending_.end(),
+                     [](const Pending& a, const Pending& b) { return a.user < b.user; });
+    std::vector<std::pair<uint32_t, std::vector<object::ObjectKey>>> out;
+    for (const Pending& one : pending_) {
+      if (!out.empty() && out.back().first == one.user) continue;
+      if (std::binary_search(before.begin(), before.end(), one.user)) continue;
+      out.emplace_back(one.user, KeysOf(one.way));
+    }
+    return out;
+  }
+
+ private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  // The last new membership on the way here, and the one above it; none: all of them stand.
+  struct Way {
+    uint32_t above = kNone;  // in ways_
+    std::string_view by;
+  };
+  struct Pending {
+    uint32_t user = 0;
+    Way way;
+  };
+
+  void Visit(std::string_view set, const Way& way) {
+    if (!seen_.insert(set).second) return;
+    const auto at = facts_.nodes_.find(set);
+    if (at == facts_.nodes_.end()) return;
+    const Node& node = at->second;
+    users_.insert(users_.end(), node.users.begin(), node.users.end());
+    uint32_t here = kNone;
+    if (!way.by.empty()) {
+      here = static_cast<uint32_t>(ways_.size());
+      ways_.push_back(way);
+      ForStanding(node, [&](uint32_t user) { pending_.push_back({user, way}); });
+    }
+    for (const auto& [user, by] : node.new_users) pending_.push_back({user, {here, by}});
+    for (const Inner& inner : node.groups) {
+      if (inner.by.empty()) {
+        open_.emplace_front(inner.set, way);
+      } else {
+        open_.emplace_back(inner.set, Way{here, inner.by});
+      }
+    }
+  }
+
+  std::vector<object::ObjectKey> KeysOf(Way way) const {
+    const Kind kind = facts_.source_.is_iam() ? Kind::kIamMembership : Kind::kMembership;
+    std::vector<object::ObjectKey> keys;
+    for (;;) {
+      keys.push_back({kind, std::string(way.by)});
+      if (way.above == kNone) return keys;
+      way = ways_[way.above];
+    }
+  }
+
+  const SourceFacts& facts_;
+  absl::flat_hash_set<std::string_view> seen_;
+  std::deque<std::pair<std::string_view, Way>> open_;
+  std::vector<uint32_t> users_;
+  std::vector<Way> ways_;
+  std::vector<Pending> pending_;
+};
+
+// Who is in the group now.
+std::vector<uint32_t> SourceFacts::UsersBefore(std::string_view group) const {
+  std::vector<uint32_t> users;
+  absl::flat_hash_set<std::string_view> seen{group};
+  std::vector<std::string_view> open{group};
+  while (!open.empty()) {
+    const auto at = nodes_.find(open.back());
+    open.pop_back();
+    if (at == nodes_.end()) continue;
+    const Node& node = at->second;
+    ForStanding(node, [&](uint32_t user) { users.push_back(user); });
+    users.insert(users.end(), node.gone_users.begin(), node.gone_users.end());
+    for (const Inner& inner : node.groups) {
+      if (inner.by.empty() && seen.insert(inner.set).second) open.push_back(inner.set);
+    }
+    for (std::string_view inner : node.gone_groups) {
+      if (seen.insert(inner).second) open.push_back(inner);
+    }
+  }
+  return SortedUnique(std::move(users));
+}
+
+bool SourceFacts::Group::Holds(uint32_t user) const {
+  return std::binary_search(users.begin(), users.end(), user);
+}
+
+std::span<const object::ObjectKey> SourceFacts::Group::NeedsOf(uint32_t user) const {
+  const auto at = std::partition_point(newcomers.begin(), newcomers.end(),
+                                       [&](const auto& one) { return one.first < user; });
+  if (at == newcomers.end() || at->first != user) return {};
+  return at->second;
+}
+
+const SourceFacts::Group* SourceFacts::FindGroup(std::string_view name) {
+  const auto [at, fresh] = groups_.try_emplace(std::string(name));
+  if (!fresh) return at->second ? &*at->second : nullptr;
+  if (source_.objects == nullptr) return nullptr;
+  const std::string key = GroupKey(name);
+  if (key.empty()) return nullptr;
+  Group group;
+  Walk walk(*this, key);
+  if (walk.any_pending()) group.newcomers = walk.Newcomers(UsersBefore(key));
+  group.users = walk.TakeUsers();
+  at->second = std::move(group);
+  return &*at->second;
+}
+
+}  // namespace postern::compile
