@@ -202,10 +202,8 @@ std::map<std::string, std::set<std::string>> Planner::Losers() const {
 
 void Planner::CheckLimits() {
   std::vector<std::map<object::Kind, Touched>> touched(plan_.targets.size());
-  const auto renamed = RenamedMemberships(plan_);
   for (const Change& change : plan_.changes) {
     if (!Counts(change)) continue;
-    if (!renamed.empty() && renamed.contains({change.target, change.key})) continue;
     Touched& kind = touched[change.target][change.kind];
     const bool removes = change.action == Action::kDelete || change.action == Action::kDisable ||
                          change.action == Action::kReplace;

@@ -111,28 +111,14 @@ void Planner::TakeMoved(const object::ObjectView& live, Change* change, std::set
   }
 }
 
-// Who is in a set of an IAM system stays in it under its new name: nobody is taken out of the old
-// one, not for a moment. The record of that membership goes, and the new one is found to stand.
+// Who is in a set of an IAM system stays in it under its new name, and under his own new name, a
+// group in a group like a user: nobody is taken out, not for a moment. The record of the membership
+// by the old names goes, and the new one is found to stand.
 void Planner::KeepMembersOfRenamed(uint32_t target) {
-  std::unordered_map<std::string, std::string> renamed;  // old set -> new set
-  for (const Change& change : plan_.changes) {
-    if (change.target != target || change.action != Action::kRename) continue;
-    const std::string type = IamSetType(change.kind);
-    if (!type.empty()) renamed.emplace(type + change.old_key, type + change.key);
-  }
-  if (renamed.empty()) return;
-  std::set<std::string_view> made;
-  for (const Change& change : plan_.changes) {
-    if (change.target != target || change.kind != Kind::kIamMembership) continue;
-    if (change.action == Action::kCreate && change.held.empty()) made.insert(change.key);
-  }
+  const auto renamed = RenamedMemberships(plan_);
   for (Change& change : plan_.changes) {
-    if (change.target != target || change.kind != Kind::kIamMembership) continue;
-    if (change.action != Action::kDelete) continue;
-    const auto parts = object::SplitKey(change.key);
-    const auto set = renamed.find(std::string(parts[0]));
-    if (set == renamed.end()) continue;
-    if (!made.contains(object::MakeKey(Kind::kIamMembership, {set->second, parts[1]}))) continue;
+    if (change.target != target || !renamed.contains({target, change.key})) continue;
+    if (change.kind != Kind::kIamMembership) continue;
     change.action = Action::kForget;
     change.held.clear();
   }

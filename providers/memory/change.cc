@@ -65,29 +65,42 @@ bool IsAlready(const Operation& operation, const Record& live, const object::Sec
   return object::Satisfies(operation.kind, wanted, stored);
 }
 
-// Who is in a set of an IAM system is in it by its id: its name doesn't matter.
+// What a member or a set of an IAM system is called in its memberships; empty: it has none.
+std::string_view TypeInMemberships(Kind kind) {
+  switch (kind) {
+    case Kind::kIamUser:
+      return "user:";
+    case Kind::kIamGroup:
+      return "group:";
+    case Kind::kIamRole:
+      return "role:";
+    case Kind::kIamAccessRole:
+      return "access_role:";
+    default:
+      return "";
+  }
+}
+
+// An IAM system knows both sides of a membership by their ids: their names don't matter.
 void MoveMembers(World& world, const Operation& operation) {
-  const std::string_view type = operation.kind == Kind::kIamGroup        ? "group:"
-                                : operation.kind == Kind::kIamRole       ? "role:"
-                                : operation.kind == Kind::kIamAccessRole ? "access_role:"
-                                                                         : "";
+  const std::string_view type = TypeInMemberships(operation.kind);
   if (type.empty()) return;
   const std::string from = std::string(type) + operation.key;
   const std::string to = std::string(type) + operation.new_key;
-  std::vector<std::string> members;
+  std::vector<std::string> moving;
   for (const Record& record : world.records()) {
     if (!record.alive || record.kind != Kind::kIamMembership) continue;
     const auto parts = object::SplitKey(record.key);
-    if (parts[0] == from) members.emplace_back(parts[1]);
+    if (parts[0] == from || parts[1] == from) moving.emplace_back(record.key);
   }
-  for (const std::string& member : members) {
+  for (const std::string& key : moving) {
+    const auto parts = object::SplitKey(key);
     kinds::IamMembership moved;
-    moved.set_set(to);
-    moved.set_member(member);
+    moved.set_set(parts[0] == from ? to : std::string(parts[0]));
+    moved.set_member(parts[1] == from ? to : std::string(parts[1]));
     const object::Object object = object::Encode(moved);
     if (world.Find(object.kind, object.key) != nullptr) continue;
-    world.Rename(object.kind, object::MakeKey(object.kind, {from, member}), object.key, object.body,
-                 kMe);
+    world.Rename(object.kind, key, object.key, object.body, kMe);
   }
 }
 

@@ -191,6 +191,35 @@ TEST_F(MemoryDetails, APasswordNeverLeavesAndIsComparedByItsHash) {
   EXPECT_EQ(Read(*Open({}), wanted.kind, wanted.key).object.unreadable, uint64_t{1} << 8);
 }
 
+// An IAM system keeps memberships by ids: a new name on either side ends none.
+TEST_F(MemoryDetails, ARenamedGroupKeepsItsMembersAndItsPlaceInOthers) {
+  provider::v1::TargetConfig config;
+  config.set_name("iam:hr");
+  config.mutable_iam()->set_name("hr");
+  config.mutable_iam()->set_url("memory:" + file_);
+  Hand({"set", "iam_group", "all"});
+  Hand({"set", "iam_group", "ops"});
+  Hand({"set", "iam_membership", "group:all", "group:ops"});
+  Hand({"set", "iam_membership", "group:ops", "user:jo"});
+  auto opened = OpenTarget(config, {{"ledger-key", "k"}});
+  ASSERT_TRUE(opened.has_value()) << opened.error().message;
+  kinds::IamGroup before, after;
+  before.set_name("ops");
+  after.set_name("operations");
+  object::Operation rename =
+      Change(object::Encode(before), object::Encode(before).body, object::Encode(after).body);
+  rename.new_key = object::Encode(after).key;
+  EXPECT_EQ(Apply(**opened, rename).status, Status::kApplied);
+  const auto there = [&](const std::string& set, const std::string& member) {
+    const std::string key = object::MakeKey(Kind::kIamMembership, {set, member});
+    return Read(**opened, Kind::kIamMembership, key).answer == object::Answer::kValue;
+  };
+  EXPECT_TRUE(there("group:all", "group:operations"));
+  EXPECT_TRUE(there("group:operations", "user:jo"));
+  EXPECT_FALSE(there("group:all", "group:ops"));
+  EXPECT_FALSE(there("group:ops", "user:jo"));
+}
+
 TEST_F(MemoryDetails, SessionsAreEndedAndNotMade) {
   Hand({"set", "session", "edge-ftp", "acme", "4711", "address=10.0.0.1"});
   const auto target = Open();

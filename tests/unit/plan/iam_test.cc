@@ -61,6 +61,11 @@ struct Iam {
     in.now = in.as_of = 1'800'000'000;
     return MakePlan(in, &diagnostics);
   }
+  static std::vector<std::string> Actions(const Plan& plan) {
+    std::vector<std::string> actions;
+    for (const Change& change : plan.changes) actions.emplace_back(NameOf(change.action));
+    return actions;
+  }
   static std::vector<std::string> Said(const Plan& plan) {
     std::vector<std::string> said;
     for (const Change& change : plan.changes) {
@@ -154,6 +159,50 @@ TEST(IamPlan, WhereTheDeletedStayNobodyIsDeleted) {
     } else {
       EXPECT_THAT(said, ElementsAre("delete iam user left"));
     }
+  }
+}
+
+object::Object IamGroup(const std::string& name) {
+  kinds::IamGroup group;
+  group.set_name(name);
+  return object::Encode(group);
+}
+
+// A member of group all gets another name.
+struct Renamed {
+  const char* name;
+  object::Object before, after;
+  const char* old_member;
+  const char* new_member;
+};
+
+object::Object Called(object::Object object, const char* id) {
+  object.id = id;
+  return object;
+}
+
+TEST(IamPlan, NobodyIsTakenOutOfAGroupForANewName) {
+  const Renamed cases[] = {{"a group in a group", Called(IamGroup("ops"), "1"),
+                            Called(IamGroup("operations"), "1"), "group:ops", "group:operations"},
+                           {"a user", Called(IamUser("jo"), "2"), Called(IamUser("jo.hart"), "2"),
+                            "user:jo", "user:jo.hart"}};
+  for (const Renamed& c : cases) {
+    Iam iam;
+    iam.Exact("group:all");
+    for (const auto& object : {c.before, IamMember("group:all", c.old_member)}) {
+      iam.Live(object);
+      iam.Record(object);
+      iam.recorded["iam:hr"].back().id = object.id;
+    }
+    iam.Want(c.after);
+    iam.Want(IamMember("group:all", c.new_member));
+    const Plan plan = iam.Make();
+    EXPECT_THAT(iam.Actions(plan), testing::UnorderedElementsAre("rename", "forget", "create"))
+        << c.name;
+    for (const Step& step : plan.steps) EXPECT_FALSE(step.removes) << c.name;
+    EXPECT_TRUE(plan.delta.empty()) << c.name;
+    EXPECT_THAT(plan.limits, IsEmpty()) << c.name;
+    EXPECT_THAT(plan.refusals, IsEmpty()) << c.name;
   }
 }
 
