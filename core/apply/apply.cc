@@ -8,8 +8,18 @@
 
 #include "core/apply/run.h"
 #include "core/base/kill_point.h"
+#include "core/object/spelling.h"
 
 namespace postern::apply {
+namespace {
+
+// The object as it is to be, else as it is.
+std::string Named(const object::Operation& operation) {
+  return object::DescribeSpelled(operation.kind, operation.key,
+                                 operation.after.empty() ? operation.before : operation.after);
+}
+
+}  // namespace
 
 using plan::Action;
 using plan::Phase;
@@ -141,9 +151,9 @@ bool Run::Ready(size_t index) {
     const StepState state = report_.steps[need - 1].state;
     if (state == StepState::kDone || state == StepState::kAlreadySo) continue;
     const Step& fact = plan_.steps[need - 1];
-    SetState(index, StepState::kHeld,
-             fmt::format("it comes from {}, which has no confirmed outcome",
-                         object::Describe(fact.operation.kind, fact.operation.key)));
+    SetState(
+        index, StepState::kHeld,
+        fmt::format("it comes from {}, which has no confirmed outcome", Named(fact.operation)));
     return false;
   }
   for (size_t earlier : steps_of_[step.change]) {
@@ -225,9 +235,8 @@ void Run::Barrier() {
       const StepState state = report_.steps[i].state;
       if (plan_.steps[i].component != component || plan_.steps[i].phase > Phase::kRevoke) continue;
       if (state == StepState::kDone || state == StepState::kAlreadySo) continue;
-      first = fmt::format(
-          "{} on {}", object::Describe(plan_.steps[i].operation.kind, plan_.steps[i].operation.key),
-          plan_.targets[plan_.changes[plan_.steps[i].change].target].name);
+      first = fmt::format("{} on {}", Named(plan_.steps[i].operation),
+                          plan_.targets[plan_.changes[plan_.steps[i].change].target].name);
     }
     blocked_[component] =
         count == 1

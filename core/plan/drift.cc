@@ -5,6 +5,7 @@
 
 #include "core/compile/identity.h"
 #include "core/diag/codes.h"
+#include "core/object/spelling.h"
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
 
@@ -120,7 +121,8 @@ std::string_view FirstValue(std::string_view dn) {
 
 // "key SHA256:... added to acme-in", "k.lem added to group ops", "account gone".
 std::string PresenceText(Kind kind, std::string_view key, std::string_view body, bool added) {
-  const auto parts = object::SplitKey(key);
+  const std::string spelled = object::SpelledKey(kind, key, body);
+  const auto parts = object::SplitKey(spelled);
   const std::string_view to = added ? "added to" : "removed from";
   switch (kind) {
     case Kind::kSshKey:
@@ -218,7 +220,8 @@ std::string Planner::SubjectOf(const Row& row) const {
   const auto [place, account] = HolderOf(plan_.targets[row.target].name, row.kind, row.key);
   if (!account.empty()) return IdentityAt(place, account);
   if (row.kind == Kind::kGrant) return std::string(object::SplitKey(row.key)[3]);
-  return object::Describe(row.kind, row.key);
+  const auto& body = row.observed != nullptr ? std::string(row.observed->body) : row.recorded->body;
+  return object::DescribeSpelled(row.kind, row.key, body);
 }
 
 // Live as it was recorded, as far as that can be read. Nearly every row ends here.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/compile/identity.h"
+#include "core/object/spelling.h"
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
 
@@ -237,7 +238,8 @@ void Planner::HoldIfPending(uint32_t index, const std::vector<PendingFact>& need
                             const ChangesByKey& by_key) {
   for (const PendingFact& need : needs) {
     const auto at = by_key.find({need.target, need.key.kind, need.key.key});
-    const std::string what = object::Describe(need.key.kind, need.key.key);
+    const std::string what = object::DescribeSpelled(
+        need.key.kind, need.key.key, at == by_key.end() ? "" : plan_.changes[at->second].after);
     if (at == by_key.end()) {
       plan_.changes[index].held = fmt::format("it needs {}, which isn't in this plan", what);
       return;

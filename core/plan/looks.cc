@@ -6,6 +6,8 @@
 #include <set>
 #include <tuple>
 
+#include "core/object/spelling.h"
+
 namespace postern::plan {
 namespace {
 
@@ -46,8 +48,14 @@ std::string LockedText(Kind kind) {
                                : "it is locked";
 }
 
+// The object as it is declared, else as it is live.
+std::string Named(const Change& change) {
+  return object::DescribeSpelled(change.kind, change.key,
+                                 change.after.empty() ? change.before : change.after);
+}
+
 Look LookAt(const Plan& plan, const Change& change) {
-  Look look{object::Describe(change.kind, change.key), "", change.place};
+  Look look{Named(change), "", change.place};
   const std::string who = ByWhom(change.changed_by, change.changed_at);
   const bool locks = change.action == Action::kDisable;
   // A row goes with its account, which is told.
@@ -61,8 +69,9 @@ Look LookAt(const Plan& plan, const Change& change) {
     look.detail = Joined("re-created", who) + "; it is removed and ours created anew";
   } else if (change.action == Action::kRename && change.reason == Reason::kDrift) {
     look.what += ": renamed by other hands";
-    look.detail = Joined("now " + object::Describe(change.kind, change.old_key), who) +
-                  "; it gets its name back";
+    look.detail =
+        Joined("now " + object::DescribeSpelled(change.kind, change.old_key, change.before), who) +
+        "; it gets its name back";
   } else if (change.reason == Reason::kForeign) {
     look.what += ": declared nowhere";
     look.detail = AfterWho(who, locks ? LockedText(change.kind) : "it is removed");

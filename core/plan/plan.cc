@@ -184,6 +184,7 @@ Plan Planner::Run() {
   CollectReadSet();
   CollectCensus();
   Digest();
+  SpellSets();
   return std::move(plan_);
 }
 

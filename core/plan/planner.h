@@ -221,6 +221,10 @@ class Planner {
   // steps.cc
   void AddStep(uint32_t change, Phase phase, std::string before, std::string after, bool removes,
                bool adds);
+  std::set<std::string> ReadersOf(const access::World& world, const std::string& server,
+                                  const std::string& folder) const;
+  // spelled_sets.cc
+  void SpellSets();
   void OrderSteps();  // order.cc
   bool CanDisable(const Change& change) const;
   // components.cc

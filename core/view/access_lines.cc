@@ -42,7 +42,8 @@ class Causes {
 
   const Change* Of(const AccessChange& line, Side side) const {
     if (line.place.server.empty()) {
-      const Change* found = line.path.empty() ? nullptr : Find(line, {"member", line.path});
+      const Change* found =
+          line.path.empty() ? nullptr : Find(line, {"member", KeyOfSet(line, line.path)});
       if (found == nullptr && !line.through.empty()) found = OnTheWay(line);
       return found != nullptr ? found : Find(line, {"login"});
     }
@@ -138,9 +139,15 @@ class Causes {
   }
   // Of what an entry is by a group of its own: that group came or went, or it came to that group.
   const Change* OnTheWay(const AccessChange& line) const {
-    const std::string of_group = Joined({line.place.target, "", line.through});
-    if (const Change* found = Lookup(of_group + "member" + line.path)) return found;
-    return Find(line, {"member", line.through});
+    const std::string through = KeyOfSet(line, line.through);
+    const std::string of_group = Joined({line.place.target, "", through});
+    if (const Change* found = Lookup(of_group + "member" + KeyOfSet(line, line.path))) return found;
+    return Find(line, {"member", through});
+  }
+  // Lines have sets of IAM systems as they are spelled.
+  static std::string KeyOfSet(const AccessChange& line, const std::string& set) {
+    if (!line.place.target.starts_with("iam:")) return set;
+    return object::Normalise(object::Comparator::kCaseIgnore, set);
   }
   const Change* Find(const AccessChange& line, std::initializer_list<std::string_view> rest) const {
     std::string key = Joined({line.place.target, line.place.server, line.account});

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/object/spelling.h"
 #include "core/view/plan_json.h"
 #include "core/view/words.h"
 
@@ -44,7 +45,9 @@ Section TroubleSection(const Plan& plan, const Report& report, bool detail, cons
     Trouble& trouble =
         troubles[{std::string(ShortTarget(TargetOf(plan, step))), result.message, result.state}];
     if (trouble.count++ == 0) {
-      trouble.first = object::Describe(step.operation.kind, step.operation.key);
+      trouble.first = object::DescribeSpelled(
+          step.operation.kind, step.operation.key,
+          step.operation.after.empty() ? step.operation.before : step.operation.after);
     }
     if (result.state == StepState::kUnknown) trouble.paint = Paint::kWarn;
   }

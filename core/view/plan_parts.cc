@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "core/object/spelling.h"
 #include "core/view/words.h"
 
 namespace postern::view {
@@ -15,6 +16,12 @@ using plan::Change;
 using plan::Phase;
 using plan::Plan;
 using plan::TargetSummary;
+
+// The object as it is declared, else as it is live.
+std::string Named(const Change& change) {
+  return object::DescribeSpelled(change.kind, change.key,
+                                 change.after.empty() ? change.before : change.after);
+}
 
 std::string KindsOf(const Plan& plan) {
   std::map<object::Kind, size_t> kinds;
@@ -228,7 +235,7 @@ Section HeldSection(const Plan& plan, bool detail, const Style& style) {
   std::map<std::string, std::vector<std::string>> by_reason;
   for (const Change& change : plan.changes) {
     if (!change.held.empty()) {
-      by_reason[change.held].push_back(object::Describe(change.kind, change.key));
+      by_reason[change.held].push_back(Named(change));
     }
   }
   if (by_reason.empty()) return section;
@@ -246,10 +253,10 @@ Section HeldSection(const Plan& plan, bool detail, const Style& style) {
 std::vector<std::string> ChangeLines(const Change& change, const Style& style) {
   const std::string_view sign = PastWord(change.action);
   const Paint paint = sign == "+" ? Paint::kMore : sign[0] == '-' ? Paint::kLess : Paint::kWarn;
-  std::string text =
-      fmt::format("{} {}", plan::NameOf(change.action), object::Describe(change.kind, change.key));
-  if (!change.old_key.empty())
-    text += " (was " + object::Describe(change.kind, change.old_key) + ")";
+  std::string text = fmt::format("{} {}", plan::NameOf(change.action), Named(change));
+  if (!change.old_key.empty()) {
+    text += " (was " + object::DescribeSpelled(change.kind, change.old_key, change.before) + ")";
+  }
   std::string tail(change.cause.empty() ? std::string(WhyOf(change.reason)) : change.cause);
   if (change.changed_at != 0 || !change.changed_by.empty()) {
     tail += "; " + ChangedBy(change.changed_by, change.changed_at, change.how_known);
