@@ -1,6 +1,7 @@
 // What the touched accounts lose and gain between two worlds, folded to the fewest true lines.
 #include <algorithm>
 
+#include "core/access/at_cell.h"
 #include "core/access/effective.h"
 
 namespace postern::access {
@@ -17,30 +18,6 @@ const ServerWorld& ServerAt(const World& world, const Place& place) {
 const DirectoryWorld& DirectoryAt(const World& world, const std::string& target) {
   const auto at = world.directories.find(target);
   return at == world.directories.end() ? kNoDirectory : at->second;
-}
-
-bool Covers(const std::string& path, Depth depth, const Cell& cell) {
-  if (depth == Depth::kSubtree) return IsWithin(cell.path, path);
-  if (cell.path == path) return cell.part != Part::kDeeper;
-  // A named folder among the direct entries: the folder itself, nothing in it.
-  return cell.part == Part::kNode && ParentOf(cell.path) == path;
-}
-
-Rights RightsIn(const std::vector<GrantRow>& rows, const Cell& cell) {
-  Rights rights;
-  for (const GrantRow& row : rows) {
-    if (Covers(row.path, row.depth, cell)) rights |= row.rights;
-  }
-  return rights;
-}
-
-// What the account may do there: what its rows say, and what other hands' rules make of it.
-Rights RightsAt(const ServerWorld& server, const std::string& login,
-                const std::vector<GrantRow>& rows, const Cell& cell) {
-  const Rights rights = RightsIn(rows, cell);
-  if (server.overlay() == nullptr) return rights;
-  const CellEffect effect = server.overlay()->At(login, cell);
-  return (rights | effect.more) - effect.less;
 }
 
 // Every path that the account's rows or other hands' rules name, in path order.

@@ -1,9 +1,11 @@
-// What jobs give to whoever reads at a foreign place: rows and columns are access like a grant.
+// What jobs give to whoever reads at a foreign place, or in a folder of a managed server: rows and
+// columns are access like a grant. A change of who reads there is told as access to the folder.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "core/access/at_cell.h"
 #include "core/jobs/spec.h"
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
@@ -16,8 +18,12 @@ namespace {
 
 // What of a job somebody gets; nothing where it is off or delivers to nobody else.
 struct Given {
-  std::string to, endpoint, file, rows;  // `rows`: which, as text
+  std::string to, server;                        // the identity that reads there; a managed server
+  std::string as, endpoint, folder, file, rows;  // `rows`: which, as text
   std::set<std::string> columns;
+  bool SameAs(const Given& other) const {
+    return to == other.to && server == other.server && folder == other.folder && rows == other.rows;
+  }
 };
 
 std::string Text(const decl::Select& select) {
@@ -62,11 +68,20 @@ std::optional<Given> GivenBy(std::string_view body) {
   const auto job = object::DecodeAs<kinds::Job>(body);
   if (job.has_enabled() && !job.enabled()) return std::nullopt;
   const auto spec = jobs::ParseSpec(job.spec());
-  if (!spec || !spec->has_export_() || !spec->endpoint().has_for_()) return std::nullopt;
+  if (!spec || !spec->has_export_()) return std::nullopt;
+  if (!spec->endpoint().has_for_() && !spec->endpoint().has_server()) return std::nullopt;
   const decl::Export& what = spec->export_();
   if (what.has_enabled() && !what.enabled()) return std::nullopt;
-  Given given{
-      spec->endpoint().for_(), spec->endpoint().name(), what.deliver().name(), RowsOf(what), {}};
+  Given given;
+  given.to = spec->endpoint().for_();
+  given.server = spec->endpoint().server();
+  given.as = what.as();
+  given.endpoint = spec->endpoint().name();
+  if (spec->endpoint().has_server()) {
+    given.folder = object::Normalise(object::Comparator::kPath, what.deliver().folder());
+  }
+  given.file = what.deliver().name();
+  given.rows = RowsOf(what);
   for (const auto& column : what.columns().values()) {
     if (!column.has_from()) continue;
     const auto& steps = column.transform().values();
@@ -108,9 +123,9 @@ Disclosure LineOf(const Given& given, const Change& change, bool gained,
                   const std::set<std::string>& columns) {
   Disclosure line;
   line.gained = gained;
-  line.identity = given.to;
   line.job = change.key;
-  line.endpoint = given.endpoint;
+  line.endpoint =
+      given.server.empty() ? given.endpoint : fmt::format("{} at {}", given.folder, given.server);
   line.file = given.file;
   line.rows = given.rows;
   line.columns.assign(columns.begin(), columns.end());
@@ -121,25 +136,52 @@ Disclosure LineOf(const Given& given, const Change& change, bool gained,
 
 }  // namespace
 
-// A line for each side of each job that changes. What stays the same in both is no line.
+// Identities that read what is delivered: whom the place is for, and whoever may read files in that
+// folder at any server of its host. The job's own account has the rows anyway.
+std::set<std::string> Planner::ReadersOf(const access::World& world, const std::string& server,
+                                         const std::string& folder) const {
+  std::set<std::string> readers;
+  const std::string host = compile::TargetOfServer(*in_.declarations, server);
+  for (const auto& [place, there] : world.servers) {
+    if (place.target != host) continue;
+    for (const std::string& login :
+         access::LoginsWith(there, {folder, access::Part::kEntries}, access::Right::kRead)) {
+      readers.insert(IdentityAt(place, login));
+    }
+  }
+  return readers;
+}
+
+// A line for each side of each job that changes, and each who reads. What stays the same in both is
+// no line.
 void Planner::TellDisclosures() {
+  const auto tell = [this](const Given& given, const access::World& world, Disclosure line) {
+    std::set<std::string> readers;
+    if (!given.server.empty()) readers = ReadersOf(world, given.server, given.folder);
+    readers.erase(given.as);
+    if (!given.to.empty()) readers.insert(given.to);
+    for (const std::string& reader : readers) {
+      line.identity = reader;
+      plan_.disclosures.push_back(line);
+    }
+  };
   for (const Change& change : plan_.changes) {
     if (change.kind != Kind::kJob || !change.held.empty() || !WritesTarget(change.action)) continue;
     const auto was = GivenBy(change.before);
     const auto is = change.action == Action::kDelete
                         ? std::nullopt
                         : GivenBy(object::Overlay(Kind::kJob, change.before, change.after));
-    const bool same = was && is && was->to == is->to && was->rows == is->rows;
+    const bool same = was && is && was->SameAs(*is);
     if (was && (!same || !Without(was->columns, is->columns).empty())) {
-      plan_.disclosures.push_back(
-          LineOf(*was, change, false, same ? Without(was->columns, is->columns) : was->columns));
+      const auto columns = same ? Without(was->columns, is->columns) : was->columns;
+      tell(*was, before_, LineOf(*was, change, false, columns));
     }
     if (!is || (same && Without(is->columns, was->columns).empty())) continue;
-    Disclosure line =
-        LineOf(*is, change, true, same ? Without(is->columns, was->columns) : is->columns);
+    const auto columns = same ? Without(is->columns, was->columns) : is->columns;
+    Disclosure line = LineOf(*is, change, true, columns);
     const auto spec = jobs::ParseSpec(TextIn(change.after, kinds::Job::kSpecFieldNumber));
     if (spec) line.count = CountRows(*in_.observed, *spec);
-    plan_.disclosures.push_back(std::move(line));
+    tell(*is, after(), std::move(line));
   }
 }
 

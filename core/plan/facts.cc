@@ -168,8 +168,8 @@ void Planner::Explain(const DesiredObject* wanted, Change* change) const {
       change->reason == Reason::kExpired || change->reason == Reason::kReplaced) {
     return;
   }
-  const compile::Desired& desired = *in_.desired;
   if (!change->cause.empty()) return;  // its time says it
+  const compile::Desired& desired = *in_.desired;
   std::string_view owner = change->owner;
   if (wanted != nullptr) {
     const auto recorded = in_.recorded->find(plan_.targets[change->target].name);

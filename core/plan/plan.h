@@ -159,11 +159,13 @@ struct RoleNote {
   bool held = false;  // undecided; else refused
 };
 
-// What a job gives to, or no longer gives to, whoever reads at a foreign place.
+// What a job gives to, or no longer gives to, one who reads at a foreign place, or in a folder of a
+// managed server.
 struct Disclosure {
   bool gained = false;
   std::string identity;              // "partner:acme"
-  std::string job, endpoint, file;   // "export.users", "acme-drop", "users_{slot:%Y%m%d}.csv"
+  std::string job, endpoint, file;   // "export.users", "acme-drop", "users_{slot:%Y%m%d}.csv"; of a
+                                     // managed server `endpoint` is "/srv/out at edge-ftp"
   std::string rows;                  // "active users of directory:corp below ou=staff,dc=corp"
   std::vector<std::string> columns;  // that come or go; all of them where the rows do
   std::optional<uint64_t> count;     // rows that there are now, where that is plain to see

@@ -1,4 +1,5 @@
-// tests/unit/plan/bench.h: the three sides of a join, by hand, for one host and one directory.
+// tests/unit/plan/bench.h: the three sides of a join, by hand, for one host and one directory; and
+// for a runner where something is said of it.
 #pragma once
 #include <algorithm>
 #include <map>
@@ -12,6 +13,7 @@ namespace postern::plan {
 
 inline constexpr char kHost[] = "host:edge";
 inline constexpr char kCorp[] = "directory:corp";
+inline constexpr char kRunner[] = "runner:nightly";
 inline constexpr base::Instant kNow = 1'800'000'000;
 
 struct Bench {
@@ -58,7 +60,9 @@ struct Bench {
   Plan Make(diag::Diagnostics* diagnostics = nullptr) {
     desired.targets.clear();
     observed.targets.clear();
-    for (const char* name : {kCorp, kHost}) {
+    for (const char* name : {kCorp, kHost, kRunner}) {
+      const bool said = wanted.contains(name) || live.contains(name) || recorded.contains(name);
+      if (std::string(name) == kRunner && !said) continue;
       compile::DesiredTarget target;
       target.name = name;
       target.objects = wanted[name];
@@ -102,9 +106,15 @@ struct Bench {
     for (const object::KindTable& table : object::AllKinds()) {
       const bool directory = static_cast<int>(table.kind) < 10;
       if (directory != (std::string(name) == kCorp)) continue;
+      const bool runner = std::string(name) == kRunner;
+      if (runner && table.kind != object::Kind::kJob && table.kind != object::Kind::kJobRun)
+        continue;
       object::ScopeStatus status;
       status.kind = table.kind;
-      status.scope = directory ? "dc=x" : table.kind == object::Kind::kFolder ? "edge" : "ftp";
+      status.scope = directory                             ? "dc=x"
+                     : runner                              ? ""
+                     : table.kind == object::Kind::kFolder ? "edge"
+                                                           : "ftp";
       status.complete = !incomplete.contains(table.kind);
       status.reason = status.complete ? "" : "size limit";
       status.sentinel_seen = true;
