@@ -52,33 +52,64 @@ std::pair<std::string, std::string> Planner::PlaceOfJob(const job::JobSpec& spec
           object::Normalise(object::Comparator::kPath, FolderThere(spec))};
 }
 
+// Whether the job that is installed there works on a folder that loses a right.
+bool Planner::WorksWhereRightsGo(uint32_t target, std::string_view job) const {
+  if (losing_.empty()) return false;
+  const auto spec = jobs::ParseSpec(InstalledSpec(target, job));
+  if (!spec) return false;
+  const auto place = PlaceOfJob(*spec);
+  return std::any_of(losing_.begin(), losing_.end(), [&](const auto& lost) {
+    return lost.first == place.first && Overlap(lost.second, place.second);
+  });
+}
+
+// What wakes a job is off from the stop phase on, until its folder's revocations are confirmed: a
+// run that begins in between would write with a right that goes. One that changes nothing else is a
+// change for this alone; the live state is the same before and after.
+void Planner::HoldStarts() {
+  for (const Step& step : plan_.steps) {
+    if (step.operation.kind != Kind::kGrant || !step.removes) continue;
+    losing_.emplace_back(plan_.targets[plan_.changes[step.change].target].name,
+                         std::string(object::SplitKey(step.operation.key)[1]));
+  }
+  std::set<std::pair<uint32_t, std::string_view>> changing;
+  for (const Change& change : plan_.changes) {
+    if (change.kind == Kind::kJob) changing.insert({change.target, change.key});
+  }
+  std::vector<Row> unchanged;
+  for (uint32_t target = 0; target < plan_.targets.size(); ++target) {
+    for (const object::ObjectView& job : observed_[target]->objects.OfKind(Kind::kJob)) {
+      if (!FlagIn(job.body, EnabledFieldOf(Kind::kJob), false)) continue;
+      if (!WorksWhereRightsGo(target, job.key)) continue;
+      held_starts_.emplace(target, job.key);
+      if (changing.contains({target, job.key}) || desired_[target] == nullptr) continue;
+      Row row{.target = target, .kind = job.kind, .key = job.key};
+      row.desired = desired_[target]->Find(job.kind, job.key);
+      row.observed = &job;
+      if (row.desired != nullptr) unchanged.push_back(row);
+    }
+  }
+  for (const Row& row : unchanged) AddChange(row, Action::kUpdate, Reason::kConsequence);
+}
+
+bool Planner::HoldsStart(const Change& change) const {
+  return change.kind == Kind::kJob && held_starts_.contains({change.target, change.key});
+}
+
 // Runs end before anything is revoked: those of jobs that change or go, and those on folders that
 // lose a right.
 void Planner::StopRuns() {
   std::set<std::pair<uint32_t, std::string>> stop;  // target and job
-  std::vector<std::pair<std::string, std::string>> losing;
   for (const Step& step : plan_.steps) {
     const Change& change = plan_.changes[step.change];
     if (change.kind == Kind::kJob && change.action != Action::kCreate) {
       stop.insert({change.target, change.key});
     }
-    if (step.operation.kind == Kind::kGrant && step.removes) {
-      losing.emplace_back(plan_.targets[change.target].name,
-                          std::string(object::SplitKey(step.operation.key)[1]));
-    }
   }
   for (uint32_t target = 0; target < plan_.targets.size(); ++target) {
     for (const object::ObjectView& run : observed_[target]->objects.OfKind(Kind::kJobRun)) {
       const std::string job(object::SplitKey(run.key)[0]);
-      bool ends = stop.contains({target, job});
-      const auto spec = jobs::ParseSpec(InstalledSpec(target, job));
-      if (!ends && spec) {
-        const auto place = PlaceOfJob(*spec);
-        ends = std::any_of(losing.begin(), losing.end(), [&](const auto& lost) {
-          return lost.first == place.first && Overlap(lost.second, place.second);
-        });
-      }
-      if (ends) StopRun(target, run);
+      if (stop.contains({target, job}) || WorksWhereRightsGo(target, job)) StopRun(target, run);
     }
   }
 }

@@ -204,6 +204,9 @@ void Planner::CheckLimits() {
   std::vector<std::map<object::Kind, Touched>> touched(plan_.targets.size());
   for (const Change& change : plan_.changes) {
     if (!Counts(change)) continue;
+    if (change.kind == object::Kind::kJob && change.reason == Reason::kConsequence) {
+      continue;  // off for a moment, and on again
+    }
     Touched& kind = touched[change.target][change.kind];
     const bool removes = change.action == Action::kDelete || change.action == Action::kDisable ||
                          change.action == Action::kReplace;

@@ -19,26 +19,13 @@ int KindOrder(Kind kind, Phase phase) {
       Kind::kOauthClient, Kind::kFolder,        Kind::kServerGroup,
       Kind::kAccount,     Kind::kSshKey,        Kind::kServerMembership,
       Kind::kGrant,       Kind::kJob,           Kind::kSession};
-  static constexpr Kind kRevokeOrder[] = {Kind::kJobRun,
-                                          Kind::kJob,
-                                          Kind::kAccount,
-                                          Kind::kUser,
-                                          Kind::kIamUser,
-                                          Kind::kOauthClient,
-                                          Kind::kGrant,
-                                          Kind::kNativeRule,
-                                          Kind::kSshKey,
-                                          Kind::kServerMembership,
-                                          Kind::kMembership,
-                                          Kind::kIamMembership,
-                                          Kind::kServerGroup,
-                                          Kind::kDirectoryGroup,
-                                          Kind::kIamGroup,
-                                          Kind::kIamRole,
-                                          Kind::kIamAccessRole,
-                                          Kind::kFolder,
-                                          Kind::kOu,
-                                          Kind::kSession};
+  // What wakes a job before its runs: none begins behind the one that is stopped.
+  static constexpr Kind kRevokeOrder[] = {
+      Kind::kJob,           Kind::kJobRun,           Kind::kAccount,    Kind::kUser,
+      Kind::kIamUser,       Kind::kOauthClient,      Kind::kGrant,      Kind::kNativeRule,
+      Kind::kSshKey,        Kind::kServerMembership, Kind::kMembership, Kind::kIamMembership,
+      Kind::kServerGroup,   Kind::kDirectoryGroup,   Kind::kIamGroup,   Kind::kIamRole,
+      Kind::kIamAccessRole, Kind::kFolder,           Kind::kOu,         Kind::kSession};
   const bool removes = phase == Phase::kStop || phase == Phase::kRevoke || phase == Phase::kRetire;
   const std::span<const Kind> order = removes ? std::span<const Kind>(kRevokeOrder) : kBuild;
   return static_cast<int>(std::find(order.begin(), order.end(), kind) - order.begin());

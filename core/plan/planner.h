@@ -213,18 +213,21 @@ class Planner {
   // jobs.cc
   std::string_view InstalledSpec(uint32_t target, std::string_view job) const;
   std::pair<std::string, std::string> PlaceOfJob(const job::JobSpec& spec) const;
+  bool WorksWhereRightsGo(uint32_t target, std::string_view job) const;
+  void HoldStarts();
+  bool HoldsStart(const Change& change) const;
   void StopRuns();
   void StopRun(uint32_t target, const object::ObjectView& run);
   void NoteSilent(const Row& row);
   // disclosure.cc
   void TellDisclosures();
-  // steps.cc
-  void AddStep(uint32_t change, Phase phase, std::string before, std::string after, bool removes,
-               bool adds);
   std::set<std::string> ReadersOf(const access::World& world, const std::string& server,
                                   const std::string& folder) const;
   // spelled_sets.cc
   void SpellSets();
+  // steps.cc
+  void AddStep(uint32_t change, Phase phase, std::string before, std::string after, bool removes,
+               bool adds);
   void OrderSteps();  // order.cc
   bool CanDisable(const Change& change) const;
   // components.cc
@@ -272,6 +275,10 @@ class Planner {
   OffTimes expired_, ahead_;
   // Accounts that go and are made anew, by target and key.
   std::set<std::pair<uint32_t, std::string_view>> replaced_;
+  // Folders that lose a right, as ("host:edge", path), and the jobs, by target and key, that must
+  // not begin before it is gone.
+  std::vector<std::pair<std::string, std::string>> losing_;
+  std::set<std::pair<uint32_t, std::string>> held_starts_;
   // Changes that come from changes of facts: which those are.
   std::map<uint32_t, std::vector<uint32_t>> waits_;
   // By target and server, those with rules by other hands.

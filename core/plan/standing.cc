@@ -134,7 +134,10 @@ std::vector<bool> Settled(const Plan& plan, const observe::Observed& observed) {
       const bool holds = absent
                              ? live == nullptr
                              : live != nullptr && object::Satisfies(change.kind, state, live->body);
-      if (holds && !WritesOnlySecret(change, step)) done = k + 1;
+      // A job that goes on as it was looks as if nothing was to do before anything is done.
+      const bool returns = change.kind == Kind::kJob && change.reason == Reason::kConsequence &&
+                           k + 1 == steps.size();
+      if (holds && !returns && !WritesOnlySecret(change, step)) done = k + 1;
     }
     for (size_t k = 0; k < done; ++k) settled[steps[k]] = true;
   }

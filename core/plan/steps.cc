@@ -162,9 +162,15 @@ void Planner::AddStep(uint32_t change, Phase phase, std::string before, std::str
 
 void Planner::MakeSteps() {
   CancelRenames(&plan_);
-  for (uint32_t i = 0; i < plan_.changes.size(); ++i) {
-    if (plan_.changes[i].held.empty()) StepsOf(i);
-  }
+  const auto steps_of = [this](bool jobs) {
+    for (uint32_t i = 0; i < plan_.changes.size(); ++i) {
+      const Change& change = plan_.changes[i];
+      if (change.held.empty() && (change.kind == Kind::kJob) == jobs) StepsOf(i);
+    }
+  };
+  steps_of(false);
+  HoldStarts();
+  steps_of(true);
   AddLooks(&plan_, *in_.desired, *in_.sources);
   LookAtServices();
   StopRuns();
@@ -273,7 +279,10 @@ void Planner::StepsOfUpdate(uint32_t index) {
   const uint32_t enabled = EnabledFieldOf(change.kind);
   uint64_t compared = managed & ~fields.secret;
   std::string now = Restrict(change.before, compared);
-  const Meeting meet = Meet(change.kind, now, change.after);
+  const bool stops = HoldsStart(change);
+  if (stops) now = Restrict(change.before, compared | (uint64_t{1} << enabled));
+  const Meeting meet =
+      Meet(change.kind, stops ? WithFlag(change.kind, now, enabled, false) : now, change.after);
   if (meet.nothing) {
     GoAndComeBack(index, now);
     return;
@@ -294,6 +303,7 @@ void Planner::StepsOfUpdate(uint32_t index) {
     AddStep(index, phase, now, next, removes, adds);
     now = object::Overlay(change.kind, now, next);
   };
+  if (stops) advance(Phase::kStop, WithFlag(change.kind, now, enabled, false), true, false);
   advance(Phase::kRevoke, meet.body, true, false);
   const std::string structure = object::Overlay(
       change.kind, now, Restrict(change.after, (fields.plain | fields.incomparable) & managed));
@@ -342,8 +352,8 @@ void Planner::StepsOfRemoval(uint32_t index) {
   const uint64_t keys = KeyMask(change.kind);
   if (enabled != 0 && FlagIn(change.before, enabled, true) && CanDisable(change)) {
     const std::string before = Restrict(change.before, keys | (uint64_t{1} << enabled));
-    AddStep(index, Phase::kRevoke, before, WithFlag(change.kind, before, enabled, false), true,
-            false);
+    AddStep(index, HoldsStart(change) ? Phase::kStop : Phase::kRevoke, before,
+            WithFlag(change.kind, before, enabled, false), true, false);
   }
   if (change.action != Action::kDelete) return;
   const bool access = object::TableOf(change.kind).bears_access && enabled == 0;
