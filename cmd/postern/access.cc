@@ -8,6 +8,7 @@
 #include "cmd/postern/command.h"
 #include "cmd/postern/plan_run.h"
 #include "core/config/index.h"
+#include "core/config/service_needs.h"
 #include "core/diag/codes.h"
 #include "core/view/access_table.h"
 #include "core/view/words.h"
@@ -38,9 +39,29 @@ int Prepare(Shell& shell, bool live, World* world) {
   return kOk;
 }
 
-int Answer(Shell& shell, const World& world, const std::string& title,
+// Of "service:X", or of its name alone: what no job of it uses.
+std::vector<view::UnusedRights> UnusedOf(const World& world, const std::string& identity) {
+  const config::Index index(world.loaded.declarations);
+  const auto address = config::SplitAddress(identity);
+  const auto* service = address && address->table != "service"
+                            ? nullptr
+                            : index.Get<decl::ServiceAccount>(address ? address->name : identity);
+  std::vector<view::UnusedRights> out;
+  if (service == nullptr) return out;
+  for (const config::Unneeded& row : config::FindUnneeded(world.loaded.declarations, index)) {
+    if (row.service != service) continue;
+    const std::string& name = service->message.rows().values(row.row).folder();
+    const auto* folder = index.Get<decl::Folder>(name);
+    const diag::Span span = service->At(decl::ServiceAccount::kRowsFieldNumber, row.row);
+    out.push_back({name, folder == nullptr ? name : folder->message.path(), row.rights,
+                   world.loaded.sources.Place(span)});
+  }
+  return out;
+}
+
+int Answer(Shell& shell, const World& world, view::AccessHeading heading,
            const std::vector<view::AccessRow>& rows, const AccessArguments& arguments) {
-  view::AccessHeading heading{title, arguments.live, {}};
+  heading.live = arguments.live;
   if (!arguments.live && !world.loaded.declarations.roles.empty()) {
     heading.note = "Members of roles are those of the last apply: --live asks their sources.";
   }
@@ -114,7 +135,7 @@ int Who(Shell& shell, const AccessArguments& arguments) {
   const view::AccessQuery query(raised, world.desired, world.loaded.sources,
                                 arguments.live ? &world.observed : nullptr);
   const std::string title = fmt::format("Who reaches {} on {}", path, view::ShortTarget(target));
-  return Answer(shell, world, title, query.Who(target, path), arguments);
+  return Answer(shell, world, {.title = title}, query.Who(target, path), arguments);
 }
 
 bool Declared(const World& world, const std::string& identity) {
@@ -140,7 +161,9 @@ int What(Shell& shell, const AccessArguments& arguments) {
                        .notes = {"such as partner:acme, li.wong, SERVER/LOGIN or iam:NAME/USER",
                                  "what nobody declared is found with --live"}});
   }
-  return Answer(shell, world, "What " + arguments.subject + " reaches", rows, arguments);
+  view::AccessHeading heading{.title = "What " + arguments.subject + " reaches"};
+  heading.unused = UnusedOf(world, arguments.subject);
+  return Answer(shell, world, std::move(heading), rows, arguments);
 }
 
 // "30d", "12w", "6h" in seconds; -1: not such a text.

@@ -1,6 +1,7 @@
 // Service accounts: their keys change without a moment at which none opens them, and each that a
 // plan touches is told as one.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -22,12 +23,51 @@ std::string Listed(const std::set<std::string>& words) {
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
+std::string NameIn(std::string_view address) {
+  return std::string(address.substr(address.find(':') + 1));
+}
+
 // What a plan does to one service account.
 struct ServiceChanges {
   std::set<std::string> made;            // "edge-ftp", "directory:corp"
   std::set<std::string> added, retired;  // fingerprints of keys
   bool locked = false, password = false;
+  // All else, as words: "rows on /srv/a".
+  std::set<std::string> gains, loses, changes;
 };
+
+// What is neither a login that comes or goes nor a key that does.
+void NoteOther(const Change& change, const std::string& target, ServiceChanges* to) {
+  const auto parts = object::SplitKey(change.key);
+  const auto fields = [&](const std::string& where) {
+    for (const object::FieldDifference& field : change.fields) {
+      std::string name = field.name;
+      std::replace(name.begin(), name.end(), '_', ' ');
+      to->changes.insert(name + where);
+    }
+  };
+  const bool comes = change.action == Action::kCreate, goes = change.action == Action::kDelete;
+  switch (change.kind) {
+    case Kind::kGrant:
+      (comes  ? to->gains
+       : goes ? to->loses
+              : to->changes)
+          .insert(fmt::format("rights on {}", parts[1]));
+      return;
+    case Kind::kMembership:
+    case Kind::kIamMembership:
+      (goes ? to->loses : to->gains).insert(fmt::format("a group in {}", NameIn(target)));
+      return;
+    case Kind::kSshKey:
+      return fields(fmt::format(" of key {}", parts[2]));
+    case Kind::kUser:
+      return fields(" in " + NameIn(target));
+    case Kind::kAccount:
+      return fields(fmt::format(" at {}", parts[0]));
+    default:
+      return;
+  }
+}
 
 void Note(const Change& change, const std::string& target, ServiceChanges* to) {
   const auto parts = object::SplitKey(change.key);
@@ -42,6 +82,7 @@ void Note(const Change& change, const std::string& target, ServiceChanges* to) {
     if (creates) to->added.insert(std::string(parts[2]));
     if (change.action == Action::kDelete) to->retired.insert(std::string(parts[2]));
   }
+  if (WritesTarget(change.action)) NoteOther(change, target, to);
 }
 
 std::string WhatHappens(const ServiceChanges& touched) {
@@ -56,11 +97,12 @@ std::string WhatHappens(const ServiceChanges& touched) {
                        Listed(touched.added));
   }
   if (!touched.retired.empty()) return fmt::format("key {} is retired", Listed(touched.retired));
-  return "changes";
-}
-
-std::string NameIn(std::string_view address) {
-  return std::string(address.substr(address.find(':') + 1));
+  std::vector<std::string> parts;
+  if (!touched.loses.empty()) parts.push_back("loses " + Listed(touched.loses));
+  if (!touched.gains.empty()) parts.push_back("gains " + Listed(touched.gains));
+  if (!touched.changes.empty()) parts.push_back("other " + Listed(touched.changes));
+  if (parts.empty()) return "live as declared, and recorded from now on";
+  return fmt::format("{}", fmt::join(parts, "; "));
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include "core/view/access_table.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
 
+#include "core/view/plan_parts.h"
 #include "core/view/words.h"
 
 namespace postern::view {
@@ -78,6 +80,14 @@ std::string RenderAccess(const AccessHeading& heading, const std::vector<AccessR
     out += fmt::format("{} by {}.\n", open.empty() ? "Nobody gets in" : CountWho(open),
                        Count(rows.size(), "row"));
   }
+  for (const UnusedRights& unused : heading.unused) {
+    const std::string text =
+        fmt::format("has and doesn't need: {} on {}", fmt::join(unused.rights, ", "), unused.path);
+    for (const std::string& line :
+         Item("~", Paint::kWarn, Safe(text, style), Safe(unused.place, style), style)) {
+      out += line + "\n";
+    }
+  }
   if (!heading.note.empty()) out += Safe(heading.note, style) + "\n";
   for (const std::string& target : heading.unobserved) {
     out += fmt::format("Not asked: {}\n", Safe(target, style));
@@ -108,6 +118,14 @@ void WriteAccessJson(const AccessHeading& heading, const std::vector<AccessRow>&
   JsonWriter json(out);
   json.Object().Field("format_version", "1.0").Field("live", heading.live);
   WriteAccessRows(json.Strings("unobserved", heading.unobserved).Key("access"), rows);
+  if (!heading.unused.empty()) {
+    json.Key("unneeded").Array();
+    for (const UnusedRights& unused : heading.unused) {
+      json.Object().Field("folder", unused.folder).Field("path", unused.path);
+      json.Strings("rights", unused.rights).Field("place", unused.place).End();
+    }
+    json.End();
+  }
   json.End();
 }
 

@@ -11,11 +11,19 @@
 
 namespace postern::view {
 
+// Of a service account: what it has and none of its jobs uses.
+struct UnusedRights {
+  std::string folder, path;
+  std::vector<std::string> rights;
+  std::string place;
+};
+
 struct AccessHeading {
-  std::string title;                    // "Who reaches acme-inbound (/srv/... on edge)"
-  bool live = false;                    // else: as declared
-  std::vector<std::string> unobserved;  // targets that couldn't be asked
-  std::string note = {};                // what the answer doesn't hold, for people
+  std::string title = {};                    // "Who reaches acme-inbound (/srv/... on edge)"
+  bool live = false;                         // else: as declared
+  std::vector<std::string> unobserved = {};  // targets that couldn't be asked
+  std::string note = {};                     // what the answer doesn't hold, for people
+  std::vector<UnusedRights> unused = {};
 };
 
 std::string RenderAccess(const AccessHeading& heading, const std::vector<AccessRow>& rows,
