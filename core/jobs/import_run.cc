@@ -10,6 +10,7 @@
 #include "core/jobs/encrypt.h"
 #include "core/jobs/files.h"
 #include "core/jobs/thresholds.h"
+#include "core/jobs/unpack.h"
 
 namespace postern::jobs {
 namespace {
@@ -149,20 +150,36 @@ class Runner {
     return fmt::format("{} was taken already, and names are taken in their order", before->file());
   }
 
-  // The file's rows. What was sealed is in the clear for as long as it is read.
-  Result<RosterFile> ReadRows(const Fetched& fetched, const std::string& name, uint64_t last) {
+  // The file with its rows: as it came, or what is in it, in `made` too.
+  Result<std::string> OpenFetched(const Fetched& fetched, const std::string& name,
+                                  std::vector<std::string>* made) {
     std::string path = fetched.path;
-    const bool sealed = SealOf(name) != Seal::kNone;
-    if (sealed) {
-      path = quarantine_.OpenedPath(fetched.sha256);
+    if (SealOf(name) != Seal::kNone) {
+      path = made->emplace_back(quarantine_.OpenedPath(fetched.sha256));
       const auto opened =
           OpenSealed(import_.fetch(), ready_, fetched, in_.folder + "/age.key", MostBytes(), path);
       if (!opened) return tl::unexpected(opened.error());
     }
-    const auto source = OpenSource(path);
-    if (!source) return tl::unexpected(source.error());
-    auto read = ReadRoster(import_, *source, name, last);
-    if (sealed) {
+    if (const Pack pack = PackOf(name); pack != Pack::kNone) {
+      const std::string packed = path;
+      path = made->emplace_back(quarantine_.UnpackedPath(fetched.sha256));
+      const auto unpacked = Unpack(pack, packed, MostBytes(), path);
+      if (!unpacked) return tl::unexpected(unpacked.error());
+    }
+    return path;
+  }
+
+  // The file's rows. What was sealed or packed is in the clear for as long as it is read.
+  Result<RosterFile> ReadRows(const Fetched& fetched, const std::string& name, uint64_t last) {
+    std::vector<std::string> made;
+    const auto read = [&]() -> Result<RosterFile> {
+      const auto path = OpenFetched(fetched, name, &made);
+      if (!path) return tl::unexpected(path.error());
+      const auto source = OpenSource(*path);
+      if (!source) return tl::unexpected(source.error());
+      return ReadRoster(import_, *source, name, last);
+    }();
+    for (const std::string& path : made) {
       if (auto gone = RemovePlain(path); !gone) return tl::unexpected(gone.error());
     }
     return read;

@@ -17,6 +17,7 @@
 #include "core/diag/text.h"
 #include "core/jobs/encrypt.h"
 #include "core/jobs/files.h"
+#include "core/jobs/unpack.h"
 
 namespace postern::jobs {
 namespace {
@@ -172,7 +173,7 @@ void Prove(const decl::Fetch& fetch, const ReadyFile& file, const std::string& p
 }
 
 // Whether a file of this format shows by itself that it was cut off: XML and JSON end with what
-// they began with.
+// they began with (so do gzip and zip).
 bool ShowsItsEnd(const decl::FileFormat& format) {
   return format.type() == "xml" || format.type() == "json";
 }
@@ -187,7 +188,7 @@ std::string MissingBeside(const decl::Import& import, const ReadyFile& file) {
   if (ready == "checksum" && file.checksum.empty()) return file.name + ".sha256";
   if (ready == "manifest" && file.manifest.empty()) return file.name + ".manifest.json";
   if (ready == "stable" && file.checksum.empty() && file.manifest.empty() &&
-      !ShowsItsEnd(import.format())) {
+      !ShowsItsEnd(import.format()) && PackOf(file.name) == Pack::kNone) {
     return fmt::format("{0}.sha256 or {0}.manifest.json: {1} doesn't show where it ends", file.name,
                        import.format().type());
   }

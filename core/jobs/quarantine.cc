@@ -135,6 +135,7 @@ void Quarantine::ForgetOpened() const {
     for (const char* ending : {"", ".new"}) {
       std::error_code ignored;  // opening it anew begins there
       fs::remove(OpenedPath(sha256) + ending, ignored);
+      fs::remove(UnpackedPath(sha256) + ending, ignored);
     }
   }
 }

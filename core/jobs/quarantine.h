@@ -48,8 +48,9 @@ class Quarantine {
   // As for the sender; empty: none were kept.
   Result<void> KeepRejects(const std::string& sha256, const std::vector<RefusedRow>& refused) const;
   Result<std::string> Rejects(const std::string& sha256) const;
-  // Where what is in a sealed file is for as long as it is read.
+  // Where what is in a sealed or packed file is for as long as it is read.
   std::string OpenedPath(const std::string& sha256) const { return PathOf(sha256, "opened"); }
+  std::string UnpackedPath(const std::string& sha256) const { return PathOf(sha256, "unpacked"); }
   // What a killed run left there.
   void ForgetOpened() const;
   // As if it had never come.

@@ -15,6 +15,7 @@ build="g++ cmake ninja-build ccache mold pkg-config libgrpc++-dev protobuf-compi
   protobuf-compiler-grpc libprotobuf-dev libtomlplusplus-dev libssh2-1-dev libldap-dev
   libcurl4-openssl-dev nlohmann-json3-dev libsqlite3-dev libcli11-dev libfmt-dev libssl-dev libcrypt-dev
   libexpected-dev libutf8proc-dev libabsl-dev libgoogle-perftools-dev libxml2-dev libre2-dev libsodium-dev
+  libarchive-dev zlib1g-dev
   tzdata ca-certificates"
 servers="slapd ldap-utils proftpd-core proftpd-mod-crypto openssh-client openssh-server acl curl openssl
   procps"
