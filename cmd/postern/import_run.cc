@@ -9,6 +9,7 @@
 #include "core/jobs/files.h"
 #include "core/jobs/history.h"
 #include "core/jobs/spec.h"
+#include "core/view/import_view.h"
 
 namespace postern::cmd {
 namespace {
@@ -40,29 +41,30 @@ int NoSuchImport(Shell& shell, const std::string& name) {
 
 int Tell(Shell& shell, const decl::Import& import, const std::vector<jobs::FileOutcome>& outcomes,
          const std::vector<std::string>& notes) {
+  if (shell.json()) {
+    view::WriteImportJson(import.name(), outcomes, notes, shell.out());
+  } else {
+    for (const std::string& note : notes) shell.Note(note + "\n");
+    shell.Say(view::RenderImport(import.name(), outcomes));
+  }
   int code = kOk;
-  for (const std::string& note : notes) shell.Note(note + "\n");
-  if (outcomes.empty()) shell.Say(fmt::format("import {}: no file to take\n", import.name()));
   for (const jobs::FileOutcome& file : outcomes) {
-    shell.Say(fmt::format(
-        "{}  {}  run {}  {} rows, {} refused · {} new, {} changed, {} disabled, {} back\n",
-        file.name, ToString(file.state), file.run, file.counts.rows, file.counts.refused,
-        file.counts.create, file.counts.change, file.counts.disable, file.counts.back));
-    const std::string prefix = *file.code == '\0' ? "" : fmt::format("{} ", file.code);
-    for (const std::string& reason : file.reasons) {
-      shell.Say(fmt::format("  {}{}\n", prefix, reason));
-    }
     for (const std::string& warning : file.warnings) shell.Note("  look at " + warning + "\n");
-    if (file.state == jobs::FileState::kHeld) {
-      shell.Say("\n" + file.view);
-      shell.Say(fmt::format("\nHeld: postern job release {} {}\n", import.name(), file.run));
-    }
     const bool stopped =
         file.state == jobs::FileState::kHeld || file.state == jobs::FileState::kRefused;
     code = FirstOf(
         {code, stopped ? kRefused : kOk, file.state == jobs::FileState::kAccepted ? kPartly : kOk});
   }
   return code;
+}
+
+int TakesNothing(Shell& shell, const decl::Import& import, const std::string& why) {
+  if (shell.json()) {
+    view::WriteImportJson(import.name(), {}, {why}, shell.out());
+  } else {
+    shell.Say(fmt::format("import {} {}\n", import.name(), why));
+  }
+  return kOk;
 }
 
 // What `job status` and drift look at.
@@ -103,6 +105,10 @@ int Release(Shell& shell, const ReleaseArguments& arguments) {
          .notes = {fmt::format("postern job status {}", import->name())}});
   }
   if (arguments.signature.empty()) {
+    if (shell.json()) {
+      view::WriteReleaseJson(**held, shell.out());
+      return kOk;
+    }
     shell.Say(ReleaseText(**held));
     shell.Note(
         "\nTo release it, somebody else than who ran it signs this text and gives the signature:\n"
@@ -146,13 +152,10 @@ int RunImportJob(Shell& shell, const std::string& name, base::Instant now, const
   const decl::Import* import = ImportNamed(all, name);
   if (import == nullptr) return NoSuchImport(shell, name);
   if (import->has_enabled() && !import->enabled()) {
-    shell.Say(fmt::format("import {} isn't enabled\n", import->name()));
-    return kOk;
+    return TakesNothing(shell, *import, "isn't enabled");
   }
   if (import->has_expires() && now > import->expires()) {
-    shell.Say(fmt::format("import {} ended on {}\n", import->name(),
-                          base::FormatHuman(import->expires())));
-    return kOk;
+    return TakesNothing(shell, *import, "ended on " + base::FormatHuman(import->expires()));
   }
   if (auto opened = world.OpenLedger(World::LedgerUse::kApply); !opened) {
     return shell.Fail(LedgerCode(opened.error()), opened.error());
