@@ -17,8 +17,8 @@ Pack PackOf(const std::string& name);
 
 // What is in `from`, into `to` (0600, whole or not at all). kInvalid: not what its name says,
 // damaged, cut off, more than one member, bytes behind its end, a member that is encrypted, no
-// plain file or named by a path. kIncomplete: more than `limit` bytes, or more than 200 times its own size (deflate
-// does 1,032 at the most, text 20). Other errors are those of the disk.
+// plain file or named by a path. kIncomplete: more than `limit` bytes, or more than 200 times its
+// own size (deflate does 1,032 at the most, text 20). Other errors are those of the disk.
 Result<void> Unpack(Pack pack, const std::string& from, uint64_t limit, const std::string& to);
 
 }  // namespace postern::jobs

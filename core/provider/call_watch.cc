@@ -1,9 +1,15 @@
 #include "core/provider/call_watch.h"
 
+#include <grpcpp/client_context.h>
+
 namespace postern::provider {
 
 CallWatch::Call::Call(CallWatch& watch, const char* what, std::chrono::milliseconds limit)
-    : watch_(watch), what_(what), limit_(limit) {
+    : watch_(watch),
+      owned_(std::make_unique<grpc::ClientContext>()),
+      what_(what),
+      limit_(limit),
+      context(*owned_) {
   if (limit.count() > 0) context.set_deadline(std::chrono::system_clock::now() + limit);
   const std::lock_guard lock(watch_.mutex_);
   watch_.running_ = &context;

@@ -1,14 +1,16 @@
 // core/provider/call_watch.h: the one call that a client of a provider has under way, and the watch
 // for a provider that says nothing.
 //
-// Calls come from one thread, one at a time; Cancel and Tick from any. Includes gRPC: for clients'
-// .cc files only.
+// Calls come from one thread, one at a time; Cancel and Tick from any.
 #pragma once
-#include <grpcpp/client_context.h>
-
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <mutex>
+
+namespace grpc {
+class ClientContext;
+}  // namespace grpc
 
 namespace postern::provider {
 
@@ -38,12 +40,14 @@ class CallWatch {
     const char* what() const { return what_; }
     std::chrono::milliseconds limit() const { return limit_; }
 
-    grpc::ClientContext context;
-
    private:
     CallWatch& watch_;
+    const std::unique_ptr<grpc::ClientContext> owned_;
     const char* what_;
     std::chrono::milliseconds limit_;
+
+   public:
+    grpc::ClientContext& context;  // while this lives
   };
 
   // Ends the call under way and every later one.

@@ -44,7 +44,7 @@ struct Rejection {
   // As it stands in the file; empty: it couldn't be read, or is too long for one. May hold personal
   // data.
   std::string key;
-  std::string reason;          // fit for a terminal
+  std::string reason;  // fit for a terminal
   // The row was taken before it was known that another has its key: none of them counts.
   bool was_taken = false;
 };

@@ -17,7 +17,8 @@ class TestWorld {
  public:
   TestWorld() {
     namespace fs = std::filesystem;
-    fs::copy(fs::path(POSTERN_SOURCE_DIR) / "tests/golden/plans/shared", scratch_.path(), fs::copy_options::recursive);
+    fs::copy(fs::path(POSTERN_SOURCE_DIR) / "tests/golden/plans/shared", scratch_.path(),
+             fs::copy_options::recursive);
   }
 
   support::RunResult Postern(std::vector<std::string> words, const std::string& input = "") const {
