@@ -112,8 +112,9 @@ TEST_F(OtdsProgram, WhoComesInByAUnitIsNamed) {
                  "[iam_access_role.ftp]\niam = \"corp\"\ntitle = \"Access to ftp\"\n"
                  "members = [\"iam_user:jo\"]\n");
   const RunResult plan = Postern({"plan"});
-  EXPECT_THAT(plan.out, testing::AllOf(HasSubstr("Lose access"), HasSubstr("corp000002"),
-                                       HasSubstr("access to ftp"), HasSubstr("unit press@corp")))
+  EXPECT_THAT(plan.out,
+              testing::AllOf(HasSubstr("Lose access"), HasSubstr("corp000002"),
+                             HasSubstr("access role Access to ftp"), HasSubstr("unit press@Corp")))
       << plan.out;
   EXPECT_EQ(Postern({"apply", "--yes"}).exit, 0) << said_;
   EXPECT_EQ(Postern({"plan", "--detailed-exitcode"}).exit, 0) << said_;
