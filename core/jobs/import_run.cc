@@ -172,7 +172,7 @@ class Runner {
   // The file's rows. What was sealed or packed is in the clear for as long as it is read.
   Result<RosterFile> ReadRows(const Fetched& fetched, const std::string& name, uint64_t last) {
     std::vector<std::string> made;
-    const auto read = [&]() -> Result<RosterFile> {
+    auto read = [&]() -> Result<RosterFile> {
       const auto path = OpenFetched(fetched, name, &made);
       if (!path) return tl::unexpected(path.error());
       const auto source = OpenSource(*path);
