@@ -202,8 +202,10 @@ std::map<std::string, std::set<std::string>> Planner::Losers() const {
 
 void Planner::CheckLimits() {
   std::vector<std::map<object::Kind, Touched>> touched(plan_.targets.size());
+  const auto renamed = RenamedMemberships(plan_, /*of_users=*/true);
   for (const Change& change : plan_.changes) {
     if (!Counts(change)) continue;
+    if (!renamed.empty() && renamed.contains({change.target, change.key})) continue;
     if (change.kind == object::Kind::kJob && change.reason == Reason::kConsequence) {
       continue;  // off for a moment, and on again
     }

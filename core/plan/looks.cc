@@ -136,11 +136,12 @@ std::string IamSetType(Kind kind) {
   }
 }
 
-std::set<std::pair<uint32_t, std::string>> RenamedMemberships(const Plan& plan) {
+std::set<std::pair<uint32_t, std::string>> RenamedMemberships(const Plan& plan, bool of_users) {
   std::map<std::pair<uint32_t, std::string>, std::string> renamed;  // old name -> new
   for (const Change& change : plan.changes) {
     if (change.action != Action::kRename || !change.held.empty()) continue;
-    const std::string type = change.kind == Kind::kIamUser ? "user:" : IamSetType(change.kind);
+    const bool user = of_users && change.kind == Kind::kIamUser;
+    const std::string type = user ? "user:" : IamSetType(change.kind);
     if (!type.empty()) renamed[{change.target, type + change.old_key}] = type + change.key;
   }
   std::set<std::pair<uint32_t, std::string>> out;

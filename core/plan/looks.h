@@ -14,7 +14,7 @@ std::string IamSetType(object::Kind kind);
 
 // Memberships, as (target, key), that only go because their member or their set is renamed: they
 // come back under the new name in the same plan.
-std::set<std::pair<uint32_t, std::string>> RenamedMemberships(const Plan& plan);
+std::set<std::pair<uint32_t, std::string>> RenamedMemberships(const Plan& plan, bool of_users);
 
 // Adds looks for strangers (declared nowhere, whether or not they are removed), for what other
 // hands re-created or renamed, for access that can't be computed or is wider than granted, and for

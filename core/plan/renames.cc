@@ -111,11 +111,12 @@ void Planner::TakeMoved(const object::ObjectView& live, Change* change, std::set
   }
 }
 
-// Who is in a set of an IAM system stays in it under its new name, and under his own new name, a
-// group in a group like a user: nobody is taken out, not for a moment. The record of the membership
-// by the old names goes, and the new one is found to stand.
+// Who is in a set of an IAM system stays in it under its new name, and so does a set in a set under
+// its own: nobody is taken out, not for a moment. The record of the membership by the old names
+// goes, and the new one is found to stand. A renamed user is taken out first: what the set is given
+// meanwhile would go to a name that has it neither before nor after, which no order may do.
 void Planner::KeepMembersOfRenamed(uint32_t target) {
-  const auto renamed = RenamedMemberships(plan_);
+  const auto renamed = RenamedMemberships(plan_, /*of_users=*/false);
   for (Change& change : plan_.changes) {
     if (change.target != target || !renamed.contains({target, change.key})) continue;
     if (change.kind != Kind::kIamMembership) continue;
