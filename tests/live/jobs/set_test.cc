@@ -145,9 +145,6 @@ TEST(Distribution, SaysWhatCannotGo) {
 }
 
 TEST(Distribution, IsEncryptedFileByFile) {
-  if (support::RunCommand({"sh", "-c", "command -v age age-keygen"}).exit != 0) {
-    GTEST_SKIP() << "age isn't installed";
-  }
   LivePlace place("sftp");
   ASSERT_TRUE(place.Start());
   SetJob job(place);

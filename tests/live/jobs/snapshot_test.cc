@@ -149,9 +149,6 @@ TEST(SnapshotExport, OfWhatCannotBeReadThereIsNone) {
 }
 
 TEST(SnapshotExport, IsEncryptedAsDeclared) {
-  if (support::RunCommand({"sh", "-c", "command -v age age-keygen"}).exit != 0) {
-    GTEST_SKIP() << "age isn't installed";
-  }
   Slapd slapd({.ldif = PeopleLdif(kPeople)});
   LivePlace place("sftp");
   ASSERT_TRUE(place.Start());
