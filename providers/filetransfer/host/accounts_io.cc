@@ -193,9 +193,14 @@ const FileState& HostState::File(std::string_view path) const {
 }
 
 Result<HostState> ReadHost(Transport& transport, const AccountSettings& settings, ReadKeys keys) {
+  FileReader reader(transport, std::string(kPasswdPath));
+  return ReadHost(reader, settings, keys);
+}
+
+Result<HostState> ReadHost(FileReader& reader, const AccountSettings& settings, ReadKeys keys) {
   const std::vector<std::string> paths = {std::string(kPasswdPath), std::string(kGroupPath),
                                           std::string(kShadowPath), std::string(kSwitchPath)};
-  auto read = ReadFiles(transport, paths);
+  auto read = reader.Read(paths);
   if (!read) return tl::unexpected(read.error());
   HostState state;
   const FileState& passwd = read->at(paths[0]);
@@ -211,7 +216,7 @@ Result<HostState> ReadHost(Transport& transport, const AccountSettings& settings
   state.sources = SourcesIn(read->at(paths[3]).content);
   std::string shadow_elsewhere;
   if (state.account_problem.empty()) {
-    auto added = AddNssAccounts(transport, settings, &state, &shadow_elsewhere);
+    auto added = AddNssAccounts(reader.transport(), settings, &state, &shadow_elsewhere);
     if (!added && added.error().retryable()) return tl::unexpected(added.error());
     if (!added) state.account_problem = state.group_problem = added.error().message;
   }
@@ -220,7 +225,7 @@ Result<HostState> ReadHost(Transport& transport, const AccountSettings& settings
   KeepFields(shadow_elsewhere, scope, &state);
   state.key_problem = state.account_problem;
   if (keys == ReadKeys::kYes && state.key_problem.empty()) {
-    if (auto filled = FillKeys(transport, settings, scope, &state); !filled) {
+    if (auto filled = FillKeys(reader.transport(), settings, scope, &state); !filled) {
       return tl::unexpected(filled.error());
     }
   }

@@ -15,7 +15,7 @@
 #include "providers/filetransfer/host/account_scope.h"
 #include "providers/filetransfer/host/key_files.h"
 #include "providers/filetransfer/posix/accounts.h"
-#include "providers/filetransfer/transport/files.h"
+#include "providers/filetransfer/transport/file_reader.h"
 
 namespace postern::filetransfer {
 
@@ -67,6 +67,8 @@ base::Instant ExpiryAsTold(base::Instant until);
 // Errors are those of the transport.
 Result<HostState> ReadHost(Transport& transport, const AccountSettings& settings,
                            ReadKeys keys = ReadKeys::kYes);
+// As part of a look.
+Result<HostState> ReadHost(FileReader& reader, const AccountSettings& settings, ReadKeys keys);
 
 // Objects of one kind in scope: account, ssh_key, server_group, server_membership. Keys in no
 // order. Account: `enabled` is false when the account is locked; then `expires` isn't told, because

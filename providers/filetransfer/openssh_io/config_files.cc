@@ -93,7 +93,7 @@ std::string WithoutQuotes(std::string word) {
 
 }  // namespace
 
-Result<ConfigFiles> ConfigFiles::Load(Transport& transport, const std::string& main,
+Result<ConfigFiles> ConfigFiles::Load(FileReader& reader, const std::string& main,
                                       const std::string& generated) {
   ConfigFiles out;
   out.main_ = main;
@@ -104,12 +104,12 @@ Result<ConfigFiles> ConfigFiles::Load(Transport& transport, const std::string& m
     (void)openssh::ReadConfig(collector, main);
     if (round == 0) collector.missing_files.insert(generated);
     if (collector.missing_files.empty() && collector.missing_globs.empty()) break;
-    if (auto read = ReadGlobs(transport, collector.missing_globs, &out.globs_); !read) {
+    if (auto read = ReadGlobs(reader.transport(), collector.missing_globs, &out.globs_); !read) {
       return tl::unexpected(read.error());
     }
     if (collector.missing_files.empty()) continue;
-    auto read = ReadFiles(transport, std::vector<std::string>(collector.missing_files.begin(),
-                                                              collector.missing_files.end()));
+    auto read = reader.Read(
+        std::vector<std::string>(collector.missing_files.begin(), collector.missing_files.end()));
     if (!read) return tl::unexpected(read.error());
     out.files_.merge(*read);
   }

@@ -2,8 +2,8 @@
 // host.
 //
 // The main file and everything that it includes, read level by level: two round trips for each
-// depth of inclusion (patterns, then files). Also writes the chain again with another text for one
-// file, for the daemon's own checker.
+// depth of inclusion (patterns, then files; patterns alone where the reader knows the host). Also
+// writes the chain again with another text for one file, for the daemon's own checker.
 #pragma once
 #include <map>
 #include <string>
@@ -12,7 +12,7 @@
 
 #include "providers/filetransfer/openssh/config.h"
 #include "providers/filetransfer/server/checker.h"
-#include "providers/filetransfer/transport/files.h"
+#include "providers/filetransfer/transport/file_reader.h"
 
 namespace postern::filetransfer {
 
@@ -20,7 +20,7 @@ class ConfigFiles final : public openssh::FileSource {
  public:
   // `generated`: a file that may not be there yet; a pattern that it fits includes it all the same.
   // Errors are the transport's; a file that can't be read is one of ReadConfig's.
-  static Result<ConfigFiles> Load(Transport& transport, const std::string& main,
+  static Result<ConfigFiles> Load(FileReader& reader, const std::string& main,
                                   const std::string& generated);
 
   Result<std::string> Read(const std::string& path) const override;

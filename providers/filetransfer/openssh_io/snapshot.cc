@@ -339,7 +339,8 @@ LiveQuestion LiveQuestionOf(const SshdSnapshot& snapshot, const ServerSettings& 
 Result<SshdSnapshot> TakeSshdSnapshot(Transport& transport, const ServerSettings& settings,
                                       const Parts& parts) {
   SshdSnapshot out;
-  auto files = ConfigFiles::Load(transport, settings.config, settings.include);
+  FileReader reader(transport, settings.config);
+  auto files = ConfigFiles::Load(reader, settings.config, settings.include);
   if (!files) return tl::unexpected(files.error());
   out.files = std::move(*files);
   auto config = openssh::ReadConfig(out.files, settings.config);
@@ -351,7 +352,7 @@ Result<SshdSnapshot> TakeSshdSnapshot(Transport& transport, const ServerSettings
   out.pending_path = PendingPathOf(settings.include);
   std::vector<std::string> paths = {settings.include, out.pending_path};
   if (!settings.revoked.empty()) paths.push_back(settings.revoked);
-  auto read = ReadFiles(transport, paths);
+  auto read = reader.Read(paths);
   if (!read) return tl::unexpected(read.error());
   out.include = read->at(settings.include);
   out.pending = read->at(out.pending_path);
@@ -359,7 +360,7 @@ Result<SshdSnapshot> TakeSshdSnapshot(Transport& transport, const ServerSettings
 
   out.accounts = AccountSettingsOf(settings);
   out.accounts.asked = parts.asked;
-  auto host = ReadHost(transport, out.accounts, ReadKeys::kNo);
+  auto host = ReadHost(reader, out.accounts, ReadKeys::kNo);
   if (!host) return tl::unexpected(host.error());
   out.host = std::move(*host);
   out.account_problem = ProblemOf(out.host, out.accounts, Kind::kAccount);
@@ -381,7 +382,7 @@ Result<SshdSnapshot> TakeSshdSnapshot(Transport& transport, const ServerSettings
   FindUnrevoked(settings, &out);
   FindDenied(&out);
   if (parts.keys) {
-    auto again = ReadHost(transport, out.accounts, ReadKeys::kYes);
+    auto again = ReadHost(reader, out.accounts, ReadKeys::kYes);
     if (!again) return tl::unexpected(again.error());
     out.host = std::move(*again);
   }

@@ -29,7 +29,7 @@ std::string WithoutSlash(std::string path) {
 
 // Reading goes in rounds: what the files of one round include is read in the next. Whether an
 // argument is a file or a folder is known after its round only.
-Result<ConfigChain> ConfigChain::Load(Transport& transport, const std::string& main,
+Result<ConfigChain> ConfigChain::Load(FileReader& reader, const std::string& main,
                                       const std::string& generated) {
   ConfigChain chain;
   chain.main_ = main;
@@ -37,8 +37,8 @@ Result<ConfigChain> ConfigChain::Load(Transport& transport, const std::string& m
   std::set<std::string> files = {main};
   std::set<std::string> folders;
   for (int round = 0; round < 2 * kDepth && (!files.empty() || !folders.empty()); ++round) {
-    auto read = ReadFiles(transport, std::vector<std::string>(files.begin(), files.end()),
-                          std::vector<std::string>(folders.begin(), folders.end()));
+    auto read = reader.Read(std::vector<std::string>(files.begin(), files.end()),
+                            std::vector<std::string>(folders.begin(), folders.end()));
     if (!read) return tl::unexpected(read.error());
     chain.listed_.insert(folders.begin(), folders.end());
     for (auto& [path, state] : *read) chain.files_.emplace(path, std::move(state));

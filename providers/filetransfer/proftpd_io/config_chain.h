@@ -1,8 +1,9 @@
 // providers/filetransfer/proftpd_io/config_chain.h: the daemon's configuration, all its files.
 //
 // The main file and everything that it includes, read level by level: one round trip for each depth
-// of inclusion. Conditions (IfModule, IfDefine) are taken as true: a setting that may hold is seen.
-// Also writes the chain again with another text for one file, for the daemon's own checker.
+// of inclusion, or one in all where the reader knows the host (file_reader.h). Conditions
+// (IfModule, IfDefine) are taken as true: a setting that may hold is seen. Also writes the chain
+// again with another text for one file, for the daemon's own checker.
 #pragma once
 #include <functional>
 #include <map>
@@ -13,7 +14,7 @@
 
 #include "providers/filetransfer/proftpd/statement.h"
 #include "providers/filetransfer/server/checker.h"
-#include "providers/filetransfer/transport/files.h"
+#include "providers/filetransfer/transport/file_reader.h"
 
 namespace postern::filetransfer {
 
@@ -31,7 +32,7 @@ class ConfigChain {
  public:
   // Errors are the transport's; what can't be read is told by `problem`.
   // `generated`: a file that may not be there yet; a pattern that it fits includes it all the same.
-  static Result<ConfigChain> Load(Transport& transport, const std::string& main,
+  static Result<ConfigChain> Load(FileReader& reader, const std::string& main,
                                   const std::string& generated = "");
 
   const std::string& main() const { return main_; }

@@ -214,7 +214,8 @@ std::string Snapshot::IdOf(const UserLine& user) const {
 }
 
 Result<Snapshot> TakeSnapshot(Transport& transport, const ServerSettings& settings) {
-  auto chain = ConfigChain::Load(transport, settings.config, settings.include);
+  FileReader reader(transport, settings.config);
+  auto chain = ConfigChain::Load(reader, settings.config, settings.include);
   if (!chain) return tl::unexpected(chain.error());
   Snapshot out;
   out.chain = std::move(*chain);
@@ -225,7 +226,7 @@ Result<Snapshot> TakeSnapshot(Transport& transport, const ServerSettings& settin
   }
   std::vector<std::string> folders;
   if (!out.key_folder.empty()) folders.push_back(out.key_folder);
-  auto read = ReadFiles(transport, files, folders);
+  auto read = reader.Read(files, folders);
   if (!read) return tl::unexpected(read.error());
   out.files = std::move(*read);
   auto daemon = Daemon(transport, out.control).State();

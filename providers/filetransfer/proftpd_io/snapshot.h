@@ -1,7 +1,8 @@
 // providers/filetransfer/proftpd_io/snapshot.h: all that one ProFTPD server says at one moment.
 //
 // Every part says for itself whether it could be read; a part that couldn't is never an empty one.
-// Cost: three to five round trips, whatever the number of accounts.
+// Cost: three to five round trips, whatever the number of accounts; two once the transport knows
+// which files they are.
 #pragma once
 #include <map>
 #include <optional>

@@ -39,16 +39,21 @@ if [ "$1" != - ]; then
   command -v systemctl >/dev/null || { echo "systemctl isn't there, and control names a unit" >&2; exit 9; }
   pid=$(systemctl show -p MainPID --value "$1") || exit 9
 else
-  pid=$(cat "$2" 2>/dev/null)
+  { read -r pid <"$2"; } 2>/dev/null
 fi
 pid=${pid%%[!0-9]*}
 [ -n "$pid" ] && [ "$pid" != 0 ] || exit 0
-s=$(cat "/proc/$pid/stat" 2>/dev/null) || exit 0
+{ read -r s <"/proc/$pid/stat"; } 2>/dev/null || exit 0
 case $s in *"($program)"*) ;; *) exit 0 ;; esac
-u=$(awk '/^Uid:/ { uid = $2 } /^Gid:/ { print uid, $2 }' "/proc/$pid/status" 2>/dev/null)
+uid=0 gid=0
+{
+  while read -r key id rest; do
+    case $key in Uid:) uid=$id ;; Gid:) gid=$id; break ;; esac
+  done <"/proc/$pid/status"
+} 2>/dev/null
 s=${s##*) }
 set -- $s
-echo "$pid $1 ${20} ${u:-0 0}"
+echo "$pid $1 ${20} $uid $gid"
 if ! ls "/proc/$pid/fd" >/dev/null 2>&1; then
   cat /proc/net/tcp /proc/net/tcp6 /proc/net/unix 2>/dev/null | awk '
     $4 == "0A" && index(ENVIRON["ports"], "," substr($2, index($2, ":") + 1) ",") { print $2, $10 }
@@ -99,7 +104,7 @@ exit 0
 
 // Argument: pid. Status 0: it is gone, or a zombie.
 constexpr std::string_view kGoneScript = R"sh(
-s=$(cat "/proc/$1/stat" 2>/dev/null) || exit 0
+{ read -r s <"/proc/$1/stat"; } 2>/dev/null || exit 0
 s=${s##*) }
 case $s in Z*|X*) exit 0 ;; esac
 exit 1
@@ -277,7 +282,9 @@ Result<void> Daemon::AwaitNew(const DaemonState& before, int starter, std::chron
       if (silent->empty()) return {};
       missing = *silent + " doesn't greet";
     }
-    std::this_thread::sleep_for(milliseconds(100));
+    // Before it has settled its state says nothing, and asking costs the host a dozen processes.
+    const auto until = renews || settled ? began : std::min(began + kSettle, began + limit);
+    std::this_thread::sleep_for(std::max<Clock::duration>(until - Clock::now(), milliseconds(100)));
   }
   return Failed(fmt::format("isn't back after {} s: {}", limit.count(), missing));
 }

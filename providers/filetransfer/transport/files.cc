@@ -13,19 +13,27 @@
 namespace postern::filetransfer {
 namespace {
 
-// Standard input: names, each ended by NUL. Arguments: folders. Each run of the inner script
-// answers for at most 400 names: (name, state)*, "", what stat said, "", (digest, name)*, "", all
-// bytes.
-constexpr std::string_view kReadScript = R"sh(
-{ cat; for d do printf '%s\0' "$d"; find "$d" -mindepth 1 -maxdepth 1 -xtype f -print0; done; } |
-xargs -0 -r -n 400 sh -c '
+constexpr size_t kNamesAtOnce = 400;
+constexpr size_t kNamedBytes =
+    16 << 10;  // of names that go as arguments: a shell's line holds them
+
+// Arguments: at most kNamesAtOnce names. Answers (name, state)*, "", what stat said, "", (digest,
+// name)*, "", all bytes.
+constexpr std::string_view kNamedScript = R"sh(
 { err=$(stat -L --printf="%n\0%f %u %g %U %G %s %Y %i %.9W\0" -- "$@" 2>&1 >&3); } 3>&1
 printf "\0%s\0" "$err"
 for f do shift; if [ -f "$f" ] && [ -r "$f" ]; then set -- "$@" "$f"; fi; done
 if [ $# -gt 0 ]; then sha256sum -z -- "$@" 2>/dev/null; fi
 printf "\0"
 if [ $# -gt 0 ]; then cat -- "$@" 2>/dev/null; fi
-:' sh
+:)sh";
+
+// Standard input: names, each ended by NUL. Arguments: the script above, folders. Each run of that
+// script answers for its names.
+constexpr std::string_view kReadScript = R"sh(
+script=$1; shift
+{ cat; for d do printf '%s\0' "$d"; find "$d" -mindepth 1 -maxdepth 1 -xtype f -print0; done; } |
+xargs -0 -r -n 400 sh -c "$script" sh
 )sh";
 
 // Input, for each file: "SIZE MODE UID:GID|- CANDIDATE-NONCE", its path, its bytes.
@@ -280,11 +288,19 @@ std::string SwapInput(const Staged& staged) {
 Result<std::map<std::string, FileState>> ReadFiles(Transport& transport,
                                                    std::span<const std::string> files,
                                                    std::span<const std::string> folders) {
+  if (files.empty() && folders.empty()) return std::map<std::string, FileState>();
   std::string input;
   for (const std::string& file : files) input.append(file).push_back('\0');
-  const std::vector<std::string> args(folders.begin(), folders.end());
+  // A few names need no list, and half of the processes.
+  const bool named = folders.empty() && files.size() <= kNamesAtOnce && input.size() < kNamedBytes;
+  const auto& names = named ? files : folders;
+  std::vector<std::string> args(names.begin(), names.end());
+  if (!named) args.insert(args.begin(), std::string(kNamedScript));
+  const Batch batch{.script = named ? kNamedScript : kReadScript,
+                    .args = std::move(args),
+                    .input = named ? std::string_view() : input};
   for (int attempt = 0; attempt < 3; ++attempt) {
-    auto answer = transport.Exec({.script = kReadScript, .args = args, .input = input});
+    auto answer = transport.Exec(batch);
     if (!answer) return tl::unexpected(answer.error());
     std::map<std::string, FileState> out;
     std::string errors;

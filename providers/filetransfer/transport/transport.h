@@ -5,7 +5,9 @@
 // sequential SFTP call costs a round trip each). Not thread-safe; one caller at a time.
 #pragma once
 #include <chrono>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +44,10 @@ struct ExecResult {
   std::string err;  // at most 64 KiB
 };
 
+struct FileNames {
+  std::set<std::string> files, folders;
+};
+
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -52,6 +58,9 @@ class Transport {
   virtual Result<ExecResult> Exec(const Batch& batch) = 0;
   // "local:" or "ssh://user@host:port", for messages.
   virtual std::string Describe() const = 0;
+
+  // What each reader asked for last time (file_reader.h): a hint, never an answer.
+  std::map<std::string, FileNames> asked_before;
 };
 
 // As Exec, but an exit status other than 0 is an error that quotes the first line of stderr.

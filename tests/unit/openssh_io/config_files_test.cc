@@ -31,7 +31,8 @@ class ConfigFilesTest : public testing::Test {
     std::ofstream(folder_ / name, std::ios::trunc) << text;
   }
   ConfigFiles Load() const {
-    auto files = ConfigFiles::Load(*transport_, In("main"), In("d/postern.conf"));
+    FileReader reader(*transport_, In("main"));
+    auto files = ConfigFiles::Load(reader, In("main"), In("d/postern.conf"));
     EXPECT_TRUE(files) << files.error().message;
     return files ? std::move(*files) : ConfigFiles();
   }
