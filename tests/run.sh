@@ -3,7 +3,8 @@
 #   tests/run.sh -L unit          one label: unit golden conformance live fault
 #   tests/run.sh -R Plan          by name
 # Ends with ctest's own count. Non-zero on a failure, on a test that did not run (a missing server is no
-# reason to skip), and when there is nothing to run. POSTERN_JOBS sets the parallelism (default: cores).
+# reason to skip), and when there is nothing to run. POSTERN_JOBS sets the parallelism (default: cores); twice
+# as many tests run at a time, because those on real servers wait for them half of their time.
 # A test that fails is run a second time. That excuses at most two of the tests on real servers (labels live
 # and fault: a machine that others use, too, can starve a daemon), says which, and excuses no other test.
 set -euo pipefail
@@ -17,7 +18,7 @@ cmake --build build --parallel "$jobs"
 
 log=build/ctest.log
 result=0
-ctest --test-dir build --output-on-failure --no-tests=error --no-label-summary --parallel "$jobs" \
+ctest --test-dir build --output-on-failure --no-tests=error --no-label-summary --parallel $((2 * jobs)) \
   --repeat until-pass:2 "$@" 2>&1 | tee "$log" || result=1
 if grep -q 'tests did not run:' "$log"; then
   echo "Some tests did not run; they stand above. That is a failure here." >&2
