@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cmd/postern/command.h"
 #include "cmd/postern/import_world.h"
 #include "cmd/postern/plan_run.h"
+#include "core/base/check.h"
 #include "core/diag/codes.h"
 #include "core/jobs/files.h"
 #include "core/jobs/history.h"
@@ -23,6 +26,15 @@ const decl::Import* ImportNamed(const config::Declarations& all, std::string_vie
   return nullptr;
 }
 
+// Where its files come from. Declarations that were read without a mistake hold it.
+const decl::Endpoint& OriginOf(const config::Declarations& all, const decl::Import& import) {
+  const auto found = std::find_if(
+      all.endpoints.begin(), all.endpoints.end(),
+      [&](const auto& endpoint) { return endpoint.message.name() == import.fetch().from(); });
+  POSTERN_CHECK(found != all.endpoints.end(), "the import names no endpoint");
+  return found->message;
+}
+
 // STATE/jobs/import.NAME; empty: its runner isn't declared, and the loader has said so.
 std::string FolderOfImport(const config::Declarations& all, const decl::Import& import) {
   for (const auto& runner : all.runners) {
@@ -39,6 +51,18 @@ int NoSuchImport(Shell& shell, const std::string& name) {
                      .notes = {"postern job status"}});
 }
 
+// What stands in the outcome is told to an alert as well.
+void KeepBad(Shell& shell, const decl::Import& import, const jobs::FileOutcome& file) {
+  const bool held = file.state == jobs::FileState::kHeld;
+  const bool refused = file.state == jobs::FileState::kRefused;
+  if (!held && !refused && file.state != jobs::FileState::kAccepted) return;
+  const char* state = held ? "held" : refused ? "refused" : "accepted, and not applied as a whole";
+  shell.Keep({.code = held && *file.code == '\0' ? diag::code::kImportHeld : file.code,
+              .summary = fmt::format("{} is {}", file.name, state),
+              .subject = "import." + import.name(),
+              .notes = file.reasons});
+}
+
 int Tell(Shell& shell, const decl::Import& import, const std::vector<jobs::FileOutcome>& outcomes,
          const std::vector<std::string>& notes) {
   if (shell.json()) {
@@ -50,6 +74,7 @@ int Tell(Shell& shell, const decl::Import& import, const std::vector<jobs::FileO
   int code = kOk;
   for (const jobs::FileOutcome& file : outcomes) {
     for (const std::string& warning : file.warnings) shell.Note("  look at " + warning + "\n");
+    KeepBad(shell, import, file);
     const bool stopped =
         file.state == jobs::FileState::kHeld || file.state == jobs::FileState::kRefused;
     code = FirstOf(
@@ -165,7 +190,7 @@ int RunImportJob(Shell& shell, const std::string& name, base::Instant now, const
   const auto origin = open(all, *import);
   if (!origin) return shell.Fail(diag::code::kUnreachable, origin.error());
   const std::string folder = FolderOfImport(all, *import);
-  const jobs::ImportInput input{*import, folder, WhoAmI(), now};
+  const jobs::ImportInput input{*import, OriginOf(all, *import), folder, WhoAmI(), now};
   CommandImportWorld asked(shell, *import, world);
   std::vector<std::string> notes;
   const auto outcomes = jobs::RunImport(input, *origin->place, asked, &notes);

@@ -47,6 +47,7 @@ class EndpointChecks {
     }
     CheckTrust(endpoint, said);
     CheckLogin(endpoint, said);
+    CheckSigner(endpoint, said);
   }
 
   void CheckTrust(const Declared<Endpoint>& endpoint, const Said& said) {
@@ -75,6 +76,28 @@ class EndpointChecks {
     only(m.has_private_key(), Endpoint::kPrivateKeyFieldNumber, "private_key", sftp, "sftp");
     only(m.has_ca(), Endpoint::kCaFieldNumber, "ca", tls, "ftps");
     only(m.plain(), Endpoint::kPlainFieldNumber, "plain", m.protocol() == "ftp", "ftp");
+  }
+
+  // Whose signature counts for what comes from there.
+  void CheckSigner(const Declared<Endpoint>& endpoint, const Said& said) {
+    const Endpoint& m = endpoint.message;
+    if (!m.has_signed_by()) return;
+    const diag::Span span = endpoint.At(Endpoint::kSignedByFieldNumber);
+    if (!m.has_gpg_home()) {
+      said.Error(code::kJobEncrypt, span,
+                 fmt::format("signatures of what {} gives can't be looked at", said.what),
+                 "where is the key?",
+                 "write gpg_home = \"/var/lib/postern/gpg\", gpg's home on the runner");
+    }
+    // A shorter one can be made to fit another key.
+    std::string digits = m.signed_by();
+    std::erase(digits, ' ');
+    const bool full = (digits.size() == 40 || digits.size() == 64) &&
+                      digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+    if (full) return;
+    said.Error(code::kJobEncrypt, span,
+               fmt::format("\"{}\" isn't the fingerprint of a key", m.signed_by()),
+               "40 hexadecimal digits, or 64", "gpg --fingerprint shows it");
   }
 
   // A foreign place gave us a login; at a server of ours the job has its service account's.

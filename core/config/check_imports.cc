@@ -197,29 +197,17 @@ class ImportChecks {
 
   void CheckKeys() {
     using decl::Fetch;
-    const decl::Fetch& fetch = m_.fetch();
-    constexpr int kFetch = Import::kFetchFieldNumber;
-    constexpr const char* kWayOut =
-        "write gpg_home = \"/var/lib/postern/gpg\", gpg's home on the runner";
-    const std::string& pattern = fetch.pattern();
-    if (fetch.has_signed_by() && !fetch.has_gpg_home()) {
-      said_.Error(code::kJobEncrypt, At(kFetch, Fetch::kSignedByFieldNumber),
-                  fmt::format("{} can't look at a signature", said_.what), "where is the key?",
-                  kWayOut);
-    } else if (!fetch.has_gpg_home() && (pattern.ends_with(".gpg") || pattern.ends_with(".pgp"))) {
-      said_.Error(code::kJobEncrypt, At(kFetch, Fetch::kPatternFieldNumber),
-                  fmt::format("{} can't open what is encrypted", said_.what), "where is the key?",
-                  kWayOut);
-    }
-    // A shorter one can be made to fit another key.
-    std::string digits = fetch.signed_by();
-    std::erase(digits, ' ');
-    const bool full = (digits.size() == 40 || digits.size() == 64) &&
-                      digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
-    if (!fetch.has_signed_by() || full) return;
-    said_.Error(code::kJobEncrypt, At(kFetch, Fetch::kSignedByFieldNumber),
-                fmt::format("\"{}\" isn't the fingerprint of a key", fetch.signed_by()),
-                "40 hexadecimal digits, or 64", "gpg --fingerprint shows it");
+    const std::string& pattern = m_.fetch().pattern();
+    const auto* from = input_.index.Get<decl::Endpoint>(m_.fetch().from());
+    if (from == nullptr || from->message.has_gpg_home()) return;
+    if (!pattern.ends_with(".gpg") && !pattern.ends_with(".pgp")) return;
+    said_
+        .Error(code::kJobEncrypt, At(Import::kFetchFieldNumber, Fetch::kPatternFieldNumber),
+               fmt::format("{} can't open what is encrypted", said_.what), "where is the key?",
+               fmt::format("write gpg_home = \"/var/lib/postern/gpg\", gpg's home on the runner, "
+                           "into endpoint \"{}\"",
+                           m_.fetch().from()))
+        .also.push_back({from->span, "the endpoint"});
   }
 
   void CheckLimits() {

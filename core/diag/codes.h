@@ -189,7 +189,6 @@ inline constexpr char kPlaceDenies[] = "E0862";       // not there or not allowe
 inline constexpr char kArrivedDifferent[] = "E0863";  // at the place isn't what was sent
 inline constexpr char kNameTaken[] = "E0864";         // other bytes under the final name
 inline constexpr char kDeliveryBroke[] = "E0865";     // the delivery itself failed
-inline constexpr char kNotAnswered[] = "E0866";       // refused by the receiver, or no answer
 inline constexpr char kNotEncrypted[] = "E0867";      // a key that is unknown, expired, unfit
 inline constexpr char kBadSignature[] = "E0868";      // missing, wrong, or another's
 // ---- E0870 to E0884: runs of exports (jobs)
@@ -248,6 +247,7 @@ inline constexpr char kFileOlder[] = "W0801";      // a file that was taken alre
 inline constexpr char kServiceUnneeded[] = "W0802";  // rights that no job of it uses
 inline constexpr char kKeyExpires[] = "W0860";       // a key that files are encrypted to ends soon
 inline constexpr char kUnanswered[] = "W0861";       // delivered, and the receiver never said so
+inline constexpr char kAlertFailed[] = "W0862";      // nobody was told that a run ended badly
 inline constexpr char kSnapshotTarget[] = "W0901";   // a target of a snapshot that isn't declared
 inline constexpr char kSnapshotLeftOut[] = "W0902";  // what a restore doesn't bring back
 }  // namespace code

@@ -34,10 +34,6 @@ constexpr CodePage kPages[] = {
      "The delivery program or the job's outbox broke, not the place.",
      "the outbox /var/lib/postern/jobs/users/outbox.db: disk I/O error",
      "Look at the runner's disk and log; the run goes on where it was."},
-    {code::kNotAnswered, "the receiver didn't take it",
-     "It wrote the file by which it refuses, or nothing within ack_minutes.",
-     "acme-drop: /in/users.csv.ack didn't come within 120 minutes",
-     "Ask the receiver. The next delta still builds on the last file that it took."},
     {code::kNotEncrypted, "a key that can't be encrypted to",
      "Unknown in the runner's gpg home, expired, revoked, not for encryption, or named by less "
      "than "
@@ -57,6 +53,11 @@ constexpr CodePage kPages[] = {
      "for it again; until then a delta starts from the last run that was acknowledged.",
      "export.erp: run 41 is unanswered since 2027-03-01T04:30:00Z",
      "Ask the receiver whether it took the file; `postern job history NAME` shows the run."},
+    {code::kAlertFailed, "nobody was told of a run",
+     "The program that the runner's `alert` names isn't there, ended badly, or took more than a "
+     "minute.\nThe run itself isn't touched by that.",
+     "nobody was told of this run: curl: (7) Failed to connect",
+     "Start the program by hand with STATE/jobs/NAME/alert.json as its input, as the jobs' user."},
 };
 
 }  // namespace

@@ -86,7 +86,8 @@ class Runner {
 
   Result<FileOutcome> Take(const ReadyFile& ready) {
     ready_ = ready;
-    auto fetched = FetchFile(import_.fetch(), ready, MostBytes(), quarantine_.folder(), place_);
+    auto fetched =
+        FetchFile(import_.fetch(), in_.from, ready, MostBytes(), quarantine_.folder(), place_);
     if (!fetched) return tl::unexpected(fetched.error());
     auto known = quarantine_.Find(fetched->sha256);
     if (!known) return tl::unexpected(known.error());
@@ -150,14 +151,17 @@ class Runner {
     return fmt::format("{} was taken already, and names are taken in their order", before->file());
   }
 
+  std::string AgeIdentity() const {
+    return in_.from.has_age_identity() ? in_.from.age_identity() : in_.folder + "/age.key";
+  }
+
   // The file with its rows: as it came, or what is in it, in `made` too.
   Result<std::string> OpenFetched(const Fetched& fetched, const std::string& name,
                                   std::vector<std::string>* made) {
     std::string path = fetched.path;
     if (SealOf(name) != Seal::kNone) {
       path = made->emplace_back(quarantine_.OpenedPath(fetched.sha256));
-      const auto opened =
-          OpenSealed(import_.fetch(), ready_, fetched, in_.folder + "/age.key", MostBytes(), path);
+      const auto opened = OpenSealed(in_.from, ready_, fetched, AgeIdentity(), MostBytes(), path);
       if (!opened) return tl::unexpected(opened.error());
     }
     if (const Pack pack = PackOf(name); pack != Pack::kNone) {

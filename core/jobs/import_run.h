@@ -49,8 +49,9 @@ class ImportWorld {
 
 struct ImportInput {
   const decl::Import& import;
-  std::string folder;  // STATE/jobs/NAME; `age.key` in it opens what is sealed by age
-  std::string who;     // user@machine
+  const decl::Endpoint& from;  // where its files come from: whose keys count
+  std::string folder;          // STATE/jobs/NAME
+  std::string who;             // user@machine
   base::Instant now = 0;
 };
 

@@ -131,25 +131,25 @@ std::string SenderText(std::string text, const std::string& path, const std::str
   return text;
 }
 
-std::string WhyNotSigned(const decl::Fetch& fetch, const ReadyFile& file, const std::string& part,
-                         Place& place) {
+std::string WhyNotSigned(const std::string& folder, const decl::Endpoint& from,
+                         const ReadyFile& file, const std::string& part, Place& place) {
   if (file.signature.empty()) {
     // Who signed a message of OpenPGP is seen when it is opened.
     if (SealOf(file.name) == Seal::kOpenPgp) return "";
     return "there is no signature (.sig or .asc) beside it";
   }
-  const auto signature = GetSmall(place, JoinPath(fetch.folder(), file.signature));
+  const auto signature = GetSmall(place, JoinPath(folder, file.signature));
   if (!signature) return signature.error().message;
   const std::string kept = part + ".sig";
   if (auto done = ReplaceFile(kept, *signature); !done) return done.error().message;
-  const auto right = VerifyDetached(fetch.gpg_home(), fetch.signed_by(), kept, part);
+  const auto right = VerifyDetached(from.gpg_home(), from.signed_by(), kept, part);
   unlink(kept.c_str());
   if (right) return "";
   return SenderText(right.error().message, part, file.name);
 }
 
-void Prove(const decl::Fetch& fetch, const ReadyFile& file, const std::string& part, Place& place,
-           Fetched* fetched) {
+void Prove(const decl::Fetch& fetch, const decl::Endpoint& from, const ReadyFile& file,
+           const std::string& part, Place& place, Fetched* fetched) {
   fetched->code = diag::code::kFileUnproven;
   if (!file.checksum.empty()) {
     const auto text = GetSmall(place, JoinPath(fetch.folder(), file.checksum));
@@ -167,9 +167,9 @@ void Prove(const decl::Fetch& fetch, const ReadyFile& file, const std::string& p
   if (fetched->unproven.empty() && !file.manifest.empty()) {
     fetched->unproven = WhyNotByManifest(fetch, file, place, fetched);
   }
-  if (!fetched->unproven.empty() || !fetch.has_signed_by()) return;
+  if (!fetched->unproven.empty() || !from.has_signed_by()) return;
   fetched->code = diag::code::kBadSignature;
-  fetched->unproven = WhyNotSigned(fetch, file, part, place);
+  fetched->unproven = WhyNotSigned(fetch.folder(), from, file, part, place);
 }
 
 // Whether a file of this format shows by itself that it was cut off: XML and JSON end with what
@@ -246,8 +246,9 @@ std::vector<ReadyFile> ReadyFiles(const decl::Import& import, const std::vector<
   return ready;
 }
 
-Result<Fetched> FetchFile(const decl::Fetch& fetch, const ReadyFile& file, uint64_t limit,
-                          const std::string& in, Place& place) {
+Result<Fetched> FetchFile(const decl::Fetch& fetch, const decl::Endpoint& from,
+                          const ReadyFile& file, uint64_t limit, const std::string& in,
+                          Place& place) {
   if (auto made = MakeFolder(in); !made) return tl::unexpected(made.error());
   const std::string part = in + "/.part";
   const auto got = Download(place, JoinPath(fetch.folder(), file.name), part, limit);
@@ -261,7 +262,7 @@ Result<Fetched> FetchFile(const decl::Fetch& fetch, const ReadyFile& file, uint6
     fetched.unproven = fmt::format("it is larger than {} bytes", limit);
     fetched.code = diag::code::kFileUnproven;
   } else {
-    Prove(fetch, file, part, place, &fetched);
+    Prove(fetch, from, file, part, place, &fetched);
   }
   if (!fetched.unproven.empty()) {
     unlink(part.c_str());
@@ -278,16 +279,16 @@ Seal SealOf(const std::string& name) {
   return name.ends_with(".age") ? Seal::kAge : Seal::kNone;
 }
 
-Result<void> OpenSealed(const decl::Fetch& fetch, const ReadyFile& file, const Fetched& fetched,
+Result<void> OpenSealed(const decl::Endpoint& from, const ReadyFile& file, const Fetched& fetched,
                         const std::string& age_identity, uint64_t limit, const std::string& to) {
   const bool age = SealOf(file.name) == Seal::kAge;
-  if (!age && !fetch.has_gpg_home()) {
+  if (!age && !from.has_gpg_home()) {
     return Fail(ErrorCode::kUnsupported,
                 file.name + " is encrypted, and gpg_home doesn't say where the key is");
   }
-  const std::string inside = file.signature.empty() ? fetch.signed_by() : "";
+  const std::string inside = file.signature.empty() ? from.signed_by() : "";
   auto opened = age ? OpenAge(age_identity, fetched.path, to, limit)
-                    : OpenFile(fetch.gpg_home(), inside, fetched.path, to, limit);
+                    : OpenFile(from.gpg_home(), inside, fetched.path, to, limit);
   if (opened) return opened;
   Error error = opened.error();
   error.message = SenderText(std::move(error.message), fetched.path, file.name);

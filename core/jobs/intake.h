@@ -47,18 +47,20 @@ struct Fetched {
   const char* code = "";  // of unproven
 };
 
-// `limit`: bytes; a larger file is unproven. Files beside it are read up to 64 KiB.
-Result<Fetched> FetchFile(const decl::Fetch& fetch, const ReadyFile& file, uint64_t limit,
-                          const std::string& in, Place& place);
+// `limit`: bytes; a larger file is unproven. Files beside it are read up to 64 KiB. `from` says
+// whose signature counts.
+Result<Fetched> FetchFile(const decl::Fetch& fetch, const decl::Endpoint& from,
+                          const ReadyFile& file, uint64_t limit, const std::string& in,
+                          Place& place);
 
 // How a file is sealed, by the ending of its name: ".gpg" and ".pgp", ".age".
 enum class Seal : uint8_t { kNone, kOpenPgp, kAge };
 Seal SealOf(const std::string& name);
-// What is in a sealed file, into `to` (0600): by gpg with the keys of fetch.gpg_home, whose
+// What is in a sealed file, into `to` (0600): by gpg with the keys of from.gpg_home, whose
 // signature inside counts where there is none beside it; by age with the identity in
 // `age_identity`. More than `limit` bytes are refused (kIncomplete). Errors: those of OpenFile,
 // kNotFound without an identity.
-Result<void> OpenSealed(const decl::Fetch& fetch, const ReadyFile& file, const Fetched& fetched,
+Result<void> OpenSealed(const decl::Endpoint& from, const ReadyFile& file, const Fetched& fetched,
                         const std::string& age_identity, uint64_t limit, const std::string& to);
 
 // Removes all but the newest keep.remote_files taken files, and what came with them, from the

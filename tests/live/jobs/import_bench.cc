@@ -79,7 +79,7 @@ login = "{4}"
                                  place_.credential().login, key ? "private_key" : "password");
   if (at.has_known_host()) text += fmt::format("known_host = \"{}\"\n", at.known_host());
   if (at.has_ca()) text += fmt::format("ca = \"{}\"\n", at.ca());
-  return text +
+  return text + endpoint +
          fmt::format("[runner.here]\nhost = \"here\"\nuser = \"jobs\"\nstate = \"{}/state\"\n",
                      scratch.path()) +
          operators;

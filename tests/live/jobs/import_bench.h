@@ -28,8 +28,8 @@ class ImportBench {
   std::string more, fetch, format = "type = \"csv\"";
   std::string pattern = "roster_*.csv", ready = "trigger";
   std::string what = "roster", may = "[\"create\", \"update\", \"disable\"]";
-  // Lines of the operator's file after ours, such as [releaser.zoe].
-  std::string operators;
+  // Lines of the operator's file: of [endpoint.drop] after ours; after all, such as [releaser.zoe].
+  std::string endpoint, operators;
   std::string tree;
   std::string columns;  // as `To` sets them
 

@@ -185,7 +185,7 @@ class Sealed : public testing::Test {
 };
 
 TEST_F(Sealed, ADetachedSignatureMustBeItsSenders) {
-  bench_.fetch = fmt::format(", signed_by = \"{}\", gpg_home = \"{}\"", sender_, home_);
+  bench_.endpoint = fmt::format("signed_by = \"{}\"\ngpg_home = \"{}\"\n", sender_, home_);
   bench_.pattern = "roster_?.csv";
   bench_.Install();
   const std::string text = ImportBench::People(0, 3);
@@ -206,7 +206,7 @@ TEST_F(Sealed, ADetachedSignatureMustBeItsSenders) {
 }
 
 TEST_F(Sealed, AnotherKeyOfTheHomeDoesntCount) {
-  bench_.fetch = fmt::format(", signed_by = \"{}\", gpg_home = \"{}\"", receiver_, home_);
+  bench_.endpoint = fmt::format("signed_by = \"{}\"\ngpg_home = \"{}\"\n", receiver_, home_);
   bench_.pattern = "roster_?.csv";
   bench_.Install();
   const std::string text = ImportBench::People(0, 3);
@@ -218,7 +218,7 @@ TEST_F(Sealed, AnotherKeyOfTheHomeDoesntCount) {
 }
 
 TEST_F(Sealed, AMessageOfOpenPgpIsOpenedAndItsSignatureInsideCounts) {
-  bench_.fetch = fmt::format(", signed_by = \"{}\", gpg_home = \"{}\"", sender_, home_);
+  bench_.endpoint = fmt::format("signed_by = \"{}\"\ngpg_home = \"{}\"\n", sender_, home_);
   bench_.pattern = "roster_?.csv.gpg";
   bench_.Install();
   bench_.Deliver("roster_1.csv.gpg",
@@ -266,6 +266,15 @@ TEST_F(Sealed, AgeIsOpenedByTheJobsIdentity) {
   cut.resize(cut.size() - 5);
   bench_.Deliver("roster_2.csv.age", cut);
   EXPECT_EQ(bench_.Run().exit, kRefused);
+
+  // The operator's file may say where the identity is.
+  fs::remove(identity);
+  fs::remove(place_.folder() + "/roster_2.csv.age");
+  bench_.endpoint = fmt::format("age_identity = \"{}\"\n", elsewhere);
+  bench_.Install();
+  bench_.Deliver("roster_3.csv.age", support::ReadFile(out));
+  const RunResult named = bench_.Run();
+  EXPECT_EQ(named.exit, kOk) << named.out << named.err;
 }
 
 }  // namespace

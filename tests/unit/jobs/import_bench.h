@@ -112,7 +112,7 @@ class ImportRun : public testing::Test {
     std::ofstream(folder_ + "/place/hr/" + name, std::ios::binary) << text;
   }
   bool At(const std::string& path) const { return fs::exists(folder_ + "/place" + path); }
-  ImportInput Input() const { return {import_, folder_ + "/state", "li@runner", now_}; }
+  ImportInput Input() const { return {import_, from_, folder_ + "/state", "li@runner", now_}; }
 
   // "roster_1.csv applied" each.
   std::vector<std::string> Run() {
@@ -140,6 +140,7 @@ class ImportRun : public testing::Test {
   support::FolderPlace place_;
   FileWorld world_;
   decl::Import import_;
+  decl::Endpoint from_;
   base::Instant now_ = kNow;
   std::vector<std::string> notes_;
   std::vector<FileOutcome> last_;

@@ -150,8 +150,8 @@ TEST_F(Intake, ADeltaIsOfTheStateThatWasTakenLast) {
 
 // Keys and good signatures: tests/live/jobs.
 TEST_F(Intake, ASignatureThatMustBeThere) {
-  import_.mutable_fetch()->set_signed_by("0123456789ABCDEF0123456789ABCDEF01234567");
-  import_.mutable_fetch()->set_gpg_home(scratch_.Folder("gpg", 0700));
+  from_.set_signed_by("0123456789ABCDEF0123456789ABCDEF01234567");
+  from_.set_gpg_home(scratch_.Folder("gpg", 0700));
   Deliver("roster_1.csv", 3);
   EXPECT_THAT(Run(), ElementsAre(HasSubstr("refused: there is no signature")));
   EXPECT_EQ(last_[0].code, std::string("E0868"));
