@@ -1,8 +1,12 @@
 // From what a source shows to the rows of a file: census, selection, mapping.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "core/jobs/mapping.h"
 #include "core/jobs/row_store.h"
@@ -247,6 +251,35 @@ TEST(Census, SpeaksOfTheCopiesThatItMakes) {
   scratch.Write("full", "no folder");
   const auto failed = ReadFiles(scratch.File("set"), "", true, take, &report, scratch.File("full"));
   EXPECT_FALSE(failed) << "copies that can't be written";
+}
+
+// A program that writes on: its file is told of and gives no row, whatever was copied of it.
+TEST(Census, AFileThatIsWrittenWhileItIsReadIsNotTaken) {
+  const support::Scratch scratch;
+  scratch.Write("set/big.log", std::string(size_t{64} << 20, 'x'));
+  scratch.Write("set/still.pdf", "A");
+  std::atomic<bool> stop = false, begun = false;
+  std::thread writer([&] {
+    const int file = open(scratch.File("set/big.log").c_str(), O_WRONLY | O_CLOEXEC);
+    for (; !stop; begun = true) EXPECT_EQ(pwrite(file, "y", 1, 0), 1);
+    close(file);
+  });
+  while (!begun) std::this_thread::yield();
+  CensusReport report;
+  std::vector<std::string> taken;
+  const auto read = ReadFiles(
+      scratch.File("set"), "", true,
+      [&](const SourceRow& row) -> Result<void> {
+        taken.emplace_back(row.cells[0].text);
+        return {};
+      },
+      &report, scratch.File("copies"));
+  stop = true;
+  writer.join();
+  ASSERT_TRUE(read);
+  EXPECT_THAT(taken, ElementsAre("still.pdf"));
+  EXPECT_THAT(report.unstable, ElementsAre("big.log: was written while it was read"));
+  EXPECT_FALSE(report.good());
 }
 
 decl::ExportColumn* AddColumn(decl::Export* to, const std::string& from,
