@@ -10,6 +10,7 @@
 #include "core/diag/suggest.h"
 #include "core/jobs/history.h"
 #include "core/jobs/schedule/schedule.h"
+#include "core/view/job_status.h"
 #include "core/view/json_writer.h"
 #include "core/view/words.h"
 #include "schemas/kinds.pb.h"
@@ -153,7 +154,27 @@ void TellUnanswered(const Job& job, const kinds::Job& body, diag::Diagnostics* d
                                           job.name)}});
 }
 
-int Status(Shell& shell, const std::string& name) {
+view::JobStatus LineOf(const Job& job, const Live& live, const kinds::Job& body) {
+  view::JobStatus line{.job = job.name, .runner = job.runner, .state = StateOf(live, body)};
+  line.observed = live.observed;
+  line.installed = live.object != nullptr;
+  line.running = live.runs;
+  line.last_outcome = body.last_outcome();
+  line.last_good_outcome = jobs::IsGood(body.last_outcome());
+  if (body.has_last_ended()) line.last_ended = body.last_ended();
+  if (body.has_last_good()) line.last_good = body.last_good();
+  return line;
+}
+
+struct StatusArguments {
+  std::string name;
+  bool metrics = false;
+};
+
+int Status(Shell& shell, const StatusArguments& arguments) {
+  if (arguments.metrics && shell.json()) {
+    return shell.Usage("--metrics and --json are two formats", "leave one of them out");
+  }
   World world(shell);
   if (!world.Load()) return world.PrintErrors();
   if (auto opened = world.OpenLedger(World::LedgerUse::kRead); !opened) {
@@ -168,40 +189,23 @@ int Status(Shell& shell, const std::string& name) {
     return shell.Fail(LedgerCode(observed.error()), observed.error());
   }
   world.Print();
-  view::JsonWriter json(shell.out());
-  if (shell.json()) json.Object().Key("jobs").Array();
-  std::string text;
+  std::vector<view::JobStatus> lines;
   diag::Diagnostics unanswered;
-  bool found = false;
   for (const Job& job : all) {
-    if (!IsNamed(job, name)) continue;
-    found = true;
+    if (!IsNamed(job, arguments.name)) continue;
     const Live live = LiveOf(world.observed, job);
     const auto body =
         live.object == nullptr ? kinds::Job() : object::DecodeAs<kinds::Job>(live.object->body);
     TellUnanswered(job, body, &unanswered);
-    if (shell.json()) {
-      json.Object().Field("job", job.name).Field("runner", job.runner);
-      json.Field("state", StateOf(live, body)).Field("runs", live.runs);
-      json.Optional("last_outcome", body.last_outcome());
-      if (body.has_last_ended()) json.TimeField("last_ended", body.last_ended());
-      if (body.has_last_good()) json.TimeField("last_good", body.last_good());
-      json.End();
-      continue;
-    }
-    const std::string last =
-        body.has_last_outcome()
-            ? fmt::format("last {} {}", body.last_outcome(), base::FormatHuman(body.last_ended()))
-        : live.object != nullptr ? "never ran"
-                                 : "";
-    text += fmt::format("{}  at {}  {}{}\n", job.name, job.runner, StateOf(live, body),
-                        last.empty() ? "" : "  " + last);
+    lines.push_back(LineOf(job, live, body));
   }
-  if (!found && !name.empty()) return NoSuchJob(shell, all, name);
-  if (shell.json()) {
-    json.End().End();
+  if (lines.empty() && !arguments.name.empty()) return NoSuchJob(shell, all, arguments.name);
+  if (arguments.metrics) {
+    shell.Say(view::RenderJobMetrics(lines));
+  } else if (shell.json()) {
+    view::WriteJobStatusJson(lines, shell.out());
   } else {
-    shell.Say(text.empty() ? "no jobs are declared\n" : text);
+    shell.Say(view::RenderJobStatus(lines));
   }
   shell.Print(unanswered, {});
   return world.observed_all() ? kOk : kIncomplete;
@@ -220,9 +224,12 @@ Run DefineJobNext(Arguments& arguments) {
 }
 
 Run DefineJobStatus(Arguments& arguments) {
-  auto name = std::make_shared<std::string>();
-  arguments = {{.name = "NAME", .help = "one job; default: all", .text = name.get()}};
-  return [name](Shell& shell) { return Status(shell, *name); };
+  auto given = std::make_shared<StatusArguments>();
+  arguments = {{.name = "NAME", .help = "one job; default: all", .text = &given->name},
+               {.name = "--metrics",
+                .help = "in Prometheus' text format, for node_exporter's textfile collector",
+                .flag = &given->metrics}};
+  return [given](Shell& shell) { return Status(shell, *given); };
 }
 
 }  // namespace postern::cmd

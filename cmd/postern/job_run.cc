@@ -6,6 +6,7 @@
 
 #include "cmd/postern/command.h"
 #include "cmd/postern/import_run.h"
+#include "cmd/postern/job_alert.h"
 #include "cmd/postern/job_ports.h"
 #include "cmd/postern/progress.h"
 #include "core/diag/codes.h"
@@ -115,6 +116,40 @@ int RunImport(Shell& shell, const Found& found, std::optional<base::Instant> now
   return RunImportJob(shell, found.spec.name(), now ? *now : base::Now(), open);
 }
 
+// What stands in the report is told to an alert as well.
+void KeepBadSlots(Shell& shell, const std::string& name, const jobs::RunReport& report) {
+  for (const jobs::SlotReport& slot : report.slots) {
+    if (jobs::IsGood(slot.outcome)) continue;
+    shell.Keep({.code = diag::code::kRunNotDelivered,
+                .summary = fmt::format("the run of {} is {}{}", base::FormatInstant(slot.slot),
+                                       slot.outcome, slot.why.empty() ? "" : ": " + slot.why),
+                .subject = name});
+  }
+}
+
+int RunExport(Shell& shell, const Found& found, const jobs::Asked& asked,
+              std::optional<base::Instant> now, bool* missed) {
+  const std::string& name = found.spec.name();
+  JobPorts world(found.spec, now);
+  diag::Diagnostics diagnostics;
+  const auto report = Wake(shell, found, asked, world.Ports(), &diagnostics);
+  diagnostics.Sort();
+  shell.Print(diagnostics, {});
+  if (!report) {
+    const bool running = report.error().code == ErrorCode::kConflict;
+    return shell.Fail(running ? diag::code::kJobRunning : diag::code::kRunNotDelivered,
+                      report.error(), name);
+  }
+  if (shell.json()) {
+    view::WriteRunJson(name, *report, shell.out());
+  } else {
+    shell.Say(view::RenderRun(name, *report, shell.style()));
+  }
+  KeepBadSlots(shell, name, *report);
+  *missed = !report->missed.empty();
+  return CodeOf(*report, diagnostics);
+}
+
 int RunJob(Shell& shell, const JobArguments& arguments) {
   Found found;
   if (const int code = Find(shell, arguments, &found); code != kOk) return code;
@@ -128,23 +163,11 @@ int RunJob(Shell& shell, const JobArguments& arguments) {
   if (auto made = jobs::MakeFolder(found.folder); !made) {
     return shell.Fail(diag::code::kFileUnreadable, made.error(), found.folder);
   }
-  if (found.spec.has_import()) return RunImport(shell, found, now);
-  JobPorts world(found.spec, now);
-  diag::Diagnostics diagnostics;
-  const auto report = Wake(shell, found, asked, world.Ports(), &diagnostics);
-  diagnostics.Sort();
-  shell.Print(diagnostics, {});
-  if (!report) {
-    const bool running = report.error().code == ErrorCode::kConflict;
-    return shell.Fail(running ? diag::code::kJobRunning : diag::code::kRunNotDelivered,
-                      report.error(), arguments.name);
-  }
-  if (shell.json()) {
-    view::WriteRunJson(arguments.name, *report, shell.out());
-  } else {
-    shell.Say(view::RenderRun(arguments.name, *report, shell.style()));
-  }
-  return CodeOf(*report, diagnostics);
+  bool missed = false;
+  const int code = found.spec.has_import() ? RunImport(shell, found, now)
+                                           : RunExport(shell, found, asked, now, &missed);
+  AlertOf(shell, {found.spec, found.folder, now ? *now : base::Now(), code, missed});
+  return code;
 }
 
 // Runs and events of the job; kOk, or the exit code.

@@ -61,6 +61,7 @@ void Shell::Note(std::string_view text) {
 }
 
 void Shell::Print(const diag::Diagnostics& diagnostics, const diag::Sources& sources, size_t most) {
+  told_.Append(diagnostics);
   diag::Diagnostics shown;
   size_t others = 0;
   for (const diag::Diagnostic& diagnostic : diagnostics.all()) {
@@ -79,6 +80,7 @@ int Shell::Fail(diag::Diagnostic diagnostic) {
   const diag::Sources none;
   diag::Diagnostics all;
   all.Add(std::move(diagnostic));
+  told_.Append(all);
   if (json()) {
     out() << diag::RenderJson(all, none) << std::flush;
   } else {

@@ -48,6 +48,10 @@ class Shell {
              size_t most = SIZE_MAX);
   // One error without a place in a file; answers the exit code 1. JSON when that was asked for.
   int Fail(diag::Diagnostic diagnostic);
+  // Kept among what was told, and printed by nobody: it stands elsewhere in the output.
+  void Keep(diag::Diagnostic diagnostic) { told_.Add(std::move(diagnostic)); }
+  // All that Print and Fail were given, for who must tell it once more.
+  const diag::Diagnostics& told() const { return told_; }
   // A command line that can't be meant.
   int Usage(std::string summary, std::string way_out);
   int Fail(const char* code, const Error& error, std::string subject = {});
@@ -56,6 +60,7 @@ class Shell {
 
  private:
   view::Style style_, err_style_;
+  diag::Diagnostics told_;
   bool in_terminal_ = false, out_terminal_ = false, err_terminal_ = false;
 };
 

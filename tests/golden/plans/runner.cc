@@ -124,7 +124,9 @@ void Runner::Validate(const std::vector<std::string>& words, const support::RunR
 }
 
 void Runner::Edit(const std::vector<std::string>& words) {
-  std::vector<std::string> argv = {MEMORY, "edit", words.at(1) + ".world"};
+  // "edge", or a runner's world beside it: "edge.world.nightly".
+  const bool whole = words.at(1).find(".world") != std::string::npos;
+  std::vector<std::string> argv = {MEMORY, "edit", words.at(1) + (whole ? "" : ".world")};
   argv.insert(argv.end(), words.begin() + 2, words.end());
   const support::RunResult result = Run(argv);
   EXPECT_EQ(result.exit, 0) << result.err;
