@@ -158,6 +158,10 @@ Result<jobs::Ports::OpenedAt> JobPorts::OpenPlace() const {
   }
   if (!added) return tl::unexpected<Error>(added.error());
   auto opened = provider::OpenPlace(endpoint, credentials);
+  // Where a login has one password, it may have been changed between the two tries.
+  if (!opened && opened.error().code == ErrorCode::kAuthentication && credentials.size() > 1) {
+    opened = provider::OpenPlace(endpoint, credentials);
+  }
   if (!opened) return tl::unexpected<Error>(opened.error());
   return jobs::Ports::OpenedAt{std::move(opened->place), opened->fingerprint.empty()
                                                              ? opened->credential
