@@ -12,6 +12,7 @@
 
 #include "tests/support/process.h"
 #include "tests/support/proftpd.h"
+#include "tests/support/working_program.h"
 
 namespace postern::support {
 namespace {
@@ -100,25 +101,12 @@ rows = [{{ folder = "nightly", rights = ["list", "read", "create", "overwrite", 
         "try -T {0}/sent {1} && try -o {0}/got {1} && cmp -s {0}/sent {0}/got && echo done || "
         "{{ echo FAILED $n; cat {0}/said; }}; done",
         scratch_.path(), Url("a"));
-    program_ =
-        std::make_unique<ServerProcess>(scratch_, std::vector<std::string>{"bash", "-c", loop},
-                                        ServerProcess::Options{.name = "program"});
-  }
-  size_t Times(const std::string& word) const {
-    std::ifstream log(program_->log_path());
-    size_t count = 0;
-    for (std::string line; std::getline(log, line);) count += line.starts_with(word) ? 1 : 0;
-    return count;
-  }
-  void WaitForTimes(size_t more) {
-    const size_t wanted = Times("done") + Times("FAILED") + more;
-    for (int i = 0; i < 1200 && Times("done") + Times("FAILED") < wanted; ++i) ::usleep(50'000);
-    EXPECT_GE(Times("done") + Times("FAILED"), wanted) << program_->LogTail();
+    program_ = std::make_unique<WorkingProgram>(scratch_, loop);
   }
 
   Scratch scratch_;
   Proftpd server_;
-  std::unique_ptr<ServerProcess> program_;
+  std::unique_ptr<WorkingProgram> program_;
 };
 
 TEST_F(PasswordRotation, NothingFailsAndTheOldPasswordIsRefusedAfter) {
@@ -127,28 +115,28 @@ TEST_F(PasswordRotation, NothingFailsAndTheOldPasswordIsRefusedAfter) {
   ASSERT_NO_FATAL_FAILURE(Apply(old, "nightly"));
   ASSERT_TRUE(LetsIn("old")) << server_.Logs();
   StartProgram();
-  WaitForTimes(3);
+  program_->WaitForTimes(3);
 
   ASSERT_NO_FATAL_FAILURE(
       Apply(old + "next = { password = \"secret:new\" }\n", "a login has one password"));
   EXPECT_TRUE(LetsIn("new"));
   EXPECT_FALSE(LetsIn("old"));
-  WaitForTimes(3);
+  program_->WaitForTimes(3);
 
   ASSERT_NO_FATAL_FAILURE(Apply("current = { password = \"secret:new\" }\n", ""));
   EXPECT_TRUE(LetsIn("new"));
   EXPECT_FALSE(LetsIn("old"));
-  WaitForTimes(3);
+  program_->WaitForTimes(3);
 
   // And back at once, in one plan.
   ASSERT_NO_FATAL_FAILURE(Apply(old, "nightly"));
   EXPECT_FALSE(LetsIn("new"));
-  WaitForTimes(3);
+  program_->WaitForTimes(3);
   scratch_.Write("stop", "");
-  for (int i = 0; i < 400 && program_->Alive(); ++i) ::usleep(50'000);
-  EXPECT_EQ(Times("FAILED"), 0u) << program_->LogTail();
-  EXPECT_GE(Times("done"), 12u);
-  std::printf("%zu transfers, %zu failed\n", Times("done"), Times("FAILED"));
+  program_->WaitForEnd();
+  EXPECT_EQ(program_->Times("FAILED"), 0u) << program_->LogTail();
+  EXPECT_GE(program_->Times("done"), 12u);
+  std::printf("%zu transfers, %zu failed\n", program_->Times("done"), program_->Times("FAILED"));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "tests/live/openssh/world.h"
 #include "tests/support/scratch.h"
 #include "tests/support/sshd.h"
+#include "tests/support/working_program.h"
 
 namespace postern::live {
 namespace {
@@ -59,26 +60,12 @@ class ServiceAccounts : public testing::Test {
         "&& cmp -s /srv/clients/sent /srv/clients/got && echo done || "
         "{{ echo FAILED $n; cat /srv/clients/said; }}; done",
         kDone, world_.port());
-    program_ = std::make_unique<support::ServerProcess>(
-        scratch_, std::vector<std::string>{"bash", "-c", loop},
-        support::ServerProcess::Options{.name = "program"});
-  }
-  size_t Times(const std::string& word) const {
-    std::ifstream log(program_->log_path());
-    size_t count = 0;
-    for (std::string line; std::getline(log, line);) count += line.starts_with(word) ? 1 : 0;
-    return count;
-  }
-  // Until it has been through `more` times again.
-  void WaitForTimes(size_t more) {
-    const size_t wanted = Times("done") + Times("FAILED") + more;
-    for (int i = 0; i < 1200 && Times("done") + Times("FAILED") < wanted; ++i) ::usleep(50'000);
-    EXPECT_GE(Times("done") + Times("FAILED"), wanted) << program_->LogTail();
+    program_ = std::make_unique<support::WorkingProgram>(scratch_, loop);
   }
 
   SshdWorld world_{SshdWorld::Options{}};
   support::Scratch scratch_;
-  std::unique_ptr<support::ServerProcess> program_;
+  std::unique_ptr<support::WorkingProgram> program_;
 };
 
 TEST_F(ServiceAccounts, ARotationFailsNothingAndTheOldKeyIsRefusedAfter) {
@@ -87,14 +74,14 @@ TEST_F(ServiceAccounts, ARotationFailsNothingAndTheOldKeyIsRefusedAfter) {
   world_.ApplyAll();
   StartProgram();
   const auto session = world_.OpenSession("nightly", "old");
-  WaitForTimes(3);
+  program_->WaitForTimes(3);
 
   Declare(Slot("current", "old") + Slot("next", "new"));
   EXPECT_THAT(world_.Postern({"plan"}).out, HasSubstr("is added, the current"));
   world_.ApplyAll();
   EXPECT_TRUE(world_.LetsIn("nightly", "old"));
   EXPECT_TRUE(world_.LetsIn("nightly", "new"));
-  WaitForTimes(3);
+  program_->WaitForTimes(3);
 
   Declare(Slot("current", "new"));
   EXPECT_THAT(world_.Postern({"plan"}).out, HasSubstr("is retired"));
@@ -102,18 +89,18 @@ TEST_F(ServiceAccounts, ARotationFailsNothingAndTheOldKeyIsRefusedAfter) {
   EXPECT_FALSE(world_.LetsIn("nightly", "old"));
   EXPECT_TRUE(world_.LetsIn("nightly", "new"));
   EXPECT_TRUE(session->Alive()) << "what runs goes on";
-  WaitForTimes(3);
+  program_->WaitForTimes(3);
 
   // And back at once, in one plan.
   Declare(Slot("current", "old"));
   world_.ApplyAll();
   EXPECT_FALSE(world_.LetsIn("nightly", "new"));
-  WaitForTimes(3);
+  program_->WaitForTimes(3);
   std::ofstream(kDone) << "";
-  for (int i = 0; i < 400 && program_->Alive(); ++i) ::usleep(50'000);
-  EXPECT_EQ(Times("FAILED"), 0u) << program_->LogTail();
-  EXPECT_GE(Times("done"), 12u);
-  std::printf("%zu transfers, %zu failed\n", Times("done"), Times("FAILED"));
+  program_->WaitForEnd();
+  EXPECT_EQ(program_->Times("FAILED"), 0u) << program_->LogTail();
+  EXPECT_GE(program_->Times("done"), 12u);
+  std::printf("%zu transfers, %zu failed\n", program_->Times("done"), program_->Times("FAILED"));
 }
 
 // Stopped when the new key is written: both are good, and the next apply takes the old one.
