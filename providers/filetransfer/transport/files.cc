@@ -32,7 +32,7 @@ if [ $# -gt 0 ]; then cat -- "$@" 2>/dev/null; fi
 // script answers for its names.
 constexpr std::string_view kReadScript = R"sh(
 script=$1; shift
-{ cat; for d do printf '%s\0' "$d"; find "$d" -mindepth 1 -maxdepth 1 -xtype f -print0; done; } |
+{ cat; for d do printf '%s\0' "$d"; find -H "$d" -mindepth 1 -maxdepth 1 -xtype f -print0; done; } |
 xargs -0 -r -n 400 sh -c "$script" sh
 )sh";
 
