@@ -3,7 +3,7 @@
 // What tells is a program that the operator's file names at the runner (logger, sendmail, curl with
 // a webhook's address): it starts as the job's user in a clean environment, gets the run as JSON on
 // its standard input and 60 seconds. FOLDER/alert.json holds what was told last and goes with the
-// first good run, which is told as "recovered". That nobody could be told is a warning (W0862) and
+// first run that did something good, which is told as "recovered". That nobody could be told is a warning (W0862) and
 // doesn't change what the run's exit code says. A run that is killed tells nothing: its silence is
 // what `postern drift` and `job status --metrics` show.
 #pragma once
@@ -18,9 +18,10 @@ namespace postern::cmd {
 struct EndedRun {
   const job::JobSpec& spec;
   std::string folder;  // STATE/jobs/NAME
-  base::Instant at = 0;
+  base::Instant at = 0;  // when it began
   int exit = 0;
-  bool missed = false;  // slots were passed over
+  bool missed = false;      // slots were passed over
+  bool overlapped = false;  // it did nothing, as another run of the job goes on
 };
 
 // Starts the program where there is something to tell. Main thread.

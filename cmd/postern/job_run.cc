@@ -14,6 +14,7 @@
 #include "core/jobs/files.h"
 #include "core/jobs/spec.h"
 #include "core/view/job_runs.h"
+#include "core/view/style.h"
 
 namespace postern::cmd {
 namespace {
@@ -125,10 +126,19 @@ void KeepBadSlots(Shell& shell, const std::string& name, const jobs::RunReport& 
                                        slot.outcome, slot.why.empty() ? "" : ": " + slot.why),
                 .subject = name});
   }
+  if (report.missed.empty()) return;
+  shell.Keep({.severity = diag::Severity::kWarning,
+              .code = diag::code::kSlotMissed,
+              .summary = fmt::format("{} passed over, the first of {}, the last of {}",
+                                     view::Count(report.missed.size(), "slot"),
+                                     base::FormatInstant(report.missed.front()),
+                                     base::FormatInstant(report.missed.back())),
+              .subject = name,
+              .notes = {"schedule.catch_up says which slots are made good"}});
 }
 
 int RunExport(Shell& shell, const Found& found, const jobs::Asked& asked,
-              std::optional<base::Instant> now, bool* missed) {
+              std::optional<base::Instant> now, EndedRun* ended) {
   const std::string& name = found.spec.name();
   JobPorts world(found.spec, now);
   diag::Diagnostics diagnostics;
@@ -136,8 +146,8 @@ int RunExport(Shell& shell, const Found& found, const jobs::Asked& asked,
   diagnostics.Sort();
   shell.Print(diagnostics, {});
   if (!report) {
-    const bool running = report.error().code == ErrorCode::kConflict;
-    return shell.Fail(running ? diag::code::kJobRunning : diag::code::kRunNotDelivered,
+    ended->overlapped = report.error().code == ErrorCode::kConflict;
+    return shell.Fail(ended->overlapped ? diag::code::kJobRunning : diag::code::kRunNotDelivered,
                       report.error(), name);
   }
   if (shell.json()) {
@@ -146,7 +156,7 @@ int RunExport(Shell& shell, const Found& found, const jobs::Asked& asked,
     shell.Say(view::RenderRun(name, *report, shell.style()));
   }
   KeepBadSlots(shell, name, *report);
-  *missed = !report->missed.empty();
+  ended->missed = !report->missed.empty();
   return CodeOf(*report, diagnostics);
 }
 
@@ -160,14 +170,16 @@ int RunJob(Shell& shell, const JobArguments& arguments) {
                        .summary = "not a moment",
                        .notes = {"such as 2027-03-01T02:30:00Z, or now"}});
   }
+  EndedRun ended{found.spec, found.folder, now ? *now : base::Now()};
   if (auto made = jobs::MakeFolder(found.folder); !made) {
-    return shell.Fail(diag::code::kFileUnreadable, made.error(), found.folder);
+    ended.exit = shell.Fail(diag::code::kFileUnreadable, made.error(), found.folder);
+  } else if (found.spec.has_import()) {
+    ended.exit = RunImport(shell, found, now);
+  } else {
+    ended.exit = RunExport(shell, found, asked, now, &ended);
   }
-  bool missed = false;
-  const int code = found.spec.has_import() ? RunImport(shell, found, now)
-                                           : RunExport(shell, found, asked, now, &missed);
-  AlertOf(shell, {found.spec, found.folder, now ? *now : base::Now(), code, missed});
-  return code;
+  AlertOf(shell, ended);
+  return ended.exit;
 }
 
 // Runs and events of the job; kOk, or the exit code.

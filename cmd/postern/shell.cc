@@ -61,7 +61,7 @@ void Shell::Note(std::string_view text) {
 }
 
 void Shell::Print(const diag::Diagnostics& diagnostics, const diag::Sources& sources, size_t most) {
-  told_.Append(diagnostics);
+  Keep(diagnostics, sources);
   diag::Diagnostics shown;
   size_t others = 0;
   for (const diag::Diagnostic& diagnostic : diagnostics.all()) {
@@ -76,11 +76,20 @@ void Shell::Print(const diag::Diagnostics& diagnostics, const diag::Sources& sou
   }
 }
 
+void Shell::Keep(const diag::Diagnostics& diagnostics, const diag::Sources& sources) {
+  for (diag::Diagnostic one : diagnostics.all()) {
+    if (one.span.known() && one.subject.empty()) one.subject = sources.Place(one.span);
+    one.span = {};
+    one.also.clear();
+    told_.Add(std::move(one));
+  }
+}
+
 int Shell::Fail(diag::Diagnostic diagnostic) {
   const diag::Sources none;
   diag::Diagnostics all;
   all.Add(std::move(diagnostic));
-  told_.Append(all);
+  Keep(all, none);
   if (json()) {
     out() << diag::RenderJson(all, none) << std::flush;
   } else {

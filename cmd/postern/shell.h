@@ -50,6 +50,8 @@ class Shell {
   int Fail(diag::Diagnostic diagnostic);
   // Kept among what was told, and printed by nobody: it stands elsewhere in the output.
   void Keep(diag::Diagnostic diagnostic) { told_.Add(std::move(diagnostic)); }
+  // Likewise; places in files become text, as the files may be gone when it is told.
+  void Keep(const diag::Diagnostics& diagnostics, const diag::Sources& sources);
   // All that Print and Fail were given, for who must tell it once more.
   const diag::Diagnostics& told() const { return told_; }
   // A command line that can't be meant.

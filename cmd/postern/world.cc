@@ -401,6 +401,7 @@ void World::Print(size_t most) {
 int World::PrintErrors() {
   diagnostics.Sort();
   if (shell_.json()) {
+    shell_.Keep(diagnostics, loaded.sources);
     shell_.out() << diag::RenderJson(diagnostics, loaded.sources) << std::flush;
   } else {
     shell_.Print(diagnostics, loaded.sources);

@@ -79,7 +79,7 @@ class References {
       const std::string& text = list.values(i);
       if (!field.references.empty()) Resolve(field, text, within.At(declared, field, i));
       // A command line may well have a word twice.
-      if (field.name != "start" && Repeats(list, i, &seen)) {
+      if (field.name != "start" && field.name != "alert" && Repeats(list, i, &seen)) {
         auto& d =
             diagnostics_.Add({.severity = diag::Severity::kWarning,
                               .code = code::kRepeated,

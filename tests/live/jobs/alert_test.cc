@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -84,7 +85,33 @@ TEST_F(Alert, WhatCannotTellIsAWarningAndChangesNoExitCode) {
   EXPECT_TRUE(std::filesystem::exists(kept)) << "what would have been told";
 
   Install(R"(["no-such-program-here"])");
+  bench_.Deliver("roster_2.csv", "WRONG,HEADER\r\n");
   EXPECT_THAT(bench_.Run().err, HasSubstr("no-such-program-here"));
+}
+
+// Neither a look that finds nothing, which says nothing about what was wrong, nor what alert leaves
+// behind keeps a run.
+TEST_F(Alert, OnlyAFileThatWasTakenIsWellAgain) {
+  Install(fmt::format(R"(["sh", "-c", "cat >>{}; sleep 30 &"])", bench_.scratch.File("told")));
+  bench_.Deliver("roster_1.csv", "WRONG,HEADER\r\n");
+  const auto begun = std::chrono::steady_clock::now();
+  ASSERT_EQ(bench_.Run().exit, kRefused);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(25));
+  ASSERT_EQ(bench_.Run().exit, kOk) << "the place is empty now";
+  EXPECT_THAT(Told(), SizeIs(1));
+  bench_.Deliver("roster_2.csv", ImportBench::People(0, 3));
+  ASSERT_EQ(bench_.Run().exit, kOk);
+  ASSERT_THAT(Told(), SizeIs(2));
+  EXPECT_EQ(Told().back().at("outcome"), "recovered");
+}
+
+// Declarations that are wrong are told with their places.
+TEST_F(Alert, ABrokenTreeIsTold) {
+  Install(Recorder());
+  bench_.scratch.Write("access/more.toml", "[person.jo\n");
+  EXPECT_EQ(bench_.Run().exit, kError);
+  ASSERT_THAT(Told(), SizeIs(1));
+  EXPECT_THAT(Told().back().at("diagnostics").dump(), HasSubstr("more.toml:1"));
 }
 
 // A place that lets nobody in fails the run before there is any file to speak of.

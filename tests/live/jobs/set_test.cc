@@ -144,6 +144,38 @@ TEST(Distribution, SaysWhatCannotGo) {
   EXPECT_TRUE(fs::exists(place.folder() + "/list_0001.csv.done"));
 }
 
+// What its runner's `alert` is told: slots passed over, a refusal, and the first good run after it.
+TEST(Distribution, TellsWhoeverIsToKnow) {
+  LivePlace place("sftp");
+  ASSERT_TRUE(place.Start());
+  SetJob job(place);
+  const std::string told = job.scratch_.File("told");
+  for (const std::string& word : {std::string("sh"), std::string("-c"), "cat >>" + told}) {
+    job.spec.mutable_runner()->mutable_alert()->add_values(word);
+  }
+  job.Export().mutable_schedule()->set_catch_up("none");
+  job.Install();
+  ASSERT_EQ(job.Run().exit, 0);
+  EXPECT_FALSE(fs::exists(told)) << "nothing was bad";
+  EXPECT_EQ(job.Postern({"run", "--as-of", "2026-03-05T12:00:00Z"}).exit, 0);
+  job.scratch_.Write("catalog/a\nb.pdf", "no name for a place");
+  EXPECT_EQ(job.Postern({"run", "--slot", "2026-03-06T02:30:00Z"}).exit, 3);
+  fs::remove(job.scratch_.File("catalog/a\nb.pdf"));
+  for (int day = 7; day < 9; ++day) {
+    EXPECT_EQ(job.Postern({"run", "--slot", fmt::format("2026-03-0{}T02:30:00Z", day)}).exit, 0);
+  }
+  std::vector<std::string> lines;
+  std::ifstream in(told);
+  for (std::string line; std::getline(in, line);) {
+    const json one = json::parse(line);
+    const json& all = one.at("diagnostics");
+    lines.push_back(fmt::format("{} {} {}", one.at("outcome").get<std::string>(), all.size(),
+                                all.empty() ? "" : all.at(0).at("code").get<std::string>()));
+  }
+  EXPECT_THAT(lines, ElementsAre("missed 1 E0881", testing::StartsWith("refused"), "recovered 0 "));
+  EXPECT_THAT(lines.at(1), HasSubstr("E0882"));
+}
+
 TEST(Distribution, IsEncryptedFileByFile) {
   LivePlace place("sftp");
   ASSERT_TRUE(place.Start());
