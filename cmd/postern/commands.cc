@@ -115,7 +115,8 @@ constexpr Command kCommands[] = {
      kWork, &DefineJobNext},
     {"job status", "how jobs stand on their runners",
      "Asks the runners: what is installed, running, and how the last run ended.\n\n"
-     "  postern job status\n  postern job status export.people --json",
+     "  postern job status\n  postern job status export.people --json\n  postern job status "
+     "--metrics",
      kAsks, &DefineJobStatus},
     {"job run", "wake a job: make and deliver what is due",
      "Delivers what an earlier run left, then makes and delivers a file for each slot that is\n"
