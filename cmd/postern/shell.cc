@@ -19,6 +19,8 @@ namespace {
 
 constexpr unsigned kNarrowest = 60, kWidest = 160, kPipe = 100;
 
+// Before there is another thread: the environment and the locale are looked at here alone.
+// NOLINTBEGIN(concurrency-mt-unsafe)
 unsigned WidthOf(int descriptor, bool terminal) {
   winsize size{};
   if (terminal && ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
@@ -38,12 +40,14 @@ bool WantsColour(bool terminal, const Globals& globals) {
   if (no_color != nullptr && *no_color != '\0') return false;
   return term != nullptr && std::strcmp(term, "dumb") != 0;
 }
+// NOLINTEND(concurrency-mt-unsafe)
 
 }  // namespace
 
 void Shell::Begin() {
-  std::setlocale(LC_CTYPE, "");
-  const bool unicode = std::strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+  std::setlocale(LC_CTYPE, "");  // NOLINT(concurrency-mt-unsafe): as above
+  const bool unicode =
+      std::strcmp(nl_langinfo(CODESET), "UTF-8") == 0;  // NOLINT(concurrency-mt-unsafe): as above
   in_terminal_ = isatty(STDIN_FILENO) == 1;
   out_terminal_ = isatty(STDOUT_FILENO) == 1;
   err_terminal_ = isatty(STDERR_FILENO) == 1;
@@ -118,7 +122,7 @@ bool Shell::Ask(std::string_view question) {
 }
 
 std::string WhoAmI() {
-  const passwd* user = getpwuid(geteuid());
+  const passwd* user = getpwuid(geteuid());  // NOLINT(concurrency-mt-unsafe): main thread
   char machine[256] = "";
   if (gethostname(machine, sizeof machine - 1) != 0) std::strcpy(machine, "unknown");
   return fmt::format("{}@{}", user != nullptr ? user->pw_name : std::to_string(geteuid()), machine);
