@@ -32,13 +32,13 @@ unsigned SessionGid() {
 // Who the daemon is between logins. It knows names only.
 std::string DaemonUser() {
   if (geteuid() == 0) return "nobody";
-  const passwd* entry = getpwuid(geteuid());
+  const passwd* entry = getpwuid(geteuid());  // NOLINT(concurrency-mt-unsafe): main thread
   return entry == nullptr ? std::to_string(geteuid()) : entry->pw_name;
 }
 
 std::string DaemonGroup() {
   if (geteuid() == 0) return "nogroup";
-  const group* entry = getgrgid(getegid());
+  const group* entry = getgrgid(getegid());  // NOLINT(concurrency-mt-unsafe): main thread
   return entry == nullptr ? std::to_string(getegid()) : entry->gr_name;
 }
 
@@ -86,7 +86,7 @@ std::string Tail(const std::string& path) {
 
 Proftpd::Proftpd(const Scratch& scratch) : Proftpd(scratch, Options()) {}
 
-Proftpd::Proftpd(const Scratch& scratch, Options options) : scratch_(scratch) {
+Proftpd::Proftpd(const Scratch& scratch, const Options& options) : scratch_(scratch) {
   // Sessions of another uid walk through the scratch folder to reach the data.
   EXPECT_EQ(chmod(scratch.path().c_str(), 0711), 0);
   run_ = scratch.Folder("proftpd", 0755);

@@ -42,7 +42,7 @@ class Proftpd {
 
   // Writes the files and starts nothing.
   explicit Proftpd(const Scratch& scratch);
-  Proftpd(const Scratch& scratch, Options options);
+  Proftpd(const Scratch& scratch, const Options& options);
   ~Proftpd() { Stop(); }
   Proftpd(const Proftpd&) = delete;
   Proftpd& operator=(const Proftpd&) = delete;
