@@ -178,7 +178,7 @@ class Applier {
                           .notes = {"plan without --as-of"}});
     }
     for (const plan::Step& step : plan.steps) {
-      if (!step.adds) continue;
+      if (!plan::Opens(plan, step)) continue;
       return shell_.Fail(
           {.code = diag::code::kAsOf,
            .summary = "a plan for a moment to come may only take access away; this one also gives",

@@ -268,6 +268,10 @@ Result<Plan> Load(std::string_view bytes);
 // differences as lines for people; empty: it stands.
 std::vector<std::string> Stale(const Plan& plan, const observe::Observed& observed);
 
+// Whether the step opens what wasn't open: not a job that is only held while its folder loses
+// rights and goes on as it was.
+bool Opens(const Plan& plan, const Step& step);
+
 // Which steps of a saved plan are already so, because an apply of it was interrupted: parallel to
 // Plan::steps. Judged by what is live, step after step of each change.
 std::vector<bool> Settled(const Plan& plan, const observe::Observed& observed);

@@ -114,6 +114,11 @@ std::vector<std::string> Stale(const Plan& plan, const observe::Observed& observ
   return lines;
 }
 
+bool Opens(const Plan& plan, const Step& step) {
+  const Change& change = plan.changes[step.change];
+  return step.adds && !(change.kind == Kind::kJob && change.reason == Reason::kConsequence);
+}
+
 std::vector<bool> Settled(const Plan& plan, const observe::Observed& observed) {
   std::vector<bool> settled(plan.steps.size(), false);
   std::map<uint32_t, std::vector<size_t>> of;  // change -> its steps, in order
