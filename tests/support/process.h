@@ -20,9 +20,9 @@
 
 namespace postern::support {
 
-// A TCP port on 127.0.0.1 that was free a moment ago, chosen by the kernel; never the same twice in
-// one process. Somebody else may take it before the server does: servers start in WaitForPort's
-// loop.
+// A TCP port on 127.0.0.1 that is kept for this process until it ends: never the same twice, and
+// nobody else's in the meantime. Only a server that binds with SO_REUSEADDR can listen there, as
+// servers do. Nobody answers there before.
 uint16_t FreePort();
 // True when something accepts a connection on 127.0.0.1:port.
 bool Connects(uint16_t port);

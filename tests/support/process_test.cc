@@ -41,6 +41,20 @@ TEST(FreePort, GivesDistinctPortsThatNobodyHolds) {
   EXPECT_FALSE(Connects(first));
 }
 
+// A program that asks for any free port, or for this one, doesn't get what a test was answered.
+TEST(FreePort, IsKeptForAServerOfThisTest) {
+  const std::string port = std::to_string(FreePort());
+  const std::string bind =
+      "import socket, sys\n"
+      "s = socket.socket()\n"
+      "if len(sys.argv) > 2: s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+      "s.bind(('127.0.0.1', int(sys.argv[1])))\n"
+      "s.listen()\n";
+  EXPECT_NE(RunCommand({"python3", "-c", bind, port}).exit, 0);
+  const RunResult server = RunCommand({"python3", "-c", bind, port, "server"});
+  EXPECT_EQ(server.exit, 0) << server.err;
+}
+
 TEST(RunCommand, TellsExitOutputAndErrors) {
   const RunResult result = RunCommand({"sh", "-c", "cat; echo oops >&2; exit 3"}, "in");
   EXPECT_EQ(result.exit, 3);
