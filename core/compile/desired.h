@@ -174,7 +174,8 @@ struct Desired {
 
 // What compile needs to know of the live world and the ledger.
 struct Facts {
-  base::Instant now = 0;
+  base::Instant now = 0;    // the moment that is compiled for (--as-of)
+  base::Instant clock = 0;  // the clock's: when what is installed was sealed
   // By server: login -> uid, group -> gid, as recorded or observed.
   using Numbers = std::unordered_map<std::string, absl::flat_hash_map<std::string, uint32_t>>;
   Numbers uids, gids;

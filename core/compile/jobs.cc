@@ -196,7 +196,7 @@ void Compiler::SealJob(const std::string& target, job::JobSpec* spec) {
       const auto job = object::DecodeAs<kinds::Job>(recorded.body);
       const auto sealed = jobs::ParseSpec(job.spec());
       if (!sealed || sealed->ledger_id() != facts_.ledger_id ||
-          facts_.now - sealed->sealed_at() > kSealHolds || !jobs::SameJob(job.spec(), *spec)) {
+          facts_.clock - sealed->sealed_at() > kSealHolds || !jobs::SameJob(job.spec(), *spec)) {
         continue;
       }
       *spec = *sealed;
@@ -206,7 +206,7 @@ void Compiler::SealJob(const std::string& target, job::JobSpec* spec) {
   spec->set_ledger_id(facts_.ledger_id);
   spec->set_generation(facts_.next_generation);
   if (!facts_.revision.empty()) spec->set_commit(facts_.revision);
-  spec->set_sealed_at(facts_.now);
+  spec->set_sealed_at(facts_.clock);
 }
 
 // False, with diagnostics, where nothing can wake it.

@@ -298,6 +298,7 @@ compile::Facts FactsOf(const Inputs& inputs,
                        const std::vector<std::pair<std::string, uint32_t>>& allocated) {
   compile::Facts facts;
   facts.now = inputs.as_of;
+  facts.clock = inputs.now;
   facts.used_uids = allocated;
   facts.recorded = inputs.recorded;
   facts.ledger_id = inputs.ledger_id;

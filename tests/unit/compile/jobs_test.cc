@@ -65,7 +65,7 @@ deliver = { to = "drop", folder = "/in", name = "users_{slot:%Y%m%d}.csv" }
 
 class JobsTest : public WrittenTest {
  protected:
-  JobsTest() { facts_.now = *base::ParseInstant("2026-06-01T12:00:00Z"); }
+  JobsTest() { facts_.now = facts_.clock = *base::ParseInstant("2026-06-01T12:00:00Z"); }
 
   Desired Read(const std::string& more = "") {
     loaded_ = Load(kOperator, kTree + more);
@@ -92,12 +92,13 @@ class JobsTest : public WrittenTest {
 TEST_F(JobsTest, IsSealedWithWhatItNeedsAndNoSecret) {
   facts_.next_generation = 7;
   facts_.revision = "4f1c9e2";
+  facts_.now += 86400;  // for tomorrow; sealed today
   const kinds::Job job = JobOf(Read());
   const auto spec = jobs::ParseSpec(job.spec());
   ASSERT_TRUE(spec.has_value());
   EXPECT_EQ(spec->generation(), 7u);
   EXPECT_EQ(spec->commit(), "4f1c9e2");
-  EXPECT_EQ(spec->sealed_at(), facts_.now);
+  EXPECT_EQ(spec->sealed_at(), facts_.clock);
   ASSERT_THAT(spec->directories(), SizeIs(1));
   EXPECT_EQ(spec->directories(0).name(), "corp");
   ASSERT_THAT(spec->secrets(), SizeIs(1));
