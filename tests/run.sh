@@ -5,8 +5,9 @@
 # Ends with ctest's own count. Non-zero on a failure, on a test that did not run (a missing server is no
 # reason to skip), and when there is nothing to run. POSTERN_JOBS sets the parallelism (default: cores); twice
 # as many tests run at a time, because those on real servers wait for them half of their time.
-# A test that fails is run a second time. That excuses at most two of the tests on real servers (labels live
-# and fault: a machine that others use, too, can starve a daemon), says which, and excuses no other test.
+# A test that fails is run a second time. That excuses at most two of the tests on real servers (labels live,
+# fault and conformance: a machine that others use, too, can starve a daemon), says which, and excuses no
+# other test.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 jobs=${POSTERN_JOBS:-$(nproc)}
@@ -33,7 +34,7 @@ again=$(awk '/Test +#[0-9]+: .*\*\*\*/ { match($0, /#[0-9]+/); tried[substr($0, 
 if [[ -n $again ]]; then
   echo "Failed, and passed when run again:" >&2
   for number in $again; do grep -m 1 "Test *#$number:" "$log" >&2; done
-  on_servers=$(ctest --test-dir build -N -L '^(live|fault)$' |
+  on_servers=$(ctest --test-dir build -N -L '^(live|fault|conformance)$' |
     sed -n 's/^ *Test *#\([0-9]*\): .*/\1/p' | sort)
   excused=$(comm -12 <(echo "$again") <(echo "$on_servers"))
   if [[ $again != "$excused" || $(wc -l <<<"$again") -gt 2 ]]; then

@@ -71,6 +71,7 @@ for owner in li acme intruder cards; do
   ssh-keygen -q -t ed25519 -N '' -C "$owner@example.test" -f "$scratch/clients/$owner"
 done
 mv "$scratch/clients/cards" "$scratch/secrets/cards-key"
+hold_ports ldap_port ftp_port sftp_port sshd_port
 start_slapd
 start_proftpd
 # A job runs as somebody else than root, also where nobody else is.

@@ -3,10 +3,23 @@
 # pid. Sourced by run.sh, which sets $scratch and defines stop_story (a message, then exit 1).
 # Works as root (sessions switch to the account's own uid) and as an ordinary user (one uid for all).
 
-# A port of 127.0.0.1 that is free now; the kernel chooses. perl-base is on every Debian.
-free_port() {
-  perl -MIO::Socket::INET -e '
-    print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => 0)->sockport'
+# hold_ports NAME...: sets each to a port of 127.0.0.1 that the kernel chose and gives to nobody else until
+# this script ends: a child keeps it bound without listening, and a server with SO_REUSEADDR may share it
+# (socket(7)). perl-base is on every Debian.
+hold_ports() {
+  coproc ports {
+    perl -MIO::Socket::INET -MSocket -e '
+      $| = 1;
+      for (@ARGV) {
+        my $held = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Proto => "tcp") or die "$!\n";
+        $held->setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
+        push @held, $held;
+        print $held->sockport, "\n";
+      }
+      <STDIN>' "$@"
+  }
+  local name
+  for name; do read -r "${name?}" <&"${ports[0]}" || stop_story "no free port on 127.0.0.1"; done
 }
 
 # wait_for_port PORT PID NAME: until it accepts a connection, at most 20 s.
@@ -48,7 +61,6 @@ start_sshd() {
   groupadd -g 40000 exchange   # the primary group of the accounts that Postern makes
   if [ ! -d /run/sshd ]; then mkdir /run/sshd; made_run_sshd=1; fi
   ssh-keygen -q -t ed25519 -N '' -f "$home/host_key"
-  sshd_port=$(free_port)
   cat >"$home/sshd_config" <<END
 ListenAddress 127.0.0.1
 Port $sshd_port
@@ -75,7 +87,6 @@ start_slapd() {
   mkdir -p "$home/data"
   new_secret corp-bind
   new_secret helpdesk
-  ldap_port=$(free_port)
   (umask 077 && cat >"$home/slapd.conf") <<END
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
@@ -128,8 +139,6 @@ start_proftpd() {
   ssh-keygen -q -t ecdsa -b 256 -m PEM -N '' -f "$home/host_key"
   (umask 077 && : >"$home/passwd" && : >"$home/group")
   : >"$home/postern.conf"
-  ftp_port=$(free_port)
-  sftp_port=$(free_port)
   cat >"$home/proftpd.conf" <<END
 ServerName "quickstart"
 ServerType standalone
