@@ -30,6 +30,8 @@ const char* CodeOf(ErrorCode code) {
   switch (code) {
     case ErrorCode::kAuthentication:
       return diag::code::kLoginRefused;
+    case ErrorCode::kUntrusted:
+      return diag::code::kUntrusted;
     case ErrorCode::kTimeout:
       return diag::code::kTimeout;
     case ErrorCode::kIncomplete:
@@ -39,6 +41,8 @@ const char* CodeOf(ErrorCode code) {
     case ErrorCode::kInternal:
       return diag::code::kProtocolBroken;
     case ErrorCode::kNotFound:
+      return diag::code::kSecretMissing;
+    case ErrorCode::kNotInstalled:
       return diag::code::kProviderStart;
     case ErrorCode::kInvalid:
     case ErrorCode::kUnsupported:

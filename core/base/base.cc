@@ -35,6 +35,10 @@ std::string_view ToString(ErrorCode code) {
       return "authentication";
     case ErrorCode::kCancelled:
       return "cancelled";
+    case ErrorCode::kUntrusted:
+      return "untrusted";
+    case ErrorCode::kNotInstalled:
+      return "not installed";
   }
   return "unknown";
 }

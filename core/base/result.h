@@ -23,8 +23,10 @@ enum class ErrorCode : uint32_t {
   kTimeout = 7,
   kIncomplete = 8,  // an answer came, but not all of it
   kUnsupported = 9,
-  kAuthentication = 10,  // wrong credentials, or the peer isn't who it should be
+  kAuthentication = 10,  // wrong credentials
   kCancelled = 11,
+  kUntrusted = 12,     // the peer isn't who it should be: host key, certificate; nothing was sent
+  kNotInstalled = 13,  // a program of ours that isn't here
 };
 
 std::string_view ToString(ErrorCode code);

@@ -8,12 +8,9 @@ constexpr CodePage kPages[] = {
     {code::kPlaceUnreachable, "the place doesn't answer",
      "No connection, or it broke. What was delivered so far stays; the next attempt goes on there.",
      "acme-drop: sftp.acme.test:22: Connection refused", "Try again; ask who runs the place."},
-    {code::kPlaceRefuses, "the place or we aren't who is expected",
-     "Either the place showed another host key or certificate than declared, and nothing was sent; "
-     "or it\n"
-     "refused each credential.",
-     "acme-drop: showed the host key SHA256:..., known_host is SHA256:...",
-     "Ask the place for its key over another way; or declare the credential that it takes."},
+    {code::kPlaceRefuses, "the place refuses our login",
+     "It refused each credential that is declared, in their order.",
+     "acme-drop: partner.example:22 refused the password", "Declare the credential that it takes."},
     {code::kPlaceDenies, "the place doesn't allow it",
      "A folder that isn't there, no right to write, rename or read there, no room, or a call that "
      "it doesn't\n"

@@ -73,31 +73,12 @@ constexpr CodePage kPages[] = {
      ".postern/ledger.db: event 4,118 doesn't follow event 4,117",
      "Restore the ledger from its backup. Don't delete it: without it our own objects\nlook "
      "foreign."},
-    {code::kLedgerMissing, "the ledger is gone or too old",
-     "The targets say that a later ledger exists. An empty one would take everything for foreign.",
-     "directory:corp has generation 418, the ledger 0",
-     "Restore the ledger, or name the right one in the operator's file."},
-    {code::kPrecondition, "the live value isn't the expected one",
-     "Somebody changed the object between plan and apply. It was left as it is.",
-     "grant edge-ftp /srv/exchange/acme/in: changed 09:14Z", "Plan again."},
     {code::kReadBack, "the read-back isn't what was written",
      "The target took the change and shows something else. Either the server normalises in a way "
      "that Postern\n"
      "doesn't know, or another tool writes as well.",
      "user corp/jo: mail is Jo@corp, written jo@corp",
      "Plan again; if it stays, report the product and its version."},
-    {code::kGaveUp, "tried several times, no success",
-     "The target answered that it can't just now, each time.", "directory:corp: busy (51), 5 times",
-     "Apply again later: the same plan goes on where it stopped."},
-    {code::kStepDenied, "the target refuses a step",
-     "The change isn't allowed for Postern's account.", "directory:corp: insufficient access (50)",
-     "Give the right that `postern providers doctor` names, then apply again."},
-    {code::kOutcomeUnknown, "not known whether it was done",
-     "The connection ended between request and answer. Additions that depend on it are held; the "
-     "next read\n"
-     "tells.",
-     "host:edge: connection lost after the request",
-     "Run `postern apply` again: it looks first and writes only what is missing."},
     {code::kOtherWorld, "a plan for another ledger",
      "The plan was made against another ledger than the one that is open.",
      "postern --operator staging.toml apply production.postern",
@@ -111,10 +92,6 @@ constexpr CodePage kPages[] = {
     {code::kLedgerUnreadable, "the ledger can't be opened or written",
      "Without the ledger nothing is applied: intents must be on disk first.",
      ".postern/ledger.db: No space left on device", "Mend the cause that the message names."},
-    {code::kInterrupted, "stopped before the end",
-     "The run was interrupted. The log is right up to this point; people have less than planned, "
-     "never more.",
-     "interrupted after 12 of 23 changes", "Run `postern apply` again: it finishes what is open."},
     {code::kUsage, "the command line can't be meant like this",
      "A command, an option or its value is missing, misspelt, or contradicts another one. Nothing "
      "was done.",
@@ -150,9 +127,6 @@ constexpr CodePage kPages[] = {
     {code::kMemberWithout, "a member without an account here",
      "The group is granted something on this host, but this member has no account there.",
      "group:ops on edge: person:jo", "Declare an account for the member, or leave it."},
-    {code::kNobodyCloses, "nobody closes this on time",
-     "The server has no expiry of its own, so the end takes effect with the next apply after it.",
-     "expires = 2026-12-31", "Apply on a schedule, or use a server with expiry."},
     {code::kExpired, "its time is over",
      "Time is state, not an error: the plan takes the access away.", "expires = 2025-12-31",
      "Extend it, or delete the block."},
@@ -178,13 +152,6 @@ constexpr CodePage kPages[] = {
      "Declare it, remove it by hand, or let the operator set foreign = \"remove\". What was put "
      "in\n"
      "quarantine comes back when it is declared."},
-    {code::kClockSkew, "the target's clock is off",
-     "Ends that the target enforces take effect at its own time.", "host:edge is 4 minutes behind",
-     "Set the target's clock."},
-    {code::kLockGap, "a lock that leaves a way in",
-     "The server can't close every way in by itself for this account.",
-     "a lock in the directory that the server doesn't honour",
-     "Remove the keys as well, or see `postern providers doctor`."},
     {code::kSourceDiffers, "an account of a directory isn't as it is declared",
      "The host doesn't have it from the directory as its declaration says: it isn't there, one of "
      "the "
@@ -203,13 +170,6 @@ constexpr CodePage kPages[] = {
      "warning[W0505]: the iam user objects of iam:corp can't be relied on: the total moved\n"
      "from 1,000 to 950",
      "Plan again when the system is at rest."},
-    {code::kOpenChanges, "an apply is unfinished",
-     "Intents without an outcome stand in the ledger.", "3 changes of plan 7f3a are open",
-     "Run `postern apply`: it looks what was done and finishes."},
-    {code::kReleased, "no longer managed",
-     "The line is gone, so Postern leaves the live value as it is.",
-     "mode was \"2770\", the line was deleted",
-     "Nothing to do; set the value explicitly if it should change."},
 };
 
 }  // namespace

@@ -5,10 +5,6 @@ namespace postern::diag::internal {
 namespace {
 
 constexpr CodePage kPages[] = {
-    {code::kRightUnsupported, "a right that the product doesn't have",
-     "The server can't give this right at all, over none of its ways in.",
-     "rights = [\"chmod\"]      # on a server that only speaks SFTP by mod_sftp",
-     "Leave the right out, or grant it through a server that has it (the message names them)."},
     {code::kGrantWider, "the server would give more than was said",
      "The product can't keep some rights apart. Postern never widens in silence: the author of the "
      "grant\n"
@@ -42,10 +38,6 @@ constexpr CodePage kPages[] = {
      "Each right is possible by itself, but not this mix in one folder.",
      "create without overwrite for one, with overwrite for another, in one folder",
      "Split the folder, or give both the same; the message names alternatives."},
-    {code::kViaMismatch, "via doesn't lead to the folder",
-     "via names a server on another host than the folder's, or an account of somebody else.",
-     "via = [\"server:dmz-ftp\"]      # the folder is on edge",
-     "Name a server of the folder's host or an account of the grant's identities, or drop via."},
     {code::kUidsExhausted, "no numeric id left",
      "Ids of removed accounts are never used again, since files may still carry them.",
      "uids = { from = 30000, to = 30009, gid = 30000 }      # the eleventh account",
@@ -58,21 +50,10 @@ constexpr CodePage kPages[] = {
      "The server has no protocol that takes this credential, so it would open nothing.",
      "keys = [...]      # on a server that only speaks FTP",
      "Use a password there, or a server with SFTP."},
-    {code::kPathUnsupported, "a path that the product can't name",
-     "The path has characters that the server's configuration can't carry.",
-     "path = \"/srv/exchange/\\\"quoted\\\"\"", "Rename the folder."},
     {code::kFieldUnsupported, "the product doesn't have this",
      "The declaration sets something that this server can't keep or enforce.",
      "expires = 2026-12-31T00:00:00Z      # no expiry date for accounts",
      "Leave it out, or use a server whose product has it (the message names them)."},
-    {code::kTooMany, "more than the product carries",
-     "Beyond this number the server becomes too slow to reload or doesn't start.",
-     "12,000 folders with rules of their own",
-     "Grant on folders further up, or spread the folders over servers."},
-    {code::kIdentityUnknown, "an account that stands for nobody",
-     "Every access belongs to a person, a partner or a service.",
-     "for = \"user:svc-a\"      # and [user.svc-a] is for nobody that is declared",
-     "Say whom it is for."},
     {code::kAmbiguousPerson, "two users of one source are joined to one person",
      "[identity] join says which attribute holds the same value for the same person. Two users of "
      "one "
@@ -98,17 +79,22 @@ constexpr CodePage kPages[] = {
      "iam:corp/acme-in in role \"staff\" would be acme-in at edge-ftp, which is declared",
      "Rename the declared account's login, or take another `login` for the role."},
     {code::kUnreachable, "no connection to the target",
-     "Nothing was read, so nothing is decided there: no grant, no revocation. Other targets are "
-     "planned.",
+     "No server answers, or the connection (or the process that holds it) ended. Nothing was read, "
+     "so "
+     "nothing is decided\n"
+     "there: no grant, no revocation. Other targets are planned.",
      "host:edge: connect to edge.example.com:22: Connection refused",
      "Check address, network and daemon; then plan again."},
-    {code::kHostKey, "another host key than declared",
-     "The machine that answers isn't the one that known_host names. Nothing was sent to it, no "
-     "password\n"
-     "and no user name.",
-     "host:edge: expected SHA256:x7Qk..., got SHA256:9bTz...",
-     "Find out why before anything else. If the host was rebuilt, the operator changes "
-     "known_host."},
+    {code::kUntrusted, "another host key or certificate than declared",
+     "Who answers isn't who is declared: the host key isn't known_host, or the certificate isn't "
+     "signed by the\n"
+     "given authorities, is for another name, or is over; or TLS is refused. Nothing was sent, no "
+     "password and\n"
+     "no user name.",
+     "host:edge: showed the host key SHA256:9bTz..., known_host is SHA256:x7Qk...",
+     "Find out why before anything else. If the host was rebuilt, the operator changes known_host; "
+     "a certificate\n"
+     "is mended, or `ca` names the right authority."},
     {code::kLoginRefused, "the target refuses our login",
      "The password is wrong or the key isn't accepted. It isn't tried again, so that no account is "
      "locked.",
@@ -121,12 +107,6 @@ constexpr CodePage kPages[] = {
      "directory:corp: size limit exceeded after 500 entries",
      "Raise the limit for the account that Postern uses; `postern providers doctor` shows the "
      "lines."},
-    {code::kProviderDied, "the provider process ended",
-     "The process that talks to the target ended while it worked. What it had been asked to write "
-     "is looked\n"
-     "up by the next run; nothing has to be cleaned up.",
-     "host:edge: provider ended by signal 9 while reading",
-     "Plan again. If it happens again, look at its last lines in the message."},
     {code::kProviderStart, "the provider couldn't be started",
      "Each target is served by a process of its own, from a binary beside postern.",
      "postern-provider-directory: No such file or directory", "Install the binary beside postern."},
@@ -134,26 +114,12 @@ constexpr CodePage kPages[] = {
      "We are known there, but may not read or do this.",
      "host:edge: /etc/proftpd/ftpd.passwd: Permission denied",
      "`postern providers doctor` says which right is missing."},
-    {code::kTlsFailed, "TLS can't be trusted",
-     "The certificate isn't signed by the given authorities, is for another name, or is over; or "
-     "StartTLS is\n"
-     "refused. There is no way to go on without it.",
-     "directory:corp: certificate is for ldap1.corp, not ldap.corp",
-     "Mend the certificate, or set tls.ca to the right authority."},
-    {code::kProductDiffers, "another product than declared",
-     "The daemon that was found isn't the one that the operator's file names; its rules would be "
-     "read wrongly.",
-     "server:edge-ftp: declared proftpd, found vsftpd",
-     "Mend `product` or `config` in the operator's file."},
     {code::kSecretMissing, "a secret has no value",
      "The name is used, but no [secret] of the operator's file matches it for this target, or its "
      "source\n"
      "has nothing.",
      "secret:acme-initial: file /run/secrets/acme-initial: No such file or directory",
      "Add or mend [secret.NAME] in the operator's file, or provide the value."},
-    {code::kKeyTypeUnsupported, "a key type that our SSH library can't use",
-     "libssh2 1.10 signs RSA keys with SHA-1 only, which current servers refuse.",
-     "identity = \"/etc/postern/id_rsa\"", "Use an ed25519 or ECDSA key."},
     {code::kTimeout, "no answer in time",
      "The target accepted the connection and then said nothing.", "host:edge: no answer for 30 s",
      "Check the target's load; then plan again."},
@@ -173,26 +139,10 @@ constexpr CodePage kPages[] = {
      "held.",
      "directory:corp ou=people: 4,120 entries, 12,408 last time",
      "If it is right, the operator raises shrink_percent for one run."},
-    {code::kSentinelMissing, "the mark of a managed scope isn't there",
-     "Every managed scope has something that must be seen in each read (the base entry, the root "
-     "folder, the\n"
-     "header of the generated file). Without it the read can't be told from an empty one.",
-     "host:edge: /srv/exchange isn't there",
-     "Check that the right file system is mounted and the right server answers."},
     {code::kTargetNotReady, "the target needs something first",
      "A line in its configuration, a module or a right is missing.",
      "server:edge-ftp: /etc/proftpd/proftpd.conf doesn't include postern.conf",
      "`postern providers doctor` prints the lines to add and where."},
-    {code::kConfigInvalid, "the daemon's configuration doesn't load",
-     "The daemon's own checker refuses the configuration as it stands, before any change of ours.",
-     "proftpd -t: fatal: unknown configuration directive 'Limt' on line 31",
-     "Mend that line; the running daemon still has the old configuration."},
-    {code::kOtherLedger, "the target belongs to another ledger",
-     "The target is marked by another ledger, or by a later state of this one. Two ledgers on one "
-     "target would\n"
-     "take each other's objects for foreign.",
-     "directory:corp is marked by ledger 91c2 generation 418",
-     "Use that ledger, or let the operator hand the target over."},
 };
 
 }  // namespace

@@ -358,6 +358,8 @@ std::string_view DeliveryCode(const Error& error) {
       return diag::code::kPlaceUnreachable;
     case ErrorCode::kAuthentication:
       return diag::code::kPlaceRefuses;
+    case ErrorCode::kUntrusted:
+      return diag::code::kUntrusted;
     case ErrorCode::kDenied:
     case ErrorCode::kNotFound:
     case ErrorCode::kUnsupported:
@@ -369,6 +371,7 @@ std::string_view DeliveryCode(const Error& error) {
       return diag::code::kNameTaken;
     case ErrorCode::kInternal:
     case ErrorCode::kCancelled:
+    case ErrorCode::kNotInstalled:
       break;
   }
   return diag::code::kDeliveryBroke;

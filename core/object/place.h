@@ -6,8 +6,8 @@
 //
 // Errors, of all calls: transient (Error::retryable: kUnavailable, kTimeout; the same call may
 // succeed on a new connection, and may have been done) or final: kNotFound, kDenied (no right, or
-// no room), kConflict (the name is taken), kAuthentication (we or the place aren't accepted),
-// kUnsupported, kInvalid.
+// no room), kConflict (the name is taken), kAuthentication (it doesn't accept us),
+// kUntrusted (it isn't who it should be), kUnsupported, kInvalid.
 #pragma once
 #include <cstdint>
 #include <functional>

@@ -231,7 +231,7 @@ void ToWire(const Error& error, v1::Failure* message) {
 
 Error FromWire(const v1::Failure& message) {
   const bool known = message.code() >= static_cast<uint32_t>(ErrorCode::kInternal) &&
-                     message.code() <= static_cast<uint32_t>(ErrorCode::kCancelled);
+                     message.code() <= static_cast<uint32_t>(ErrorCode::kNotInstalled);
   return {known ? static_cast<ErrorCode>(message.code()) : ErrorCode::kInternal, message.message()};
 }
 

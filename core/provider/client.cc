@@ -305,7 +305,7 @@ Result<void> ProcessClient::Apply(std::span<const object::OperationGroup> groups
 Result<std::unique_ptr<Client>> Start(const StartOptions& options, const v1::TargetConfig& config,
                                       const object::Secrets& secrets) {
   if (access(options.program.c_str(), X_OK) != 0) {
-    return Fail(ErrorCode::kUnavailable,
+    return Fail(ErrorCode::kNotInstalled,
                 fmt::format("there is no provider program {}; POSTERN_PROVIDERS names the folder "
                             "of the providers when they aren't beside postern",
                             options.program));

@@ -29,7 +29,7 @@ struct PlaceOptions {
 };
 
 // Credentials are tried in their order: next before current. Errors: kAuthentication when none is
-// accepted or the place isn't who it should be (then no credential was sent), kUnavailable,
+// accepted, kUntrusted when the place isn't who it should be (then none was sent), kUnavailable,
 // kInvalid for an endpoint that can't be right.
 Result<OpenedPlace> OpenPlace(const decl::Endpoint& endpoint,
                               const std::vector<PlaceCredential>& credentials,

@@ -73,7 +73,7 @@ Error FtpError(int code, const std::string& answer, const std::string& ca) {
     case CURLE_FTP_ACCEPT_TIMEOUT:
       return {ErrorCode::kTimeout, "no answer in time"};
     case CURLE_PEER_FAILED_VERIFICATION:
-      return {ErrorCode::kAuthentication,
+      return {ErrorCode::kUntrusted,
               ca.empty() ? "the server's certificate is not accepted (ca = names a file with the "
                            "authority of its own); nothing was sent"
                          : fmt::format("the server's certificate is not accepted with {}; nothing "
@@ -82,7 +82,7 @@ Error FtpError(int code, const std::string& answer, const std::string& ca) {
     case CURLE_SSL_CACERT_BADFILE:
       return {ErrorCode::kInvalid, "the file of certificates can't be used: " + ca};
     case CURLE_USE_SSL_FAILED:
-      return {ErrorCode::kAuthentication,
+      return {ErrorCode::kUntrusted,
               "the server doesn't do TLS as declared; nothing was sent" + said};
     case CURLE_LOGIN_DENIED:
       return {ErrorCode::kAuthentication, "the login is refused" + said};

@@ -1,7 +1,8 @@
 // providers/delivery/open.h: opens the place that an [endpoint] declares.
 //
 // One thread. Errors: kInvalid for an endpoint that can't be right (nothing was sent),
-// kAuthentication when the place isn't who it should be or takes no credential, kUnavailable.
+// kUntrusted when the place isn't who it should be, kAuthentication when it takes no credential,
+// kUnavailable.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -171,11 +171,11 @@ Result<void> Connection::Secure() {
   const std::string text = ServerText(ld_);
   if (settings_.uses_tls()) {
     if (auto reason = DiagnoseTls(settings_); !reason.empty()) {
-      return Fail(ErrorCode::kAuthentication, reason);
+      return Fail(ErrorCode::kUntrusted, reason);
     }
   }
   if (settings_.start_tls && code > 0) {
-    return Fail(ErrorCode::kAuthentication,
+    return Fail(ErrorCode::kUntrusted,
                 fmt::format("{} refuses StartTLS: {}", settings_.url, Explain(code, text)));
   }
   if (code == LDAP_TIMEOUT) {

@@ -110,7 +110,8 @@ struct WriteAnswer {
 class Connection {
  public:
   // Connects, verifies the certificate, binds. Errors: kUnavailable, kTimeout, kAuthentication (the
-  // password, or the certificate with what it says), kInvalid. Cost: two to four round trips.
+  // password), kUntrusted (the certificate, with what it says), kInvalid. Cost: two to four round
+  // trips.
   static Result<std::unique_ptr<Connection>> Open(const Settings& settings);
   ~Connection();
   Connection(const Connection&) = delete;

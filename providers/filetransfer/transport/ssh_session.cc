@@ -180,7 +180,7 @@ Result<void> SshSession::Handshake(const SshSettings& settings) {
   // -5 and -8 are how it says that no common host key algorithm was found.
   if (code == LIBSSH2_ERROR_KEX_FAILURE || code == LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE) {
     return Fail(
-        ErrorCode::kAuthentication,
+        ErrorCode::kUntrusted,
         fmt::format("{}: no key exchange with a host key of type {} ({}); the server has no such "
                     "key, or has only an RSA one: {}. Give it an ed25519 or ECDSA host key and "
                     "write that in known_host",
@@ -200,7 +200,7 @@ Result<void> SshSession::CheckHostKey(const SshSettings& settings) {
   const std::string_view shown(key == nullptr ? "" : key, key == nullptr ? 0 : size);
   if (!known.empty() && shown == known) return {};
   return Fail(
-      ErrorCode::kAuthentication,
+      ErrorCode::kUntrusted,
       fmt::format("{} showed the host key {}, known_host is {}; nothing was sent. Either the host "
                   "was set up anew or somebody stands between",
                   Where(settings.address), Fingerprint(shown), Fingerprint(known)));

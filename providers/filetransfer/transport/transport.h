@@ -52,9 +52,9 @@ class Transport {
  public:
   virtual ~Transport() = default;
   // Errors: kUnavailable when the host can't be reached or the connection breaks (the batch may
-  // have run), kTimeout after `limit`, kAuthentication when the host isn't who it should be or
-  // refuses us, kDenied when the change of identity (sudo) is refused, kIncomplete when output was
-  // cut short or is more than 512 MiB; those of the sink.
+  // have run), kTimeout after `limit`, kUntrusted when the host isn't who it should be,
+  // kAuthentication when it refuses us, kDenied when the change of identity (sudo) is refused,
+  // kIncomplete when output was cut short or is more than 512 MiB; those of the sink.
   virtual Result<ExecResult> Exec(const Batch& batch) = 0;
   // "local:" or "ssh://user@host:port", for messages.
   virtual std::string Describe() const = 0;

@@ -10,9 +10,9 @@ ErrorCode CodeOf(int code) {
     case CURLE_OPERATION_TIMEDOUT:
       return ErrorCode::kTimeout;
     case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
-      return ErrorCode::kAuthentication;
+      return ErrorCode::kUntrusted;
+    case CURLE_SSL_CACERT_BADFILE:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
     case CURLE_WEIRD_SERVER_REPLY:

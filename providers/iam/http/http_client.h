@@ -76,7 +76,7 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   // Any status is an answer, but for a redirect that isn't followed. Errors: kUnavailable,
-  // kTimeout, kAuthentication (the certificate), kIncomplete (over a bound), kInvalid (redirect).
+  // kTimeout, kUntrusted (the certificate), kIncomplete (over a bound), kInvalid (redirect).
   HttpResult Send(const HttpRequest& request);
   // All of them, at most `parallel` at a time; `take` is called once for each, in order of their
   // answers, and not from within another call of this client.

@@ -201,8 +201,9 @@ TEST(Delivery, NothingIsSentToAStranger) {
   sftp.endpoint().set_known_host(support::PublicKeyOf(sftp.scratch().path() + "/stranger.pub"));
   auto opened = provider::OpenPlace(sftp.endpoint(), {sftp.credential()});
   ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().code, ErrorCode::kAuthentication);
+  EXPECT_EQ(opened.error().code, ErrorCode::kUntrusted);
   EXPECT_NE(opened.error().message.find("nothing was sent"), std::string::npos);
+  EXPECT_EQ(DeliveryCode(opened.error()), "E0502");
   sftp.endpoint().clear_known_host();
   EXPECT_EQ(provider::OpenPlace(sftp.endpoint(), {sftp.credential()}).error().code,
             ErrorCode::kInvalid);
@@ -212,14 +213,14 @@ TEST(Delivery, NothingIsSentToAStranger) {
     live.endpoint().clear_ca();  // the system's authorities don't know it
     auto refused = provider::OpenPlace(live.endpoint(), {live.credential()});
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, ErrorCode::kAuthentication) << refused.error().message;
+    EXPECT_EQ(refused.error().code, ErrorCode::kUntrusted) << refused.error().message;
   }
   LivePlace plain("ftp");  // a server without TLS
   ASSERT_TRUE(plain.Start());
   plain.endpoint().set_protocol("ftps");
   auto refused = provider::OpenPlace(plain.endpoint(), {plain.credential()});
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::kAuthentication) << refused.error().message;
+  EXPECT_EQ(refused.error().code, ErrorCode::kUntrusted) << refused.error().message;
   plain.endpoint().set_protocol("ftp");
   plain.endpoint().set_address("192.0.2.1:21");
   EXPECT_EQ(provider::OpenPlace(plain.endpoint(), {plain.credential()}).error().code,

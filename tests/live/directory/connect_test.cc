@@ -35,7 +35,7 @@ TEST(DirectoryConnect, WrongAuthorityIsNamed) {
   Slapd slapd({.tls = true});
   for (const std::string& url : {slapd.url(), slapd.ldaps_url()}) {
     const Error error = Refusal(WithTls(slapd, url, slapd.other_ca()));
-    EXPECT_EQ(error.code, ErrorCode::kAuthentication);
+    EXPECT_EQ(error.code, ErrorCode::kUntrusted);
     EXPECT_THAT(error.message, AllOf(HasSubstr("no authority in " + slapd.other_ca()),
                                      HasSubstr("subject CN=directory"), HasSubstr("issuer CN=ca"),
                                      HasSubstr("nothing was sent")));
@@ -46,7 +46,7 @@ TEST(DirectoryConnect, WrongNameIsNamed) {
   Slapd slapd({.tls = true, .wrong_name = true});
   for (const std::string& url : {slapd.url(), slapd.ldaps_url()}) {
     const Error error = Refusal(WithTls(slapd, url, slapd.ca()));
-    EXPECT_EQ(error.code, ErrorCode::kAuthentication);
+    EXPECT_EQ(error.code, ErrorCode::kUntrusted);
     EXPECT_THAT(error.message,
                 AllOf(HasSubstr("isn't made out to 127.0.0.1"), HasSubstr("elsewhere.example")));
   }
@@ -56,7 +56,7 @@ TEST(DirectoryConnect, ExpiredCertificateIsNamed) {
   Slapd slapd({.tls = true, .expired = true});
   for (const std::string& url : {slapd.url(), slapd.ldaps_url()}) {
     const Error error = Refusal(WithTls(slapd, url, slapd.ca()));
-    EXPECT_EQ(error.code, ErrorCode::kAuthentication);
+    EXPECT_EQ(error.code, ErrorCode::kUntrusted);
     EXPECT_THAT(error.message, AllOf(HasSubstr("it has expired"), HasSubstr("valid "),
                                      HasSubstr("nothing was sent")));
   }
@@ -67,7 +67,7 @@ TEST(DirectoryConnect, NoTlsIsNotFallenBackTo) {
   decl::Directory declared = Declare(slapd);
   declared.clear_tls();
   const Error error = Refusal(declared);
-  EXPECT_EQ(error.code, ErrorCode::kAuthentication);
+  EXPECT_EQ(error.code, ErrorCode::kUntrusted);
   EXPECT_THAT(error.message, HasSubstr("refuses StartTLS"));
 }
 

@@ -275,7 +275,7 @@ TEST(Ssh, WrongHostKeyIsRefusedBeforeAuthentication) {
   ASSERT_TRUE(transport);
   auto result = (*transport)->Exec({.script = "true"});
   ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().code, ErrorCode::kAuthentication);
+  EXPECT_EQ(result.error().code, ErrorCode::kUntrusted);
   EXPECT_THAT(result.error().message, HasSubstr("nothing was sent"));
   EXPECT_EQ(sshd.Authentications(), 0u) << sshd.Log();
   settings.known_host.clear();
@@ -303,7 +303,7 @@ TEST(Ssh, RsaHostKeyIsExplained) {
   ASSERT_TRUE(transport) << transport.error().message;
   auto result = (*transport)->Exec({.script = "true"});
   ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().code, ErrorCode::kAuthentication);
+  EXPECT_EQ(result.error().code, ErrorCode::kUntrusted);
   EXPECT_THAT(result.error().message, HasSubstr("RSA"));
 }
 

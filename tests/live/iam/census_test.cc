@@ -179,14 +179,14 @@ TEST(ScimCensus, CertificatesAreChecked) {
   for (const std::string& ca : {good.other_ca(), std::string()}) {
     const auto refused = Caller(good.url(), ca).Walk();
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, ErrorCode::kAuthentication);
+    EXPECT_EQ(refused.error().code, ErrorCode::kUntrusted);
     EXPECT_THAT(refused.error().message, HasSubstr("certificate is not accepted"));
   }
   for (const std::string tls : {"expired", "wrong-name"}) {
     HttpProxy bad({.upstream = server.url(), .tls = tls});
     const auto refused = Caller(bad.url(), bad.ca()).Walk();
     ASSERT_FALSE(refused) << tls;
-    EXPECT_EQ(refused.error().code, ErrorCode::kAuthentication) << refused.error().message;
+    EXPECT_EQ(refused.error().code, ErrorCode::kUntrusted) << refused.error().message;
   }
   EXPECT_EQ(server.Requests()["GET /scim/Users"], 1) << "nothing was sent to the others";
 }

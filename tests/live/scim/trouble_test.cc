@@ -111,7 +111,7 @@ TEST(ScimTrouble, CertificatesOfOthers) {
     Opened corp(url, ca);
     const auto probe = corp.target->ProbeTarget();
     ASSERT_FALSE(probe);
-    EXPECT_EQ(probe.error().code, ErrorCode::kAuthentication);
+    EXPECT_EQ(probe.error().code, ErrorCode::kUntrusted);
     EXPECT_THAT(probe.error().message, HasSubstr(words));
   }
   EXPECT_TRUE(expired.Requests().empty());

@@ -63,7 +63,7 @@ TEST(BadDays, WrongHostKey) {
   AddTargets(world, SshHost("dmz", sshd, support::PublicKeyOf(other.File("key.pub"))));
   const support::RunResult plan = world.Postern({"plan"});
   ExpectOthersPlanned(plan);
-  EXPECT_THAT(plan.err, HasSubstr("error[E0503]: host:dmz was not observed"));
+  EXPECT_THAT(plan.err, HasSubstr("error[E0502]: host:dmz was not observed"));
   EXPECT_THAT(plan.err, HasSubstr("operator/postern.toml:"));
   EXPECT_THAT(plan.err, HasSubstr("host key"));
   EXPECT_THAT(plan.err, HasSubstr("^^^"));
