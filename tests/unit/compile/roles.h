@@ -1,0 +1,151 @@
+// tests/unit/compile/roles.h: facts of an IAM system and a directory, and roles compiled over them.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/compile/identity.h"
+#include "schemas/kinds.pb.h"
+#include "tests/unit/compile/written.h"
+
+namespace postern::compile {
+
+inline constexpr char kOperator[] = R"(
+administrators = ["person:li"]
+[host.edge]
+address = "memory:world"
+manage = { roots = ["/srv"] }
+[server.ftp]
+host = "edge"
+product = "proftpd"
+uids = { from = 30000, to = 30099, gid = 30000 }
+[iam.hr]
+url = "memory:world"
+[directory.corp]
+url = "memory:world"
+users_ou = "ou=people,dc=x"
+groups_ou = "ou=groups,dc=x"
+manage = { bases = ["dc=x"] }
+)";
+
+inline constexpr char kJoin[] = R"(
+[identity]
+join = { iam = "externalId", directory = "employeeNumber" }
+active = "all"
+)";
+
+inline constexpr char kTree[] = R"(
+[person.li]
+[folder.d]
+host = "edge"
+path = "/srv/d"
+)";
+
+inline constexpr char kMarketing[] = R"(
+[role.marketing]
+owner = "person:li"
+members = [{ iam = "hr", where = { department = "Marketing" } }]
+account = { servers = ["ftp"], home = "/srv/{userName}" }
+)";
+
+struct RolesWorld {
+  object::ObjectSet hr, corp, edge;
+  std::map<std::string, std::vector<ledger::Recorded>> recorded;
+  std::string hr_held, corp_held;
+
+  RolesWorld& User(const std::string& name, const std::string& department, bool active = true,
+                   const std::string& external = "", const std::string& id = "") {
+    kinds::IamUser user;
+    user.set_user_name(name);
+    user.set_department(department);
+    user.set_active(active);
+    if (!external.empty()) user.set_external_id(external);
+    object::Object object = object::Encode(user);
+    object.id = id.empty() ? "id-" + name : id;
+    hr.Add(object.view());
+    return *this;
+  }
+  RolesWorld& Entry(const std::string& uid, const std::string& number, bool enabled = true) {
+    kinds::User user;
+    user.set_dn("uid=" + uid + ",ou=people,dc=x");
+    user.set_uid(uid);
+    user.set_employee_number(number);
+    user.set_enabled(enabled);
+    object::Object object = object::Encode(user);
+    object.id = "entry-" + uid;
+    corp.Add(object.view());
+    return *this;
+  }
+  RolesWorld& Member(const std::string& set, const std::string& member) {
+    kinds::IamMembership membership;
+    membership.set_set(set);
+    membership.set_member(member);
+    hr.Add(object::Encode(membership).view());
+    return *this;
+  }
+  RolesWorld& Account(const std::string& login, const std::string& owner, uint32_t uid = 30000) {
+    kinds::Account account;
+    account.set_server("ftp");
+    account.set_login(login);
+    account.set_enabled(true);
+    account.set_home("/srv/" + login);
+    account.set_uid(uid);
+    const object::Object object = object::Encode(account);
+    edge.Add(object.view());
+    if (owner.empty()) return *this;
+    ledger::Recorded row;
+    row.kind = object.kind;
+    row.key = object.key;
+    row.body = object.body;
+    row.owner = owner;
+    recorded["host:edge"].push_back(row);
+    return *this;
+  }
+};
+
+class RolesTest : public WrittenTest {
+ protected:
+  Desired Read(const std::string& tree, RolesWorld& world, const std::string& join = "") {
+    loaded_ = Load(kOperator + join, kTree + tree);
+    Facts facts;
+    facts.now = *base::ParseInstant("2026-06-01T12:00:00Z");
+    facts.recorded = &world.recorded;
+    for (object::ObjectSet* set : {&world.hr, &world.corp, &world.edge}) set->Sort();
+    facts.live["host:edge"] = &world.edge;
+    const Reading fine{"", 1, *base::ParseInstant("2026-06-01T10:02:00Z")};
+    Reading hr = fine, corp = fine;
+    hr.held = world.hr_held;
+    corp.held = world.corp_held;
+    facts.sources = {{"directory:corp", &world.corp, corp, corp}, {"iam:hr", &world.hr, hr, hr}};
+    for (const auto& row : world.recorded["host:edge"]) {
+      const auto account = object::DecodeAs<kinds::Account>(row.body);
+      facts.uids["ftp"][account.login()] = account.uid();
+    }
+    return Compile(loaded_.declarations, loaded_.sources, {{"proftpd", &product_}}, facts);
+  }
+  static std::vector<std::string> Logins(const Desired& desired) {
+    std::vector<std::string> out;
+    for (const DesiredObject& object : desired.Find("host:edge")->objects) {
+      if (object.kind != object::Kind::kAccount) continue;
+      out.push_back(object::DecodeAs<kinds::Account>(object.body).login());
+    }
+    return out;
+  }
+  static std::vector<std::string> Owners(const Desired& desired) {
+    std::vector<std::string> out;
+    for (const DesiredObject& object : desired.Find("host:edge")->objects) {
+      if (object.kind == object::Kind::kAccount)
+        out.push_back(desired.OwnerOfSources(object.sources));
+    }
+    return out;
+  }
+  static std::vector<std::string> Whys(const Desired& desired) {
+    std::vector<std::string> out;
+    for (const RoleNote& note : desired.role_notes) out.push_back(note.why);
+    return out;
+  }
+
+  config::Loaded loaded_;
+};
+
+}  // namespace postern::compile
