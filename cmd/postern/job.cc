@@ -163,6 +163,7 @@ view::JobStatus LineOf(const Job& job, const Live& live, const kinds::Job& body)
   line.last_good_outcome = jobs::IsGood(body.last_outcome());
   if (body.has_last_ended()) line.last_ended = body.last_ended();
   if (body.has_last_good()) line.last_good = body.last_good();
+  if (body.has_last_file()) line.last_file = body.last_file();
   return line;
 }
 

@@ -61,6 +61,7 @@ std::string AlertJson(const Shell& shell, const EndedRun& run) {
     json.Key("last").Object().Optional("run", last->run()).Field("outcome", last->outcome());
     json.Field("rows", last->rows()).TimeField("ended", last->ended());
     if (last->has_good()) json.TimeField("good", last->good());
+    if (last->has_file()) json.TimeField("file", last->file());
     json.End();
   }
   view::WriteDiagnostics(json, shell.told(), {});

@@ -98,11 +98,12 @@ bool IsGood(std::string_view outcome) {
 }
 
 Result<void> WriteLast(const std::string& path, job::LastRun last) {
-  if (IsGood(last.outcome())) {
-    last.set_good(last.ended());
-  } else if (const auto before = ReadLast(path); before && before->has_good()) {
-    last.set_good(before->good());
+  if (const auto before = ReadLast(path)) {
+    if (before->has_good()) last.set_good(before->good());
+    if (before->has_file()) last.set_file(before->file());
   }
+  if (IsGood(last.outcome())) last.set_good(last.ended());
+  if (IsGood(last.outcome()) && last.outcome() != kNothing) last.set_file(last.ended());
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = true;
   options.preserve_proto_field_names = true;

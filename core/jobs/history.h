@@ -24,9 +24,10 @@ inline constexpr char kRejectedOutcome[] = "rejected";      // the receiver said
 inline constexpr char kUnansweredOutcome[] = "unanswered";  // delivered, and no answer in time
 inline constexpr char kApplied[] = "applied";               // an import's file
 inline constexpr char kFailed[] = "failed";
-inline constexpr char kRefused[] = "refused";      // a check kept it from being published
-inline constexpr char kNothing[] = "nothing";      // a delta without a change
-inline constexpr char kMissed[] = "missed";        // passed over, as catch_up says
+inline constexpr char kRefused[] = "refused";  // a check kept it from being published
+inline constexpr char kNothing[] =
+    "nothing";                               // a delta without a change; no new file for an import
+inline constexpr char kMissed[] = "missed";  // passed over, as catch_up says
 inline constexpr char kAbandoned[] = "abandoned";  // killed before its file was whole
 
 struct Event {

@@ -127,7 +127,8 @@ void Planner::StopRun(uint32_t target, const object::ObjectView& run) {
           Restrict(run.body, KeyMask(Kind::kJobRun)), "", true, false);
 }
 
-// Of an installed, enabled job: no good run for longer than its schedule allows.
+// Of an installed, enabled job: no good run for longer than its schedule allows. An import that
+// looks and finds nothing has good runs; how long that may go on only silent_hours can say.
 void Planner::NoteSilent(const Row& row) {
   if (row.kind != Kind::kJob || row.recorded == nullptr || row.observed == nullptr) return;
   const auto live = object::DecodeAs<kinds::Job>(row.observed->body);
@@ -139,7 +140,9 @@ void Planner::NoteSilent(const Row& row) {
   const auto schedule = jobs::ParseSchedule(said.cron(), said.has_zone() ? said.zone() : "UTC",
                                             spec->name(), &unsaid);
   if (!schedule) return;
-  const base::Instant since = std::max(live.last_good(), spec->sealed_at());
+  const bool files = spec->has_import() && said.has_silent_hours();
+  const base::Instant last = files ? live.last_file() : live.last_good();
+  const base::Instant since = std::max(last, spec->sealed_at());
   const std::vector<base::Instant> slots = jobs::NextSlots(*schedule, since, 2);
   if (slots.size() < 2) return;
   const uint32_t grace = said.has_grace_minutes() ? said.grace_minutes() : kDefaultGraceMinutes;
@@ -154,10 +157,9 @@ void Planner::NoteSilent(const Row& row) {
   drift.type = Drift::Type::kChanged;
   drift.effect = Drift::Effect::kUnknown;
   drift.who = object::Describe(row.kind, row.key);
-  drift.what = live.has_last_good() ? fmt::format("silent: no good run since {}",
-                                                  base::FormatHuman(live.last_good()))
-                                    : fmt::format("silent: no good run since it was installed {}",
-                                                  base::FormatHuman(spec->sealed_at()));
+  drift.what = fmt::format("silent: no {} since {}{}", files ? "file" : "good run",
+                           last != 0 ? "" : "it was installed ",
+                           base::FormatHuman(last != 0 ? last : spec->sealed_at()));
   if (live.has_last_outcome()) {
     drift.what += fmt::format("; the last one {} {}", live.last_outcome(),
                               base::FormatHuman(live.last_ended()));

@@ -52,6 +52,8 @@ const std::vector<Metric>& Metrics() {
        [](const JobStatus& job) -> std::optional<int64_t> { return job.last_ended; }},
       {"postern_job_last_good_timestamp_seconds", "When the newest good run ended.",
        [](const JobStatus& job) -> std::optional<int64_t> { return job.last_good; }},
+      {"postern_job_last_file_timestamp_seconds", "When the newest run with a file ended.",
+       [](const JobStatus& job) -> std::optional<int64_t> { return job.last_file; }},
   };
   return all;
 }
@@ -79,6 +81,7 @@ void WriteJobStatusJson(const std::vector<JobStatus>& jobs, std::ostream& out) {
     json.Optional("last_outcome", job.last_outcome);
     if (job.last_ended) json.TimeField("last_ended", *job.last_ended);
     if (job.last_good) json.TimeField("last_good", *job.last_good);
+    if (job.last_file) json.TimeField("last_file", *job.last_file);
     json.End();
   }
   json.End().End();

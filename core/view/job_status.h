@@ -18,6 +18,7 @@ struct JobStatus {
   std::string last_outcome;
   bool last_good_outcome = false;  // the last run did what it is for
   std::optional<base::Instant> last_ended, last_good;
+  std::optional<base::Instant> last_file;  // the newest run that delivered or took one
 };
 
 std::string RenderJobStatus(const std::vector<JobStatus>& jobs);

@@ -86,6 +86,7 @@ void TellLast(const FileState& file, kinds::Job* job) {
   if (last.has_slot()) job->set_last_slot(last.slot());
   if (last.has_ended()) job->set_last_ended(last.ended());
   if (last.has_good()) job->set_last_good(last.good());
+  if (last.has_file()) job->set_last_file(last.file());
   if (last.has_credential()) job->set_last_credential(last.credential());
 }
 

@@ -306,6 +306,24 @@ TEST(ExportRun, RunsOnceAtATimeAndKnowsWhenItWasPushedAside) {
   EXPECT_EQ((*held)->Check().error().code, ErrorCode::kConflict);
 }
 
+// What was good and what brought a file are two moments, and a bad run moves neither.
+TEST(History, TheNewestGoodRunAndTheNewestFileAreKept) {
+  const support::Scratch scratch;
+  const auto write = [&](const char* outcome, base::Instant ended) {
+    job::LastRun last;
+    last.set_outcome(outcome);
+    last.set_ended(ended);
+    EXPECT_TRUE(WriteLast(scratch.File("last.json"), last));
+    last = *ReadLast(scratch.File("last.json"));
+    return std::pair(last.good(), last.file());
+  };
+  EXPECT_EQ(write("failed", 1), std::pair(int64_t{0}, int64_t{0}));
+  EXPECT_EQ(write("applied", 2), std::pair(int64_t{2}, int64_t{2}));
+  EXPECT_EQ(write("nothing", 3), std::pair(int64_t{3}, int64_t{2}));
+  EXPECT_EQ(write("held", 4), std::pair(int64_t{3}, int64_t{2}));
+  EXPECT_EQ(write("delivered", 5), std::pair(int64_t{5}, int64_t{5}));
+}
+
 TEST(ExportRun, BringsAnEarlierFileFirstAndUnchanged) {
   Job job;
   job.Daily("all");

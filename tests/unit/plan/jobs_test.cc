@@ -109,6 +109,39 @@ TEST_F(Jobs, OneThatNeverRanIsSilentSinceItWasInstalled) {
   EXPECT_THAT(plan.drift[0].what, HasSubstr("since it was installed"));
 }
 
+// An import whose looks find nothing runs well. With silent_hours its files are counted.
+TEST_F(Jobs, AnImportThatFindsNoFileIsSilentAfterItsHours) {
+  struct Case {
+    uint32_t silent_hours;
+    int file_days;
+    const char* said;
+  };
+  for (const Case& one : {Case{0, 90, ""}, Case{26, 1, ""}, Case{26, 2, "silent: no file since 2"},
+                          Case{26, 0, "silent: no file since it was installed"}}) {
+    bench.live.clear();
+    bench.wanted.clear();
+    bench.recorded.clear();
+    job::JobSpec spec;
+    spec.set_name("import.crew");
+    spec.set_sealed_at(kNow - 100 * kDay);
+    auto& schedule = *spec.mutable_import()->mutable_schedule();
+    schedule.set_cron("30 2 * * *");
+    if (one.silent_hours != 0) schedule.set_silent_hours(one.silent_hours);
+    kinds::Job job;
+    job.set_name(spec.name());
+    job.set_spec(jobs::Seal(spec).bytes);
+    job.set_enabled(true);
+    bench.Want(object::Encode(job), kRunner).Record(object::Encode(job), kRunner);
+    job.set_last_outcome("nothing");
+    job.set_last_ended(kNow - 600);
+    job.set_last_good(kNow - 600);
+    if (one.file_days != 0) job.set_last_file(kNow - one.file_days * kDay);
+    const Plan plan = bench.Live(object::Encode(job), kRunner).Make();
+    ASSERT_THAT(plan.drift, SizeIs(*one.said == '\0' ? 0 : 1)) << one.file_days;
+    if (!plan.drift.empty()) EXPECT_THAT(plan.drift[0].what, HasSubstr(one.said));
+  }
+}
+
 TEST_F(Jobs, OneThatIsSwitchedOffIsNotSilent) {
   JobSample job;
   job.enabled = false;

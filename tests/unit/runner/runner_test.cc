@@ -149,7 +149,7 @@ TEST_F(RunnerTest, TellsHowTheLastRunEnded) {
   Put("", Job());
   std::ofstream(Folder("last.json"))
       << R"({"run":"r1","slot":"1790000000","ended":1790000009,"outcome":"delivered","rows":"3",)"
-      << R"("good":1790000009,"credential":"SHA256:x","newer":1})";
+      << R"("good":1790000009,"file":1789900009,"credential":"SHA256:x","newer":1})";
   const object::ObjectKey key{Kind::kJob, "export.people"};
   const auto answers = target->Read(std::span(&key, 1));
   ASSERT_TRUE(answers);
@@ -157,6 +157,7 @@ TEST_F(RunnerTest, TellsHowTheLastRunEnded) {
   EXPECT_EQ(live.last_outcome(), "delivered");
   EXPECT_EQ(live.last_slot(), 1'790'000'000);
   EXPECT_EQ(live.last_good(), 1'790'000'009);
+  EXPECT_EQ(live.last_file(), 1'789'900'009);
   EXPECT_EQ(live.last_credential(), "SHA256:x");
   std::ofstream(Folder("last.json")) << "not JSON";
   EXPECT_EQ(target->Read(std::span(&key, 1))->at(0).answer, Answer::kValue);

@@ -13,6 +13,7 @@ std::vector<JobStatus> Jobs() {
   good.observed = good.installed = good.last_good_outcome = true;
   good.last_outcome = "delivered";
   good.last_ended = good.last_good = 1'800'000'000;
+  good.last_file = 1'799'900'000;
   JobStatus away{.job = "export.\"odd\\name", .runner = "far", .state = "not observed"};
   return {good, away};
 }
@@ -39,6 +40,9 @@ postern_job_last_run_timestamp_seconds{job="export.people",runner="night"} 18000
 # HELP postern_job_last_good_timestamp_seconds When the newest good run ended.
 # TYPE postern_job_last_good_timestamp_seconds gauge
 postern_job_last_good_timestamp_seconds{job="export.people",runner="night"} 1800000000
+# HELP postern_job_last_file_timestamp_seconds When the newest run with a file ended.
+# TYPE postern_job_last_file_timestamp_seconds gauge
+postern_job_last_file_timestamp_seconds{job="export.people",runner="night"} 1799900000
 )");
 }
 
