@@ -226,6 +226,10 @@ bool Compiler::EmitJob(const std::string& target, const job::JobSpec& spec,
                   jobs::SpecPathOf(runner, spec.name()),
                   "--digest",
                   sealed.digest};
+  // An import plans and applies with the declarations; a unit has no folder of its own to find them.
+  if (spec.has_import()) {
+    unit.command.insert(unit.command.end(), {"--operator", jobs::OperatorFileOf(runner)});
+  }
   unit.installed = spec.sealed_at();
   unit.jitter = std::chrono::seconds(schedule.jitter_seconds());
   kinds::Job job;

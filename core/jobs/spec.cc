@@ -101,4 +101,8 @@ std::string LastRunPathOf(const decl::Runner& runner, std::string_view job) {
   return FolderOf(runner, job) + "/last.json";
 }
 
+std::string OperatorFileOf(const decl::Runner& runner) {
+  return runner.has_operator_file() ? runner.operator_file() : kDefaultOperatorFile;
+}
+
 }  // namespace postern::jobs

@@ -17,6 +17,7 @@ namespace postern::jobs {
 inline constexpr uint32_t kSpecVersion = 1;
 inline constexpr char kDefaultState[] = "/var/lib/postern";
 inline constexpr char kDefaultProgram[] = "/usr/bin/postern";
+inline constexpr char kDefaultOperatorFile[] = "/etc/postern/operator/postern.toml";
 
 struct Sealed {
   std::string bytes;
@@ -46,5 +47,7 @@ std::string SpecPathOf(const decl::Runner& runner, std::string_view job);
 // that process as in field 22 of /proc/PID/stat.
 std::string LockPathOf(const decl::Runner& runner, std::string_view job);
 std::string LastRunPathOf(const decl::Runner& runner, std::string_view job);
+// What imports there plan and apply with.
+std::string OperatorFileOf(const decl::Runner& runner);
 
 }  // namespace postern::jobs
