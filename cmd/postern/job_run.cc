@@ -42,10 +42,15 @@ int Find(Shell& shell, const JobArguments& arguments, Found* found) {
   const std::string path = arguments.spec.empty() ? DefaultSpec(arguments.name) : arguments.spec;
   const auto bytes = jobs::ReadSmallFile(path);
   if (!bytes) {
+    std::vector<std::string> notes = {
+        "--spec names its specification; `postern apply` installs it"};
+    if (arguments.name.find('.') == std::string::npos) {
+      notes = {fmt::format("write export.{0} or import.{0}", arguments.name)};
+    }
     return shell.Fail({.code = diag::code::kUnknownName,
                        .summary = fmt::format("no job {} here", arguments.name),
                        .label = bytes.error().message,
-                       .notes = {"--spec names its specification; `postern apply` installs it"}});
+                       .notes = std::move(notes)});
   }
   found->digest = jobs::DigestOf(*bytes);
   auto spec =
@@ -101,6 +106,19 @@ Result<jobs::RunReport> Wake(Shell& shell, const Found& found, const jobs::Asked
   return jobs::ExportRun(found.spec, asked, found.folder, ports, diagnostics).Run();
 }
 
+// A run that ended before it looked at a file stands in last.json as well: `job status` and drift
+// would tell of the one before.
+void NoteFailed(Shell& shell, const std::string& folder, base::Instant at) {
+  const auto last = jobs::ReadLast(folder + "/last.json");
+  if (last && last->ended() >= at) return;
+  job::LastRun failed;
+  failed.set_ended(at);
+  failed.set_outcome(jobs::kFailed);
+  if (auto noted = jobs::WriteLast(folder + "/last.json", failed); !noted) {
+    shell.Fail(diag::code::kFileUnreadable, noted.error(), folder);
+  }
+}
+
 // An import plans and applies by the ledger's own declarations, which must say the import that was
 // installed.
 int RunImport(Shell& shell, const Found& found, std::optional<base::Instant> now) {
@@ -114,7 +132,10 @@ int RunImport(Shell& shell, const Found& found, std::optional<base::Instant> now
     if (!opened) return tl::unexpected<Error>(opened.error());
     return Origin{std::move(opened->place), opened->credential};
   };
-  return RunImportJob(shell, found.spec.name(), now ? *now : base::Now(), open);
+  const base::Instant at = now ? *now : base::Now();
+  const int code = RunImportJob(shell, found.spec.name(), at, open);
+  if (code != kOk) NoteFailed(shell, found.folder, at);
+  return code;
 }
 
 // What stands in the report is told to an alert as well.

@@ -17,6 +17,27 @@ namespace fs = std::filesystem;
 using support::RunResult;
 using support::Slapd;
 
+namespace {
+
+// The words of the unit's ExecStart: each stands in double quotes, with % and $ doubled
+// (systemd.service(5)).
+std::vector<std::string> CommandOf(const std::string& service) {
+  std::vector<std::string> words;
+  size_t at = service.find("ExecStart=") + 10;
+  while (service[at] == '"') {
+    std::string word;
+    for (++at; service[at] != '"'; ++at) {
+      if (service[at] == '\\' || service[at] == '%' || service[at] == '$') ++at;
+      word += service[at];
+    }
+    words.push_back(std::move(word));
+    at += service[at + 1] == ' ' ? 2 : 1;
+  }
+  return words;
+}
+
+}  // namespace
+
 ImportBench::ImportBench(jobs::LivePlace& place) : place_(place) {
   for (const char* folder : {"rejects", "done"})
     fs::create_directories(place.folder() + "/" + folder);
@@ -80,8 +101,10 @@ login = "{4}"
   if (at.has_known_host()) text += fmt::format("known_host = \"{}\"\n", at.known_host());
   if (at.has_ca()) text += fmt::format("ca = \"{}\"\n", at.ca());
   return text + endpoint +
-         fmt::format("[runner.here]\nhost = \"here\"\nuser = \"jobs\"\nstate = \"{}/state\"\n",
-                     scratch.path()) +
+         fmt::format(
+             "[runner.here]\nhost = \"here\"\nuser = \"jobs\"\nstate = \"{0}/state\"\n"
+             "program = \"{1}\"\noperator_file = \"{0}/operator/postern.toml\"\n",
+             scratch.path(), POSTERN) +
          operators;
 }
 
@@ -121,8 +144,9 @@ void ImportBench::Install() {
   ASSERT_TRUE(rows) << rows.error().message;
   for (const ledger::Recorded& row : *rows) {
     if (row.kind != object::Kind::kJob) continue;
-    scratch.Write("state/jobs/import.acme/spec.json", object::DecodeAs<kinds::Job>(row.body).spec(),
-                  0600);
+    const auto job = object::DecodeAs<kinds::Job>(row.body);
+    scratch.Write("state/jobs/import.acme/spec.json", job.spec(), 0600);
+    command_ = CommandOf(job.service());
     return;
   }
   FAIL() << "no job was installed";
@@ -136,10 +160,8 @@ RunResult ImportBench::Postern(std::vector<std::string> words) const {
 
 RunResult ImportBench::Run(const std::vector<std::string>& before) const {
   std::vector<std::string> words = before;
-  words.insert(words.end(),
-               {POSTERN, "job", "run", "import.acme", "--spec", JobFolder() + "/spec.json",
-                "--operator", scratch.File("operator/postern.toml")});
-  return support::RunCommand(words, {.limit = std::chrono::seconds(600)});
+  words.insert(words.end(), command_.begin(), command_.end());
+  return support::RunCommand(words, {.cwd = "/", .limit = std::chrono::seconds(600)});
 }
 
 void ImportBench::Deliver(const std::string& name, const std::string& text) const {

@@ -37,7 +37,8 @@ class ImportBench {
   void WriteTree() const { scratch.Write("access/all.toml", Tree()); }
   // Writes all declarations as they are now, applies them and keeps what was sealed.
   void Install();
-  support::RunResult Run(const std::vector<std::string>& before = {}) const;  // words before ours
+  // What the installed unit starts, from where it does; `before`: words before its own.
+  support::RunResult Run(const std::vector<std::string>& before = {}) const;
   support::RunResult Postern(std::vector<std::string> words) const;
 
   // As the sender: a file, and its trigger where there is one.
@@ -61,6 +62,7 @@ class ImportBench {
 
   jobs::LivePlace& place_;
   std::string sink_, to_, match_;
+  std::vector<std::string> command_;
 };
 
 // A key pair of ssh-keygen at `path`; the public key's text.
