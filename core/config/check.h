@@ -2,6 +2,8 @@
 // Internal to core/config. Each pass adds what it finds; none stops another. Linear in the
 // declarations.
 #pragma once
+#include <algorithm>
+
 #include "core/config/declarations.h"
 #include "core/config/index.h"
 #include "core/config/reader.h"
@@ -15,6 +17,14 @@ struct CheckInput {
   diag::Sources* sources;      // to mask what mustn't be shown
   bool files_missing = false;  // whole files weren't read: an unknown name says nothing
 };
+
+// The key stands in the file, whatever became of its value: nothing is missing then.
+template <class M>
+bool Wrote(const Declared<M>& declared, int field) {
+  const uint32_t whole = static_cast<uint32_t>(field) << 16;
+  return std::any_of(declared.fields.begin(), declared.fields.end(),
+                     [&](const auto& place) { return place.first == whole; });
+}
 
 // References resolve; lists name an element once.
 void CheckReferences(const CheckInput& input, diag::Diagnostics* diagnostics);

@@ -53,7 +53,7 @@ class EndpointChecks {
   void CheckTrust(const Declared<Endpoint>& endpoint, const Said& said) {
     const Endpoint& m = endpoint.message;
     const diag::Span protocol = endpoint.At(Endpoint::kProtocolFieldNumber);
-    if (m.protocol() == "sftp" && !m.has_known_host()) {
+    if (m.protocol() == "sftp" && !Wrote(endpoint, Endpoint::kKnownHostFieldNumber)) {
       said.Error(code::kEndpointTrust, protocol,
                  fmt::format("known_host is missing in {}", said.what), "who answers there?",
                  "write known_host = \"ssh-ed25519 ...\", as the place gave it to you; not what "

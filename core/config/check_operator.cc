@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <string_view>
 
 #include "core/config/check.h"
@@ -67,7 +68,7 @@ class OperatorChecks {
     if (user.find(':') != std::string_view::npos) input_.sources->Hide(span);
     if (at == 0 || !plain_user || !IsHostPort(place)) {
       BadAddress(span, "\"ssh://user@host:port\", without a password or a path");
-    } else if (!m.has_known_host()) {
+    } else if (!Wrote(host, decl::Host::kKnownHostFieldNumber)) {
       Error(code::kHostKeyMissing, fmt::format("host \"{}\" has no known_host", m.name()), span,
             "reached over the network",
             "add known_host = \"...\" with a line of the host's /etc/ssh/ssh_host_ed25519_key.pub");
@@ -140,10 +141,11 @@ class OperatorChecks {
   void CheckTarget(const Declared<decl::Secret>& secret, std::string_view text, int element) {
     const auto address = SplitAddress(text);
     const diag::Span span = secret.At(decl::Secret::kTargetsFieldNumber, element);
-    if (!address ||
-        (address->table != "host" && address->table != "directory" && address->table != "iam")) {
-      Error(code::kReferenceForm, "targets takes hosts, directories and iams", span, "no target",
-            "write \"host:NAME\", \"directory:NAME\" or \"iam:NAME\"");
+    static const std::set<std::string_view> kTables = {"host", "directory", "iam", "endpoint"};
+    if (!address || !kTables.contains(address->table)) {
+      Error(code::kReferenceForm, "targets takes hosts, directories, iams and endpoints", span,
+            "no target",
+            "write \"host:NAME\", \"directory:NAME\", \"iam:NAME\" or \"endpoint:NAME\"");
     } else if (!input_.index.Find(address->table, address->name)) {
       Error(code::kUnknownName, fmt::format("no {} named \"{}\"", address->table, address->name),
             span, "not declared", "");

@@ -92,9 +92,13 @@ class Loader {
 
   void Unreadable(const std::string& path, const std::string& why) {
     files_missing_ = true;
-    out_.diagnostics.Add({.code = code::kFileUnreadable,
-                          .summary = fmt::format("can't read {}: {}", path, why),
-                          .subject = path});
+    const bool operators = path == options_.operator_file;
+    out_.diagnostics.Add(
+        {.code = code::kFileUnreadable,
+         .summary = fmt::format("can't read {}: {}", path, why),
+         .subject = path,
+         .notes = {operators ? "name it with --operator, or begin one: postern init"
+                             : "`tree` of the operator's file or --tree names it"}});
   }
 
   // Every *.toml below the tree, in name order; hidden files and links aren't followed.

@@ -93,7 +93,8 @@ Result<std::string> ReadFrom(const std::string& from, const std::string& star) {
 
 Result<std::string> SecretStore::Find(std::string_view name, std::string_view target) const {
   const auto place = config::FindSecret(*declarations_, name, target);
-  if (!place) return tl::unexpected(place.error());
+  // Whatever the reason: there is no value to send.
+  if (!place) return Fail(ErrorCode::kNotFound, place.error().message);
   const std::string reference = "secret:" + std::string(name);
   auto value = ReadFrom(place->from, place->star);
   if (!value) return base::Wrap(reference, value.error());
