@@ -259,8 +259,23 @@ class Applier {
       if (!arguments_.snapshot.empty()) again = "postern restore " + arguments_.snapshot;
       shell_.Say(
           view::RenderReport(world_.plan, report, again, code, arguments_.detail, shell_.style()));
+      if (world_.plan.as_of_given && report.done > 0) shell_.Say(GivenBackText());
     }
     return code;
+  }
+
+  // What ended before its day stands in the declarations still.
+  std::string GivenBackText() const {
+    const std::string day = base::FormatHuman(world_.plan.as_of).substr(0, 10);
+    std::string out;
+    for (const std::string& line : view::Wrap(
+             fmt::format("Declared until {} still: an apply before that day gives it back, unless "
+                         "the files say the new end.",
+                         day),
+             shell_.style().width)) {
+      out += line + "\n";
+    }
+    return out;
   }
 
   Shell& shell_;
@@ -286,7 +301,9 @@ Run DefineApply(Arguments& arguments) {
       {.name = "--detail", .help = "every object with what differs", .flag = &given->detail},
       {.name = "--as-of",
        .value = "TIME",
-       .help = "plan for a moment to come; may then only take access away",
+       .help =
+           "plan for a moment to come: may only take access away, which the next apply gives back "
+           "unless the files end it",
        .text = &given->as_of},
       {.name = "--target",
        .value = "NAME",

@@ -11,7 +11,7 @@ enum Exit : int {
   kRefused = 3,     // by a limit
   kStale = 4,       // the world moved since the plan was made
   kPartly = 5,      // applied in part
-  kIncomplete = 6,  // a target was not observed
+  kIncomplete = 6,  // a target was not observed; drift: not all could be judged
 };
 
 // For --help.
@@ -30,7 +30,7 @@ inline const char* MeaningOf(Exit code) {
     case kPartly:
       return "applied in part";
     case kIncomplete:
-      return "a target was not observed";
+      return "a target was not observed, or drift could not be judged";
   }
   return "";
 }

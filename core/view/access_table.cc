@@ -185,7 +185,7 @@ std::string RenderEndings(const std::vector<Ending>& endings, base::Instant now,
          ".";
   if (nobody > 0) {
     out +=
-        fmt::format(" {} closed by nobody: a plan after the end takes {} away.",
+        fmt::format(" {} closed by nobody: the next `postern apply` after the end takes {} away.",
                     nobody == 1 ? "1 is" : Thousands(nobody) + " are", nobody == 1 ? "it" : "them");
   }
   return out + "\n";

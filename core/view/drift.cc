@@ -195,6 +195,12 @@ std::string_view TypeName(Drift::Type type) {
   return kNames[static_cast<size_t>(type)];
 }
 
+bool Judged(const Plan& plan) {
+  return plan.generation != 0 && plan.observed_all() &&
+         std::all_of(plan.targets.begin(), plan.targets.end(),
+                     [](const plan::TargetSummary& target) { return target.incomplete.empty(); });
+}
+
 std::string RenderDrift(const Plan& plan, bool detail, int exit_code, const Style& style) {
   std::vector<const Drift*> order;
   for (const Drift& drift : plan.drift) order.push_back(&drift);
@@ -217,11 +223,13 @@ std::string RenderDrift(const Plan& plan, bool detail, int exit_code, const Styl
     out += fmt::format("An interrupted apply left {} open: what they touch may be half done.\n",
                        Count(plan.open_intents.size(), "step"));
   }
-  if (plan.drift.empty()) {
-    out += plan.observed_all() ? "No drift: what is live is what was applied last.\n"
-                               : "No drift on what was observed; the rest could not be judged.\n";
-  } else {
+  if (!plan.drift.empty()) {
     out += HealingText(plan);
+  } else if (plan.generation == 0) {
+    out += "Nothing has been applied yet: there is nothing to compare.\n";
+  } else {
+    out += Judged(plan) ? "No drift: what is live is what was applied last.\n"
+                        : "No drift in what was read; the rest could not be judged.\n";
   }
   if (exit_code != 0) out += fmt::format("Exit {}.\n", exit_code);
   return out;
@@ -231,6 +239,7 @@ void WriteDriftJson(const Plan& plan, std::ostream& out) {
   JsonWriter json(out);
   json.Object().Field("format_version", "1.0").TimeField("as_of", plan.as_of);
   json.Field("generation", plan.generation).Field("observed_all", plan.observed_all());
+  json.Field("judged", Judged(plan));
   json.Key("targets").Array();
   for (const plan::TargetSummary& target : plan.targets) WriteTarget(json, target);
   json.End().Key("drift").Array();
