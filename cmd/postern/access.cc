@@ -156,10 +156,12 @@ int What(Shell& shell, const AccessArguments& arguments) {
                                 arguments.live ? &world.observed : nullptr);
   const auto rows = query.What(arguments.subject);
   if (rows.empty() && !Declared(world, arguments.subject)) {
+    std::vector<std::string> notes = {
+        "such as partner:acme, li.wong, SERVER/LOGIN or iam:NAME/USER"};
+    if (!arguments.live) notes.emplace_back("what nobody declared is found with --live");
     return shell.Fail({.code = diag::code::kUnknownName,
                        .summary = fmt::format("no identity named \"{}\"", arguments.subject),
-                       .notes = {"such as partner:acme, li.wong, SERVER/LOGIN or iam:NAME/USER",
-                                 "what nobody declared is found with --live"}});
+                       .notes = std::move(notes)});
   }
   view::AccessHeading heading{.title = "What " + arguments.subject + " reaches"};
   heading.unused = UnusedOf(world, arguments.subject);

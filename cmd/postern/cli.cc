@@ -136,7 +136,10 @@ class Line {
     CLI::App* app = owner->add_subcommand(
         blank == std::string::npos ? name : name.substr(blank + 1), command.summary);
     app->fallthrough();
-    app->footer(std::string(command.help) + "\n\n" + ExitCodes(command.exits));
+    app->footer(std::string(command.help) +
+                "\n\nEvery command takes --operator, --tree, --json, --quiet and --no-color "
+                "(postern --help).\n\n" +
+                ExitCodes(command.exits));
     if (IsParent(name)) app->require_subcommand(command.define == nullptr ? 1 : 0, 1);
     for (const Argument& argument : parsed->arguments) AddArgument(app, argument);
     // A parent's runs before a further word's, which then takes its place.

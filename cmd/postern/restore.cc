@@ -33,7 +33,6 @@ int Say(Shell& shell, const std::string& path, const jobs::SnapshotTotals& total
 }
 
 int TakeSnapshot(Shell& shell, const SnapshotArguments& arguments) {
-  if (arguments.out.empty()) return shell.Usage("--out is missing", "say where it goes");
   World world(shell);
   if (!world.Load()) return world.PrintErrors();
   if (auto opened = world.OpenLedger(World::LedgerUse::kRead); !opened) {
@@ -53,7 +52,7 @@ int TakeSnapshot(Shell& shell, const SnapshotArguments& arguments) {
   const auto totals = jobs::WriteSnapshot(head, world.observed, sink, &world.diagnostics);
   if (!totals) {
     world.PrintErrors();
-    return FirstOf({kError, world.observed_all() ? kOk : kIncomplete});
+    return world.observed_all() ? kError : kIncomplete;
   }
   world.Print();
   if (auto written = WriteFile(arguments.out, bytes); !written) {
@@ -71,9 +70,6 @@ struct RestoreArguments {
 };
 
 int RestoreFrom(Shell& shell, RestoreArguments& given) {
-  if (given.snapshot.empty()) {
-    return shell.Usage("no snapshot is named", "postern restore --plan corp.snapshot");
-  }
   given.plan.snapshot = given.apply.snapshot = given.snapshot;
   given.plan.targets = given.apply.targets = given.targets;
   given.plan.detail = given.apply.detail = given.detail;
@@ -86,7 +82,11 @@ int RestoreFrom(Shell& shell, RestoreArguments& given) {
 Run DefineSnapshot(Arguments& arguments) {
   auto given = std::make_shared<SnapshotArguments>();
   arguments = {
-      {.name = "--out,-o", .value = "FILE", .help = "where it goes", .text = &given->out},
+      {.name = "--out,-o",
+       .value = "FILE",
+       .help = "where it goes",
+       .text = &given->out,
+       .required = true},
   };
   return [given](Shell& shell) { return TakeSnapshot(shell, *given); };
 }
@@ -94,7 +94,10 @@ Run DefineSnapshot(Arguments& arguments) {
 Run DefineRestore(Arguments& arguments) {
   auto given = std::make_shared<RestoreArguments>();
   arguments = {
-      {.name = "SNAPSHOT", .help = "a file of postern snapshot", .text = &given->snapshot},
+      {.name = "SNAPSHOT",
+       .help = "a file of postern snapshot",
+       .text = &given->snapshot,
+       .required = true},
       {.name = "--plan", .help = "show the plan, change nothing", .flag = &given->only_plan},
       {.name = "--out,-o",
        .value = "FILE",

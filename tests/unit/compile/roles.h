@@ -10,7 +10,7 @@
 
 namespace postern::compile {
 
-inline constexpr char kOperator[] = R"(
+inline constexpr char kRolesOperator[] = R"(
 administrators = ["person:li"]
 [host.edge]
 address = "memory:world"
@@ -34,7 +34,7 @@ join = { iam = "externalId", directory = "employeeNumber" }
 active = "all"
 )";
 
-inline constexpr char kTree[] = R"(
+inline constexpr char kRolesTree[] = R"(
 [person.li]
 [folder.d]
 host = "edge"
@@ -106,7 +106,7 @@ struct RolesWorld {
 class RolesTest : public WrittenTest {
  protected:
   Desired Read(const std::string& tree, RolesWorld& world, const std::string& join = "") {
-    loaded_ = Load(kOperator + join, kTree + tree);
+    loaded_ = Load(kRolesOperator + join, kRolesTree + tree);
     Facts facts;
     facts.now = *base::ParseInstant("2026-06-01T12:00:00Z");
     facts.recorded = &world.recorded;
