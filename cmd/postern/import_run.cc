@@ -55,8 +55,11 @@ int NoSuchImport(Shell& shell, const std::string& name) {
 void KeepBad(Shell& shell, const decl::Import& import, const jobs::FileOutcome& file) {
   const bool held = file.state == jobs::FileState::kHeld;
   const bool refused = file.state == jobs::FileState::kRefused;
-  if (!held && !refused && file.state != jobs::FileState::kAccepted) return;
-  const char* state = held ? "held" : refused ? "refused" : "accepted, and not applied as a whole";
+  if (!held && !refused && !file.passed_over && file.state != jobs::FileState::kAccepted) return;
+  const char* state = held               ? "held"
+                      : refused          ? "refused"
+                      : file.passed_over ? "old, and nothing of it was taken"
+                                         : "accepted, and not applied as a whole";
   shell.Keep({.code = held && *file.code == '\0' ? diag::code::kImportHeld : file.code,
               .summary = fmt::format("{} is {}", file.name, state),
               .subject = "import." + import.name(),
@@ -75,8 +78,8 @@ int Tell(Shell& shell, const decl::Import& import, const std::vector<jobs::FileO
   for (const jobs::FileOutcome& file : outcomes) {
     for (const std::string& warning : file.warnings) shell.Note("  look at " + warning + "\n");
     KeepBad(shell, import, file);
-    const bool stopped =
-        file.state == jobs::FileState::kHeld || file.state == jobs::FileState::kRefused;
+    const bool stopped = file.state == jobs::FileState::kHeld ||
+                         file.state == jobs::FileState::kRefused || file.passed_over;
     code = FirstOf(
         {code, stopped ? kRefused : kOk, file.state == jobs::FileState::kAccepted ? kPartly : kOk});
   }

@@ -20,7 +20,8 @@ using OpenOrigin = std::function<Result<Origin>(const config::Declarations& decl
                                                 const decl::Import& import)>;
 
 // Takes the ledger and its lock for the whole run. Exit codes: kOk also when there was nothing to
-// do, kRefused a file is held or refused, kPartly one is accepted and not applied as a whole.
+// do, kRefused a file is held, refused or newly found too old, kPartly one is accepted and not
+// applied as a whole.
 int RunImportJob(Shell& shell, const std::string& name, base::Instant now, const OpenOrigin& open);
 
 }  // namespace postern::cmd

@@ -9,6 +9,7 @@
 #include "core/diag/codes.h"
 #include "core/jobs/encrypt.h"
 #include "core/jobs/files.h"
+#include "core/jobs/import_order.h"
 #include "core/jobs/thresholds.h"
 #include "core/jobs/unpack.h"
 
@@ -89,12 +90,13 @@ class Runner {
     auto fetched =
         FetchFile(import_.fetch(), in_.from, ready, MostBytes(), quarantine_.folder(), place_);
     if (!fetched) return tl::unexpected(fetched.error());
-    auto known = quarantine_.Find(fetched->sha256);
+    auto known = quarantine_.Find(fetched->key);
     if (!known) return tl::unexpected(known.error());
     FileOutcome file = *known ? **known : FileOutcome();
     file.name = ready.name;
     file.sha256 = fetched->sha256;
-    file.run = ImportRunId(import_.name(), fetched->sha256);
+    file.key = fetched->key;
+    file.run = ImportRunId(import_.name(), fetched->key);
     if (!*known) file.started_by = in_.who;
     if (file.taken_at == 0) file.taken_at = in_.now;
     if (fetched->unproven.empty()) return GoOn(*fetched, std::move(file));
@@ -105,18 +107,18 @@ class Runner {
   }
 
   Result<FileOutcome> GoOn(const Fetched& fetched, FileOutcome file) {
-    const auto before = world_.Before();
-    if (!before) return tl::unexpected(before.error());
-    if (file.state == FileState::kDone || file.state == FileState::kRefused) {
-      file.state = file.state == FileState::kDone ? FileState::kOld : file.state;
-      return Close(std::move(file));
-    }
-    const bool accepted = *before && (*before)->file_sha256() == file.sha256;
+    const auto last = world_.Before();
+    if (!last) return tl::unexpected(last.error());
+    const decl::AcceptedRoster* before = *last ? &**last : nullptr;
+    const bool accepted = before != nullptr && file.name == before->file() &&
+                          IsLast({file.name, fetched.sequence, file.sha256}, before);
+    if (accepted && file.state == FileState::kDone) return Close(Repeated(std::move(file)));
+    if (file.state == FileState::kRefused) return Close(std::move(file));
     if (!accepted) {
-      const auto decided = Decide(fetched, *before ? &**before : nullptr, &file);
+      const auto decided = Decide(fetched, before, &file);
       if (!decided) return tl::unexpected(decided.error());
       if (file.state == FileState::kRefused && IsUnproven(file)) {
-        quarantine_.Drop(file.sha256);
+        quarantine_.Drop(file.key);
         return Told(std::move(file));
       }
       if (file.state == FileState::kHeld) return file;
@@ -138,19 +140,6 @@ class Runner {
     return {};
   }
 
-  // Why nothing is done with a file of this sequence (0: it has none); empty: it comes next. Where
-  // there is no sequence the order of names is one.
-  std::string WhyOld(const decl::AcceptedRoster* before, uint64_t sequence,
-                     const std::string& name) const {
-    if (before == nullptr) return "";
-    if (sequence != 0 && sequence <= before->sequence()) {
-      return fmt::format("its sequence {} was taken already, the last one is {}", sequence,
-                         before->sequence());
-    }
-    if (sequence != 0 || name >= before->file()) return "";
-    return fmt::format("{} was taken already, and names are taken in their order", before->file());
-  }
-
   std::string AgeIdentity() const {
     return in_.from.has_age_identity() ? in_.from.age_identity() : in_.folder + "/age.key";
   }
@@ -160,13 +149,13 @@ class Runner {
                                   std::vector<std::string>* made) {
     std::string path = fetched.path;
     if (SealOf(name) != Seal::kNone) {
-      path = made->emplace_back(quarantine_.OpenedPath(fetched.sha256));
+      path = made->emplace_back(quarantine_.OpenedPath(fetched.key));
       const auto opened = OpenSealed(in_.from, ready_, fetched, AgeIdentity(), MostBytes(), path);
       if (!opened) return tl::unexpected(opened.error());
     }
     if (const Pack pack = PackOf(name); pack != Pack::kNone) {
       const std::string packed = path;
-      path = made->emplace_back(quarantine_.UnpackedPath(fetched.sha256));
+      path = made->emplace_back(quarantine_.UnpackedPath(fetched.key));
       const auto unpacked = Unpack(pack, packed, MostBytes(), path);
       if (!unpacked) return tl::unexpected(unpacked.error());
     }
@@ -193,9 +182,8 @@ class Runner {
                       FileOutcome* file) {
     const uint64_t last = before != nullptr ? before->sequence() : 0;
     if (last == 0) {  // by its name alone, before anything reads it
-      if (auto old = WhyOld(before, fetched.sequence, file->name); !old.empty()) {
-        return MakeOld(file, std::move(old));
-      }
+      const Statement said{file->name, fetched.sequence, file->sha256};
+      if (auto old = WhyOld(said, before); !old.empty()) return MakeOld(file, std::move(old));
     }
     auto read = ReadRows(fetched, file->name, last);
     if (!read) {
@@ -205,9 +193,11 @@ class Runner {
       return Refuse(file, broken ? diag::code::kFileUnproven : diag::code::kBadSignature,
                     read.error().message);
     }
-    const bool in_file = read->report.head.sequence != 0;
-    if (!in_file) read->report.head.sequence = fetched.sequence;
-    std::string old = WhyOld(before, read->report.head.sequence, file->name);
+    const uint64_t in_file = read->report.head.sequence;
+    if (in_file == 0) read->report.head.sequence = fetched.sequence;
+    const Statement said{file->name, read->report.head.sequence, file->sha256};
+    if (IsLast(said, before)) return *file = Repeated(std::move(*file)), Result<void>();
+    std::string old = WhyOld(said, before);
     if (read->report.older && old.empty()) old = "its sequence was taken already";
     if (!old.empty()) return MakeOld(file, std::move(old));
     if (read->report.refused) return RefuseBroken(*read, file);
@@ -228,23 +218,36 @@ class Runner {
       if (d.severity != diag::Severity::kError) continue;
       file->reasons.push_back(fmt::format("{} {}: {}", d.code, d.subject, d.summary));
     }
-    if (auto kept = quarantine_.KeepRejects(file->sha256, read.refused); !kept) return kept;
+    if (auto kept = quarantine_.KeepRejects(file->key, read.refused); !kept) return kept;
     return quarantine_.Save(*file);
   }
 
-  Result<void> MakeOld(FileOutcome* file, std::string why) const {
+  // Passed by. Who has sent something that counts for nothing must hear of it, once.
+  static Result<void> MakeOld(FileOutcome* file, std::string why) {
+    file->passed_over = !file->taken && file->state != FileState::kOld;
     file->state = FileState::kOld;
     file->reasons = {std::move(why)};
-    return quarantine_.Save(*file);
+    return {};
+  }
+
+  // The newest file, come again.
+  static FileOutcome Repeated(FileOutcome file) {
+    file.taken = true;
+    file.state = FileState::kOld;
+    return file;
   }
 
   // What its manifest says and the file isn't; of states the file's own word counts first.
-  std::string WhyNotAsSaid(const Fetched& fetched, uint64_t rows, bool in_file,
+  std::string WhyNotAsSaid(const Fetched& fetched, uint64_t rows, uint64_t in_file,
                            uint64_t last) const {
     if (fetched.rows && *fetched.rows != rows) {
       return fmt::format("its manifest counts {} rows, there are {}", *fetched.rows, rows);
     }
-    const bool delta = import_.mode() == "delta" && !in_file && fetched.sequence != 0;
+    if (in_file != 0 && fetched.sequence != 0 && in_file != fetched.sequence) {
+      return fmt::format("its manifest says that it is number {}, the file that it is {}",
+                         fetched.sequence, in_file);
+    }
+    const bool delta = import_.mode() == "delta" && in_file == 0 && fetched.sequence != 0;
     if (!delta || fetched.base_sequence == last) return "";
     return fmt::format("made for the state {}, the last one taken is {}", fetched.base_sequence,
                        last);
@@ -252,10 +255,14 @@ class Runner {
 
   Result<void> Match(const RosterFile& read, const decl::AcceptedRoster* before,
                      FileOutcome* file) {
+    if (file->taken) {  // and said anew, after another one
+      file->taken_at = in_.now;
+      file->started_by = in_.who;
+    }
     const MatchInput match{import_, before, &world_.declarations(), file->taken_at, file->sha256};
     const Matched matched = MatchRoster(match, read);
     file->counts = matched.counts;
-    if (auto kept = quarantine_.KeepRejects(file->sha256, matched.refused); !kept) return kept;
+    if (auto kept = quarantine_.KeepRejects(file->key, matched.refused); !kept) return kept;
     file->warnings.clear();
     for (const auto& d : read.report.diagnostics.all()) file->warnings.push_back(d.summary);
     if (!import_.all_or_nothing() || matched.refused.empty()) return Judge(matched, file);
@@ -325,7 +332,7 @@ class Runner {
   Result<void> Report(const FileOutcome& file) {
     if (!import_.fetch().has_rejects()) return {};
     if (file.counts.refused != 0) {
-      const auto rejects = quarantine_.Rejects(file.sha256);
+      const auto rejects = quarantine_.Rejects(file.key);
       if (!rejects) return tl::unexpected(rejects.error());
       if (!rejects->empty()) {
         if (auto sent = Send(file.name + ".rejects.csv", *rejects); !sent) return sent;
@@ -343,14 +350,14 @@ class Runner {
   // The sender's summary and rejects, the archive, the state: each can be done again.
   Result<FileOutcome> Close(FileOutcome file) {
     const bool old = file.state == FileState::kOld;
-    if (!old) {
+    if (!old || file.passed_over) {
       if (auto told = Report(file); !told) return tl::unexpected(told.error());
     }
     base::KillPoint("import.reported");
     if (auto moved = Archive(); !moved) return tl::unexpected(moved.error());
     base::KillPoint("import.archived");
     FileOutcome kept = file;
-    if (kept.state == FileState::kApplied || old) kept.state = FileState::kDone;
+    if (kept.state == FileState::kApplied || (old && file.taken)) kept.state = FileState::kDone;
     if (auto saved = quarantine_.Save(kept); !saved) return tl::unexpected(saved.error());
     return file;
   }
@@ -374,7 +381,7 @@ class Runner {
     const auto before = world_.Before();
     if (!before || import_.keep().hold()) return;
     const decl::AcceptedRoster last = *before ? **before : decl::AcceptedRoster();
-    const auto here = quarantine_.CleanUp(import_.keep(), in_.now, last.file_sha256());
+    const auto here = quarantine_.CleanUp(import_.keep(), in_.now, last);
     if (!here) notes_.push_back(here.error().message);
     const auto there = CleanArchive(import_, last.file(), place_);
     if (!there) notes_.push_back(there.error().message);
@@ -392,10 +399,10 @@ class Runner {
 
 }  // namespace
 
-std::string ImportRunId(const std::string& import, const std::string& file_sha256) {
+std::string ImportRunId(const std::string& import, const std::string& key) {
   base::Hasher hasher;
   hasher.AddField("import." + import);
-  hasher.AddField(file_sha256);
+  hasher.AddField(key);
   return base::Hex(hasher.Finish()).substr(0, 16);
 }
 

@@ -4,10 +4,11 @@
 //   judge, match -> plan -> held, or accepted into the ledger -> applied -> rejects and summary to
 //   the sender -> archive -> what was kept for long enough goes
 //
-// Every step can be done again: a file is known by the SHA-256 of its bytes, its state stands in
-// IN/SHA256/state.json, and the ledger knows the digest of what it accepted. Killed anywhere, the
-// next run goes on from there; a file that was taken is a no-op. While a file is held, later ones
-// of this import wait. One thread; the caller holds the ledger's lock. Source: IAM facts §6.2.
+// Every step can be done again: a file is known by its name, its sequence and its bytes, its state
+// stands in IN/KEY/state.json, and the ledger knows what it accepted last. Killed anywhere, the
+// next run goes on from there; a file that was taken is a no-op, and the same bytes under a later
+// name are a new word about who is there. While a file is held, later ones of this import wait. One
+// thread; the caller holds the ledger's lock. Source: IAM facts §6.2.
 #pragma once
 #include <optional>
 #include <string>
@@ -60,7 +61,7 @@ struct ImportInput {
 Result<std::vector<FileOutcome>> RunImport(const ImportInput& input, Place& place,
                                            ImportWorld& world, std::vector<std::string>* notes);
 
-// The run's id: of the job and the file's bytes, so that the same file is the same run.
-std::string ImportRunId(const std::string& import, const std::string& file_sha256);
+// The run's id: of the job and the file's key, so that the same file is the same run.
+std::string ImportRunId(const std::string& import, const std::string& key);
 
 }  // namespace postern::jobs

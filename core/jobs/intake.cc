@@ -17,6 +17,7 @@
 #include "core/diag/text.h"
 #include "core/jobs/encrypt.h"
 #include "core/jobs/files.h"
+#include "core/jobs/import_order.h"
 #include "core/jobs/unpack.h"
 
 namespace postern::jobs {
@@ -256,14 +257,15 @@ Result<Fetched> FetchFile(const decl::Fetch& fetch, const decl::Endpoint& from,
   base::KillPoint("import.downloaded");
   Fetched fetched;
   fetched.sha256 = got->sha256;
-  fetched.folder = in + "/" + got->sha256;
-  fetched.path = fetched.folder + "/file";
   if (got->bytes > limit) {
     fetched.unproven = fmt::format("it is larger than {} bytes", limit);
     fetched.code = diag::code::kFileUnproven;
   } else {
     Prove(fetch, from, file, part, place, &fetched);
   }
+  fetched.key = KeyOf({file.name, fetched.sequence, fetched.sha256});
+  fetched.folder = in + "/" + fetched.key;
+  fetched.path = fetched.folder + "/file";
   if (!fetched.unproven.empty()) {
     unlink(part.c_str());
     return fetched;

@@ -2,10 +2,10 @@
 //
 // A file is taken when what the import declares says that it is whole, never by its size alone:
 // where its format can't show a cut, `stable` wants a checksum or a manifest beside it. Its bytes
-// go to IN/SHA256/file (0600) and nowhere else before checksum, manifest and signature fit. The
-// same bytes have the same folder, so a fetch that was cut off is begun anew and one that is done
-// isn't repeated. One thread; starts gpg and age. Errors are those of the place and the disk.
-// Source: IAM facts §6.2.
+// go to IN/KEY/file (0600) and nowhere else before checksum, manifest and signature fit; the key is
+// of name, sequence and bytes (import_order.h), so that a fetch which is repeated ends in the same
+// folder. One thread; starts gpg and age. Errors are those of the place and the disk. Source: IAM
+// facts §6.2.
 #pragma once
 #include <map>
 #include <optional>
@@ -38,8 +38,9 @@ std::vector<ReadyFile> ReadyFiles(const decl::Import& import, const std::vector<
 
 struct Fetched {
   std::string sha256;  // hex
-  std::string folder;  // IN/SHA256
-  std::string path;    // IN/SHA256/file
+  std::string key;     // import_order.h
+  std::string folder;  // IN/KEY
+  std::string path;    // IN/KEY/file
   // What the manifest beside it says; 0: no sequence.
   std::optional<uint64_t> rows;
   uint64_t sequence = 0, base_sequence = 0;

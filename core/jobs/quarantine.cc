@@ -42,13 +42,16 @@ Json CountsOf(const RosterCounts& counts) {
 }
 
 // Nothing: it isn't what Save writes, so the file is looked at anew.
-std::optional<FileOutcome> FileFrom(const std::string& text, const std::string& sha256) try {
+std::optional<FileOutcome> FileFrom(const std::string& text, const std::string& key) try {
   const Json json = Json::parse(text);
   FileOutcome file;
   file.name = json.at("name");
-  file.sha256 = sha256;
+  file.key = key;
+  file.sha256 = json.at("sha256");
   file.run = json.at("run");
   file.state = StateNamed(json.at("state").get<std::string>());
+  file.taken = file.state == FileState::kAccepted || file.state == FileState::kApplied ||
+               file.state == FileState::kDone;
   file.started_by = json.at("started_by");
   file.taken_at = json.at("taken_at");
   file.plan_digest = json.at("plan_digest");
@@ -57,6 +60,10 @@ std::optional<FileOutcome> FileFrom(const std::string& text, const std::string& 
   return file;
 } catch (const Json::exception&) {
   return std::nullopt;
+}
+
+bool IsOf(const decl::AcceptedRoster& roster, const FileOutcome& file) {
+  return roster.file() == file.name && roster.file_sha256() == file.sha256;
 }
 
 bool IsOver(FileState state) {
@@ -107,42 +114,42 @@ Result<void> Quarantine::Save(const FileOutcome& file) const {
                   {"plan_digest", file.plan_digest},
                   {"reasons", file.reasons},
                   {"counts", CountsOf(file.counts)}};
-  return ReplaceFile(PathOf(file.sha256, "state.json"), json.dump(2) + "\n");
+  return ReplaceFile(PathOf(file.key, "state.json"), json.dump(2) + "\n");
 }
 
-Result<std::optional<FileOutcome>> Quarantine::Find(const std::string& sha256) const {
-  const auto text = ReadSmallFile(PathOf(sha256, "state.json"));
+Result<std::optional<FileOutcome>> Quarantine::Find(const std::string& key) const {
+  const auto text = ReadSmallFile(PathOf(key, "state.json"));
   if (!text) {
     if (text.error().code == ErrorCode::kNotFound) return std::optional<FileOutcome>();
     return tl::unexpected(text.error());
   }
-  return FileFrom(*text, sha256);
+  return FileFrom(*text, key);
 }
 
-Result<void> Quarantine::KeepRejects(const std::string& sha256,
+Result<void> Quarantine::KeepRejects(const std::string& key,
                                      const std::vector<RefusedRow>& refused) const {
-  return ReplaceFile(PathOf(sha256, "rejects.csv"), RejectsFile(refused));
+  return ReplaceFile(PathOf(key, "rejects.csv"), RejectsFile(refused));
 }
 
-Result<std::string> Quarantine::Rejects(const std::string& sha256) const {
-  auto text = ReadSmallFile(PathOf(sha256, "rejects.csv"), kMostRejects);
+Result<std::string> Quarantine::Rejects(const std::string& key) const {
+  auto text = ReadSmallFile(PathOf(key, "rejects.csv"), kMostRejects);
   if (!text && text.error().code == ErrorCode::kNotFound) return std::string();
   return text;
 }
 
 void Quarantine::ForgetOpened() const {
-  for (const std::string& sha256 : All()) {
+  for (const std::string& key : All()) {
     for (const char* ending : {"", ".new"}) {
       std::error_code ignored;  // opening it anew begins there
-      fs::remove(OpenedPath(sha256) + ending, ignored);
-      fs::remove(UnpackedPath(sha256) + ending, ignored);
+      fs::remove(OpenedPath(key) + ending, ignored);
+      fs::remove(UnpackedPath(key) + ending, ignored);
     }
   }
 }
 
-void Quarantine::Drop(const std::string& sha256) const {
+void Quarantine::Drop(const std::string& key) const {
   std::error_code ignored;  // what stays is looked at anew
-  fs::remove_all(folder_ + "/" + sha256, ignored);
+  fs::remove_all(folder_ + "/" + key, ignored);
 }
 
 std::vector<std::string> Quarantine::All() const {
@@ -158,20 +165,21 @@ std::vector<std::string> Quarantine::All() const {
 }
 
 Result<size_t> Quarantine::CleanUp(const decl::Keep& keep, base::Instant now,
-                                   const std::string& last) const {
+                                   const decl::AcceptedRoster& last) const {
   if (keep.hold()) return size_t{0};
   const base::Instant days = keep.has_local_days() ? keep.local_days() : kKeepDays;
   size_t removed = 0;
-  for (const std::string& sha256 : All()) {
-    if (sha256 == last) continue;
-    const auto file = Find(sha256);
+  for (const std::string& key : All()) {
+    const auto file = Find(key);
     if (!file) return tl::unexpected(file.error());
-    if (!*file || !IsOver((*file)->state) || now - (*file)->taken_at < days * kDay) continue;
+    if (!*file || IsOf(last, **file) || !IsOver((*file)->state) ||
+        now - (*file)->taken_at < days * kDay)
+      continue;
     std::error_code error;
-    const bool bytes = fs::remove(PathOf(sha256, "file"), error);
-    if (!error) fs::remove(PathOf(sha256, "rejects.csv"), error);
+    const bool bytes = fs::remove(PathOf(key, "file"), error);
+    if (!error) fs::remove(PathOf(key, "rejects.csv"), error);
     if (error) {
-      return Fail(ErrorCode::kDenied, fmt::format("{}/{}: {}", folder_, sha256, error.message()));
+      return Fail(ErrorCode::kDenied, fmt::format("{}/{}: {}", folder_, key, error.message()));
     }
     removed += bytes ? 1 : 0;
   }
@@ -182,14 +190,14 @@ Result<std::optional<HeldRun>> Quarantine::FindHeld(const std::string& import,
                                                     const std::string& run) const {
   constexpr size_t kFewestDigits = 4;
   std::optional<HeldRun> found;
-  for (const std::string& sha256 : All()) {
-    const auto file = Find(sha256);
+  for (const std::string& key : All()) {
+    const auto file = Find(key);
     if (!file) return tl::unexpected(file.error());
     if (!*file || (*file)->state != FileState::kHeld) continue;
     if (run.size() < kFewestDigits || !(*file)->run.starts_with(run)) continue;
     if (found) return Fail(ErrorCode::kInvalid, fmt::format("{} fits several runs", run));
-    found = HeldRun{"import." + import,   (*file)->run,       (*file)->name, sha256,
-                    (*file)->plan_digest, (*file)->started_by};
+    found = HeldRun{"import." + import, (*file)->run,         (*file)->name,
+                    (*file)->sha256,    (*file)->plan_digest, (*file)->started_by};
   }
   return found;
 }

@@ -1,8 +1,8 @@
 // core/jobs/quarantine.h: the files that an import took, and how far each of them has come.
 //
-// IN/SHA256/ holds `file` (as it came, 0600), `rejects.csv` and `state.json`; the same bytes have
-// the same folder. What a file did is known for ever, its bytes and its people's rows for as long
-// as `keep` says. One thread. Errors are those of the disk.
+// IN/KEY/ holds `file` (as it came, 0600), `rejects.csv` and `state.json`; the key is of its name,
+// its sequence and its bytes (import_order.h). What a file did is known for ever, its bytes and its
+// people's rows for as long as `keep` says. One thread. Errors are those of the disk.
 #pragma once
 #include <optional>
 #include <string>
@@ -20,12 +20,14 @@ enum class FileState : uint8_t { kWaiting, kRefused, kHeld, kAccepted, kApplied,
 std::string_view ToString(FileState state);
 
 struct FileOutcome {
-  std::string name, sha256, run;
+  std::string name, sha256, key, run;
   FileState state = FileState::kWaiting;
   std::vector<std::string> reasons;   // of refused, held
   std::vector<std::string> warnings;  // of rows that were taken: look at them
   const char* code = "";              // of core/diag/codes.h, where one stands for all reasons
   bool ours = false;                  // the reasons are nothing that concerns its sender
+  bool taken = false;                 // at some time; what is old may never have been
+  bool passed_over = false;           // old and never taken, and its sender wasn't told so far
   RosterCounts counts;
   std::string plan_digest, view;
   std::string started_by;
@@ -43,29 +45,30 @@ class Quarantine {
 
   const std::string& folder() const { return folder_; }
   // Nothing: it wasn't taken so far.
-  Result<std::optional<FileOutcome>> Find(const std::string& sha256) const;
+  Result<std::optional<FileOutcome>> Find(const std::string& key) const;
   Result<void> Save(const FileOutcome& file) const;
   // As for the sender; empty: none were kept.
-  Result<void> KeepRejects(const std::string& sha256, const std::vector<RefusedRow>& refused) const;
-  Result<std::string> Rejects(const std::string& sha256) const;
+  Result<void> KeepRejects(const std::string& key, const std::vector<RefusedRow>& refused) const;
+  Result<std::string> Rejects(const std::string& key) const;
   // Where what is in a sealed or packed file is for as long as it is read.
-  std::string OpenedPath(const std::string& sha256) const { return PathOf(sha256, "opened"); }
-  std::string UnpackedPath(const std::string& sha256) const { return PathOf(sha256, "unpacked"); }
+  std::string OpenedPath(const std::string& key) const { return PathOf(key, "opened"); }
+  std::string UnpackedPath(const std::string& key) const { return PathOf(key, "unpacked"); }
   // What a killed run left there.
   void ForgetOpened() const;
   // As if it had never come.
-  void Drop(const std::string& sha256) const;
+  void Drop(const std::string& key) const;
   // Removes bytes and rejects of files that are over and were taken longer ago than `keep` says;
   // never those of `last`, the file that counts now. How many files that were.
-  Result<size_t> CleanUp(const decl::Keep& keep, base::Instant now, const std::string& last) const;
+  Result<size_t> CleanUp(const decl::Keep& keep, base::Instant now,
+                         const decl::AcceptedRoster& last) const;
   // A held run of `import`, by its id or the first digits of it (four or more).
   Result<std::optional<HeldRun>> FindHeld(const std::string& import, const std::string& run) const;
 
  private:
-  std::string PathOf(const std::string& sha256, const char* name) const {
-    return folder_ + "/" + sha256 + "/" + name;
+  std::string PathOf(const std::string& key, const char* name) const {
+    return folder_ + "/" + key + "/" + name;
   }
-  std::vector<std::string> All() const;  // SHA-256 of each
+  std::vector<std::string> All() const;  // their keys
 
   std::string folder_;
 };

@@ -130,11 +130,14 @@ TEST_F(GoldenRosters, AnOlderFileIsNone) {
   const std::string before = People();
   bench_.Deliver("roster_1.csv", ImportBench::People(0, 3));
   const RunResult older = bench_.Run();
-  EXPECT_EQ(older.exit, kOk) << older.out;
+  EXPECT_EQ(older.exit, kRefused) << older.out;
   EXPECT_THAT(older.out, HasSubstr("roster_1.csv  old"));
   EXPECT_THAT(older.out, HasSubstr("roster_2.csv was taken already"));
+  EXPECT_EQ(Summary("roster_1.csv").value("state", ""), "old") << "nothing of it was ever taken";
   bench_.Deliver("roster_2.csv", ImportBench::People(0, kPeople));  // the same again
-  EXPECT_THAT(bench_.Run().out, HasSubstr("roster_2.csv  old"));
+  const RunResult again = bench_.Run();
+  EXPECT_EQ(again.exit, kOk);
+  EXPECT_THAT(again.out, HasSubstr("roster_2.csv  old"));
   EXPECT_EQ(People(), before);
 }
 

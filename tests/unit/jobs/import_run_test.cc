@@ -14,6 +14,7 @@
 namespace postern::jobs::test {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -41,6 +42,75 @@ TEST_F(ImportRun, AnOlderFileDoesNothing) {
   Deliver("roster_1.csv", 3);
   EXPECT_THAT(Run(), ElementsAre(HasSubstr("roster_1.csv old: roster_2.csv was taken already")));
   EXPECT_EQ(People(), 10u);
+}
+
+// Who came with the second file isn't in the third, whose bytes are those of the first.
+TEST_F(ImportRun, TheSameBytesUnderALaterNameSayAnewWhoIsThere) {
+  Deliver("roster_1.csv", 40);
+  Deliver("roster_2.csv", 41);
+  Deliver("roster_3.csv", 40);
+  EXPECT_THAT(Run(),
+              ElementsAre("roster_1.csv applied", "roster_2.csv applied", "roster_3.csv applied"));
+  EXPECT_EQ(last_[2].counts.disable, 1u);
+  EXPECT_NE(last_[0].run, last_[2].run);
+  EXPECT_EQ(Slurp(folder_ + "/accepts"), "roster_1.csv\nroster_2.csv\nroster_3.csv\n");
+}
+
+TEST_F(ImportRun, EachFileWithoutSomebodyCounts) {
+  import_.set_missing_files(2);
+  Deliver("roster_1.csv", 40);
+  Deliver("roster_2.csv", 40, 1);
+  Run();
+  EXPECT_EQ(last_[1].counts.disable, 0u);
+  Deliver("roster_3.csv", 40, 1);
+  EXPECT_THAT(Run(), ElementsAre("roster_3.csv applied"));
+  EXPECT_EQ(last_[0].counts.disable, 1u);
+}
+
+TEST_F(ImportRun, AnUnchangedDailyFileRenewsEnds) {
+  import_.set_expires_days(30);
+  import_.mutable_thresholds()->set_change_percent(100);
+  const auto end = [&] { return (*world_.Before())->people(0).user().expires(); };
+  Deliver("roster_1.csv", 3);
+  Run();
+  const int64_t first = end();
+  now_ += 20 * 86400;
+  Deliver("roster_2.csv", 3);
+  EXPECT_THAT(Run(), ElementsAre("roster_2.csv applied"));
+  EXPECT_EQ(end(), first + 20 * 86400);
+}
+
+// One name for all files: what was said last counts, also when it was said before.
+TEST_F(ImportRun, UnderOneNameWhatCameLastCounts) {
+  import_.mutable_fetch()->set_pattern("roster.csv");
+  for (const int count : {40, 41, 40}) {
+    Deliver("roster.csv", count);
+    EXPECT_THAT(Run(), ElementsAre("roster.csv applied")) << count;
+    now_ += 86400;
+  }
+  EXPECT_EQ(last_[0].counts.disable, 1u);
+  EXPECT_EQ(last_[0].taken_at, kNow + 2 * 86400) << "ends are counted from this time";
+  Deliver("roster.csv", 40);
+  EXPECT_THAT(Run(), ElementsAre("roster.csv old"));
+  EXPECT_FALSE(last_[0].passed_over);
+}
+
+TEST_F(ImportRun, AnOldFileThatWasNeverTakenIsToldOnce) {
+  import_.mutable_fetch()->clear_done();
+  Deliver("roster_3.csv", 10);
+  Run();
+  Deliver("roster_2.csv", 9);
+  EXPECT_THAT(Run(), ElementsAre(HasSubstr("roster_2.csv old: "), "roster_3.csv old"));
+  EXPECT_TRUE(last_[0].passed_over);
+  EXPECT_FALSE(last_[1].passed_over) << "the newest, standing there still";
+  EXPECT_THAT(Slurp(folder_ + "/place/rejects/roster_2.csv.summary.json"),
+              AllOf(HasSubstr("\"state\": \"old\""), HasSubstr("names are taken in their order")));
+  EXPECT_THAT(Run(), ElementsAre(HasSubstr("roster_2.csv old: "), "roster_3.csv old"));
+  EXPECT_FALSE(last_[0].passed_over);
+  Deliver("roster_4.csv", 9);  // the same bytes, in time
+  EXPECT_THAT(Run(), testing::Contains("roster_4.csv applied"));
+  EXPECT_EQ(last_[2].counts.disable, 1u);
+  EXPECT_FALSE(last_[1].passed_over) << "was taken, and is no longer the newest";
 }
 
 TEST_F(ImportRun, BrokenFilesAreRefusedWithTheReason) {

@@ -148,6 +148,48 @@ TEST_F(Intake, ADeltaIsOfTheStateThatWasTakenLast) {
   EXPECT_EQ(People(), 4u);
 }
 
+// Somebody leaves, comes back and leaves again: two of the deltas are the same bytes.
+TEST_F(Intake, DeltasOfTheSameBytesAreToldApartByTheirNumber) {
+  Deliver("roster_0.csv", 3);
+  Put("roster_0.csv.manifest.json", R"({"rows": 3, "sequence": 1})");
+  EXPECT_THAT(Run(), ElementsAre("roster_0.csv applied"));
+  import_.set_mode("delta");
+  const auto deliver = [&](int number, const std::string& row) {
+    const std::string name = "roster_" + std::to_string(number) + ".csv";
+    Put(name, "op,ID,UID\r\n" + row);
+    Put(name + ".done", "");
+    Put(name + ".manifest.json", "{\"rows\": 1, \"sequence\": " + std::to_string(number) +
+                                     ", \"base_sequence\": " + std::to_string(number - 1) + "}");
+  };
+  deliver(2, "delete,A1,\r\n");
+  deliver(3, "add,A1,u1b\r\n");
+  deliver(4, "delete,A1,\r\n");
+  deliver(5, "add,A9,u9\r\n");
+  import_.mutable_thresholds()->set_disable_percent(50);
+  EXPECT_THAT(Run(), ElementsAre("roster_2.csv applied", "roster_3.csv applied",
+                                 "roster_4.csv applied", "roster_5.csv applied"));
+  const auto taken = world_.Before();
+  for (const auto& person : (*taken)->people()) {
+    EXPECT_EQ(person.left(), person.user().employee_number() == "A1") << person.name();
+  }
+}
+
+TEST_F(Intake, AFileAndItsManifestHaveOneNumber) {
+  import_.mutable_format()->set_type("json");
+  import_.mutable_fetch()->set_pattern("roster_*.json");
+  Put("roster_1.json", R"({"sequence": 4, "rows": [{"ID": "A1", "UID": "u1"}]})");
+  Put("roster_1.json.done", "");
+  Put("roster_1.json.manifest.json", R"({"rows": 1, "sequence": 9})");
+  EXPECT_THAT(Run(), ElementsAre("roster_1.json refused: its manifest says that it is number 9, "
+                                 "the file that it is 4"));
+  Put("roster_1.json.manifest.json", R"({"rows": 1, "sequence": 4})");
+  EXPECT_THAT(Run(), ElementsAre("roster_1.json applied"));
+  Put("roster_2.json", R"({"sequence": 4, "rows": [{"ID": "A1", "UID": "u1"}]})");
+  Put("roster_2.json.done", "");
+  EXPECT_THAT(Run(), ElementsAre("roster_2.json old")) << "the same number and bytes";
+  EXPECT_FALSE(last_[0].passed_over);
+}
+
 // Keys and good signatures: tests/live/jobs.
 TEST_F(Intake, ASignatureThatMustBeThere) {
   from_.set_signed_by("0123456789ABCDEF0123456789ABCDEF01234567");

@@ -114,7 +114,7 @@ TEST_F(PackedRoster, IsTakenLikeAnyOtherAndKeptAsItCame) {
   Put("roster_1.csv.gz.done", "");
   EXPECT_THAT(Run(), ElementsAre("roster_1.csv.gz applied"));
   EXPECT_EQ(People(), 20U);
-  const std::string kept = folder_ + "/state/in/" + last_[0].sha256;
+  const std::string kept = folder_ + "/state/in/" + last_[0].key;
   EXPECT_EQ(test::Slurp(kept + "/file").substr(0, 2), "\x1f\x8b");
   EXPECT_FALSE(test::fs::exists(kept + "/unpacked")) << "in the clear for as long as it is read";
 }
