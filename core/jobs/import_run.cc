@@ -9,6 +9,7 @@
 #include "core/diag/codes.h"
 #include "core/jobs/encrypt.h"
 #include "core/jobs/files.h"
+#include "core/jobs/import_close.h"
 #include "core/jobs/import_order.h"
 #include "core/jobs/thresholds.h"
 #include "core/jobs/unpack.h"
@@ -35,11 +36,13 @@ class Runner {
         place_(place),
         world_(world),
         notes_(*notes),
-        quarantine_(input.folder + "/in") {}
+        quarantine_(input.folder + "/in"),
+        closing_(import_, quarantine_, place) {}
 
   Result<std::vector<FileOutcome>> Run() {
     if (auto made = MakeFolder(quarantine_.folder()); !made) return tl::unexpected(made.error());
     quarantine_.ForgetOpened();
+    if (auto ended = closing_.Finish(); !ended) return tl::unexpected(ended.error());
     const auto listing = place_.List(import_.fetch().folder());
     if (!listing) return tl::unexpected(listing.error());
     Sightings seen = ReadSightings();
@@ -48,6 +51,10 @@ class Runner {
     for (const ReadyFile& file : ready) {
       auto outcome = Take(file);
       if (!outcome) return tl::unexpected(outcome.error());
+      if (outcome->state == FileState::kWaiting) {
+        notes_.push_back(fmt::format("{} changed while it was fetched", file.name));
+        continue;
+      }
       out_.push_back(*std::move(outcome));
       if (out_.back().state == FileState::kHeld) break;  // later files were made after it
     }
@@ -86,10 +93,11 @@ class Runner {
   }
 
   Result<FileOutcome> Take(const ReadyFile& ready) {
-    ready_ = ready;
     auto fetched =
         FetchFile(import_.fetch(), in_.from, ready, MostBytes(), quarantine_.folder(), place_);
     if (!fetched) return tl::unexpected(fetched.error());
+    if (fetched->changed) return FileOutcome();
+    taken_ = {ready, fetched->sha256, fetched->bytes, fetched->modified};
     auto known = quarantine_.Find(fetched->key);
     if (!known) return tl::unexpected(known.error());
     FileOutcome file = *known ? **known : FileOutcome();
@@ -150,7 +158,8 @@ class Runner {
     std::string path = fetched.path;
     if (SealOf(name) != Seal::kNone) {
       path = made->emplace_back(quarantine_.OpenedPath(fetched.key));
-      const auto opened = OpenSealed(in_.from, ready_, fetched, AgeIdentity(), MostBytes(), path);
+      const auto opened =
+          OpenSealed(in_.from, taken_.file, fetched, AgeIdentity(), MostBytes(), path);
       if (!opened) return tl::unexpected(opened.error());
     }
     if (const Pack pack = PackOf(name); pack != Pack::kNone) {
@@ -315,65 +324,33 @@ class Runner {
       if (auto done = world_.RecordHeld(held, fmt::format("{}", fmt::join(reasons, "; "))); !done) {
         return done;
       }
-      if (auto done = Report(*file); !done) return done;
+      if (auto done = closing_.Report(*file); !done) return done;
     }
     return quarantine_.Save(*file);
   }
 
-  Result<void> Send(const std::string& name, const std::string& text) {
-    const std::string path = JoinPath(import_.fetch().rejects(), name);
-    if (auto sent = place_.Put(path + ".part", TextSource(text)); !sent) return sent;
-    const auto there = place_.Stat(path);
-    if (!there) return tl::unexpected(there.error());
-    return place_.Rename(path + ".part", path, there->has_value());
-  }
-
-  // What became of it, and its refused rows, to the sender.
-  Result<void> Report(const FileOutcome& file) {
-    if (!import_.fetch().has_rejects()) return {};
-    if (file.counts.refused != 0) {
-      const auto rejects = quarantine_.Rejects(file.key);
-      if (!rejects) return tl::unexpected(rejects.error());
-      if (!rejects->empty()) {
-        if (auto sent = Send(file.name + ".rejects.csv", *rejects); !sent) return sent;
-      }
-    }
-    return Send(file.name + ".summary.json", SummaryFile(file));
-  }
-
   // Of a file that stays where it is.
-  Result<FileOutcome> Told(FileOutcome file) {
-    if (auto told = Report(file); !told) return tl::unexpected(told.error());
+  Result<FileOutcome> Told(FileOutcome file) const {
+    if (auto told = closing_.Report(file); !told) return tl::unexpected(told.error());
     return file;
   }
 
-  // The sender's summary and rejects, the archive, the state: each can be done again.
+  // The sender's summary and rejects, the state, the archive: each can be done again.
   Result<FileOutcome> Close(FileOutcome file) {
     const bool old = file.state == FileState::kOld;
     if (!old || file.passed_over) {
-      if (auto told = Report(file); !told) return tl::unexpected(told.error());
+      if (auto told = closing_.Report(file); !told) return tl::unexpected(told.error());
     }
     base::KillPoint("import.reported");
-    if (auto moved = Archive(); !moved) return tl::unexpected(moved.error());
-    base::KillPoint("import.archived");
     FileOutcome kept = file;
     if (kept.state == FileState::kApplied || (old && file.taken)) kept.state = FileState::kDone;
-    if (auto saved = quarantine_.Save(kept); !saved) return tl::unexpected(saved.error());
-    return file;
-  }
-
-  // The file itself last: while it stands there, a run comes back to what is left to do.
-  Result<void> Archive() {
-    if (!import_.fetch().has_done()) return {};
-    const decl::Fetch& fetch = import_.fetch();
-    for (const std::string& name :
-         {ready_.trigger, ready_.checksum, ready_.manifest, ready_.signature, ready_.name}) {
-      if (name.empty()) continue;
-      auto moved =
-          place_.Rename(JoinPath(fetch.folder(), name), JoinPath(fetch.done(), name), true);
-      if (!moved && moved.error().code != ErrorCode::kNotFound) return moved;
+    const auto moved = closing_.Close(kept, taken_);
+    if (!moved) return tl::unexpected(moved.error());
+    base::KillPoint("import.archived");
+    if (!*moved) {
+      notes_.push_back(fmt::format("{} was replaced meanwhile: the next run takes it", file.name));
     }
-    return {};
+    return file;
   }
 
   // What stays longer than it should doesn't undo what a run has done.
@@ -393,7 +370,8 @@ class Runner {
   ImportWorld& world_;
   std::vector<std::string>& notes_;
   const Quarantine quarantine_;
-  ReadyFile ready_;
+  const Closing closing_;
+  TakenFile taken_;  // that is looked at
   std::vector<FileOutcome> out_;
 };
 

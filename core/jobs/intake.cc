@@ -196,6 +196,10 @@ std::string MissingBeside(const decl::Import& import, const ReadyFile& file) {
   return "";
 }
 
+bool IsUnchanged(const std::optional<PlaceFile>& before, const std::optional<PlaceFile>& after) {
+  return before && after && before->bytes == after->bytes && before->modified == after->modified;
+}
+
 bool IsIn(const decl::Fetch& fetch, const std::string& name) {
   return fnmatch(fetch.pattern().c_str(), name.c_str(), FNM_PERIOD) == 0;
 }
@@ -251,11 +255,22 @@ Result<Fetched> FetchFile(const decl::Fetch& fetch, const decl::Endpoint& from,
                           const ReadyFile& file, uint64_t limit, const std::string& in,
                           Place& place) {
   if (auto made = MakeFolder(in); !made) return tl::unexpected(made.error());
-  const std::string part = in + "/.part";
-  const auto got = Download(place, JoinPath(fetch.folder(), file.name), part, limit);
+  const std::string part = in + "/.part", path = JoinPath(fetch.folder(), file.name);
+  const auto seen = place.Stat(path);
+  if (!seen) return tl::unexpected(seen.error());
+  const auto got = Download(place, path, part, limit);
   if (!got) return tl::unexpected(got.error());
   base::KillPoint("import.downloaded");
+  const auto after = place.Stat(path);
+  if (!after) return tl::unexpected(after.error());
   Fetched fetched;
+  fetched.changed = !IsUnchanged(*seen, *after);
+  if (fetched.changed) {
+    unlink(part.c_str());
+    return fetched;
+  }
+  fetched.bytes = (*seen)->bytes;
+  fetched.modified = (*seen)->modified;
   fetched.sha256 = got->sha256;
   if (got->bytes > limit) {
     fetched.unproven = fmt::format("it is larger than {} bytes", limit);

@@ -36,11 +36,22 @@ std::vector<ReadyFile> ReadyFiles(const decl::Import& import, const std::vector<
                                   base::Instant now, Sightings* seen,
                                   std::vector<std::string>* waiting);
 
+// One that was fetched, as the place showed it then.
+struct TakenFile {
+  ReadyFile file;
+  std::string sha256;  // hex
+  uint64_t bytes = 0;
+  base::Instant modified = 0;
+};
+
 struct Fetched {
   std::string sha256;  // hex
   std::string key;     // import_order.h
   std::string folder;  // IN/KEY
   std::string path;    // IN/KEY/file
+  uint64_t bytes = 0;  // as the place shows it
+  base::Instant modified = 0;
+  bool changed = false;  // while it was fetched: nothing else is said of it
   // What the manifest beside it says; 0: no sequence.
   std::optional<uint64_t> rows;
   uint64_t sequence = 0, base_sequence = 0;

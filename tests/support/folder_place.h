@@ -64,6 +64,9 @@ class FolderPlace : public object::Place {
   }
   object::PlaceFeatures features() const override { return {"folder", true, false}; }
 
+ protected:
+  const std::string& root() const { return root_; }
+
  private:
   std::string root_;
 };

@@ -7,7 +7,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/hash.h"
@@ -54,6 +56,7 @@ class FileWorld : public ImportWorld {
     return ReplaceFile(folder_ + "/accepted", roster.SerializeAsString());
   }
   Result<bool> Apply() override {
+    if (meanwhile) std::exchange(meanwhile, nullptr)();
     if (!applies) return false;
     return ReplaceFile(folder_ + "/applied", Slurp(folder_ + "/accepted")).map([] { return true; });
   }
@@ -68,6 +71,7 @@ class FileWorld : public ImportWorld {
   config::Declarations all;
   std::vector<std::string> against, notes, held;
   std::string released;
+  std::function<void()> meanwhile;  // once, while a file is applied
   bool wrong = false, applies = true;
 
  private:

@@ -216,6 +216,69 @@ TEST_F(ImportRun, WhatWasAcceptedIsAppliedLater) {
   EXPECT_EQ(Slurp(folder_ + "/accepts"), "roster_1.csv\n");
 }
 
+// Senders may replace a file at any time.
+TEST_F(ImportRun, WhatReplacesAFileMeanwhileIsTakenNext) {
+  import_.mutable_fetch()->set_pattern("roster.csv");
+  Deliver("roster.csv", 40);
+  world_.meanwhile = [&] { Deliver("roster.csv", 41, 1); };
+  EXPECT_THAT(Run(), ElementsAre("roster.csv applied"));
+  EXPECT_THAT(notes_, ElementsAre("roster.csv was replaced meanwhile: the next run takes it"));
+  EXPECT_TRUE(At("/hr/roster.csv") && At("/hr/roster.csv.done"));
+  EXPECT_FALSE(At("/done/roster.csv"));
+  EXPECT_THAT(Run(), ElementsAre("roster.csv applied"));
+  EXPECT_EQ(last_[0].counts.disable, 1u);
+  EXPECT_TRUE(At("/done/roster.csv"));
+}
+
+class GrowingPlace : public support::FolderPlace {
+ public:
+  using FolderPlace::FolderPlace;
+  Result<void> Get(const std::string& path, const object::ByteSink& bytes,
+                   uint64_t limit) override {
+    auto got = FolderPlace::Get(path, bytes, limit);
+    if (std::exchange(grows, false)) {
+      std::ofstream(root() + path, std::ios::app) << "A77,u77\r\n";
+    }
+    return got;
+  }
+  bool grows = true;
+};
+
+TEST_F(ImportRun, WhatChangesWhileItIsFetchedIsTakenLater) {
+  GrowingPlace place(folder_ + "/place");
+  Deliver("roster_1.csv", 3);
+  const auto first = RunImport(Input(), place, world_, &notes_);
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_THAT(*first, IsEmpty());
+  EXPECT_THAT(notes_, ElementsAre("roster_1.csv changed while it was fetched"));
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv applied"));
+  EXPECT_EQ(People(), 4u);
+}
+
+class StuckPlace : public support::FolderPlace {
+ public:
+  using FolderPlace::FolderPlace;
+  Result<void> Rename(const std::string& from, const std::string& to, bool replace) override {
+    if (from.ends_with(".csv")) return Fail(ErrorCode::kDenied, "no room");
+    return FolderPlace::Rename(from, to, replace);
+  }
+};
+
+// The archive can't be written for a while: the file must not wait for its trigger ever after.
+TEST_F(ImportRun, AFileThatCouldntBeMovedIsMovedLater) {
+  StuckPlace place(folder_ + "/place");
+  Deliver("roster_1.csv", 3);
+  import_.mutable_fetch()->clear_rejects();
+  const auto stuck = RunImport(Input(), place, world_, &notes_);
+  ASSERT_FALSE(stuck);
+  EXPECT_EQ(stuck.error().message, "no room");
+  EXPECT_FALSE(At("/hr/roster_1.csv.done"));
+  EXPECT_THAT(Run(), IsEmpty());
+  EXPECT_THAT(notes_, IsEmpty());
+  EXPECT_TRUE(At("/done/roster_1.csv"));
+  EXPECT_FALSE(At("/hr/roster_1.csv"));
+}
+
 TEST_F(ImportRun, WhatIsOverGoesAfterItsTime) {
   import_.mutable_keep()->set_local_days(10);
   const auto kept = [&](const char* file) {
@@ -257,7 +320,10 @@ class ImportKill : public ImportRun, public testing::WithParamInterface<const ch
 
 TEST_P(ImportKill, EndsTheSame) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  if (FolderGiven() == nullptr) Deliver("roster_1.csv", 5);
+  if (FolderGiven() == nullptr) {
+    Deliver("roster_1.csv", 5);
+    Put("roster_1.csv.sha256", base::Hex(base::Sha256(Slurp(folder_ + "/place/hr/roster_1.csv"))));
+  }
   setenv(kFolderVariable, folder_.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
   setenv("POSTERN_KILL_POINT", GetParam(), 1);  // NOLINT(concurrency-mt-unsafe)
   EXPECT_EXIT((void)RunImport(Input(), place_, world_, &notes_), testing::KilledBySignal(SIGKILL),
@@ -267,17 +333,21 @@ TEST_P(ImportKill, EndsTheSame) {
   Run();
   EXPECT_EQ(Slurp(folder_ + "/accepts"), "roster_1.csv\n");
   EXPECT_EQ(Slurp(folder_ + "/applied"), Slurp(folder_ + "/accepted"));
-  EXPECT_TRUE(At("/done/roster_1.csv"));
-  EXPECT_FALSE(At("/hr/roster_1.csv"));
+  for (const char* name : {"roster_1.csv", "roster_1.csv.done", "roster_1.csv.sha256"}) {
+    EXPECT_TRUE(At(std::string("/done/") + name)) << name;
+    EXPECT_FALSE(At(std::string("/hr/") + name)) << name;
+  }
   EXPECT_TRUE(At("/rejects/roster_1.csv.summary.json"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Points, ImportKill,
                          testing::Values("import.downloaded", "import.quarantined",
                                          "import.accepted", "import.applied", "import.reported",
-                                         "import.archived"),
+                                         "import.moved:1", "import.moved:2", "import.archived"),
                          [](const auto& info) {
-                           return std::string(info.param).substr(std::string("import.").size());
+                           std::string name(info.param + std::string_view("import.").size());
+                           std::erase(name, ':');
+                           return name;
                          });
 
 }  // namespace
