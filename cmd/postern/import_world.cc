@@ -1,7 +1,10 @@
 #include "cmd/postern/import_world.h"
 
+#include <fmt/format.h>
+
 #include "core/apply/apply.h"
 #include "core/base/hash.h"
+#include "core/diag/codes.h"
 #include "core/ledger/payload.h"
 #include "core/plan/import_scope.h"
 #include "core/view/plan_text.h"
@@ -77,6 +80,7 @@ Result<jobs::ImportWorld::Outlook> CommandImportWorld::Plan(const decl::Accepted
   outlook.digest = base::Hex(plan.intent);
   outlook.changes = plan.changes.size();
   outlook.against = plan::AgainstImport(import_, before, plan, (*with)->recorded);
+  outlook.marks = plan::MarksOf(plan);
   outlook.view = view::RenderPlan(plan, {}, shell_.style());
   return outlook;
 }
@@ -96,20 +100,33 @@ Result<void> CommandImportWorld::Accept(const decl::AcceptedRoster& roster, cons
   return world_.ledger->RecordJob(event, &row);
 }
 
-Result<bool> CommandImportWorld::Apply() {
+Result<jobs::ImportWorld::Applied> CommandImportWorld::Apply(
+    const std::vector<std::string>& marks) {
   std::vector<std::string> against;
   const auto planned = Planned(nullptr, World::LedgerUse::kApply, &against);
   if (!planned) return tl::unexpected(planned.error());
   if (*planned == nullptr) return Fail(ErrorCode::kInvalid, against.front());
   World& world = **planned;
-  if (!world.plan.refusals.empty()) return false;
-  if (world.plan.empty()) return world.observed_all() && world.plan.held() == 0;
-  const observe::SecretStore secrets(&world.loaded.declarations);
-  const apply::Options options{.who = WhoAmI(), .revision = world.plan.revision};
-  const auto report =
-      apply::Apply(world.plan, *world.ledger, world.targets, secrets, options, apply::Events());
-  if (!report) return tl::unexpected(report.error());
-  return report->complete() && world.plan.held() == 0 && world.observed_all();
+  Applied applied;
+  for (const plan::Refusal& refusal : world.plan.refusals) applied.left.push_back(refusal.text);
+  if (const size_t others = plan::OthersThan(import_, marks, world.plan); others != 0) {
+    applied.left.push_back(
+        fmt::format("{} other changes than its file's wait ({}): postern plan, "
+                    "postern apply",
+                    diag::code::kImportWaits, others));
+  }
+  if (!applied.left.empty()) return applied;
+  bool complete = true;
+  if (!world.plan.empty()) {
+    const observe::SecretStore secrets(&world.loaded.declarations);
+    const apply::Options options{.who = WhoAmI(), .revision = world.plan.revision};
+    const auto report =
+        apply::Apply(world.plan, *world.ledger, world.targets, secrets, options, apply::Events());
+    if (!report) return tl::unexpected(report.error());
+    complete = report->complete();
+  }
+  applied.all = complete && world.observed_all() && world.plan.held() == 0;
+  return applied;
 }
 
 Result<void> CommandImportWorld::RecordHeld(const jobs::HeldRun& held, const std::string& note) {

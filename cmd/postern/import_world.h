@@ -20,7 +20,7 @@ class CommandImportWorld : public jobs::ImportWorld {
   Result<Outlook> Plan(const decl::AcceptedRoster& candidate) override;
   Result<void> Accept(const decl::AcceptedRoster& roster, const std::string& run,
                       const std::string& plan_digest, const std::string& note) override;
-  Result<bool> Apply() override;
+  Result<Applied> Apply(const std::vector<std::string>& marks) override;
   Result<void> RecordHeld(const jobs::HeldRun& held, const std::string& note) override;
   Result<std::string> ReleasedBy(const jobs::HeldRun& held) override;
 

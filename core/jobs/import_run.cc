@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "core/base/hash.h"
 #include "core/base/kill_point.h"
 #include "core/diag/codes.h"
@@ -16,8 +14,6 @@
 
 namespace postern::jobs {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr uint32_t kMegabytes = 256;
 
@@ -45,9 +41,12 @@ class Runner {
     if (auto ended = closing_.Finish(); !ended) return tl::unexpected(ended.error());
     const auto listing = place_.List(import_.fetch().folder());
     if (!listing) return tl::unexpected(listing.error());
-    Sightings seen = ReadSightings();
+    const std::string sightings = in_.folder + "/seen.json";
+    Sightings seen = ReadSightings(sightings);
     const auto ready = ReadyFiles(import_, *listing, in_.now, &seen, &notes_);
-    if (auto kept = KeepSightings(seen); !kept) return tl::unexpected(kept.error());
+    if (import_.fetch().ready() == "stable") {
+      if (auto kept = KeepSightings(sightings, seen); !kept) return tl::unexpected(kept.error());
+    }
     for (const ReadyFile& file : ready) {
       auto outcome = Take(file);
       if (!outcome) return tl::unexpected(outcome.error());
@@ -63,30 +62,6 @@ class Runner {
   }
 
  private:
-  std::string SightingsPath() const { return in_.folder + "/seen.json"; }
-
-  Sightings ReadSightings() const {
-    Sightings seen;
-    const auto text = ReadSmallFile(SightingsPath());
-    const Json json = Json::parse(text ? *text : "{}", nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object()) return seen;  // waits anew
-    for (const auto& [name, one] : json.items()) {
-      if (!one.is_object()) continue;
-      seen[name] = {one.value("bytes", uint64_t{0}), one.value("modified", int64_t{0}),
-                    one.value("since", int64_t{0})};
-    }
-    return seen;
-  }
-
-  Result<void> KeepSightings(const Sightings& seen) const {
-    if (import_.fetch().ready() != "stable") return {};
-    Json json = Json::object();
-    for (const auto& [name, one] : seen) {
-      json[name] = {{"bytes", one.bytes}, {"modified", one.modified}, {"since", one.since}};
-    }
-    return ReplaceFile(SightingsPath(), json.dump() + "\n");
-  }
-
   uint64_t MostBytes() const {
     const decl::ImportLimits& limits = import_.limits();
     return uint64_t{limits.has_megabytes() ? limits.megabytes() : kMegabytes} << 20;
@@ -121,7 +96,8 @@ class Runner {
     const bool accepted = before != nullptr && file.name == before->file() &&
                           IsLast({file.name, fetched.sequence, file.sha256}, before);
     if (accepted && file.state == FileState::kDone) return Close(Repeated(std::move(file)));
-    if (file.state == FileState::kRefused) return Close(std::move(file));
+    const bool over = accepted && file.state == FileState::kApplied;  // but for telling it
+    if (over || file.state == FileState::kRefused) return Close(std::move(file));
     if (!accepted) {
       const auto decided = Decide(fetched, before, &file);
       if (!decided) return tl::unexpected(decided.error());
@@ -132,12 +108,19 @@ class Runner {
       if (file.state == FileState::kHeld) return file;
       if (file.state != FileState::kAccepted) return Close(std::move(file));
     }
-    const auto applied = world_.Apply();
+    return CarryOut(std::move(file));
+  }
+
+  Result<FileOutcome> CarryOut(FileOutcome file) {
+    const auto marks = quarantine_.Marks(file.key);
+    if (!marks) return tl::unexpected(marks.error());
+    auto applied = world_.Apply(*marks);
     if (!applied) return tl::unexpected(applied.error());
-    file.state = *applied ? FileState::kApplied : FileState::kAccepted;
+    file.state = applied->all ? FileState::kApplied : FileState::kAccepted;
+    file.reasons = std::move(applied->left);
     base::KillPoint("import.applied");
     if (auto saved = quarantine_.Save(file); !saved) return tl::unexpected(saved.error());
-    if (!*applied) return file;  // the next run goes on with it
+    if (!applied->all) return file;  // the next run goes on with it
     return Close(std::move(file));
   }
 
@@ -306,6 +289,7 @@ class Runner {
       return Hold(held, outlook->against, file);
     }
     file->reasons.clear();
+    if (auto kept = quarantine_.KeepMarks(file->key, outlook->marks); !kept) return kept;
     if (auto done = world_.Accept(matched.roster, file->run, file->plan_digest, note); !done) {
       return done;
     }

@@ -35,14 +35,20 @@ class ImportWorld {
     std::vector<std::string> against;
     bool wrong = false;  // the roster itself is (an overlap): the file is refused, not held
     std::string view;    // the plan, for people
+    std::vector<std::string> marks;  // of its changes, by which Apply knows them
   };
   // By the same planner as `postern plan`; changes nothing.
   virtual Result<Outlook> Plan(const decl::AcceptedRoster& candidate) = 0;
   // Into the ledger, with its evidence; durable on return.
   virtual Result<void> Accept(const decl::AcceptedRoster& roster, const std::string& run,
                               const std::string& plan_digest, const std::string& note) = 0;
-  // What the ledger has accepted is carried out; true: all of it.
-  virtual Result<bool> Apply() = 0;
+  struct Applied {
+    bool all = false;
+    std::vector<std::string> left;  // why it isn't all of it
+  };
+  // What the ledger has accepted is carried out, as far as it is still open; nothing, where
+  // anything else waits: `marks` are those of the Outlook that it was accepted by.
+  virtual Result<Applied> Apply(const std::vector<std::string>& marks) = 0;
   virtual Result<void> RecordHeld(const HeldRun& held, const std::string& note) = 0;
   // Whose release of exactly this plan the ledger has; empty: nobody's.
   virtual Result<std::string> ReleasedBy(const HeldRun& held) = 0;

@@ -206,6 +206,27 @@ bool IsIn(const decl::Fetch& fetch, const std::string& name) {
 
 }  // namespace
 
+Sightings ReadSightings(const std::string& path) {
+  Sightings seen;
+  const auto text = ReadSmallFile(path);
+  const Json json = Json::parse(text ? *text : "{}", nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return seen;
+  for (const auto& [name, one] : json.items()) {
+    if (!one.is_object()) continue;
+    seen[name] = {one.value("bytes", uint64_t{0}), one.value("modified", int64_t{0}),
+                  one.value("since", int64_t{0})};
+  }
+  return seen;
+}
+
+Result<void> KeepSightings(const std::string& path, const Sightings& seen) {
+  Json json = Json::object();
+  for (const auto& [name, one] : seen) {
+    json[name] = {{"bytes", one.bytes}, {"modified", one.modified}, {"since", one.since}};
+  }
+  return ReplaceFile(path, json.dump() + "\n");
+}
+
 std::vector<ReadyFile> ReadyFiles(const decl::Import& import, const std::vector<PlaceFile>& listing,
                                   base::Instant now, Sightings* seen,
                                   std::vector<std::string>* waiting) {

@@ -29,6 +29,9 @@ struct Sighting {
   bool operator==(const Sighting&) const = default;
 };
 using Sightings = std::map<std::string, Sighting>;
+// From run to run; what can't be read waits anew.
+Sightings ReadSightings(const std::string& path);
+Result<void> KeepSightings(const std::string& path, const Sightings& seen);
 
 // Complete files in the order of names. `seen` is kept from run to run; `waiting` gets a line for
 // each that isn't complete yet.

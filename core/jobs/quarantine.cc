@@ -137,6 +137,24 @@ Result<std::string> Quarantine::Rejects(const std::string& key) const {
   return text;
 }
 
+Result<void> Quarantine::KeepMarks(const std::string& key,
+                                   const std::vector<std::string>& marks) const {
+  std::string text;
+  for (const std::string& mark : marks) text += mark + "\n";
+  return ReplaceFile(PathOf(key, "changes"), text);
+}
+
+Result<std::vector<std::string>> Quarantine::Marks(const std::string& key) const {
+  std::vector<std::string> marks;
+  const auto text = ReadSmallFile(PathOf(key, "changes"), kMostRejects);
+  if (!text && text.error().code == ErrorCode::kNotFound) return marks;
+  if (!text) return tl::unexpected(text.error());
+  for (size_t at = 0, end = 0; (end = text->find('\n', at)) != std::string::npos; at = end + 1) {
+    marks.push_back(text->substr(at, end - at));
+  }
+  return marks;
+}
+
 void Quarantine::ForgetOpened() const {
   for (const std::string& key : All()) {
     for (const char* ending : {"", ".new"}) {
@@ -177,7 +195,9 @@ Result<size_t> Quarantine::CleanUp(const decl::Keep& keep, base::Instant now,
       continue;
     std::error_code error;
     const bool bytes = fs::remove(PathOf(key, "file"), error);
-    if (!error) fs::remove(PathOf(key, "rejects.csv"), error);
+    for (const char* name : {"rejects.csv", "changes"}) {
+      if (!error) fs::remove(PathOf(key, name), error);
+    }
     if (error) {
       return Fail(ErrorCode::kDenied, fmt::format("{}/{}: {}", folder_, key, error.message()));
     }

@@ -1,8 +1,8 @@
 // core/jobs/quarantine.h: the files that an import took, and how far each of them has come.
 //
-// IN/KEY/ holds `file` (as it came, 0600), `rejects.csv` and `state.json`; the key is of its name,
-// its sequence and its bytes (import_order.h). What a file did is known for ever, its bytes and its
-// people's rows for as long as `keep` says. One thread. Errors are those of the disk.
+// IN/KEY/ holds `file` (as it came, 0600), `rejects.csv`, `changes` and `state.json`; the key is of
+// its name, its sequence and its bytes (import_order.h). What a file did is known for ever, its
+// bytes and its people's rows for as long as `keep` says. One thread. Errors are those of the disk.
 #pragma once
 #include <optional>
 #include <string>
@@ -50,6 +50,9 @@ class Quarantine {
   // As for the sender; empty: none were kept.
   Result<void> KeepRejects(const std::string& key, const std::vector<RefusedRow>& refused) const;
   Result<std::string> Rejects(const std::string& key) const;
+  // Of the changes that the file was accepted for (core/plan/import_scope.h).
+  Result<void> KeepMarks(const std::string& key, const std::vector<std::string>& marks) const;
+  Result<std::vector<std::string>> Marks(const std::string& key) const;
   // Where what is in a sealed or packed file is for as long as it is read.
   std::string OpenedPath(const std::string& key) const { return PathOf(key, "opened"); }
   std::string UnpackedPath(const std::string& key) const { return PathOf(key, "unpacked"); }

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <unordered_set>
+
+#include "core/base/hash.h"
 #include "core/diag/codes.h"
 #include "core/plan/planner.h"
 
@@ -22,7 +26,46 @@ bool IsOwn(const decl::Import& import, const std::string& target, const Change& 
   return change.action == Action::kCreate || (import.has_base() && change.kind == Kind::kUser);
 }
 
+bool IsPerson(const Change& change) {
+  return change.kind == Kind::kUser || change.kind == Kind::kIamUser;
+}
+
+// Whether the import's last accepted file declares, or declared, this person.
+bool IsDeclaredBy(const decl::Import& import, const Plan& plan, const Change& change) {
+  return IsPerson(change) && plan.targets[change.target].name == import.to() &&
+         change.owner.starts_with("import:" + import.name() + " (");
+}
+
+std::string MarkOf(const Plan& plan, const Change& change) {
+  constexpr size_t kDigits = 32;
+  base::Hasher hasher;
+  hasher.AddField(plan.targets[change.target].name);
+  hasher.AddField(object::Describe(change.kind, change.key));
+  hasher.AddField(change.old_key);
+  hasher.AddField(NameOf(change.action));
+  hasher.AddField(change.after);
+  return base::Hex(hasher.Finish()).substr(0, kDigits);
+}
+
 }  // namespace
+
+std::vector<std::string> MarksOf(const Plan& plan) {
+  std::vector<std::string> marks;
+  for (const Change& change : plan.changes) marks.push_back(MarkOf(plan, change));
+  std::sort(marks.begin(), marks.end());
+  return marks;
+}
+
+size_t OthersThan(const decl::Import& import, const std::vector<std::string>& marks,
+                  const Plan& plan) {
+  const std::unordered_set<std::string_view> known(marks.begin(), marks.end());
+  size_t others = 0;
+  for (const Change& change : plan.changes) {
+    if (IsDeclaredBy(import, plan, change) || known.contains(MarkOf(plan, change))) continue;
+    ++others;
+  }
+  return others;
+}
 
 std::vector<std::string> AgainstImport(
     const decl::Import& import, const Plan& without, const Plan& with,
@@ -35,7 +78,7 @@ std::vector<std::string> AgainstImport(
   }
   for (const Refusal& refusal : with.refusals) against.push_back(refusal.text);
   for (const Change& change : with.changes) {
-    if (change.kind != Kind::kUser && change.kind != Kind::kIamUser) continue;
+    if (!IsPerson(change)) continue;
     const std::string& target = with.targets[change.target].name;
     const auto rows = recorded.find(target);
     const auto* row = FindRecorded(rows == recorded.end() ? kNone : rows->second, change.kind,

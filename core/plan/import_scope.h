@@ -20,4 +20,14 @@ std::vector<std::string> AgainstImport(
     const decl::Import& import, const Plan& without, const Plan& with,
     const std::map<std::string, std::vector<ledger::Recorded>>& recorded);
 
+// What each of the plan's changes does, 32 hex digits: a change that waits has the same in the next
+// plan.
+std::vector<std::string> MarksOf(const Plan& plan);
+
+// How many changes of `plan`, made anew after the import's file was accepted, aren't what is left
+// of it: neither in `marks`, those of the plan that was looked at, nor of a person whom the import
+// declares.
+size_t OthersThan(const decl::Import& import, const std::vector<std::string>& marks,
+                  const Plan& plan);
+
 }  // namespace postern::plan

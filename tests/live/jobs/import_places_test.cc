@@ -98,6 +98,33 @@ TEST(ImportKilled, AnywhereItEndsTheSame) {
   EXPECT_EQ(bench.Postern({"ledger", "verify"}).exit, kOk);
 }
 
+// What is left of an accepted file doesn't take along what an operator has only planned.
+TEST(ImportKilled, WhatElseWaitsWaits) {
+  jobs::LivePlace place("sftp");
+  ASSERT_TRUE(place.Start());
+  Slapd slapd(ImportBench::DirectoryOptions());
+  ImportBench bench(place);
+  bench.To(slapd);
+  bench.Install();
+  bench.Deliver("roster_1.csv", ImportBench::People(0, 5));
+  ASSERT_EQ(bench.Run({"env", "POSTERN_KILL_POINT=import.accepted"}).signal, SIGKILL);
+  bench.tree = "[user.eve]\ndirectory = \"corp\"\nfor = \"person:li\"\n";
+  bench.WriteTree();
+  const RunResult waits = bench.Run();
+  EXPECT_EQ(waits.exit, kPartly) << waits.out << waits.err;
+  EXPECT_THAT(waits.out, AllOf(HasSubstr("accepted"), HasSubstr("E0898 other changes than its")));
+  const auto has = [&](const char* uid) {
+    return slapd.Search(ImportBench::kBase, fmt::format("(uid={})", uid), {"uid"})
+               .find(fmt::format("uid: {}", uid)) != std::string::npos;
+  };
+  EXPECT_FALSE(has("eve") || has("u0"));
+  bench.tree.clear();
+  bench.WriteTree();
+  const RunResult ends = bench.Run();
+  EXPECT_EQ(ends.exit, kOk) << ends.out << ends.err;
+  EXPECT_TRUE(has("u0") && !has("eve"));
+}
+
 TEST(ImportEnded, TakesNothing) {
   jobs::LivePlace place("sftp");
   ASSERT_TRUE(place.Start());

@@ -47,6 +47,7 @@ class FileWorld : public ImportWorld {
     outlook.digest = base::Hex(base::Sha256(candidate.SerializeAsString()));
     outlook.against = against;
     outlook.wrong = wrong;
+    outlook.marks = {candidate.file(), "mark"};
     return outlook;
   }
   Result<void> Accept(const decl::AcceptedRoster& roster, const std::string&, const std::string&,
@@ -55,10 +56,13 @@ class FileWorld : public ImportWorld {
     std::ofstream(folder_ + "/accepts", std::ios::app) << roster.file() << "\n";
     return ReplaceFile(folder_ + "/accepted", roster.SerializeAsString());
   }
-  Result<bool> Apply() override {
+  Result<Applied> Apply(const std::vector<std::string>& marks) override {
     if (meanwhile) std::exchange(meanwhile, nullptr)();
-    if (!applies) return false;
-    return ReplaceFile(folder_ + "/applied", Slurp(folder_ + "/accepted")).map([] { return true; });
+    applied.push_back(marks);
+    if (!applies) return Applied{false, {"u3 is refused by the directory"}};
+    return ReplaceFile(folder_ + "/applied", Slurp(folder_ + "/accepted")).map([] {
+      return Applied{true, {}};
+    });
   }
   Result<void> RecordHeld(const HeldRun& run, const std::string& note) override {
     held.push_back(run.file + ": " + note);
@@ -70,6 +74,7 @@ class FileWorld : public ImportWorld {
 
   config::Declarations all;
   std::vector<std::string> against, notes, held;
+  std::vector<std::vector<std::string>> applied;  // the marks of each time
   std::string released;
   std::function<void()> meanwhile;  // once, while a file is applied
   bool wrong = false, applies = true;

@@ -19,6 +19,20 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
+// Neither files can be moved nor summaries written there.
+class StuckPlace : public support::FolderPlace {
+ public:
+  using FolderPlace::FolderPlace;
+  Result<void> Rename(const std::string& from, const std::string& to, bool replace) override {
+    if (from.ends_with(".csv")) return Fail(ErrorCode::kDenied, "no room");
+    return FolderPlace::Rename(from, to, replace);
+  }
+  Result<void> Put(const std::string&, const object::ByteSource&,
+                   const object::PutOptions&) override {
+    return Fail(ErrorCode::kDenied, "no room");
+  }
+};
+
 TEST_F(ImportRun, TakesAFileOnce) {
   Deliver("roster_1.csv", 10);
   EXPECT_THAT(Run(), ElementsAre("roster_1.csv applied"));
@@ -209,11 +223,26 @@ TEST_F(ImportRun, AnOverlapRefusesTheFile) {
 TEST_F(ImportRun, WhatWasAcceptedIsAppliedLater) {
   world_.applies = false;
   Deliver("roster_1.csv", 3);
-  EXPECT_THAT(Run(), ElementsAre("roster_1.csv accepted"));
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv accepted: u3 is refused by the directory"));
   EXPECT_TRUE(At("/hr/roster_1.csv"));
   world_.applies = true;
   EXPECT_THAT(Run(), ElementsAre("roster_1.csv applied"));
   EXPECT_EQ(Slurp(folder_ + "/accepts"), "roster_1.csv\n");
+  EXPECT_THAT(world_.applied, testing::Each(ElementsAre("roster_1.csv", "mark")))
+      << "the changes that were looked at, each time";
+}
+
+// Each further run of a file that is applied would carry out whatever waits by then.
+TEST_F(ImportRun, WhatIsAppliedIsntAppliedAgainBecauseItsSenderCantBeTold) {
+  StuckPlace place(folder_ + "/place");
+  Deliver("roster_1.csv", 3);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(RunImport(Input(), place, world_, &notes_));
+    EXPECT_EQ(world_.applied.size(), 1u);
+  }
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv applied"));
+  EXPECT_EQ(world_.applied.size(), 1u);
+  EXPECT_TRUE(At("/done/roster_1.csv"));
 }
 
 // Senders may replace a file at any time.
@@ -254,15 +283,6 @@ TEST_F(ImportRun, WhatChangesWhileItIsFetchedIsTakenLater) {
   EXPECT_THAT(Run(), ElementsAre("roster_1.csv applied"));
   EXPECT_EQ(People(), 4u);
 }
-
-class StuckPlace : public support::FolderPlace {
- public:
-  using FolderPlace::FolderPlace;
-  Result<void> Rename(const std::string& from, const std::string& to, bool replace) override {
-    if (from.ends_with(".csv")) return Fail(ErrorCode::kDenied, "no room");
-    return FolderPlace::Rename(from, to, replace);
-  }
-};
 
 // The archive can't be written for a while: the file must not wait for its trigger ever after.
 TEST_F(ImportRun, AFileThatCouldntBeMovedIsMovedLater) {

@@ -117,5 +117,29 @@ TEST(ImportScope, NothingIsLeftUndecided) {
                                            "a target was not observed", "a change is held"));
 }
 
+// What is left of an accepted file is known by what was looked at and by whose the people are.
+TEST(ImportScope, WhatIsLeftOfAFileAndNothingMore) {
+  Scene jo(Action::kCreate, kJo);
+  EXPECT_EQ(OthersThan(Acme(), {}, jo.plan), 1u) << "somebody whom the tree declares, say";
+  EXPECT_EQ(OthersThan(Acme(), MarksOf(jo.plan), jo.plan), 0u);
+  const std::vector<std::string> marks = MarksOf(jo.plan);
+  Scene disabled(Action::kDisable, kJo), other(Action::kCreate, kJo, kOther);
+  Scene eve(Action::kCreate, "uid=eve,ou=people,dc=x"), changed(Action::kCreate, kJo);
+  changed.plan.changes[0].after = "another mail";
+  for (const Scene* scene : {&disabled, &other, &eve, &changed}) {
+    EXPECT_EQ(OthersThan(Acme(), marks, scene->plan), 1u);
+  }
+  changed.plan.changes[0].owner = "import:acme (user:acme.a1)";
+  EXPECT_EQ(OthersThan(Acme(), marks, changed.plan), 0u);
+  other.plan.changes[0].owner = "import:acme (user:acme.a1)";
+  EXPECT_EQ(OthersThan(Acme(), marks, other.plan), 1u);
+  eve.plan.changes[0].owner = "import:acme-two (user:acme-two.a1)";
+  EXPECT_EQ(OthersThan(Acme(), marks, eve.plan), 1u);
+  Scene account(Action::kCreate, "edge/x", kCorp, Kind::kAccount);
+  account.plan.changes[0].owner = "import:acme (user:acme.a1)";
+  EXPECT_EQ(OthersThan(Acme(), marks, account.plan), 1u);
+  EXPECT_EQ(OthersThan(Acme(), MarksOf(account.plan), account.plan), 0u);
+}
+
 }  // namespace
 }  // namespace postern::plan
