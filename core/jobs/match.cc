@@ -213,63 +213,80 @@ class Matcher {
     return compile::WhyNoLogin(user.uid());
   }
 
-  // An end is always there: the file's, else one a year or so ahead, never behind the contract's.
-  // One that was given without the file's word is kept until half of it is over, so that a daily
-  // file doesn't change everybody daily.
-  void Expire(const decl::RosterPerson* old, decl::RosterPerson* person) const {
-    if (people_.attributes) return;
-    const FieldDescriptor* field = config::RosterField(people_.iam, "expires");
-    Message* message = people_.MessageOf(person);
-    const auto said = config::ValuesOf(*message, *field);
-    const bool from_file = expires_ != nullptr && !said.empty();
-    base::Instant end = base::kForever;
-    if (from_file) {
-      end = std::stoll(said[0]);
-    } else {
-      const base::Instant days = import_.has_expires_days() ? import_.expires_days() : 365;
-      end = in_.now / kDay * kDay + (days + 1) * kDay - 1;
-      if (old != nullptr) {
-        const auto before = config::ValuesOf(people_.MessageOf(*old), *field);
-        const base::Instant kept = before.empty() ? 0 : std::stoll(before[0]);
-        if (kept - in_.now > days * kDay / 2 && kept <= end) end = kept;
-      }
+  // An end is always there: the file's, else one a year or so ahead; never behind the contract's,
+  // and without one a file's isn't further ahead either. Ours is kept until half of it is over, so
+  // that a daily file doesn't change everybody daily. True: it is the file's word.
+  bool Expire(const decl::RosterPerson* old, decl::RosterPerson* person) const {
+    const auto said = people_.EndOf(*person);
+    const base::Instant days = import_.has_expires_days() ? import_.expires_days() : 365;
+    const base::Instant ahead = in_.now / kDay * kDay + (days + 1) * kDay - 1;
+    const base::Instant most = contract_end_ == base::kForever ? ahead : base::kForever;
+    const bool from_file = expires_ != nullptr && said && *said <= most;
+    base::Instant end = from_file ? *said : ahead;
+    if (const auto kept = old != nullptr && !from_file ? people_.EndOf(*old) : std::nullopt; kept) {
+      if (*kept - in_.now > days * kDay / 2 && *kept <= ahead) end = *kept;
     }
-    config::SetValues(*field, {std::to_string(std::min(end, contract_end_))}, message);
+    people_.SetEnd(std::min(end, contract_end_), person);
+    return from_file;
   }
 
   void Update(size_t row, size_t person) {
     Known& known = people_.all[person];
     decl::RosterPerson next = known.person;
-    const bool back = known.person.left();
-    if (back) {
+    if (known.person.left()) {
       next.clear_left();
       people_.iam ? next.mutable_iam_user()->clear_active() : next.mutable_user()->clear_enabled();
     }
     if (const std::string why = Fill(rows_[row], &next); !why.empty()) {
       return Refuse(row, code::kRosterLogin, why);
     }
-    Expire(known.is_new ? nullptr : &known.person, &next);
+    const bool end_said =
+        people_.attributes || Expire(known.is_new ? nullptr : &known.person, &next);
     if (!LoginIsFree(row, next, person)) return;
-    const bool disables =
-        people_.IsEnabled(known.person) && !people_.IsEnabled(next) && !people_.attributes;
-    const bool enables =
-        !people_.IsEnabled(known.person) && people_.IsEnabled(next) && !people_.attributes;
-    const bool changes = people_.MessageOf(known.person).SerializeAsString() !=
-                         people_.MessageOf(next).SerializeAsString();
-    const char* needs = disables ? "disable" : enables ? "create" : "update";
-    if (changes && !may_.contains(needs)) {
-      return Refuse(row, code::kRosterMayNot,
-                    fmt::format("{} would {}, and the import may not {}", known.person.name(),
-                                disables  ? "be disabled"
-                                : enables ? "be back"
-                                          : "change",
-                                needs));
+    const Step step = StepOf(known.person, next, end_said);
+    if (const std::string why = WhyItMayNot(step, known.person.name()); !why.empty()) {
+      return Refuse(row, code::kRosterMayNot, why);
     }
-    out_.counts.disable += disables ? 1 : 0;
-    out_.counts.back += enables ? 1 : 0;
-    out_.counts.change += changes && !disables && !enables ? 1 : 0;
+    out_.counts.disable += step.disables ? 1 : 0;
+    out_.counts.back += step.enables ? 1 : 0;
+    out_.counts.change += step.changes && !step.disables && !step.enables ? 1 : 0;
     known.person = std::move(next);
     known.is_new = false;
+  }
+
+  // What a row does to somebody known. An end of ours that is renewed is nothing that the file
+  // does.
+  struct Step {
+    bool disables = false, enables = false, changes = false;
+  };
+
+  // Who ends by tomorrow is disabled: nobody would look at it before.
+  Step StepOf(const decl::RosterPerson& before, const decl::RosterPerson& after,
+              bool end_said) const {
+    Step step;
+    const base::Instant soon = in_.now + kDay;
+    step.disables = people_.IsEnabled(before, soon) && !people_.IsEnabled(after, soon);
+    step.enables = !people_.IsEnabled(before, in_.now) && people_.IsEnabled(after, in_.now);
+    const auto [flag_before, rest_before] = people_.Parts(before);
+    const auto [flag_after, rest_after] = people_.Parts(after);
+    const bool end = end_said && people_.EndOf(before) != people_.EndOf(after);
+    step.changes = rest_before != rest_after ||
+                   (!step.disables && !step.enables && (end || flag_before != flag_after));
+    return step;
+  }
+
+  // Each of what the row does needs its own right.
+  std::string WhyItMayNot(const Step& step, const std::string& name) const {
+    const auto lacks = [&](bool does, const char* right) {
+      return does && !may_.contains(people_.attributes ? "update" : right);
+    };
+    const char* does = nullptr;
+    const char* right = "update";
+    if (lacks(step.changes, right)) does = "change";
+    if (lacks(step.enables, "create")) does = "be back", right = "create";
+    if (lacks(step.disables, "disable")) does = "be disabled", right = "disable";
+    if (does == nullptr) return "";
+    return fmt::format("{} would {}, and the import may not {}", name, does, right);
   }
 
   // Whether nobody else of this import has, or had, the login.
@@ -297,10 +314,10 @@ class Matcher {
     if (const std::string why = Fill(rows_[row], &known.person); !why.empty()) {
       return Refuse(row, code::kRosterLogin, why);
     }
-    Expire(nullptr, &known.person);
+    if (!people_.attributes) Expire(nullptr, &known.person);
     if (!LoginIsFree(row, known.person, people_.all.size())) return;
     known.spoken_of = true;
-    if (people_.IsEnabled(known.person)) ++out_.counts.create;
+    if (people_.IsEnabled(known.person, in_.now)) ++out_.counts.create;
     people_.Add(std::move(known));
   }
 

@@ -155,15 +155,44 @@ size_t People::Add(Known known) {
   return all.size() - 1;
 }
 
-bool People::IsEnabled(const decl::RosterPerson& person) const {
-  if (person.left()) return false;
-  if (iam) return !person.iam_user().has_active() || person.iam_user().active();
-  return !person.user().has_enabled() || person.user().enabled();
+bool People::IsEnabled(const decl::RosterPerson& person, base::Instant at) const {
+  if (person.left() || !Parts(person).first) return false;
+  const auto end = EndOf(person);
+  return !end || *end > at;
+}
+
+std::optional<base::Instant> People::EndOf(const decl::RosterPerson& person) const {
+  const auto end = config::ValuesOf(MessageOf(person), *config::RosterField(iam, "expires"));
+  if (end.empty()) return std::nullopt;
+  return std::stoll(end[0]);
+}
+
+void People::SetEnd(base::Instant end, decl::RosterPerson* person) const {
+  config::SetValues(*config::RosterField(iam, "expires"), {std::to_string(end)}, MessageOf(person));
+}
+
+std::pair<bool, std::string> People::Parts(const decl::RosterPerson& person) const {
+  const auto without = [](bool enabled, auto message, auto clear) {
+    clear(message);
+    return std::pair(enabled, message.SerializeAsString());
+  };
+  if (iam) {
+    const decl::IamUser& user = person.iam_user();
+    return without(!user.has_active() || user.active(), user, [](decl::IamUser& rest) {
+      rest.clear_active();
+      rest.clear_expires();
+    });
+  }
+  const decl::User& user = person.user();
+  return without(!user.has_enabled() || user.enabled(), user, [](decl::User& rest) {
+    rest.clear_enabled();
+    rest.clear_expires();
+  });
 }
 
 void People::Leave(Known* known, RosterCounts* counts) const {
   if (known->person.left()) return;
-  if (IsEnabled(known->person)) ++counts->disable;
+  if (IsEnabled(known->person, in_.now)) ++counts->disable;
   if (attributes) {  // its values go; the person is others'
     known->person.clear_user();
     known->person.clear_iam_user();

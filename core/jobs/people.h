@@ -5,10 +5,12 @@
 // in its base or partition. Found by values of attributes, folded. Pure; one thread. Cost: linear,
 // one hash a value.
 #pragma once
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/jobs/match.h"
@@ -47,7 +49,12 @@ class People {
   // The declaration inside, of [user] or [iam_user].
   google::protobuf::Message* MessageOf(decl::RosterPerson* person) const;
   const google::protobuf::Message& MessageOf(const decl::RosterPerson& person) const;
-  bool IsEnabled(const decl::RosterPerson& person) const;
+  // At that moment: its end counts as well as the file's word.
+  bool IsEnabled(const decl::RosterPerson& person, base::Instant at) const;
+  std::optional<base::Instant> EndOf(const decl::RosterPerson& person) const;
+  void SetEnd(base::Instant end, decl::RosterPerson* person) const;
+  // Whether it is enabled by the file's word; all else but its end, as bytes.
+  std::pair<bool, std::string> Parts(const decl::RosterPerson& person) const;
   // Disables it, or takes back what the import gave it; counts it when it was enabled.
   void Leave(Known* known, RosterCounts* counts) const;
 

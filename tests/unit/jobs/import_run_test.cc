@@ -83,7 +83,6 @@ TEST_F(ImportRun, EachFileWithoutSomebodyCounts) {
 
 TEST_F(ImportRun, AnUnchangedDailyFileRenewsEnds) {
   import_.set_expires_days(30);
-  import_.mutable_thresholds()->set_change_percent(100);
   const auto end = [&] { return (*world_.Before())->people(0).user().expires(); };
   Deliver("roster_1.csv", 3);
   Run();
