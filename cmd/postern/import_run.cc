@@ -132,6 +132,15 @@ int Release(Shell& shell, const ReleaseArguments& arguments) {
          .summary = fmt::format("import {} holds no run {}", import->name(), arguments.run),
          .notes = {fmt::format("postern job status {}", import->name())}});
   }
+  if (!(*held)->others.empty()) {
+    std::vector<std::string> notes = (*held)->others;
+    notes.push_back(fmt::format("then postern job run import.{} looks at it anew", import->name()));
+    return shell.Fail({.code = diag::code::kReleaseRefused,
+                       .summary = fmt::format("no release opens run {} of import {}: what it waits "
+                                              "for isn't a threshold",
+                                              (*held)->run, import->name()),
+                       .notes = std::move(notes)});
+  }
   if (arguments.signature.empty()) {
     if (shell.json()) {
       view::WriteReleaseJson(**held, shell.out());

@@ -20,6 +20,28 @@ std::vector<std::string> ErrorsOf(const diag::Diagnostics& diagnostics) {
   return out;
 }
 
+// Steps that weren't done, and what their targets say about it; the first of them.
+std::vector<std::string> WhatFailed(const plan::Plan& plan, const apply::Report& report) {
+  constexpr size_t kMost = 20;
+  std::vector<std::string> out;
+  size_t more = 0;
+  for (size_t i = 0; i < report.steps.size(); ++i) {
+    const apply::StepResult& step = report.steps[i];
+    if (step.state == apply::StepState::kDone || step.state == apply::StepState::kAlreadySo)
+      continue;
+    const plan::Change& change = plan.changes[plan.steps[i].change];
+    if (out.size() == kMost) {
+      ++more;
+      continue;
+    }
+    out.push_back(fmt::format("{} {}: {}", plan.targets[change.target].name,
+                              object::Describe(change.kind, change.key),
+                              step.message.empty() ? "not done" : step.message));
+  }
+  if (more != 0) out.push_back(fmt::format("and {} more", more));
+  return out;
+}
+
 }  // namespace
 
 Result<std::optional<decl::AcceptedRoster>> CommandImportWorld::Before() {
@@ -64,7 +86,8 @@ Result<std::unique_ptr<World>> CommandImportWorld::Planned(const decl::AcceptedR
   return world;
 }
 
-Result<jobs::ImportWorld::Outlook> CommandImportWorld::Plan(const decl::AcceptedRoster& candidate) {
+Result<jobs::ImportWorld::Outlook> CommandImportWorld::Plan(const decl::AcceptedRoster& candidate,
+                                                            const std::vector<std::string>& marks) {
   Outlook outlook;
   const auto without = Planned(nullptr, World::LedgerUse::kRead, &outlook.against);
   if (!without) return tl::unexpected(without.error());
@@ -79,7 +102,7 @@ Result<jobs::ImportWorld::Outlook> CommandImportWorld::Plan(const decl::Accepted
   const plan::Plan& plan = (*with)->plan;
   outlook.digest = base::Hex(plan.intent);
   outlook.changes = plan.changes.size();
-  outlook.against = plan::AgainstImport(import_, before, plan, (*with)->recorded);
+  outlook.against = plan::AgainstImport(import_, marks, before, plan, (*with)->recorded);
   outlook.marks = plan::MarksOf(plan);
   outlook.view = view::RenderPlan(plan, {}, shell_.style());
   return outlook;
@@ -124,6 +147,7 @@ Result<jobs::ImportWorld::Applied> CommandImportWorld::Apply(
         apply::Apply(world.plan, *world.ledger, world.targets, secrets, options, apply::Events());
     if (!report) return tl::unexpected(report.error());
     complete = report->complete();
+    applied.left = WhatFailed(world.plan, *report);
   }
   applied.all = complete && world.observed_all() && world.plan.held() == 0;
   return applied;
@@ -141,21 +165,20 @@ Result<void> CommandImportWorld::RecordHeld(const jobs::HeldRun& held, const std
                                   nullptr);
 }
 
-Result<std::string> CommandImportWorld::ReleasedBy(const jobs::HeldRun& held) {
-  std::string by;
+Result<jobs::ImportWorld::Released> CommandImportWorld::ReleasedBy(const jobs::HeldRun& held) {
+  Released released;
   auto read = world_.ledger->Events(1, [&](const ledger::Event& event) {
     if (event.type != "job") return true;
     const auto parsed = ledger::ParseEvent(event.type, event.payload);
     if (!parsed) return true;
     const ledger::JobEvent& job = std::get<ledger::JobDone>(*parsed).event;
-    if (job.what == "released" && job.job == held.job && job.run == held.run &&
-        job.plan_digest == held.plan_digest && job.file_sha256 == held.file_sha256) {
-      by = job.who;
-    }
+    const bool of_run = job.what == "released" && job.job == held.job && job.run == held.run &&
+                        job.file_sha256 == held.file_sha256;
+    if (of_run) (job.plan_digest == held.plan_digest ? released.by : released.another) = job.who;
     return true;
   });
   if (!read) return tl::unexpected(read.error());
-  return by;
+  return released;
 }
 
 }  // namespace postern::cmd

@@ -17,12 +17,13 @@ class CommandImportWorld : public jobs::ImportWorld {
 
   Result<std::optional<decl::AcceptedRoster>> Before() override;
   const config::Declarations& declarations() override { return world_.loaded.declarations; }
-  Result<Outlook> Plan(const decl::AcceptedRoster& candidate) override;
+  Result<Outlook> Plan(const decl::AcceptedRoster& candidate,
+                       const std::vector<std::string>& marks) override;
   Result<void> Accept(const decl::AcceptedRoster& roster, const std::string& run,
                       const std::string& plan_digest, const std::string& note) override;
   Result<Applied> Apply(const std::vector<std::string>& marks) override;
   Result<void> RecordHeld(const jobs::HeldRun& held, const std::string& note) override;
-  Result<std::string> ReleasedBy(const jobs::HeldRun& held) override;
+  Result<Released> ReleasedBy(const jobs::HeldRun& held) override;
 
  private:
   // Null and `against`: mistakes. A world with its plan made.

@@ -59,7 +59,8 @@ constexpr CodePage kPages[] = {
      "Have the file sent again. A signature that doesn't fit: ask the sender by another way."},
     {code::kReleaseRefused, "a release that doesn't count",
      "It needs the signature of a [releaser] over exactly this plan, and not of who started the "
-     "run.",
+     "run. It is\n"
+     "for thresholds: where other changes wait, those come first.",
      "the signature is of no releaser's key",
      "postern job release NAME RUN prints the text to sign; ssh-keygen -Y sign -n postern-release "
      "signs it."},

@@ -99,6 +99,7 @@ class Runner {
     const bool over = accepted && file.state == FileState::kApplied;  // but for telling it
     if (over || file.state == FileState::kRefused) return Close(std::move(file));
     if (!accepted) {
+      file.ours = false;
       const auto decided = Decide(fetched, before, &file);
       if (!decided) return tl::unexpected(decided.error());
       if (file.state == FileState::kRefused && IsUnproven(file)) {
@@ -118,6 +119,7 @@ class Runner {
     if (!applied) return tl::unexpected(applied.error());
     file.state = applied->all ? FileState::kApplied : FileState::kAccepted;
     file.reasons = std::move(applied->left);
+    file.ours = !file.reasons.empty();
     base::KillPoint("import.applied");
     if (auto saved = quarantine_.Save(file); !saved) return tl::unexpected(saved.error());
     if (!applied->all) return file;  // the next run goes on with it
@@ -257,15 +259,19 @@ class Runner {
     if (auto kept = quarantine_.KeepRejects(file->key, matched.refused); !kept) return kept;
     file->warnings.clear();
     for (const auto& d : read.report.diagnostics.all()) file->warnings.push_back(d.summary);
-    if (!import_.all_or_nothing() || matched.refused.empty()) return Judge(matched, file);
+    if (!import_.all_or_nothing() || matched.refused.empty()) return Judge(matched, before, file);
     file->state = FileState::kRefused;
     file->reasons = {
         fmt::format("{} rows are refused, and it is all or nothing", matched.refused.size())};
     return quarantine_.Save(*file);
   }
 
-  Result<void> Judge(const Matched& matched, FileOutcome* file) {
-    auto outlook = world_.Plan(matched.roster);
+  Result<void> Judge(const Matched& matched, const decl::AcceptedRoster* before,
+                     FileOutcome* file) {
+    const auto marks =
+        before != nullptr ? quarantine_.MarksOf(*before) : std::vector<std::string>();
+    if (!marks) return tl::unexpected(marks.error());
+    auto outlook = world_.Plan(matched.roster, *marks);
     if (!outlook) return tl::unexpected(outlook.error());
     file->plan_digest = outlook->digest;
     file->view = outlook->view;
@@ -274,22 +280,28 @@ class Runner {
       file->reasons = outlook->against;
       return quarantine_.Save(*file);
     }
-    const HeldRun held{"import." + import_.name(), file->run,       file->name, file->sha256,
-                       file->plan_digest,          file->started_by};
-    const std::vector<std::string> exceeded = Exceeded(import_, matched.counts);
-    std::string note = "within its thresholds";
-    if (!exceeded.empty()) {
-      const auto by = world_.ReleasedBy(held);
-      if (!by) return tl::unexpected(by.error());
-      if (by->empty()) return Hold(held, exceeded, file);
-      note = "released by " + *by;
-    }
-    // A release is for thresholds: what isn't this import's, and what waits, it doesn't open.
+    const HeldRun held{"import." + import_.name(), file->run,        file->name, file->sha256,
+                       file->plan_digest,          file->started_by, {}};
+    // A release is for thresholds: what isn't this import's, and what waits, it doesn't open. And
+    // the plan that is signed should be the one that is left then.
     if (file->ours = !outlook->against.empty(); file->ours) {
       return Hold(held, outlook->against, file);
     }
+    std::string note = "within its thresholds";
+    const auto exceeded = Exceeded(import_, matched.counts);
+    if (!exceeded.empty()) {
+      const auto released = world_.ReleasedBy(held);
+      if (!released) return tl::unexpected(released.error());
+      if (released->by.empty() && !released->another.empty()) {
+        notes_.push_back(fmt::format("{}: {} has released another plan of it; this one is new",
+                                     file->name, released->another));
+      }
+      if (released->by.empty()) return Hold(held, exceeded, file);
+      note = "released by " + released->by;
+    }
     file->reasons.clear();
     if (auto kept = quarantine_.KeepMarks(file->key, outlook->marks); !kept) return kept;
+    if (auto saved = quarantine_.Save(*file); !saved) return saved;  // whose marks they are
     if (auto done = world_.Accept(matched.roster, file->run, file->plan_digest, note); !done) {
       return done;
     }

@@ -37,8 +37,9 @@ class ImportWorld {
     std::string view;    // the plan, for people
     std::vector<std::string> marks;  // of its changes, by which Apply knows them
   };
-  // By the same planner as `postern plan`; changes nothing.
-  virtual Result<Outlook> Plan(const decl::AcceptedRoster& candidate) = 0;
+  // By the same planner as `postern plan`; changes nothing. `marks`: of what was accepted last.
+  virtual Result<Outlook> Plan(const decl::AcceptedRoster& candidate,
+                               const std::vector<std::string>& marks) = 0;
   // Into the ledger, with its evidence; durable on return.
   virtual Result<void> Accept(const decl::AcceptedRoster& roster, const std::string& run,
                               const std::string& plan_digest, const std::string& note) = 0;
@@ -50,8 +51,11 @@ class ImportWorld {
   // anything else waits: `marks` are those of the Outlook that it was accepted by.
   virtual Result<Applied> Apply(const std::vector<std::string>& marks) = 0;
   virtual Result<void> RecordHeld(const HeldRun& held, const std::string& note) = 0;
-  // Whose release of exactly this plan the ledger has; empty: nobody's.
-  virtual Result<std::string> ReleasedBy(const HeldRun& held) = 0;
+  struct Released {
+    std::string by;       // of exactly this plan; empty: nobody's
+    std::string another;  // who has released another plan of the same run
+  };
+  virtual Result<Released> ReleasedBy(const HeldRun& held) = 0;
 };
 
 struct ImportInput {

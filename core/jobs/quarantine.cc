@@ -56,6 +56,7 @@ std::optional<FileOutcome> FileFrom(const std::string& text, const std::string& 
   file.taken_at = json.at("taken_at");
   file.plan_digest = json.at("plan_digest");
   file.reasons = json.at("reasons").get<std::vector<std::string>>();
+  file.ours = json.at("ours");
   for (const auto& [name, count] : kCounts) file.counts.*count = json.at("counts").at(name);
   return file;
 } catch (const Json::exception&) {
@@ -113,6 +114,7 @@ Result<void> Quarantine::Save(const FileOutcome& file) const {
                   {"taken_at", file.taken_at},
                   {"plan_digest", file.plan_digest},
                   {"reasons", file.reasons},
+                  {"ours", file.ours},
                   {"counts", CountsOf(file.counts)}};
   return ReplaceFile(PathOf(file.key, "state.json"), json.dump(2) + "\n");
 }
@@ -153,6 +155,15 @@ Result<std::vector<std::string>> Quarantine::Marks(const std::string& key) const
     marks.push_back(text->substr(at, end - at));
   }
   return marks;
+}
+
+Result<std::vector<std::string>> Quarantine::MarksOf(const decl::AcceptedRoster& last) const {
+  for (const std::string& key : All()) {
+    const auto file = Find(key);
+    if (!file) return tl::unexpected(file.error());
+    if (*file && IsOf(last, **file)) return Marks(key);
+  }
+  return std::vector<std::string>();
 }
 
 void Quarantine::ForgetOpened() const {
@@ -216,8 +227,14 @@ Result<std::optional<HeldRun>> Quarantine::FindHeld(const std::string& import,
     if (!*file || (*file)->state != FileState::kHeld) continue;
     if (run.size() < kFewestDigits || !(*file)->run.starts_with(run)) continue;
     if (found) return Fail(ErrorCode::kInvalid, fmt::format("{} fits several runs", run));
-    found = HeldRun{"import." + import, (*file)->run,         (*file)->name,
-                    (*file)->sha256,    (*file)->plan_digest, (*file)->started_by};
+    found = HeldRun{"import." + import,
+                    (*file)->run,
+                    (*file)->name,
+                    (*file)->sha256,
+                    (*file)->plan_digest,
+                    (*file)->started_by,
+                    {}};
+    if ((*file)->ours) found->others = (*file)->reasons;
   }
   return found;
 }

@@ -25,7 +25,8 @@ struct FileOutcome {
   std::vector<std::string> reasons;   // of refused, held
   std::vector<std::string> warnings;  // of rows that were taken: look at them
   const char* code = "";              // of core/diag/codes.h, where one stands for all reasons
-  bool ours = false;                  // the reasons are nothing that concerns its sender
+  bool ours = false;                  // the reasons are nothing that concerns its sender; of a
+                                      // held file also: nothing that a release opens
   bool taken = false;                 // at some time; what is old may never have been
   bool passed_over = false;           // old and never taken, and its sender wasn't told so far
   RosterCounts counts;
@@ -53,6 +54,8 @@ class Quarantine {
   // Of the changes that the file was accepted for (core/plan/import_scope.h).
   Result<void> KeepMarks(const std::string& key, const std::vector<std::string>& marks) const;
   Result<std::vector<std::string>> Marks(const std::string& key) const;
+  // Those of the file that was accepted last.
+  Result<std::vector<std::string>> MarksOf(const decl::AcceptedRoster& last) const;
   // Where what is in a sealed or packed file is for as long as it is read.
   std::string OpenedPath(const std::string& key) const { return PathOf(key, "opened"); }
   std::string UnpackedPath(const std::string& key) const { return PathOf(key, "unpacked"); }

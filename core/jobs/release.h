@@ -7,6 +7,7 @@
 // ssh-keygen can't be started. Sources: ssh-keygen(1) ALLOWED SIGNERS, PROTOCOL.sshsig.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "core/base/result.h"
 #include "core/config/declarations.h"
@@ -18,6 +19,8 @@ inline constexpr char kReleaseNamespace[] = "postern-release";
 struct HeldRun {
   std::string job, run, file, file_sha256, plan_digest;
   std::string started_by;  // "person:li.wong", or user@machine
+  // What else it waits for: while there is any, no release opens it.
+  std::vector<std::string> others;
 };
 
 // What a releaser signs, with a line feed at its end.

@@ -98,10 +98,17 @@ Fault WhyNoLogin(const decl::Import& import, const std::string& attribute,
   return {};
 }
 
-Fault WhyNoMail(const decl::ImportColumn& column, const std::string& value) {
+Fault WhyNoMail(const decl::Import& import, const decl::ImportColumn& column,
+                const std::string& value) {
   if (config::CheckFormat(schema::EMAIL, value)) {
     return {code::kRosterValue,
             fmt::format("\"{}\" is no mail address", compile::ShownValue(value))};
+  }
+  // RFC 4524: mail is an IA5 string, so that the directory would reject the whole entry.
+  const auto ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  if (!config::IsIam(import) && !std::all_of(value.begin(), value.end(), ascii)) {
+    return {code::kRosterValue, fmt::format("\"{}\" isn't ASCII, and mail in a directory is",
+                                            compile::ShownValue(value))};
   }
   if (!column.has_domains()) return {};
   const std::string domain = Folded(value.substr(value.rfind('@') + 1));
@@ -127,7 +134,7 @@ Fault WhyNot(const decl::Import& import, const decl::ImportColumn& column,
     return {code::kRosterValue, fmt::format("looks like {}", secret)};
   }
   if (to == "uid" || to == "user_name") return WhyNoLogin(import, to, value);
-  if (to == "mail") return WhyNoMail(column, value);
+  if (to == "mail") return WhyNoMail(import, column, value);
   return {};
 }
 

@@ -68,13 +68,13 @@ size_t OthersThan(const decl::Import& import, const std::vector<std::string>& ma
 }
 
 std::vector<std::string> AgainstImport(
-    const decl::Import& import, const Plan& without, const Plan& with,
-    const std::map<std::string, std::vector<ledger::Recorded>>& recorded) {
+    const decl::Import& import, const std::vector<std::string>& marks, const Plan& without,
+    const Plan& with, const std::map<std::string, std::vector<ledger::Recorded>>& recorded) {
   static const std::vector<ledger::Recorded> kNone;
   std::vector<std::string> against;
-  if (!without.changes.empty()) {
+  if (const size_t others = OthersThan(import, marks, without); others != 0) {
     against.push_back(fmt::format("{} other changes than its file's wait ({}): postern apply",
-                                  diag::code::kImportWaits, without.changes.size()));
+                                  diag::code::kImportWaits, others));
   }
   for (const Refusal& refusal : with.refusals) against.push_back(refusal.text);
   for (const Change& change : with.changes) {

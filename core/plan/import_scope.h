@@ -15,10 +15,12 @@
 namespace postern::plan {
 
 // Why `with`, the plan with the file's roster, mustn't be carried out; none: it may be. `without`:
-// the plan of the same moment with what the import accepted last. `recorded`: as in Inputs.
+// the plan of the same moment with what the import accepted last, whose changes had these `marks`:
+// what is left of it, such as a row that the directory rejects, is no reason. `recorded`: as in
+// Inputs.
 std::vector<std::string> AgainstImport(
-    const decl::Import& import, const Plan& without, const Plan& with,
-    const std::map<std::string, std::vector<ledger::Recorded>>& recorded);
+    const decl::Import& import, const std::vector<std::string>& marks, const Plan& without,
+    const Plan& with, const std::map<std::string, std::vector<ledger::Recorded>>& recorded);
 
 // What each of the plan's changes does, 32 hex digits: a change that waits has the same in the next
 // plan.

@@ -13,6 +13,7 @@ using jobs::FileState;
 void WriteFile(JsonWriter& json, const FileOutcome& file) {
   json.Object().Field("file", file.name).Field("sha256", file.sha256).Field("run", file.run);
   json.Field("state", ToString(file.state)).Optional("code", file.code);
+  if (file.state == FileState::kHeld) json.Field("release_opens", !file.ours);
   json.Strings("reasons", file.reasons).Strings("warnings", file.warnings);
   json.Field("rows", file.counts.rows).Field("refused_rows", file.counts.refused);
   json.Field("new", file.counts.create).Field("changed", file.counts.change);
@@ -35,7 +36,9 @@ std::string RenderImport(const std::string& import, const std::vector<FileOutcom
     const std::string prefix = *file.code == '\0' ? "" : fmt::format("{} ", file.code);
     for (const std::string& reason : file.reasons) out += fmt::format("  {}{}\n", prefix, reason);
     if (file.state != FileState::kHeld) continue;
-    out += fmt::format("\n{}\nHeld: postern job release {} {}\n", file.view, import, file.run);
+    out += fmt::format("\n{}\n", file.view);
+    out += file.ours ? "Held: no release opens that; the next run after it looks at the file anew\n"
+                     : fmt::format("Held: postern job release {} {}\n", import, file.run);
   }
   return out;
 }

@@ -125,6 +125,28 @@ TEST(ImportKilled, WhatElseWaitsWaits) {
   EXPECT_TRUE(has("u0") && !has("eve"));
 }
 
+// The sender has put another file in its place meanwhile, and it isn't held by the first one's
+// rest.
+TEST(ImportKilled, WhatIsLeftOfAFileHoldsNoLaterOne) {
+  jobs::LivePlace place("sftp");
+  ASSERT_TRUE(place.Start());
+  Slapd slapd(ImportBench::DirectoryOptions());
+  ImportBench bench(place);
+  bench.To(slapd);
+  bench.Install();
+  bench.Deliver("roster_1.csv", ImportBench::People(0, 5));
+  ASSERT_EQ(bench.Run({"env", "POSTERN_KILL_POINT=import.accepted"}).signal, SIGKILL);
+  fs::remove(place.folder() + "/roster_1.csv");
+  bench.Deliver("roster_2.csv", ImportBench::People(0, 6));
+  const RunResult run = bench.Run();
+  EXPECT_EQ(run.exit, kOk) << run.out << run.err;
+  for (const char* uid : {"u0", "u5"}) {
+    EXPECT_THAT(slapd.Search(ImportBench::kBase, fmt::format("(uid={})", uid), {"uid"}),
+                HasSubstr(fmt::format("uid: {}", uid)));
+  }
+  EXPECT_EQ(bench.Pending(), "");
+}
+
 TEST(ImportEnded, TakesNothing) {
   jobs::LivePlace place("sftp");
   ASSERT_TRUE(place.Start());

@@ -19,6 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using support::Slapd;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -212,6 +213,10 @@ TEST_F(LiveImport, CarriesOutNothingButItsFile) {
   EXPECT_EQ(Import(), kRefused);
   EXPECT_EQ(Entries("(uid=eve)").find("uid: eve"), std::string::npos);
   EXPECT_EQ(Entries("(uid=u9)").find("uid: u9"), std::string::npos);
+  const auto release = Postern({"job", "release", "acme", HeldRun("roster_2.csv")});
+  EXPECT_EQ(release.exit, kError) << release.out;
+  EXPECT_THAT(release.err, AllOf(HasSubstr("E0896"), HasSubstr("no release opens run"),
+                                 HasSubstr("E0898 other changes than its file's wait (1)")));
   WriteTree("");
   EXPECT_EQ(Import(), kOk);
   EXPECT_THAT(Entries("(uid=u9)"), HasSubstr("uid: u9"));

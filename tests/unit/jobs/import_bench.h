@@ -42,7 +42,9 @@ class FileWorld : public ImportWorld {
     return std::optional(roster);
   }
   const config::Declarations& declarations() override { return all; }
-  Result<Outlook> Plan(const decl::AcceptedRoster& candidate) override {
+  Result<Outlook> Plan(const decl::AcceptedRoster& candidate,
+                       const std::vector<std::string>& marks) override {
+    marks_of_last = marks;
     Outlook outlook;
     outlook.digest = base::Hex(base::Sha256(candidate.SerializeAsString()));
     outlook.against = against;
@@ -68,13 +70,15 @@ class FileWorld : public ImportWorld {
     held.push_back(run.file + ": " + note);
     return {};
   }
-  Result<std::string> ReleasedBy(const HeldRun& run) override {
-    return run.plan_digest == released ? "zoe" : "";
+  Result<Released> ReleasedBy(const HeldRun& run) override {
+    if (released.empty()) return Released{};
+    return run.plan_digest == released ? Released{"zoe", ""} : Released{"", "zoe"};
   }
 
   config::Declarations all;
   std::vector<std::string> against, notes, held;
   std::vector<std::vector<std::string>> applied;  // the marks of each time
+  std::vector<std::string> marks_of_last;
   std::string released;
   std::function<void()> meanwhile;  // once, while a file is applied
   bool wrong = false, applies = true;

@@ -211,6 +211,49 @@ TEST_F(ImportRun, AReleaseDoesntOpenWhatIsntTheImports) {
   EXPECT_THAT(Run(), ElementsAre("roster_1.csv applied"));
 }
 
+TEST_F(ImportRun, WhatElseWaitsComesBeforeARelease) {
+  Deliver("roster_1.csv", 40);
+  Run();
+  world_.against = {"E0898 other changes than its file's wait (1): postern apply"};
+  Deliver("roster_2.csv", 30);
+  EXPECT_THAT(Run(), ElementsAre(HasSubstr("held: E0898")));
+  const Quarantine quarantine(folder_ + "/state/in");
+  EXPECT_THAT((*quarantine.FindHeld("acme", last_[0].run))->others,
+              ElementsAre(HasSubstr("E0898")));
+  world_.against.clear();
+  EXPECT_THAT(Run(), ElementsAre(HasSubstr("held: 10 of 40 people")));
+  EXPECT_THAT(Slurp(folder_ + "/place/rejects/roster_2.csv.summary.json"),
+              HasSubstr("10 of 40 people"))
+      << "that one is its sender's";
+  EXPECT_THAT((*quarantine.FindHeld("acme", last_[0].run))->others, IsEmpty());
+}
+
+TEST_F(ImportRun, AReleaseOfAnotherPlanIsTold) {
+  Deliver("roster_1.csv", 40);
+  Deliver("roster_2.csv", 30);
+  Run();
+  world_.released = "another plan";
+  Run();
+  EXPECT_THAT(notes_, ElementsAre("roster_2.csv: zoe has released another plan of it; this one is "
+                                  "new"));
+}
+
+// What the first file left open is known when the second one is planned, and is superseded by it.
+TEST_F(ImportRun, AFileThatIsOnlyPartlyAppliedHoldsNoLaterOne) {
+  world_.applies = false;
+  Deliver("roster_1.csv", 3);
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv accepted: u3 is refused by the directory"));
+  const std::string first = folder_ + "/state/in/" + last_[0].key + "/state.json";
+  EXPECT_THAT(Slurp(first), HasSubstr("u3 is refused by the directory"));
+  Deliver("roster_2.csv", 3);
+  EXPECT_THAT(Run(),
+              ElementsAre(HasSubstr("roster_1.csv accepted"), HasSubstr("roster_2.csv accepted")));
+  EXPECT_THAT(world_.marks_of_last, ElementsAre("roster_1.csv", "mark"));
+  world_.applies = true;
+  EXPECT_THAT(Run(), ElementsAre(HasSubstr("roster_1.csv old"), "roster_2.csv applied"));
+  EXPECT_FALSE(last_[0].passed_over);
+}
+
 TEST_F(ImportRun, AnOverlapRefusesTheFile) {
   world_.against = {"mail is declared twice"};
   world_.wrong = true;

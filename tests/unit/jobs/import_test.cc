@@ -48,6 +48,12 @@ TEST(ImportRows, HostileValuesAreRefused) {
             "8 E0822 NAME: =1+1 would be a formula in a spreadsheet\n");
 }
 
+// Else one row makes the directory reject its entry, again and again.
+TEST(ImportRows, AMailThatADirectoryCantHoldIsRefused) {
+  EXPECT_EQ(Lines(ReadIt(Acme(), "A1,jo,N,\xC3\xBC@acme.test,\n").refused),
+            "2 E0887 MAIL: \"\xC3\xBC@acme.test\" isn't ASCII, and mail in a directory is\n");
+}
+
 TEST(ImportRows, DateEndsWithItsLastSecond) {
   const RosterFile file = ReadIt(Acme(), "A1,jo,N,a@acme.test,2026-03-01\n");
   ASSERT_EQ(file.rows.size(), 1u);

@@ -41,10 +41,11 @@ struct Scene {
     return *this;
   }
   std::vector<std::string> Against(const decl::Import& import = Acme()) const {
-    return AgainstImport(import, without, plan, recorded);
+    return AgainstImport(import, marks, without, plan, recorded);
   }
 
   Plan without, plan;
+  std::vector<std::string> marks;  // of what was accepted last
   std::map<std::string, std::vector<ledger::Recorded>> recorded;
 };
 
@@ -106,6 +107,17 @@ TEST(ImportScope, NothingElseIsTakenAlong) {
   scene.without = scene.plan;
   EXPECT_THAT(scene.Against(),
               ElementsAre("E0898 other changes than its file's wait (1): postern apply"));
+}
+
+// A row that the directory rejects must not hold every later file.
+TEST(ImportScope, WhatIsLeftOfItsLastFileIsntAnothers) {
+  Scene scene(Action::kCreate, kJo);
+  scene.without = scene.plan;
+  scene.marks = MarksOf(scene.plan);
+  EXPECT_THAT(scene.Against(), IsEmpty());
+  scene.marks.clear();
+  scene.without.changes[0].owner = "import:acme (user:acme.a17)";
+  EXPECT_THAT(scene.Against(), IsEmpty());
 }
 
 TEST(ImportScope, NothingIsLeftUndecided) {

@@ -36,6 +36,21 @@ TEST(ImportView, AHeldFileIsToldWithItsPlanAndTheWayOut) {
             "\nthe plan\n\nHeld: postern job release acme 0123456789abcdef\n");
 }
 
+TEST(ImportView, WhatNoReleaseOpensIsntOfferedForOne) {
+  jobs::FileOutcome file = Held();
+  file.ours = true;
+  file.reasons = {"E0898 other changes than its file's wait (1): postern apply"};
+  const std::string said = RenderImport("acme", {file});
+  EXPECT_THAT(said, testing::EndsWith("\nthe plan\n\nHeld: no release opens that; the next run "
+                                      "after it looks at the file anew\n"));
+  EXPECT_THAT(said, testing::Not(testing::HasSubstr("job release")));
+  std::ostringstream out;
+  WriteImportJson("acme", {file, Held()}, {}, out);
+  const auto json = nlohmann::json::parse(out.str());
+  EXPECT_EQ(json["files"][0]["release_opens"], false);
+  EXPECT_EQ(json["files"][1]["release_opens"], true);
+}
+
 TEST(ImportView, ProgramsGetTheSame) {
   std::ostringstream out;
   WriteImportJson("acme", {Held()}, {"roster_3.csv waits for roster_3.csv.done"}, out);
