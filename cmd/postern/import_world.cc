@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "core/apply/apply.h"
 #include "core/base/hash.h"
 #include "core/diag/codes.h"
@@ -86,13 +88,26 @@ Result<std::unique_ptr<World>> CommandImportWorld::Planned(const decl::AcceptedR
   return world;
 }
 
+Result<jobs::OthersValues> CommandImportWorld::Others() {
+  mistakes_.clear();
+  auto without = Planned(nullptr, World::LedgerUse::kRead, &mistakes_);
+  if (!without) return tl::unexpected(without.error());
+  without_ = *std::move(without);
+  if (without_ == nullptr) return jobs::OthersValues();
+  std::vector<jobs::LivePeople> live;
+  for (const observe::ObservedTarget& target : without_->observed.targets) {
+    live.push_back({target.name, &target.objects});
+  }
+  return jobs::ValuesOfOthers(import_, without_->loaded.declarations, live);
+}
+
 Result<jobs::ImportWorld::Outlook> CommandImportWorld::Plan(const decl::AcceptedRoster& candidate,
                                                             const std::vector<std::string>& marks) {
   Outlook outlook;
-  const auto without = Planned(nullptr, World::LedgerUse::kRead, &outlook.against);
-  if (!without) return tl::unexpected(without.error());
-  if (*without == nullptr) return outlook;  // held: the tree itself is wrong
-  const plan::Plan before = std::move((*without)->plan);
+  outlook.against = std::exchange(mistakes_, {});
+  const std::unique_ptr<World> without = std::move(without_);
+  if (without == nullptr) return outlook;  // held: the tree itself is wrong
+  const plan::Plan before = std::move(without->plan);
   const auto with = Planned(&candidate, World::LedgerUse::kRead, &outlook.against);
   if (!with) return tl::unexpected(with.error());
   if (*with == nullptr) {

@@ -17,6 +17,7 @@ class CommandImportWorld : public jobs::ImportWorld {
 
   Result<std::optional<decl::AcceptedRoster>> Before() override;
   const config::Declarations& declarations() override { return world_.loaded.declarations; }
+  Result<jobs::OthersValues> Others() override;
   Result<Outlook> Plan(const decl::AcceptedRoster& candidate,
                        const std::vector<std::string>& marks) override;
   Result<void> Accept(const decl::AcceptedRoster& roster, const std::string& run,
@@ -34,6 +35,9 @@ class CommandImportWorld : public jobs::ImportWorld {
   Shell& shell_;
   const decl::Import& import_;
   World& world_;  // loaded, its ledger open for writing and locked
+  // As Others has planned it; null: it has mistakes.
+  std::unique_ptr<World> without_;
+  std::vector<std::string> mistakes_;
 };
 
 }  // namespace postern::cmd

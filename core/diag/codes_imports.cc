@@ -43,7 +43,8 @@ constexpr CodePage kPages[] = {
      "user \"jo\" has mail from the tree and from import \"hr\"",
      "Leave it out of the tree, or take the column out of the import."},
     {code::kRosterScope, "more would change than the import's own",
-     "An import changes its own people only: below its base, in its partition, created by it.",
+     "An import changes its own people only: below its base, in its partition, created by it.\n"
+     "No row gives them somebody else's login, or the value that joins him ([identity] join).",
      "directory:corp user uid=li,ou=Staff isn't of import \"acme\"",
      "Have the sender leave the row out; look at who sends such files."},
     {code::kImportHeld, "an import waits for a second person",

@@ -253,7 +253,10 @@ class Runner {
       file->taken_at = in_.now;
       file->started_by = in_.who;
     }
-    const MatchInput match{import_, before, &world_.declarations(), file->taken_at, file->sha256};
+    const auto others = world_.Others();
+    if (!others) return tl::unexpected(others.error());
+    const MatchInput match{import_,        before,       &world_.declarations(),
+                           file->taken_at, file->sha256, &*others};
     const Matched matched = MatchRoster(match, read);
     file->counts = matched.counts;
     if (auto kept = quarantine_.KeepRejects(file->key, matched.refused); !kept) return kept;

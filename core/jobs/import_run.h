@@ -37,6 +37,8 @@ class ImportWorld {
     std::string view;    // the plan, for people
     std::vector<std::string> marks;  // of its changes, by which Apply knows them
   };
+  // By what is declared and live now; before each Plan.
+  virtual Result<OthersValues> Others() = 0;
   // By the same planner as `postern plan`; changes nothing. `marks`: of what was accepted last.
   virtual Result<Outlook> Plan(const decl::AcceptedRoster& candidate,
                                const std::vector<std::string>& marks) = 0;

@@ -242,6 +242,9 @@ class Matcher {
     }
     const bool end_said =
         people_.attributes || Expire(known.is_new ? nullptr : &known.person, &next);
+    if (const std::string why = people_.WhyAnothers(&known.person, next); !why.empty()) {
+      return Refuse(row, code::kRosterScope, why);
+    }
     if (!LoginIsFree(row, next, person)) return;
     const Step step = StepOf(known.person, next, end_said);
     if (const std::string why = WhyItMayNot(step, known.person.name()); !why.empty()) {
@@ -315,6 +318,9 @@ class Matcher {
       return Refuse(row, code::kRosterLogin, why);
     }
     if (!people_.attributes) Expire(nullptr, &known.person);
+    if (const std::string why = people_.WhyAnothers(nullptr, known.person); !why.empty()) {
+      return Refuse(row, code::kRosterScope, why);
+    }
     if (!LoginIsFree(row, known.person, people_.all.size())) return;
     known.spoken_of = true;
     if (people_.IsEnabled(known.person, in_.now)) ++out_.counts.create;

@@ -6,7 +6,8 @@
 // only who agrees in all of at least two `match` attributes comes back. Missing in a full file
 // counts towards leaving, in a delta it says nothing; a refused row isn't a missing one. Only
 // people of this import are looked at (of attributes: those that others declare in its base), so no
-// row reaches anybody else. A row that asks for more than `may` is refused and its person stays.
+// row reaches anybody else; a new login, or value that joins sources, that somebody else has is
+// refused. A row that asks for more than `may` is refused and its person stays.
 // Pure; any thread. Cost: linear. Source: IAM facts §6.2 (authority, matching, full and delta,
 // expiry).
 #pragma once
@@ -16,6 +17,7 @@
 
 #include "core/base/time.h"
 #include "core/config/declarations.h"
+#include "core/jobs/others.h"
 #include "core/jobs/roster.h"
 #include "schemas/roster.pb.h"
 
@@ -34,7 +36,8 @@ struct MatchInput {
   const decl::AcceptedRoster* before = nullptr;        // null: the first file
   const config::Declarations* declarations = nullptr;  // contracts; whom attributes are for
   base::Instant now = 0;
-  std::string file_sha256;  // hex
+  std::string file_sha256;               // hex
+  const OthersValues* others = nullptr;  // null: nobody else is known
 };
 
 struct Matched {

@@ -139,6 +139,25 @@ size_t People::TakeLogin(const decl::RosterPerson& person, size_t self) {
   return by_login_.try_emplace(FoldedValue(Bare(*login, values[0])), self).first->second;
 }
 
+std::string People::WhyAnothers(const decl::RosterPerson* before,
+                                const decl::RosterPerson& after) const {
+  if (in_.others == nullptr || attributes) return "";
+  const std::string& join = in_.others->join;
+  for (const auto& [field, values] :
+       {std::pair(login, &in_.others->logins),
+        std::pair(join.empty() ? nullptr : config::RosterField(iam, join), &in_.others->joined)}) {
+    if (field == nullptr) continue;
+    const auto had = before == nullptr ? std::vector<std::string>()
+                                       : config::ValuesOf(MessageOf(*before), *field);
+    for (const std::string& value : config::ValuesOf(MessageOf(after), *field)) {
+      const bool is_new = std::find(had.begin(), had.end(), value) == had.end();
+      if (!is_new || !values->contains(FoldedValue(value))) continue;
+      return fmt::format("its {} is that of somebody who isn't of this import", field->name());
+    }
+  }
+  return "";
+}
+
 std::string People::NewName(const std::string& key) const {
   std::string name = fmt::format("{}.{}", import_.name(), FoldedValue(key));
   if (config::CheckName(name)) {

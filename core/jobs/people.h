@@ -42,6 +42,8 @@ class People {
   std::vector<std::string> ValuesOf(const Known& known, const Field& field) const;
   // Who has the login; it is `self` from now on when nobody had it.
   size_t TakeLogin(const decl::RosterPerson& person, size_t self);
+  // Which new value of the person makes him somebody who isn't of this import; empty: none.
+  std::string WhyAnothers(const decl::RosterPerson* before, const decl::RosterPerson& after) const;
   // IMPORT.KEY, or where that is no name a digest in its place; never one that somebody had.
   std::string NewName(const std::string& key) const;
   size_t Add(Known known);

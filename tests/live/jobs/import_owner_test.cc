@@ -133,5 +133,36 @@ TEST_F(ImportOwner, WithoutItsImportNobodyDeclaresItsPeople) {
   EXPECT_THAT(Entry("u0"), Not(HasSubstr("userPassword"))) << "planned, not done";
 }
 
+// A partner's row with somebody else's number would freeze what roles give that person; and nobody
+// gets the login of a user who is live in another system.
+TEST_F(ImportOwner, NobodyBecomesSomebodyElse) {
+  const support::ScimServer server({.users = 5, .groups = 1});
+  bench_.scratch.Write("scim", support::ScimServer::kToken, 0600);
+  bench_.operators = fmt::format(R"([iam.hr]
+url = "{}"
+auth = {{ token = "secret:scim" }}
+[identity]
+join = {{ iam = "externalId", directory = "employeeNumber" }}
+)",
+                                 server.url());
+  bench_.more = "thresholds = { create = 200 }";
+  bench_.tree = "[user.ann]\ndirectory = \"corp\"\nemployee_number = \"S17\"\n";
+  bench_.Install();
+  bench_.Deliver("roster_1.csv", ImportBench::People(0, 100,
+                                                     "S17,x17,x17@acme.test\r\n"
+                                                     "A900,U000001,x18@acme.test\r\n"));
+  const RunResult run = bench_.Run();
+  ASSERT_EQ(run.exit, kOk) << run.out << run.err;
+  EXPECT_EQ(bench_.At("rejects/roster_1.csv.rejects.csv"),
+            "line,column,code,key,text\r\n"
+            "102,,E0893,S17,its employee_number is that of somebody who isn't of this import\r\n"
+            "103,,E0893,A900,its uid is that of somebody who isn't of this import\r\n");
+  EXPECT_THAT(Entry("x17"), Not(HasSubstr("uid: x17")));
+  EXPECT_THAT(Entry("u99"), HasSubstr("uid: u99"));
+  bench_.Deliver("roster_2.csv", ImportBench::People(0, 100));
+  EXPECT_EQ(bench_.Run().exit, kOk) << "nobody of its own is somebody else";
+  EXPECT_EQ(bench_.Pending(), "");
+}
+
 }  // namespace
 }  // namespace postern::cmd

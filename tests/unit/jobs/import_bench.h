@@ -42,6 +42,7 @@ class FileWorld : public ImportWorld {
     return std::optional(roster);
   }
   const config::Declarations& declarations() override { return all; }
+  Result<OthersValues> Others() override { return others; }
   Result<Outlook> Plan(const decl::AcceptedRoster& candidate,
                        const std::vector<std::string>& marks) override {
     marks_of_last = marks;
@@ -79,6 +80,7 @@ class FileWorld : public ImportWorld {
   std::vector<std::string> against, notes, held;
   std::vector<std::vector<std::string>> applied;  // the marks of each time
   std::vector<std::string> marks_of_last;
+  OthersValues others;
   std::string released;
   std::function<void()> meanwhile;  // once, while a file is applied
   bool wrong = false, applies = true;
