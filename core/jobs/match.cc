@@ -330,17 +330,28 @@ class Matcher {
   // A refused row speaks of its person all the same. False: one can't even say whose it is, so it
   // may be anybody's, and nobody counts as missing.
   bool SeeRefused() {
-    const std::string& first = import_.match().values(0);
+    const auto& match = import_.match().values();
     for (const RefusedRow& row : file_.refused) {
       if (row.whole_key.empty()) return false;
-      for (const size_t one : people_.With(first, row.whole_key)) people_.all[one].spoken_of = true;
+      bool found = SpeakOf(match[0], row.whole_key);
+      for (const auto& [attribute, value] : row.further) found = SpeakOf(attribute, value) || found;
+      // His key may have changed in this row, and what else would find him wasn't read.
+      if (!found && !row.all_read && match.size() > 1) return false;
     }
     for (const size_t row : refused_) {
-      for (const std::string& element : KeyOf(rows_[row])) {
-        for (const size_t one : people_.With(first, element)) people_.all[one].spoken_of = true;
+      for (const std::string& attribute : match) {
+        for (const std::string& element : ElementsOf(rows_[row], attribute)) {
+          SpeakOf(attribute, element);
+        }
       }
     }
     return true;
+  }
+
+  bool SpeakOf(const std::string& attribute, const std::string& value) {
+    const auto& people = people_.With(attribute, value);
+    for (const size_t one : people) people_.all[one].spoken_of = true;
+    return !people.empty();
   }
 
   void Finish() {

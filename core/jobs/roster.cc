@@ -164,7 +164,9 @@ class Judge : public Taker {
     key_.clear();
     AppendKey(shape_, row, &key_);
     for (size_t i = 0; i < fields_.size(); ++i) {
-      if (!TakeCell(row.cells[i], static_cast<int>(i), line, &taken.values[i])) return;
+      if (TakeCell(row.cells[i], static_cast<int>(i), line, &taken.values[i])) continue;
+      NameFurther(row, i);
+      return;
     }
     out_.rows.push_back(std::move(taken));
   }
@@ -196,21 +198,45 @@ class Judge : public Taker {
                        [&](const Column& one) { return one.key && one.name == column; });
   }
 
+  bool IsFurther(const std::string& attribute) const {
+    const auto& match = import_.match().values();
+    return std::find(match.begin() + 1, match.end(), attribute) != match.end();
+  }
+
+  // Of the row that was refused just now for its column `wrong`.
+  void NameFurther(const Row& row, size_t wrong) {
+    RefusedRow& refused = out_.refused.back();
+    refused.all_read = true;
+    for (size_t i = 0; i < fields_.size(); ++i) {
+      const std::string& to = import_.columns().values(static_cast<int>(i)).to();
+      if (!IsFurther(to)) continue;
+      if (i == wrong) refused.all_read = false;
+      if (i == wrong) continue;
+      const Cell& cell = row.cells[i];
+      if (cell.state == Cell::State::kOne) refused.further.emplace_back(to, cell.text);
+      if (cell.state != Cell::State::kList) continue;
+      for (const auto& item : cell.items) refused.further.emplace_back(to, item);
+    }
+  }
+
   // Rows that are taken back have shown their key when they were taken.
   void NameTwins() {
     if (back_.empty()) return;
-    std::unordered_map<uint64_t, const std::string*> keys;
+    std::unordered_map<uint64_t, const RosterRow*> rows;
     for (const RosterRow& row : out_.rows) {
-      if (!back_.contains(row.line)) continue;
-      for (size_t i = 0; i < shape_.columns.size(); ++i) {
-        const auto& elements = row.values[i].elements;
-        if (shape_.columns[i].key && !elements.empty()) keys.emplace(row.line, &elements[0]);
-      }
+      if (back_.contains(row.line)) rows.emplace(row.line, &row);
     }
     for (RefusedRow& refused : out_.refused) {
-      const auto found = keys.find(refused.line);
-      if (!refused.whole_key.empty() || found == keys.end()) continue;
-      refused.whole_key = *found->second;
+      const auto found = rows.find(refused.line);
+      if (found == rows.end()) continue;
+      refused.all_read = true;
+      for (size_t i = 0; i < shape_.columns.size(); ++i) {
+        const std::string& to = import_.columns().values(static_cast<int>(i)).to();
+        for (const std::string& element : found->second->values[i].elements) {
+          if (IsFurther(to)) refused.further.emplace_back(to, element);
+          if (shape_.columns[i].key && refused.whole_key.empty()) refused.whole_key = element;
+        }
+      }
       refused.key = ShownKey(refused.whole_key);
     }
   }

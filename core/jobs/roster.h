@@ -8,6 +8,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/jobs/format/reader.h"
@@ -31,6 +32,10 @@ struct RefusedRow {
   uint64_t line = 0;
   std::string code, column, key, text;  // column empty: the row as a whole
   std::string whole_key;                // as in the file; empty: whose row it is can't be said
+  // What else says whose it is: values of the import's further `match` attributes, and whether they
+  // were all read.
+  std::vector<std::pair<std::string, std::string>> further = {};
+  bool all_read = false;
   bool operator==(const RefusedRow&) const = default;
 };
 

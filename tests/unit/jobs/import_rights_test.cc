@@ -113,6 +113,28 @@ Matched Switched(const std::vector<std::string>& may, const std::string& row,
   return MatchRoster({import, before, &world, kNow, "00"}, *file);
 }
 
+// Somebody renumbered whose row is refused is found by what else `match` names.
+TEST(ImportRefused, ARowWithANewKeyIsItsPersons) {
+  const std::string two = "A1,jo,J,jo@acme.test,\nA2,an,A,an@acme.test,\n";
+  const Matched first = Next(Acme(), two);
+  const std::string rest = "A2,an,A,an@acme.test,\n";
+  for (const char* row : {"B0,root,J,jo@acme.test,\n", "B0,jo,J,jo@acme.test,nonsense\n"}) {
+    const Matched second = Next(Acme(), row + rest, &first.roster);
+    EXPECT_EQ(second.refused.size(), 1u) << row;
+    EXPECT_THAT(Names(second), ElementsAre("acme.a1", "acme.a2")) << row;
+  }
+  const std::string twins = "B0,jo,J,jo@acme.test,\nB0,jo,J,jo@acme.test,\n";
+  EXPECT_THAT(Names(Next(Acme(), twins + rest, &first.roster)), ElementsAre("acme.a1", "acme.a2"));
+  // The mail itself is what is wrong, or the row has too few fields: it may be anybody's.
+  for (const char* row : {"B0,jo,J,jo@other.test,\n", "B0,jo\n"}) {
+    EXPECT_THAT(Names(Next(Acme(), row + rest, &first.roster)), ElementsAre("acme.a1", "acme.a2"))
+        << row;
+  }
+  // Who is new and refused keeps nobody else from leaving.
+  const Matched other = Next(Acme(), "B9,root,N,new@acme.test,\n" + rest, &first.roster);
+  EXPECT_THAT(Names(other), ElementsAre("acme.a1 left", "acme.a2"));
+}
+
 TEST(ImportRights, WhoDisablesDoesntChangeByTheWay) {
   const std::vector<std::string> may = {"create", "disable"};
   const Matched first = Switched(may, Row("jo", "jo@acme.test", true), nullptr);
