@@ -55,7 +55,8 @@ constexpr CodePage kPages[] = {
      "Look at the plan; then postern job release NAME RUN, or have a better file sent."},
     {code::kFileUnproven, "a file that isn't what its sender says",
      "The checksum, manifest or signature beside a file must fit its bytes before anything reads "
-     "them.",
+     "them; and\n"
+     "once files have sequences, each must have one.",
      "roster_7.csv: its SHA-256 isn't the one in roster_7.csv.sha256",
      "Have the file sent again. A signature that doesn't fit: ask the sender by another way."},
     {code::kReleaseRefused, "a release that doesn't count",

@@ -100,6 +100,15 @@ Result<void> Closing::Finish() const {
   return {};
 }
 
+void Closing::CleanUp(const decl::AcceptedRoster& last, base::Instant now,
+                      std::vector<std::string>* notes) const {
+  if (import_.keep().hold()) return;
+  const auto here = quarantine_.CleanUp(import_.keep(), now, last);
+  if (!here) notes->push_back(here.error().message);
+  const auto there = CleanArchive(import_, last.file(), place_);
+  if (!there) notes->push_back(there.error().message);
+}
+
 // The trigger before the file and the rest after it: a run that is killed between leaves neither a
 // file that seems complete nor a trigger for the next one.
 Result<bool> Closing::Archive(const TakenFile& taken) const {

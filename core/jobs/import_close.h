@@ -25,6 +25,10 @@ class Closing {
   Result<bool> Close(const FileOutcome& file, const TakenFile& taken) const;
   // What a killed run began to move.
   Result<void> Finish() const;
+  // What was kept for long enough goes, here and in the archive, never what is of `last`; why some
+  // of it stays goes to `notes`.
+  void CleanUp(const decl::AcceptedRoster& last, base::Instant now,
+               std::vector<std::string>* notes) const;
 
  private:
   Result<void> Send(const std::string& name, const std::string& text) const;

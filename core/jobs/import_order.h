@@ -7,9 +7,12 @@
 #include <cstdint>
 #include <string>
 
+#include "schemas/job_declarations.pb.h"
 #include "schemas/roster.pb.h"
 
 namespace postern::jobs {
+
+struct Fetched;  // intake.h
 
 struct Statement {
   std::string name;
@@ -26,5 +29,20 @@ bool IsLast(const Statement& file, const decl::AcceptedRoster* before);
 // Why nothing is done with the file; empty: it comes next. Where there is no sequence the order of
 // names is one.
 std::string WhyOld(const Statement& file, const decl::AcceptedRoster* before);
+
+// Whether the import's next delta is told by its name alone.
+bool IsByName(const decl::Import& import, const decl::AcceptedRoster* before);
+
+// Why the file can't be put into the order: files before it had sequences.
+std::string WhyUnnumbered(const Statement& file, const decl::AcceptedRoster* before);
+
+// What the manifest says and a file of so many rows, with the sequence `in_file` (0: none), isn't;
+// of states the file's own word counts first. `last`: the sequence that was taken last.
+std::string WhyNotAsSaid(const decl::Import& import, const Fetched& fetched, uint64_t rows,
+                         uint64_t in_file, uint64_t last);
+
+// Of a sequence so far ahead that a mistake, or a malice, would make every later file an old one;
+// for a second person to look at. Empty: it isn't.
+std::string WhyFarAhead(const Statement& file, const decl::AcceptedRoster* before);
 
 }  // namespace postern::jobs

@@ -39,29 +39,48 @@ class Runner {
     if (auto made = MakeFolder(quarantine_.folder()); !made) return tl::unexpected(made.error());
     quarantine_.ForgetOpened();
     if (auto ended = closing_.Finish(); !ended) return tl::unexpected(ended.error());
-    const auto listing = place_.List(import_.fetch().folder());
-    if (!listing) return tl::unexpected(listing.error());
-    const std::string sightings = in_.folder + "/seen.json";
-    Sightings seen = ReadSightings(sightings);
-    const auto ready = ReadyFiles(import_, *listing, in_.now, &seen, &notes_);
-    if (import_.fetch().ready() == "stable") {
-      if (auto kept = KeepSightings(sightings, seen); !kept) return tl::unexpected(kept.error());
-    }
-    for (const ReadyFile& file : ready) {
+    const auto ready = Look();
+    if (!ready) return tl::unexpected(ready.error());
+    for (const ReadyFile& file : *ready) {
       auto outcome = Take(file);
       if (!outcome) return tl::unexpected(outcome.error());
-      if (outcome->state == FileState::kWaiting) {
+      const FileState state = outcome->state;
+      const bool unproven = state == FileState::kRefused && IsUnproven(*outcome);
+      if (state == FileState::kWaiting) {
         notes_.push_back(fmt::format("{} changed while it was fetched", file.name));
-        continue;
+      } else {
+        out_.push_back(*std::move(outcome));
       }
-      out_.push_back(*std::move(outcome));
-      if (out_.back().state == FileState::kHeld) break;  // later files were made after it
+      // Later files were made after it.
+      if (state == FileState::kHeld) break;
+      if (by_name_ && (unproven || state == FileState::kWaiting)) break;
     }
-    CleanUp();
+    // What stays longer than it should doesn't undo what a run has done.
+    if (const auto last = world_.Before()) {
+      closing_.CleanUp(last->value_or(decl::AcceptedRoster()), in_.now, &notes_);
+    }
     return std::move(out_);
   }
 
  private:
+  // Files that can be taken now.
+  Result<std::vector<ReadyFile>> Look() {
+    const auto listing = place_.List(import_.fetch().folder());
+    if (!listing) return tl::unexpected(listing.error());
+    const std::string sightings = in_.folder + "/seen.json";
+    Sightings seen = ReadSightings(sightings);
+    auto ready = ReadyFiles(import_, *listing, in_.now, &seen, &notes_);
+    if (import_.fetch().ready() == "stable") {
+      if (auto kept = KeepSightings(sightings, seen); !kept) return tl::unexpected(kept.error());
+    }
+    const auto before = world_.Before();
+    if (!before) return tl::unexpected(before.error());
+    if (IsByName(import_, *before ? &**before : nullptr)) {
+      StopAtWaiting(import_.fetch(), *listing, *before ? (*before)->file() : "", &ready, &notes_);
+    }
+    return ready;
+  }
+
   uint64_t MostBytes() const {
     const decl::ImportLimits& limits = import_.limits();
     return uint64_t{limits.has_megabytes() ? limits.megabytes() : kMegabytes} << 20;
@@ -71,6 +90,10 @@ class Runner {
     auto fetched =
         FetchFile(import_.fetch(), in_.from, ready, MostBytes(), quarantine_.folder(), place_);
     if (!fetched) return tl::unexpected(fetched.error());
+    const auto last = world_.Before();
+    if (!last) return tl::unexpected(last.error());
+    const decl::AcceptedRoster* before = *last ? &**last : nullptr;
+    by_name_ = IsByName(import_, before) && fetched->sequence == 0;
     if (fetched->changed) return FileOutcome();
     taken_ = {ready, fetched->sha256, fetched->bytes, fetched->modified};
     auto known = quarantine_.Find(fetched->key);
@@ -82,17 +105,15 @@ class Runner {
     file.run = ImportRunId(import_.name(), fetched->key);
     if (!*known) file.started_by = in_.who;
     if (file.taken_at == 0) file.taken_at = in_.now;
-    if (fetched->unproven.empty()) return GoOn(*fetched, std::move(file));
+    if (fetched->unproven.empty()) return GoOn(*fetched, before, std::move(file));
     file.state = FileState::kRefused;
     file.reasons = {fetched->unproven};
     file.code = fetched->code;
     return Told(std::move(file));
   }
 
-  Result<FileOutcome> GoOn(const Fetched& fetched, FileOutcome file) {
-    const auto last = world_.Before();
-    if (!last) return tl::unexpected(last.error());
-    const decl::AcceptedRoster* before = *last ? &**last : nullptr;
+  Result<FileOutcome> GoOn(const Fetched& fetched, const decl::AcceptedRoster* before,
+                           FileOutcome file) {
     const bool accepted = before != nullptr && file.name == before->file() &&
                           IsLast({file.name, fetched.sequence, file.sha256}, before);
     if (accepted && file.state == FileState::kDone) return Close(Repeated(std::move(file)));
@@ -191,14 +212,18 @@ class Runner {
     if (in_file == 0) read->report.head.sequence = fetched.sequence;
     const Statement said{file->name, read->report.head.sequence, file->sha256};
     if (IsLast(said, before)) return *file = Repeated(std::move(*file)), Result<void>();
+    if (auto why = WhyUnnumbered(said, before); !why.empty()) {
+      return Refuse(file, diag::code::kFileUnproven, std::move(why));
+    }
     std::string old = WhyOld(said, before);
     if (read->report.older && old.empty()) old = "its sequence was taken already";
     if (!old.empty()) return MakeOld(file, std::move(old));
     if (read->report.refused) return RefuseBroken(*read, file);
     const uint64_t rows = read->report.rows + read->report.rejected;
-    if (auto why = WhyNotAsSaid(fetched, rows, in_file, last); !why.empty()) {
+    if (auto why = WhyNotAsSaid(import_, fetched, rows, in_file, last); !why.empty()) {
       return Refuse(file, diag::code::kFileUnproven, std::move(why));
     }
+    far_ahead_ = WhyFarAhead(said, before);
     return Match(*read, before, file);
   }
 
@@ -229,22 +254,6 @@ class Runner {
     file.taken = true;
     file.state = FileState::kOld;
     return file;
-  }
-
-  // What its manifest says and the file isn't; of states the file's own word counts first.
-  std::string WhyNotAsSaid(const Fetched& fetched, uint64_t rows, uint64_t in_file,
-                           uint64_t last) const {
-    if (fetched.rows && *fetched.rows != rows) {
-      return fmt::format("its manifest counts {} rows, there are {}", *fetched.rows, rows);
-    }
-    if (in_file != 0 && fetched.sequence != 0 && in_file != fetched.sequence) {
-      return fmt::format("its manifest says that it is number {}, the file that it is {}",
-                         fetched.sequence, in_file);
-    }
-    const bool delta = import_.mode() == "delta" && in_file == 0 && fetched.sequence != 0;
-    if (!delta || fetched.base_sequence == last) return "";
-    return fmt::format("made for the state {}, the last one taken is {}", fetched.base_sequence,
-                       last);
   }
 
   Result<void> Match(const RosterFile& read, const decl::AcceptedRoster* before,
@@ -291,7 +300,8 @@ class Runner {
       return Hold(held, outlook->against, file);
     }
     std::string note = "within its thresholds";
-    const auto exceeded = Exceeded(import_, matched.counts);
+    auto exceeded = Exceeded(import_, matched.counts);
+    if (!far_ahead_.empty()) exceeded.push_back(far_ahead_);
     if (!exceeded.empty()) {
       const auto released = world_.ReleasedBy(held);
       if (!released) return tl::unexpected(released.error());
@@ -352,17 +362,6 @@ class Runner {
     return file;
   }
 
-  // What stays longer than it should doesn't undo what a run has done.
-  void CleanUp() {
-    const auto before = world_.Before();
-    if (!before || import_.keep().hold()) return;
-    const decl::AcceptedRoster last = *before ? **before : decl::AcceptedRoster();
-    const auto here = quarantine_.CleanUp(import_.keep(), in_.now, last);
-    if (!here) notes_.push_back(here.error().message);
-    const auto there = CleanArchive(import_, last.file(), place_);
-    if (!there) notes_.push_back(there.error().message);
-  }
-
   const ImportInput& in_;
   const decl::Import& import_;
   Place& place_;
@@ -370,7 +369,9 @@ class Runner {
   std::vector<std::string>& notes_;
   const Quarantine quarantine_;
   const Closing closing_;
-  TakenFile taken_;  // that is looked at
+  bool by_name_ = false;  // the next file is told by its name alone, and is a delta
+  TakenFile taken_;       // that is looked at, with
+  std::string far_ahead_;
   std::vector<FileOutcome> out_;
 };
 

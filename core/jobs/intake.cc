@@ -272,6 +272,32 @@ std::vector<ReadyFile> ReadyFiles(const decl::Import& import, const std::vector<
   return ready;
 }
 
+void StopAtWaiting(const decl::Fetch& fetch, const std::vector<PlaceFile>& listing,
+                   const std::string& last, std::vector<ReadyFile>* ready,
+                   std::vector<std::string>* waiting) {
+  std::set<std::string> not_these;  // ready, or beside a file
+  for (const ReadyFile& file : *ready) not_these.insert(file.name);
+  const std::string trigger = fetch.has_trigger() ? fetch.trigger() : ".done";
+  for (const PlaceFile& file : listing) {
+    for (const std::string& ending : {trigger, std::string(".sha256"), std::string(".sig"),
+                                      std::string(".asc"), std::string(".manifest.json")}) {
+      not_these.insert(file.name + ending);
+    }
+  }
+  std::string first;
+  for (const PlaceFile& file : listing) {
+    const bool waits = !file.folder && IsPlainName(file.name) && IsIn(fetch, file.name) &&
+                       file.name > last && !not_these.contains(file.name);
+    if (waits && (first.empty() || file.name < first)) first = file.name;
+  }
+  if (first.empty()) return;
+  std::erase_if(*ready, [&](const ReadyFile& file) {
+    if (file.name < first) return false;
+    waiting->push_back(fmt::format("{} comes after {}, which waits", file.name, first));
+    return true;
+  });
+}
+
 Result<Fetched> FetchFile(const decl::Fetch& fetch, const decl::Endpoint& from,
                           const ReadyFile& file, uint64_t limit, const std::string& in,
                           Place& place) {

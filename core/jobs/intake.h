@@ -38,6 +38,11 @@ Result<void> KeepSightings(const std::string& path, const Sightings& seen);
 std::vector<ReadyFile> ReadyFiles(const decl::Import& import, const std::vector<PlaceFile>& listing,
                                   base::Instant now, Sightings* seen,
                                   std::vector<std::string>* waiting);
+// Deltas in the order of names: those behind one that waits, and whose name is behind `last`,
+// aren't ready either, because that one would be too old after them.
+void StopAtWaiting(const decl::Fetch& fetch, const std::vector<PlaceFile>& listing,
+                   const std::string& last, std::vector<ReadyFile>* ready,
+                   std::vector<std::string>* waiting);
 
 // One that was fetched, as the place showed it then.
 struct TakenFile {

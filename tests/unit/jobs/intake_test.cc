@@ -130,7 +130,74 @@ TEST_F(Intake, TheSequenceOfAManifestIsTheOrder) {
   EXPECT_EQ(People(), 11u);
   // Without the word of a manifest a file isn't newer because nothing says that it is older.
   Deliver("roster_0.csv", 2);
-  EXPECT_THAT(Run(), ElementsAre(HasSubstr("roster_0.csv old: roster_a.csv was taken already")));
+  EXPECT_THAT(Run(), ElementsAre("roster_0.csv refused: it has no sequence, and the last file that "
+                                 "was taken has 8"));
+  EXPECT_EQ(last_[0].code, std::string("E0895"));
+  EXPECT_TRUE(At("/hr/roster_0.csv"));
+}
+
+// Else one number makes all that come later old.
+TEST_F(Intake, ASequenceFarAheadIsForASecondPerson) {
+  const auto deliver = [&](const std::string& name, const std::string& sequence) {
+    Deliver(name, 3);
+    Put(name + ".manifest.json", "{\"rows\": 3, \"sequence\": " + sequence + "}");
+  };
+  deliver("roster_1.csv", "18446744073709551615");
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv held: its sequence is 18446744073709551615, the "
+                                 "last one 0: later files would be old"));
+  deliver("roster_1.csv", "20260101120000123");
+  EXPECT_THAT(Run(), ElementsAre("roster_1.csv applied"));
+  deliver("roster_2.csv", "20270101120000123");
+  EXPECT_THAT(Run(), ElementsAre("roster_2.csv applied"));
+  deliver("roster_3.csv", "30270101120000123");
+  EXPECT_THAT(Run(), ElementsAre(HasSubstr("roster_3.csv held: its sequence is 302")));
+  world_.released = last_[0].plan_digest;
+  EXPECT_THAT(Run(), ElementsAre("roster_3.csv applied"));
+}
+
+class DeltasByName : public Intake {
+ protected:
+  DeltasByName() {
+    Deliver("roster_1.csv", 30);
+    EXPECT_THAT(Run(), ElementsAre("roster_1.csv applied"));
+    import_.set_mode("delta");
+  }
+  void Part(const std::string& name, const std::string& row) {
+    Put(name, "op,ID,UID\r\n" + row);
+    Put(name + ".done", "");
+  }
+};
+
+TEST_F(DeltasByName, StopAtOneThatWaits) {
+  Part("roster_2.csv", "delete,A1,\r\n");
+  fs::remove(folder_ + "/place/hr/roster_2.csv.done");
+  Part("roster_3.csv", "add,A77,u77\r\n");
+  EXPECT_THAT(Run(), IsEmpty());
+  EXPECT_THAT(notes_, ElementsAre("roster_2.csv waits for roster_2.csv.done",
+                                  "roster_3.csv comes after roster_2.csv, which waits"));
+  Put("roster_2.csv.done", "");
+  EXPECT_THAT(Run(), ElementsAre("roster_2.csv applied", "roster_3.csv applied"));
+  Put("roster_1b.csv", "never complete, and older than what was taken");
+  Part("roster_4.csv", "add,A78,u78\r\n");
+  EXPECT_THAT(Run(), ElementsAre("roster_4.csv applied"));
+}
+
+TEST_F(DeltasByName, StopAtOneThatIsntProven) {
+  Part("roster_2.csv", "delete,A1,\r\n");
+  Put("roster_2.csv.sha256", std::string(64, 'a'));
+  Part("roster_3.csv", "add,A77,u77\r\n");
+  EXPECT_THAT(Run(), ElementsAre(HasSubstr("roster_2.csv refused: its SHA-256")));
+  Put("roster_2.csv.sha256", DigestOf("roster_2.csv"));
+  EXPECT_THAT(Run(), ElementsAre("roster_2.csv applied", "roster_3.csv applied"));
+}
+
+TEST_F(DeltasByName, APartThatComesTooLateIsTold) {
+  Part("roster_3.csv", "add,A77,u77\r\n");
+  EXPECT_THAT(Run(), ElementsAre("roster_3.csv applied"));
+  Part("roster_2.csv", "delete,A1,\r\n");
+  EXPECT_THAT(Run(), ElementsAre(HasSubstr("roster_2.csv old")));
+  EXPECT_TRUE(last_[0].passed_over);
+  EXPECT_THAT(Slurp(folder_ + "/place/rejects/roster_2.csv.summary.json"), HasSubstr("\"old\""));
 }
 
 TEST_F(Intake, ADeltaIsOfTheStateThatWasTakenLast) {
