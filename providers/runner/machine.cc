@@ -9,6 +9,7 @@
 #include "core/jobs/schedule/units.h"
 #include "core/jobs/spec.h"
 #include "providers/runner/machine_scripts.h"
+#include "providers/runner/unit_files.h"
 #include "schemas/kinds.pb.h"
 
 namespace postern::runner {
@@ -18,26 +19,10 @@ using filetransfer::FileChange;
 using filetransfer::FileState;
 using filetransfer::Presence;
 
-constexpr std::string_view kUnitPrefix = "postern-job-", kOff = ".off";
+constexpr std::string_view kOff = ".off";
 
 // What a run has to end by itself.
 constexpr int kGraceSeconds = 10;
-
-bool IsJobName(std::string_view name) {
-  return (name.starts_with("export.") || name.starts_with("import.")) && name.size() > 7 &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
-         });
-}
-
-std::string JobOfUnit(std::string_view file) {
-  for (std::string_view ending : {".timer", ".service"}) {
-    if (!file.starts_with(kUnitPrefix) || !file.ends_with(ending)) continue;
-    return std::string(
-        file.substr(kUnitPrefix.size(), file.size() - kUnitPrefix.size() - ending.size()));
-  }
-  return JobOfCronFile(file);
-}
 
 bool Is(const FileState& file) {
   return file.presence == Presence::kPresent;
@@ -75,6 +60,20 @@ void PutFile(const std::string& path, const FileState& live, const std::string& 
   out->push_back(std::move(change));
 }
 
+// Further files by which a unit is other than its own says, as `systemctl cat` shows them.
+std::string AsShown(const std::map<std::string, FileState>& files) {
+  std::string out;
+  for (const auto& [path, file] : files) {
+    if (file.presence == Presence::kAbsent) continue;
+    out += fmt::format("\n# {}\n{}", path, Is(file) ? file.content : "# can't be read\n");
+  }
+  return out;
+}
+
+void DropAll(const std::map<std::string, FileState>& files, std::vector<FileChange>* out) {
+  for (const auto& [path, file] : files) PutFile(path, file, "", 0, out);
+}
+
 // What a run left behind; nothing where it can't be read.
 void TellLast(const FileState& file, kinds::Job* job) {
   if (!Is(file)) return;
@@ -96,48 +95,15 @@ std::string Run::id() const {
   return fmt::format("{}-{}", process.pid, process.start);
 }
 
-bool JobState::installed(bool cron_line) const {
-  return Is(spec) || (cron_line ? Is(cron) || Is(cron_off) : Is(timer) || Is(service));
-}
-
-std::string CronFileOf(std::string_view job) {
-  std::string out(kUnitPrefix);
-  for (const char c : job) {
-    if (c == '.') {
-      out += "_d";
-    } else if (c == '_') {
-      out += "__";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
-std::string JobOfCronFile(std::string_view file) {
-  if (!file.starts_with(kUnitPrefix)) return "";
-  file.remove_prefix(kUnitPrefix.size());
-  if (file.ends_with(kOff)) file.remove_suffix(kOff.size());
-  std::string out;
-  for (size_t i = 0; i < file.size(); ++i) {
-    if (file[i] == '.') return "";
-    if (file[i] != '_') {
-      out += file[i];
-    } else if (++i < file.size() && (file[i] == 'd' || file[i] == '_')) {
-      out += file[i] == 'd' ? '.' : '_';
-    } else {
-      return "";
-    }
-  }
-  return out;
+bool JobState::installed() const {
+  return Is(spec) || Is(timer) || Is(service) || Is(cron) || Is(cron_off);
 }
 
 Machine::Machine(std::unique_ptr<filetransfer::Transport> transport, decl::Runner runner)
     : transport_(std::move(transport)),
       runner_(std::move(runner)),
-      units_(runner_.has_units()
-                 ? runner_.units()
-                 : std::string(uses_cron() ? "/etc/cron.d" : "/etc/systemd/system")) {}
+      units_(runner_.has_units() ? runner_.units() : "/etc/systemd/system"),
+      cron_(runner_.has_units() ? runner_.units() : "/etc/cron.d") {}
 
 Machine::Paths Machine::PathsOf(const std::string& name) const {
   const jobs::JobUnit unit{.job = name, .user = {}, .command = {}};
@@ -147,8 +113,9 @@ Machine::Paths Machine::PathsOf(const std::string& name) const {
   paths.last = jobs::LastRunPathOf(runner_, name);
   paths.timer_name = jobs::TimerName(unit);
   paths.timer = units_ + "/" + paths.timer_name;
-  paths.service = units_ + "/" + jobs::ServiceName(unit);
-  paths.cron = units_ + "/" + CronFileOf(name);
+  paths.service_name = jobs::ServiceName(unit);
+  paths.service = units_ + "/" + paths.service_name;
+  paths.cron = cron_ + "/" + CronFileOf(name);
   paths.cron_off = paths.cron + std::string(kOff);
   return paths;
 }
@@ -156,7 +123,7 @@ Machine::Paths Machine::PathsOf(const std::string& name) const {
 Result<Reading> Machine::List(const std::set<std::string>& named) {
   filetransfer::Batch batch;
   batch.script = kListScript;
-  batch.args = {jobs::StateOf(runner_) + "/jobs", units_, runner_.user()};
+  batch.args = {jobs::StateOf(runner_) + "/jobs", units_, runner_.user(), cron_};
   auto out = filetransfer::RunBatch(*transport_, batch);
   if (!out) return tl::unexpected(out.error());
   Reading reading;
@@ -171,10 +138,12 @@ Result<Reading> Machine::List(const std::set<std::string>& named) {
     } else if (words[0] == "job") {
       if (IsJobName(words[1])) reading.jobs[words[1]];
     } else if (words[0] == "unit") {
-      const std::string name = JobOfUnit(words[1]);
+      const std::string name = JobOfFile(words[1]);
       if (IsJobName(name)) reading.jobs[name];
+    } else if (words[0] == "drop-in") {
+      reading.drop_ins.push_back(line.substr(8));
     } else if (words[0] == "link" || words[0] == "asleep") {
-      const std::string name = JobOfUnit(words[1]);
+      const std::string name = JobOfFile(words[1]);
       if (!IsJobName(name)) continue;
       (words[0] == "link" ? reading.jobs[name].linked : reading.jobs[name].sleeping) = true;
     } else if (words[0] == "run" && words.size() == 5 && IsJobName(words[1])) {
@@ -194,13 +163,11 @@ Result<Reading> Machine::Read(const std::set<std::string>& named) {
     const Paths paths = PathsOf(name);
     files.push_back(paths.spec);
     files.push_back(paths.last);
-    for (const std::string* path : {&paths.timer, &paths.service}) {
-      if (!uses_cron()) files.push_back(*path);
-    }
-    for (const std::string* path : {&paths.cron, &paths.cron_off}) {
-      if (uses_cron()) files.push_back(*path);
+    for (const std::string* path : {&paths.timer, &paths.service, &paths.cron, &paths.cron_off}) {
+      files.push_back(*path);
     }
   }
+  for (const std::string& name : reading->drop_ins) files.push_back(units_ + "/" + name);
   if (files.empty()) return reading;
   auto read = filetransfer::ReadFiles(*transport_, files);
   if (!read) return tl::unexpected(read.error());
@@ -208,8 +175,14 @@ Result<Reading> Machine::Read(const std::set<std::string>& named) {
     const Paths paths = PathsOf(name);
     const auto take = [&](const std::string& path, FileState* file) {
       const auto at = read->find(path);
-      if (at != read->end()) *file = std::move(at->second);
+      if (at != read->end()) *file = at->second;
     };
+    for (const std::string& file : reading->drop_ins) {
+      const std::string_view folder = std::string_view(file).substr(0, file.find('/'));
+      const std::string path = units_ + "/" + file;
+      if (DropInsFor(folder, paths.timer_name)) take(path, &state.timer_drop_ins[path]);
+      if (DropInsFor(folder, paths.service_name)) take(path, &state.service_drop_ins[path]);
+    }
     take(paths.spec, &state.spec);
     take(paths.last, &state.last);
     take(paths.timer, &state.timer);
@@ -233,16 +206,31 @@ object::Object Machine::ObjectOf(const std::string& name, const JobState& state)
   };
   using Set = void (kinds::Job::*)(const std::string&);
   text(state.spec, kinds::Job::kSpecFieldNumber, static_cast<Set>(&kinds::Job::set_spec));
-  if (uses_cron()) {
-    const FileState& live = Is(state.cron) ? state.cron : state.cron_off;
-    text(live, kinds::Job::kCronFieldNumber, static_cast<Set>(&kinds::Job::set_cron));
-    job.set_enabled(Is(state.cron));
-  } else {
+  const bool by_timer = state.linked && Is(state.timer) && !state.sleeping;
+  const FileState& line = Is(state.cron) ? state.cron : state.cron_off;
+  if (!uses_cron() || Is(state.timer) || Is(state.service)) {
     text(state.timer, kinds::Job::kTimerFieldNumber, static_cast<Set>(&kinds::Job::set_timer));
     text(state.service, kinds::Job::kServiceFieldNumber,
          static_cast<Set>(&kinds::Job::set_service));
-    job.set_enabled(state.linked && Is(state.timer) && !state.sleeping);
   }
+  if (uses_cron() || Is(line)) {
+    text(line, kinds::Job::kCronFieldNumber, static_cast<Set>(&kinds::Job::set_cron));
+  }
+  // What the other starter has left wakes it as well.
+  const Paths paths = PathsOf(name);
+  const auto add = [](const std::map<std::string, FileState>& files, auto text_of) {
+    if (const std::string more = AsShown(files); !more.empty()) *text_of() += more;
+  };
+  add(state.timer_drop_ins, [&] { return job.mutable_timer(); });
+  add(state.service_drop_ins, [&] { return job.mutable_service(); });
+  if (uses_cron()) {
+    add({{paths.timer, state.timer}, {paths.service, state.service}},
+        [&] { return job.mutable_cron(); });
+  } else {
+    add({{paths.cron, state.cron}, {paths.cron_off, state.cron_off}},
+        [&] { return job.mutable_service(); });
+  }
+  job.set_enabled(by_timer || Is(state.cron));
   TellLast(state.last, &job);
   object::Object object = object::Encode(job);
   object.unreadable = unreadable;
@@ -275,9 +263,15 @@ std::vector<FileChange> Machine::ChangesFor(const Paths& paths, const JobState& 
       change.gid = owner.second;
     }
   }
+  if (uses_cron() ? job.has_cron() : job.has_timer()) DropAll(state.timer_drop_ins, &out);
+  if (uses_cron() ? job.has_cron() : job.has_service()) DropAll(state.service_drop_ins, &out);
   if (!uses_cron()) {
     if (job.has_timer()) PutFile(paths.timer, state.timer, job.timer(), 0644, &out);
     if (job.has_service()) PutFile(paths.service, state.service, job.service(), 0644, &out);
+    // What cron has left goes with the first unit that is written, or where nothing shall wake it.
+    const bool off = job.has_enabled() && !job.enabled();
+    if (job.has_service() || off) PutFile(paths.cron, state.cron, "", 0, &out);
+    if (job.has_service()) PutFile(paths.cron_off, state.cron_off, "", 0, &out);
     return out;
   }
   const bool on = job.has_enabled() ? job.enabled() : Is(state.cron);
@@ -285,6 +279,10 @@ std::vector<FileChange> Machine::ChangesFor(const Paths& paths, const JobState& 
   const std::string text = job.has_cron() ? job.cron() : live.content;
   PutFile(paths.cron, state.cron, on ? text : "", 0644, &out);
   PutFile(paths.cron_off, state.cron_off, on ? "" : text, 0644, &out);
+  if (job.has_cron()) {
+    PutFile(paths.timer, state.timer, "", 0, &out);
+    PutFile(paths.service, state.service, "", 0, &out);
+  }
   return out;
 }
 
@@ -308,7 +306,9 @@ Result<void> Machine::Write(const std::string& name, const JobState& state, std:
                             bool systemd_runs) {
   const Paths paths = PathsOf(name);
   const auto job = object::DecodeAs<kinds::Job>(after);
-  const bool shuts = !uses_cron() && job.has_enabled() && !job.enabled();
+  // A timer that cron takes the place of is stopped like one that shall wake nothing.
+  const bool leaves = uses_cron() && job.has_cron();
+  const bool shuts = leaves || (job.has_enabled() && !job.enabled());
   if (shuts && state.linked) {
     if (auto done = Wake(paths, false, systemd_runs); !done) return done;
   }
@@ -316,12 +316,16 @@ Result<void> Machine::Write(const std::string& name, const JobState& state, std:
   if (!owner) return tl::unexpected(owner.error());
   auto changes = ChangesFor(paths, state, after, *owner);
   const bool units = std::any_of(changes.begin(), changes.end(), [&](const FileChange& change) {
-    return change.path != paths.spec;
+    return change.path.starts_with(units_ + "/") && change.path != paths.cron &&
+           change.path != paths.cron_off;
   });
   if (auto done = Swap(std::move(changes)); !done) return done;
-  if (uses_cron()) return {};
-  if (job.enabled() || (units && state.linked && !shuts)) return Wake(paths, true, systemd_runs);
-  if (!units || !systemd_runs) return {};
+  const bool wakes = !uses_cron() && (job.enabled() || (units && state.linked && !shuts));
+  if (wakes) return Wake(paths, true, systemd_runs);
+  return units && systemd_runs ? Reload() : Result<void>{};
+}
+
+Result<void> Machine::Reload() {
   filetransfer::Batch batch;
   batch.script = kReloadScript;
   auto out = filetransfer::RunBatch(*transport_, batch);
@@ -329,25 +333,24 @@ Result<void> Machine::Write(const std::string& name, const JobState& state, std:
   return {};
 }
 
+// The files of either starter: another one may have been declared before.
 Result<void> Machine::Remove(const std::string& name, const JobState& state, bool systemd_runs) {
   const Paths paths = PathsOf(name);
-  if (!uses_cron() && state.linked) {
+  if (state.linked) {
     if (auto done = Wake(paths, false, systemd_runs); !done) return done;
   }
   if (auto done = EndRuns(state.runs); !done) return done;
   std::vector<FileChange> changes;
-  PutFile(paths.timer, state.timer, "", 0, &changes);
-  PutFile(paths.service, state.service, "", 0, &changes);
-  PutFile(paths.cron, state.cron, "", 0, &changes);
-  PutFile(paths.cron_off, state.cron_off, "", 0, &changes);
-  PutFile(paths.spec, state.spec, "", 0, &changes);
+  DropAll(state.timer_drop_ins, &changes);
+  DropAll(state.service_drop_ins, &changes);
+  for (const auto& [path, file] :
+       {std::pair(&paths.timer, &state.timer), std::pair(&paths.service, &state.service),
+        std::pair(&paths.cron, &state.cron), std::pair(&paths.cron_off, &state.cron_off),
+        std::pair(&paths.spec, &state.spec)}) {
+    PutFile(*path, *file, "", 0, &changes);
+  }
   if (auto done = Swap(std::move(changes)); !done) return done;
-  if (!systemd_runs) return {};
-  filetransfer::Batch batch;
-  batch.script = kReloadScript;
-  auto out = filetransfer::RunBatch(*transport_, batch);
-  if (!out) return tl::unexpected(out.error());
-  return {};
+  return systemd_runs ? Reload() : Result<void>{};
 }
 
 Result<void> Machine::EndRuns(const std::vector<Run>& runs) {

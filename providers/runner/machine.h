@@ -28,14 +28,17 @@ struct Run {
 
 struct JobState {
   filetransfer::FileState spec, last, timer, service, cron, cron_off;
+  // By path: what `systemctl edit` makes, in the folder of our units.
+  std::map<std::string, filetransfer::FileState> timer_drop_ins, service_drop_ins;
   bool linked = false;    // the timer is wanted by timers.target
   bool sleeping = false;  // systemd runs there and doesn't know the timer as active
   std::vector<Run> runs;
-  bool installed(bool cron_line) const;
+  bool installed() const;  // by either starter
 };
 
 struct Reading {
   std::map<std::string, JobState> jobs;  // by name
+  std::vector<std::string> drop_ins;     // below the folder of units
   bool complete = true;
   std::string why;            // when not complete
   bool systemd_runs = false;  // and reads the folder of our units
@@ -47,7 +50,8 @@ class Machine {
 
   // All jobs that stand there, and those named.
   Result<Reading> Read(const std::set<std::string>& named);
-  // The job as an object; its body holds what this runner's starter has.
+  // The job as an object. Its body holds what wakes it, by this runner's starter or another one; a
+  // unit's text goes on with what drop-ins and the other starter's files make of it.
   object::Object ObjectOf(const std::string& name, const JobState& state) const;
 
   // Brings the files to what `after` says (fields that it leaves unset stay), if they are still as
@@ -65,7 +69,7 @@ class Machine {
 
  private:
   struct Paths {
-    std::string folder, spec, last, timer, service, cron, cron_off, timer_name;
+    std::string folder, spec, last, timer, service, cron, cron_off, timer_name, service_name;
   };
   Paths PathsOf(const std::string& name) const;
   Result<Reading> List(const std::set<std::string>& named);
@@ -75,15 +79,11 @@ class Machine {
   Result<std::pair<uint32_t, uint32_t>> MakeFolder(const std::string& folder);
   Result<void> Swap(std::vector<filetransfer::FileChange> changes);
   Result<void> Wake(const Paths& paths, bool on, bool systemd_runs);
+  Result<void> Reload();
 
   std::unique_ptr<filetransfer::Transport> transport_;
   const decl::Runner runner_;
-  const std::string units_;
+  const std::string units_, cron_;  // folders
 };
-
-// The name of a job's file for cron: Debian's passes over names with a dot.
-std::string CronFileOf(std::string_view job);
-// The job behind it; empty: not a file of ours.
-std::string JobOfCronFile(std::string_view file);
 
 }  // namespace postern::runner

@@ -6,19 +6,22 @@
 
 namespace postern::runner {
 
-// Arguments: folder of jobs, folder of units, the user. Prints a line a
+// Arguments: folder of jobs, folder of units, the user, cron's folder. Prints a line a
 // fact. A lock is believed where its process is the user's and started when the lock says.
 inline constexpr std::string_view kListScript = R"sh(
-jobs=$1; units=$2; user=$3; shift 3
+jobs=$1; units=$2; user=$3; cron=$4; shift 4
 [ -d /run/systemd/system ] && case $units in /etc/systemd/system|/run/systemd/system) echo systemd ;; esac
-for d in "$jobs" "$units"; do
+for d in "$jobs" "$units" "$cron"; do
   [ ! -e "$d" ] || { [ -d "$d" ] && [ -r "$d" ] && [ -x "$d" ]; } || echo "closed $d"
 done
 for d in "$jobs"/*/; do
   [ -d "$d" ] && { d=${d%/}; printf 'job %s\n' "${d##*/}"; }
 done
-for f in "$units"/postern-job-*; do
-  [ -e "$f" ] && printf 'unit %s\n' "${f##*/}"
+for f in "$units"/postern-job-* "$cron"/postern-job-*; do
+  [ -e "$f" ] && [ ! -d "$f" ] && printf 'unit %s\n' "${f##*/}"
+done
+for f in "$units"/postern-job-*.d/*.conf; do
+  [ -e "$f" ] && printf 'drop-in %s\n' "${f#"$units"/}"
 done
 for f in "$units"/timers.target.wants/postern-job-*.timer; do
   if [ -L "$f" ]; then

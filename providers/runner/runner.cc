@@ -101,7 +101,7 @@ class RunnerTarget final : public object::Target {
     };
     ScopeStatus jobs = status(Kind::kJob), runs = status(Kind::kJobRun);
     for (const auto& [name, state] : reading->jobs) {
-      if (Wants(kinds, Kind::kJob) && state.installed(machine_.uses_cron())) {
+      if (Wants(kinds, Kind::kJob) && state.installed()) {
         ++jobs.count;
         if (!sink.Add(machine_.ObjectOf(name, state).view())) return Gone();
       }
@@ -151,7 +151,7 @@ class RunnerTarget final : public object::Target {
       answer.answer = Answer::kUnreadable;
       answer.reason = reading.why;
     } else if (key.kind == Kind::kJob) {
-      if (at == reading.jobs.end() || !at->second.installed(machine_.uses_cron())) return answer;
+      if (at == reading.jobs.end() || !at->second.installed()) return answer;
       answer.answer = Answer::kValue;
       answer.object = machine_.ObjectOf(at->first, at->second);
     } else if (key.kind == Kind::kJobRun) {

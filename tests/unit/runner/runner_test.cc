@@ -12,7 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "providers/runner/machine.h"
+#include "providers/runner/unit_files.h"
 #include "schemas/kinds.pb.h"
 #include "schemas/provider.pb.h"
 #include "tests/support/process.h"
@@ -202,6 +202,93 @@ TEST_F(RunnerTest, WritesAFileForCron) {
   EXPECT_FALSE(fs::exists(scratch_.File("units/postern-job-export_dpeople")));
   // Debian's cron passes over names with a dot.
   EXPECT_TRUE(fs::exists(scratch_.File("units/postern-job-export_dpeople.off")));
+}
+
+// `systemctl edit` makes drop-ins: they are part of what the unit says.
+TEST_F(RunnerTest, SeesDropInsAndTakesThemAwayWhenItRepairs) {
+  Open();
+  const kinds::Job job = Job();
+  Put("", job);
+  fs::create_directory(Unit(".service.d"));
+  fs::create_directory(Unit(".timer.d"));
+  fs::create_directory(scratch_.File("units/postern-job-.service.d"));
+  const std::string all = scratch_.File("units/postern-job-.service.d/all.conf");
+  std::ofstream(Unit(".service.d/override.conf")) << "[Service]\nUser=root\n";
+  std::ofstream(Unit(".timer.d/override.conf")) << "[Timer]\nOnCalendar=*:0/5\n";
+  std::ofstream(Unit(".timer.d/notes.txt")) << "systemd reads .conf only\n";
+  std::ofstream(all) << "[Service]\nUser=root\n";
+  const auto seen = Seen();
+  ASSERT_EQ(seen.size(), 1u);
+  const auto live = object::DecodeAs<kinds::Job>(seen[0].body);
+  EXPECT_EQ(live.timer(), job.timer() + "\n# " + Unit(".timer.d/override.conf") +
+                              "\n[Timer]\nOnCalendar=*:0/5\n");
+  EXPECT_EQ(live.service(), job.service() + "\n# " + all + "\n[Service]\nUser=root\n\n# " +
+                                Unit(".service.d/override.conf") + "\n[Service]\nUser=root\n");
+  const Outcome healed = Put(seen[0].body, job);
+  ASSERT_EQ(healed.status, Status::kApplied) << healed.message;
+  EXPECT_EQ(healed.live.object.body, object::EncodeBody(job));
+  EXPECT_FALSE(fs::exists(Unit(".service.d/override.conf")) || fs::exists(all));
+  EXPECT_TRUE(fs::exists(Unit(".timer.d/notes.txt")));
+}
+
+TEST_F(RunnerTest, TakesTheUnitsAwayWhenCronWakesTheJob) {
+  Open();
+  const kinds::Job timed = Job();
+  Put("", timed);
+  Open("cron");
+  const auto seen = Seen();
+  ASSERT_EQ(seen.size(), 1u);
+  const auto live = object::DecodeAs<kinds::Job>(seen[0].body);
+  EXPECT_EQ(live.timer(), timed.timer());
+  EXPECT_TRUE(live.enabled()) << "the timer wakes it";
+  EXPECT_NE(live.cron().find("# " + Unit(".timer")), std::string::npos) << live.cron();
+  kinds::Job job;
+  job.set_name(kJobName);
+  job.set_spec(timed.spec());
+  job.set_cron("30 2 * * 1-5 nobody /bin/true\n");
+  job.set_enabled(true);
+  const Outcome outcome = Put(seen[0].body, job);
+  ASSERT_EQ(outcome.status, Status::kApplied) << outcome.message;
+  EXPECT_EQ(outcome.live.object.body, object::EncodeBody(job));
+  EXPECT_FALSE(fs::exists(Unit(".timer")) || fs::exists(Unit(".service")));
+  EXPECT_TRUE(fs::is_empty(scratch_.File("units/timers.target.wants")));
+  // And back.
+  Open();
+  const auto back = Put(Seen().at(0).body, timed);
+  ASSERT_EQ(back.status, Status::kApplied) << back.message;
+  EXPECT_EQ(back.live.object.body, object::EncodeBody(timed));
+  EXPECT_FALSE(fs::exists(scratch_.File("units/postern-job-export_dpeople")));
+}
+
+TEST_F(RunnerTest, SwitchesOffAndTakesAwayWhatTheOtherStarterLeft) {
+  Open();
+  Put("", Job());
+  Open("cron");
+  kinds::Job on, off;
+  on.set_name(kJobName);
+  on.set_enabled(true);
+  off = on;
+  off.set_enabled(false);
+  const Outcome stopped = Put(object::EncodeBody(on), off);
+  ASSERT_EQ(stopped.status, Status::kApplied) << stopped.message;
+  EXPECT_TRUE(fs::is_empty(scratch_.File("units/timers.target.wants")));
+  const Outcome gone = Apply(Kind::kJob, kJobName, stopped.live.object.body, "");
+  ASSERT_EQ(gone.status, Status::kApplied) << gone.message;
+  EXPECT_TRUE(Seen().empty());
+  EXPECT_FALSE(fs::exists(Unit(".timer")) || fs::exists(Unit(".service")));
+}
+
+TEST(DropIns, AreOfTheUnitOrOfABeginningOfItsName) {
+  constexpr char kUnit[] = "postern-job-export.people-daily.service";
+  for (const char* folder : {"postern-job-export.people-daily.service.d", "postern-job-.service.d",
+                             "postern-job-export.people-.service.d"}) {
+    EXPECT_TRUE(DropInsFor(folder, kUnit)) << folder;
+  }
+  for (const char* folder :
+       {"postern-job-export.people-daily.timer.d", "postern-job-.timer.d", "postern-.service.d",
+        "postern-job-export.people.service.d", "postern-job-export.people-daily.service"}) {
+    EXPECT_FALSE(DropInsFor(folder, kUnit)) << folder;
+  }
 }
 
 TEST(CronFile, NamesAndIsReadBack) {
