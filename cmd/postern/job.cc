@@ -118,6 +118,7 @@ struct Live {
   const object::ObjectView* object = nullptr;
   size_t runs = 0;
   bool observed = false;
+  bool asleep = false;  // its runner says that nothing there wakes a job
 };
 
 Live LiveOf(const observe::Observed& observed, const Job& job) {
@@ -125,6 +126,8 @@ Live LiveOf(const observe::Observed& observed, const Job& job) {
   const observe::ObservedTarget* runner = observed.Find("runner:" + job.runner);
   if (runner == nullptr || !runner->reached) return live;
   live.observed = true;
+  live.asleep = std::any_of(runner->probe.checks.begin(), runner->probe.checks.end(),
+                            [](const auto& check) { return check.name == "systemd" && !check.ok; });
   live.object = runner->objects.Find(object::Kind::kJob, job.name);
   for (const object::ObjectView& run : runner->objects.OfKind(object::Kind::kJobRun)) {
     live.runs += object::SplitKey(run.key)[0] == job.name ? 1 : 0;
@@ -138,7 +141,7 @@ std::string StateOf(const Live& live, const kinds::Job& job) {
   if (live.runs > 0) return "running";
   if (job.has_timer() && job.timer().empty() && !job.has_cron())
     return "installed, runs when asked";
-  return job.enabled() ? "installed" : "installed, not woken";
+  return job.enabled() && !live.asleep ? "installed" : "installed, not woken";
 }
 
 // Whose file was delivered and never acknowledged; every waking of the job looks for it again.

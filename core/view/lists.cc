@@ -98,9 +98,11 @@ std::string RenderDoctor(const std::vector<ProviderLine>& lines, const Style& st
       continue;
     }
     const std::string& version = line.probe.product_version;
-    out += fmt::format("  {}{}{}, as {}\n", Safe(line.probe.product, style),
-                       version.empty() ? "" : " ", Safe(version, style),
-                       Safe(line.probe.identity, style));
+    const std::string& identity = line.probe.identity;
+    // A host without servers, on which jobs run, is no product.
+    out += line.probe.product.empty() ? "  reached" : "  " + Safe(line.probe.product, style);
+    out += (version.empty() ? "" : " ") + Safe(version, style);
+    out += (identity.empty() ? "" : ", as " + Safe(identity, style)) + "\n";
     for (const object::Check& check : line.probe.checks) {
       out += fmt::format(
           "  {} {}{}\n",

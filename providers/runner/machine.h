@@ -63,6 +63,7 @@ class Machine {
   // TERM, and KILL after some seconds. Only processes of the runner's user that started then.
   Result<void> EndRuns(const std::vector<Run>& runs);
 
+  const std::string& units() const { return units_; }  // folder of systemd's
   bool uses_cron() const { return runner_.starter() == "cron"; }
   filetransfer::Transport& transport() { return *transport_; }
   const decl::Runner& runner() const { return runner_; }

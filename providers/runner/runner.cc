@@ -7,6 +7,7 @@
 #include "core/object/fields.h"
 #include "providers/filetransfer/transport/open.h"
 #include "providers/runner/machine.h"
+#include "providers/runner/probe.h"
 #include "schemas/kinds.pb.h"
 #include "schemas/provider.pb.h"
 
@@ -46,47 +47,7 @@ class RunnerTarget final : public object::Target {
  public:
   explicit RunnerTarget(Machine machine) : machine_(std::move(machine)) {}
 
-  Result<object::Probe> ProbeTarget() override {
-    auto reading = machine_.Read({});
-    if (!reading) return tl::unexpected(reading.error());
-    object::Probe probe;
-    probe.product = machine_.uses_cron() ? "cron" : "systemd";
-    probe.identity = machine_.runner().user() + " at " + machine_.transport().Describe();
-    probe.concurrency[Kind::kJob] = "atomic replace";
-    probe.concurrency[Kind::kJobRun] = "verify-then-write";
-    filetransfer::Batch batch;
-    batch.script =
-        "id -- \"$1\" >/dev/null 2>&1 && echo user\n[ -x \"$2\" ] && echo program\nexit 0\n";
-    const decl::Runner& runner = machine_.runner();
-    const std::string program = runner.has_program() ? runner.program() : "/usr/bin/postern";
-    batch.args = {runner.user(), program};
-    auto found = filetransfer::RunBatch(machine_.transport(), batch);
-    if (!found) return tl::unexpected(found.error());
-    const bool user = found->find("user\n") != std::string::npos;
-    const bool there = found->find("program\n") != std::string::npos;
-    probe.checks.push_back({.name = "account of jobs",
-                            .ok = user,
-                            .found = user ? runner.user() : "no account " + runner.user(),
-                            .lines_to_add = {},
-                            .where = ""});
-    probe.checks.push_back({.name = "program",
-                            .ok = there,
-                            .found = there ? program : program + " can't be run",
-                            .lines_to_add = {},
-                            .where = ""});
-    if (!machine_.uses_cron()) {
-      probe.checks.push_back(
-          {.name = "systemd",
-           .ok = true,
-           .found =
-               reading->systemd_runs
-                   ? "runs, and reads the units"
-                   : "doesn't run, or reads units elsewhere: timers are written and not started",
-           .lines_to_add = {},
-           .where = ""});
-    }
-    return probe;
-  }
+  Result<object::Probe> ProbeTarget() override { return ProbeMachine(machine_); }
 
   Result<std::vector<ScopeStatus>> Enumerate(std::span<const Kind> kinds,
                                              object::ObjectSink& sink) override {

@@ -9,9 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
+#include "providers/runner/probe.h"
 #include "providers/runner/unit_files.h"
 #include "schemas/kinds.pb.h"
 #include "schemas/provider.pb.h"
@@ -38,7 +40,8 @@ class RunnerTest : public testing::Test, public JobTarget {
     runner.set_name("here");
     runner.set_user(getpwuid(getuid())->pw_name);  // NOLINT(concurrency-mt-unsafe)
     runner.set_state(scratch_.File("state"));
-    runner.set_units(scratch_.Folder("units"));
+    if (units_) runner.set_units(scratch_.Folder("units"));
+    if (!operator_file_.empty()) runner.set_operator_file(operator_file_);
     runner.set_starter(starter);
     auto made = MakeTarget(config, {});
     ASSERT_TRUE(made) << made.error().message;
@@ -57,6 +60,8 @@ class RunnerTest : public testing::Test, public JobTarget {
   }
 
   support::Scratch scratch_;
+  bool units_ = true;  // a folder of its own for them
+  std::string operator_file_;
 };
 
 TEST_F(RunnerTest, InstallsAJobThatIsSeenAsItWasWritten) {
@@ -276,6 +281,61 @@ TEST_F(RunnerTest, SwitchesOffAndTakesAwayWhatTheOtherStarterLeft) {
   ASSERT_EQ(gone.status, Status::kApplied) << gone.message;
   EXPECT_TRUE(Seen().empty());
   EXPECT_FALSE(fs::exists(Unit(".timer")) || fs::exists(Unit(".service")));
+}
+
+struct Probed : RunnerTest {
+  // "systemd needs: doesn't run..."
+  std::vector<std::string> Checks() {
+    std::vector<std::string> out;
+    const auto probe = target->ProbeTarget();
+    EXPECT_TRUE(probe);
+    for (const object::Check& check : probe->checks) {
+      out.push_back(check.name + (check.ok ? " ok: " : " needs: ") + check.found);
+    }
+    return out;
+  }
+  static bool Has(const std::vector<std::string>& checks, const std::string& said) {
+    return std::any_of(checks.begin(), checks.end(), [&](const std::string& check) {
+      return check.find(said) != std::string::npos;
+    });
+  }
+};
+
+// Without systemd and without a folder of its own nothing wakes a job.
+TEST_F(Probed, SaysWhereNoTimerRuns) {
+  if (fs::exists("/run/systemd/system")) GTEST_SKIP() << "systemd runs here";
+  units_ = false;
+  Open();
+  EXPECT_TRUE(Has(Checks(), "systemd needs: doesn't run: no timer wakes a job"));
+  Open("cron");
+  EXPECT_FALSE(Has(Checks(), "systemd"));
+}
+
+// Imports plan with the operator's file, as the runner's user.
+TEST_F(Probed, SaysThatImportsCannotReadTheOperatorsFile) {
+  operator_file_ = scratch_.File("operator.toml");
+  Open();
+  Put("", Job());
+  EXPECT_FALSE(Has(Checks(), "operator's file")) << "an export needs none";
+  kinds::Job import = Job();
+  import.set_name("import.crew");
+  Apply(Kind::kJob, "import.crew", "", object::EncodeBody(import));
+  EXPECT_TRUE(Has(Checks(), "operator's file needs: " + operator_file_ + " can't be read by"));
+  std::ofstream(operator_file_) << "\n";
+  EXPECT_TRUE(Has(Checks(), "operator's file ok: " + operator_file_));
+}
+
+TEST(Units, MadeOtherwiseByFilesFromElsewhereAreTold) {
+  const auto told = FromElsewhere(
+      "a.timer FragmentPath=/etc/systemd/system/postern-job-a.timer\n"
+      "a.timer DropInPaths=/etc/systemd/system/postern-job-a.timer.d/x.conf "
+      "/run/systemd/system/postern-job-a.timer.d/y.conf\n"
+      "a.service FragmentPath=/run/systemd/transient/postern-job-a.service\n"
+      "a.service DropInPaths=/usr/lib/systemd/system/service.d/10-timeout.conf\n",
+      "/etc/systemd/system");
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[0], "a.timer: /run/systemd/system/postern-job-a.timer.d/y.conf");
+  EXPECT_EQ(told[1], "a.service: /run/systemd/transient/postern-job-a.service");
 }
 
 TEST(DropIns, AreOfTheUnitOrOfABeginningOfItsName) {
