@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <string_view>
@@ -96,6 +97,25 @@ class ServiceChecks {
             "add current = { key = \"...\" }, or enabled = false until there is one");
     }
     CheckSame(service);
+    CheckFrom(service);
+  }
+
+  // A source address stands on a key. No server keeps one for a login's password, which would open
+  // the account from anywhere.
+  void CheckFrom(const Service& service) {
+    const ServiceAccount& m = service.message;
+    const auto& from = m.from().values();
+    if (from.empty() || std::find(from.begin(), from.end(), "*") != from.end()) return;
+    for (const auto& [slot, field] :
+         {std::pair(&m.current(), int{ServiceAccount::kCurrentFieldNumber}),
+          std::pair(&m.next(), int{ServiceAccount::kNextFieldNumber})}) {
+      if (!slot->has_password()) continue;
+      Error(code::kFieldUnsupported, service, "has a password that works from anywhere",
+            service.At(ServiceAccount::kFromFieldNumber), "keys keep this, a password doesn't",
+            "give it a key and no password; or take `from` out and let a firewall say it")
+          .also.push_back(
+              {service.At(Nested(field, Credential::kPasswordFieldNumber)), "the password"});
+    }
   }
 
   void CheckHalves(const Service& service, const Credential& slot, int field) {
