@@ -1,5 +1,6 @@
 // What jobs give to whoever reads at a foreign place, or in a folder of a managed server: rows and
-// columns are access like a grant. A change of who reads there is told as access to the folder.
+// columns are access like a grant, and so is who can decrypt them and where they go. A change of
+// who reads there is told as access to the folder.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -7,6 +8,7 @@
 
 #include "core/access/at_cell.h"
 #include "core/jobs/spec.h"
+#include "core/plan/job_parts.h"
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
 
@@ -20,9 +22,13 @@ namespace {
 struct Given {
   std::string to, server;                        // the identity that reads there; a managed server
   std::string as, endpoint, folder, file, rows;  // `rows`: which, as text
+  std::string address, trust;                    // how it gets there
+  std::set<std::string> recipients;              // who can decrypt it; none: it is in the clear
   std::set<std::string> columns;
   bool SameAs(const Given& other) const {
-    return to == other.to && server == other.server && folder == other.folder && rows == other.rows;
+    return to == other.to && server == other.server && folder == other.folder &&
+           rows == other.rows && address == other.address && trust == other.trust &&
+           recipients == other.recipients;
   }
 };
 
@@ -77,8 +83,12 @@ std::optional<Given> GivenBy(std::string_view body) {
   given.server = spec->endpoint().server();
   given.as = what.as();
   given.endpoint = spec->endpoint().name();
-  if (spec->endpoint().has_server()) {
-    given.folder = object::Normalise(object::Comparator::kPath, what.deliver().folder());
+  given.folder = object::Normalise(object::Comparator::kPath, what.deliver().folder());
+  given.address = AddressOf(spec->endpoint());
+  given.trust = TrustOf(spec->endpoint());
+  for (const std::string& key : what.encrypt().age().values()) given.recipients.insert(key);
+  for (const std::string& key : what.encrypt().openpgp().values()) {
+    given.recipients.insert("OpenPGP " + key);
   }
   given.file = what.deliver().name();
   given.rows = RowsOf(what);
@@ -128,6 +138,10 @@ Disclosure LineOf(const Given& given, const Change& change, bool gained,
       given.server.empty() ? given.endpoint : fmt::format("{} at {}", given.folder, given.server);
   line.file = given.file;
   line.rows = given.rows;
+  if (given.server.empty()) line.folder = given.folder;
+  line.address = given.address;
+  line.trust = given.trust;
+  line.recipients.assign(given.recipients.begin(), given.recipients.end());
   line.columns.assign(columns.begin(), columns.end());
   line.reason = change.reason;
   line.place = change.place;
@@ -136,28 +150,30 @@ Disclosure LineOf(const Given& given, const Change& change, bool gained,
 
 }  // namespace
 
-// Identities that read what is delivered: whom the place is for, and whoever may read files in that
-// folder at any server of its host. The job's own account has the rows anyway.
-std::set<std::string> Planner::ReadersOf(const access::World& world, const std::string& server,
-                                         const std::string& folder) const {
-  std::set<std::string> readers;
+// Identities that may do that with files in the folder, at any server of its host.
+std::set<std::string> Planner::HoldersIn(const access::World& world, const std::string& server,
+                                         const std::string& folder, access::Right right) const {
+  std::set<std::string> holders;
   const std::string host = compile::TargetOfServer(*in_.declarations, server);
   for (const auto& [place, there] : world.servers) {
     if (place.target != host) continue;
     for (const std::string& login :
-         access::LoginsWith(there, {folder, access::Part::kEntries}, access::Right::kRead)) {
-      readers.insert(IdentityAt(place, login));
+         access::LoginsWith(there, {folder, access::Part::kEntries}, right)) {
+      holders.insert(IdentityAt(place, login));
     }
   }
-  return readers;
+  return holders;
 }
 
-// A line for each side of each job that changes, and each who reads. What stays the same in both is
-// no line.
+// A line for each side of each job that changes, and each who reads: whom the place is for, and
+// whoever may read in a managed folder. The job's own account has the rows anyway. What stays the
+// same in both is no line.
 void Planner::TellDisclosures() {
   const auto tell = [this](const Given& given, const access::World& world, Disclosure line) {
     std::set<std::string> readers;
-    if (!given.server.empty()) readers = ReadersOf(world, given.server, given.folder);
+    if (!given.server.empty()) {
+      readers = HoldersIn(world, given.server, given.folder, access::Right::kRead);
+    }
     readers.erase(given.as);
     if (!given.to.empty()) readers.insert(given.to);
     for (const std::string& reader : readers) {
@@ -182,6 +198,22 @@ void Planner::TellDisclosures() {
     const auto spec = jobs::ParseSpec(TextIn(change.after, kinds::Job::kSpecFieldNumber));
     if (spec) line.count = CountRows(*in_.observed, *spec);
     tell(*is, after(), std::move(line));
+  }
+}
+
+// Of a changed specification each field by its name in TOML: a text of ninety lines and its digest
+// tell nobody what a job does otherwise.
+void Planner::NameSpecFields() {
+  for (Change& change : plan_.changes) {
+    if (change.kind != Kind::kJob) continue;
+    const auto at = std::find_if(change.fields.begin(), change.fields.end(), [](const auto& field) {
+      return field.field == kinds::Job::kSpecFieldNumber;
+    });
+    if (at == change.fields.end()) continue;
+    auto fields = SpecDifferences(at->before, at->after);
+    if (fields.empty()) continue;
+    const auto next = change.fields.erase(at);
+    change.fields.insert(next, fields.begin(), fields.end());
   }
 }
 

@@ -1,11 +1,13 @@
 // What changed behind our back: live state that isn't what the ledger recorded.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "core/compile/identity.h"
 #include "core/diag/codes.h"
 #include "core/object/spelling.h"
+#include "core/plan/job_parts.h"
 #include "core/plan/planner.h"
 #include "schemas/kinds.pb.h"
 
@@ -70,6 +72,26 @@ std::string Where(const kinds::Grant& row) {
   return fmt::format(" at {}{}{}", row.server(), row.note().empty() ? "" : ", in ", row.note());
 }
 
+// Of a specification what in it: " (encrypt.age, deliver.folder)". Of a unit which further files
+// make it another, by the lines that systemctl cat has before each. Else people see it with diff.
+std::string EditedIn(const object::FieldDifference& field) {
+  std::vector<std::string> names;
+  if (field.field == kinds::Job::kSpecFieldNumber) {
+    for (object::FieldDifference& inside : SpecDifferences(field.after, field.before)) {
+      names.push_back(std::move(inside.name));
+    }
+  } else {
+    constexpr std::string_view kHead = "\n# /";
+    for (size_t at = field.before.find(kHead); at != std::string::npos;
+         at = field.before.find(kHead, at + 1)) {
+      const size_t from = at + kHead.size() - 1;
+      std::string name = field.before.substr(from, field.before.find('\n', from) - from);
+      if (field.after.find("# " + name) == std::string::npos) names.push_back(std::move(name));
+    }
+  }
+  return names.empty() ? "" : fmt::format(" ({})", fmt::join(names, ", "));
+}
+
 std::string FieldsText(Kind kind, const std::vector<object::FieldDifference>& fields,
                        std::string_view recorded, std::string_view live) {
   if (kind == Kind::kGrant) {
@@ -92,10 +114,9 @@ std::string FieldsText(Kind kind, const std::vector<object::FieldDifference>& fi
     if (!text.empty()) text += "; ";
     const bool opened = field.before == "true";
     if (kind == Kind::kJob) {
-      // Whole files: what of them is other, people see with diff.
       text += field.name == "enabled" ? (opened ? "woken again" : "no longer woken")
-              : field.after.empty()   ? field.name + " removed"
-                                      : field.name + " edited";
+              : field.before.empty()  ? field.name + " removed"
+                                      : field.name + " edited" + EditedIn(field);
       continue;
     }
     if (field.name == "enabled" && kind == Kind::kSshKey) {

@@ -185,6 +185,7 @@ Plan Planner::Run() {
   CollectCensus();
   Digest();
   SpellSets();
+  NameSpecFields();
   return std::move(plan_);
 }
 

@@ -171,6 +171,10 @@ struct Disclosure {
   std::optional<uint64_t> count;     // rows that there are now, where that is plain to see
   Reason reason = Reason::kDeclared;
   std::string place;
+  // How it gets there: the folder at a foreign place, "sftp wong@files.acme.test:2222", and what
+  // must answer there, "host key SHA256:...".
+  std::string folder, address, trust;
+  std::vector<std::string> recipients;  // who can decrypt it, "age1..."; none: it is in the clear
 };
 
 struct Refusal {

@@ -268,6 +268,10 @@ void Put(const Disclosure& from, planfile::Disclosure* to) {
   if (from.count) to->set_count(*from.count);
   to->set_reason(static_cast<uint32_t>(from.reason));
   to->set_place(from.place);
+  to->set_folder(from.folder);
+  to->set_address(from.address);
+  to->set_trust(from.trust);
+  for (const std::string& recipient : from.recipients) to->add_recipients(recipient);
 }
 
 Disclosure Take(const planfile::Disclosure& from) {
@@ -282,6 +286,10 @@ Disclosure Take(const planfile::Disclosure& from) {
   if (from.has_count()) to.count = from.count();
   to.reason = static_cast<Reason>(from.reason());
   to.place = from.place();
+  to.folder = from.folder();
+  to.address = from.address();
+  to.trust = from.trust();
+  to.recipients.assign(from.recipients().begin(), from.recipients().end());
   return to;
 }
 

@@ -221,8 +221,9 @@ class Planner {
   void NoteSilent(const Row& row);
   // disclosure.cc
   void TellDisclosures();
-  std::set<std::string> ReadersOf(const access::World& world, const std::string& server,
-                                  const std::string& folder) const;
+  void NameSpecFields();
+  std::set<std::string> HoldersIn(const access::World& world, const std::string& server,
+                                  const std::string& folder, access::Right right) const;
   // spelled_sets.cc
   void SpellSets();
   // steps.cc

@@ -1,5 +1,6 @@
 // What jobs give to people elsewhere: beside the change of access, since it is one.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <set>
 
@@ -58,10 +59,22 @@ std::string TextOf(const Told& told) {
                      WhatOf(line));
 }
 
-// "2 people: ann, li.wong; export.users, declared  access/jobs.toml:5"
+// Who can decrypt it stands whole: a key that is cut short could be anybody's.
+// "in the clear into /in by sftp wong@files.acme.test:2222, host key SHA256:..."
+std::string HowOf(const Disclosure& line) {
+  std::string text = line.recipients.empty()
+                         ? "in the clear"
+                         : fmt::format("encrypted for {}", fmt::join(line.recipients, ", "));
+  if (!line.folder.empty()) text += " into " + line.folder;
+  if (!line.address.empty()) text += " by " + line.address;
+  if (!line.trust.empty()) text += ", " + line.trust;
+  return text;
+}
+
+// "2 people: ann, li.wong; in the clear by ...; export.users, declared  access/jobs.toml:5"
 std::string TailOf(const Told& told, bool detail) {
   const Disclosure& line = *told.line;
-  std::string tail = fmt::format("{}, {}", line.job, WhyOf(line.reason));
+  std::string tail = fmt::format("{}; {}, {}", HowOf(line), line.job, WhyOf(line.reason));
   if (InFolder(line)) {
     std::vector<std::string> names;
     for (const std::string& identity : told.identities) names.push_back(WhoIs(identity).name);

@@ -129,7 +129,9 @@ void WriteDisclosures(JsonWriter& json, const Plan& plan) {
     json.Field("job", line.job).Field("endpoint", line.endpoint).Field("file", line.file);
     json.Field("rows", line.rows).Key("columns").Array();
     for (const std::string& column : line.columns) json.Value(column);
-    json.End();
+    json.End().Strings("encrypted_for", line.recipients);
+    json.Optional("folder", line.folder).Field("address", line.address);
+    json.Optional("answers_with", line.trust);
     if (line.count) json.Field("count", *line.count);
     json.Field("reason", plan::NameOf(line.reason)).Optional("place", line.place).End();
   }

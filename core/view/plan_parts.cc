@@ -322,6 +322,7 @@ std::string SummaryLine(const Plan& plan) {
   text += gain.empty()
               ? "; nobody gains access"
               : "; " + CountWho(gain) + " gain" + (gain.size() == 1 ? "s" : "") + " access";
+  if (!plan.disclosures.empty()) text += "; files to others change";
   return text;
 }
 

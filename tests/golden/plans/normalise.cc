@@ -63,6 +63,8 @@ std::string Normalise(std::string text, const std::string& scratch) {
   text = std::regex_replace(text, std::regex("(seen( in [^ \\n]+)?[ \\n]+)[0-2][0-9]:[0-5][0-9]Z"),
                             "$1<time>");
   text = std::regex_replace(text, std::regex("\\b[0-9a-f]{32,64}\\b"), "<digest>");
+  // Of a job's unit, which names the specification with its seal.
+  text = std::regex_replace(text, std::regex("\\bsha256 [0-9a-f]{12}\\b"), "sha256 <digest>");
   text = std::regex_replace(text, std::regex("\\b[a-z0-9_-]+@" + Machine() + "\\b"), "<me>");
   text = std::regex_replace(text, std::regex("\\b(process|pid) [0-9]+"), "$1 <n>");
   return text;

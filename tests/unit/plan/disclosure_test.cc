@@ -17,7 +17,9 @@ using testing::SizeIs;
 
 struct Disclosures : testing::Test {
   Disclosures() {
-    bench.declarations.runners.emplace_back().message.set_name("nightly");
+    auto& runner = bench.declarations.runners.emplace_back().message;
+    runner.set_name("nightly");
+    runner.set_host("edge");
     auto& server = bench.declarations.servers.emplace_back().message;
     server.set_name("ftp");
     server.set_host("edge");
@@ -101,6 +103,69 @@ TEST_F(Disclosures, WhoEndsLosesTheFileBecauseHisTimeIsOver) {
   ASSERT_THAT(plan.disclosures, SizeIs(1));
   EXPECT_FALSE(plan.disclosures[0].gained);
   EXPECT_EQ(plan.disclosures[0].reason, Reason::kExpired);
+}
+
+// Who can decrypt it, and where it goes, is part of what is given.
+TEST_F(Disclosures, AnotherWayThereIsALossAndAGain) {
+  JobSample sealed;
+  sealed.age = {"age1acme"};
+  struct Case {
+    const char* what;
+    void (*change)(JobSample*);
+    std::string (*said)(const Disclosure&);
+    const char *was, *is;
+  };
+  const auto recipients = [](const Disclosure& line) {
+    std::string text;
+    for (const std::string& one : line.recipients) text += one + " ";
+    return text;
+  };
+  for (const Case& c :
+       {Case{"another recipient",
+             [](JobSample* job) {
+               job->age = {"age1thief", "age1acme"};
+             },
+             recipients, "age1acme ", "age1acme age1thief "},
+        Case{"in the clear", [](JobSample* job) { job->age.clear(); }, recipients, "age1acme ", ""},
+        Case{"folder", [](JobSample* job) { job->folder = "/elsewhere"; },
+             [](const Disclosure& line) { return line.folder; }, "/in", "/elsewhere"},
+        Case{"address", [](JobSample* job) { job->address = "files.thief.test"; },
+             [](const Disclosure& line) { return line.address; }, "sftp files.acme.test:2222",
+             "sftp files.thief.test"},
+        Case{"host key", [](JobSample* job) { job->known_host = "ssh-ed25519 AAAA"; },
+             [](const Disclosure& line) { return line.trust; }, "",
+             "host key SHA256:cJ6AyISHokEeHuTfufIqhhSS0gxHZRUMDHlKvXD4FHw"}}) {
+    bench.live.erase(kRunner);
+    bench.wanted.clear();
+    bench.recorded.clear();
+    JobSample after = sealed;
+    c.change(&after);
+    Changes(sealed, after);
+    const Plan plan = bench.Make();
+    ASSERT_THAT(plan.disclosures, SizeIs(2)) << c.what;
+    EXPECT_FALSE(plan.disclosures[0].gained);
+    EXPECT_EQ(c.said(plan.disclosures[0]), c.was) << c.what;
+    EXPECT_EQ(c.said(plan.disclosures[1]), c.is) << c.what;
+    EXPECT_THAT(plan.disclosures[1].columns, SizeIs(2)) << c.what;
+  }
+}
+
+TEST_F(Disclosures, WhatDiffersInASpecificationHasItsNameInToml) {
+  JobSample before, after;
+  before.age = {"age1acme"};
+  after.age = {"age1thief", "age1acme"};
+  after.folder = "/elsewhere";
+  after.address = "files.thief.test";
+  after.columns = {"uid", "surname"};
+  const Plan plan = Changes(before, after).bench.Make();
+  std::vector<std::string> said;
+  for (const object::FieldDifference& field : plan.changes.at(0).fields) {
+    said.push_back(field.name + ": " + field.before + " -> " + field.after);
+  }
+  EXPECT_THAT(said, ElementsAre("columns: [{ from = \"mail\" }] -> [{ from = \"surname\" }]",
+                                "encrypt.age: [\"age1acme\"] -> [\"age1thief\", \"age1acme\"]",
+                                "deliver.folder: /in -> /elsewhere",
+                                "endpoint.drop.address: files.acme.test:2222 -> files.thief.test"));
 }
 
 TEST_F(Disclosures, WhatOnlyWakesItIsNone) {

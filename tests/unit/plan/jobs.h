@@ -11,7 +11,8 @@ namespace postern::plan {
 // An export of users, daily at 02:30, for a partner at a foreign place.
 struct JobSample {
   std::string base, status, for_ = "partner:acme", server, folder = "/in", timer = "[Timer]\n";
-  std::vector<std::string> columns{"uid", "mail"};
+  std::string address = "files.acme.test:2222", known_host;
+  std::vector<std::string> columns{"uid", "mail"}, age;
   bool enabled = true;
   base::Instant sealed_at = kNow - 1000, last_good = 0;
 
@@ -20,10 +21,14 @@ struct JobSample {
     spec.set_name("export.people");
     spec.set_sealed_at(sealed_at);
     spec.mutable_runner()->set_name("nightly");
+    spec.mutable_runner()->set_host("edge");
     auto& endpoint = *spec.mutable_endpoint();
     endpoint.set_name("drop");
     if (!for_.empty()) endpoint.set_for_(for_);
     if (!server.empty()) endpoint.set_server(server);
+    endpoint.set_protocol("sftp");
+    endpoint.set_address(address);
+    if (!known_host.empty()) endpoint.set_known_host(known_host);
     auto& what = *spec.mutable_export_();
     what.set_name("people");
     what.set_as("service:feed");
@@ -35,6 +40,7 @@ struct JobSample {
     what.mutable_deliver()->set_to("drop");
     what.mutable_deliver()->set_folder(folder);
     what.mutable_deliver()->set_name("users.csv");
+    for (const std::string& key : age) what.mutable_encrypt()->mutable_age()->add_values(key);
     for (const std::string& column : columns) {
       what.mutable_columns()->add_values()->set_from(column);
     }

@@ -56,7 +56,9 @@ TEST_F(Jobs, NothingIsDoneAboutOneThatIsAsInstalled) {
 }
 
 TEST_F(Jobs, WhatOtherHandsChangeIsDriftAndGoesBack) {
-  JobSample spec, timer, off;
+  JobSample spec, timer, off, edited;
+  edited.timer +=
+      "\n# /etc/systemd/system/postern-job-export.people.timer.d/override.conf\n[Timer]\n";
   spec.columns.push_back("surname");
   timer.timer = "[Timer]\nOnCalendar=hourly\n";
   off.enabled = false;
@@ -65,8 +67,12 @@ TEST_F(Jobs, WhatOtherHandsChangeIsDriftAndGoesBack) {
     const JobSample* live;
     const char* said;
   };
-  for (const Case& c : {Case{"spec", &spec, "spec"}, Case{"timer", &timer, "timer"},
-                        Case{"enabled", &off, "no longer woken"}}) {
+  for (const Case& c :
+       {Case{"columns", &spec, "spec edited (columns)"}, Case{"timer", &timer, "timer edited"},
+        Case{"timer", &edited,
+             "timer edited (/etc/systemd/system/"
+             "postern-job-export.people.timer.d/override.conf)"},
+        Case{"enabled", &off, "no longer woken"}}) {
     bench.live.clear();
     bench.wanted.clear();
     bench.recorded.clear();
@@ -123,6 +129,7 @@ TEST_F(Jobs, AnImportThatFindsNoFileIsSilentAfterItsHours) {
     bench.recorded.clear();
     job::JobSpec spec;
     spec.set_name("import.crew");
+    spec.mutable_runner()->set_host("edge");
     spec.set_sealed_at(kNow - 100 * kDay);
     auto& schedule = *spec.mutable_import()->mutable_schedule();
     schedule.set_cron("30 2 * * *");
