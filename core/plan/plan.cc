@@ -170,6 +170,7 @@ Plan Planner::Run() {
   TellFacts();
   HoldByFacts();
   HoldPending();
+  HoldRotations();
   RaiseWorlds();
   CountPeople();
   LookAtLocks();
@@ -177,6 +178,7 @@ Plan Planner::Run() {
   MakeSteps();
   FindComponents();
   LinkPending();
+  TeachAfterKeys();
   OrderSteps();
   NumberNeeds();
   CheckInvariants();

@@ -196,12 +196,20 @@ class Planner {
   void StepsOfRename(uint32_t change);
   void StepsOfRemoval(uint32_t change);
   void StepsOfReplace(uint32_t change);
-  // services.cc
+  // rotation.cc
   struct Successor {
     std::optional<uint32_t> change;  // nothing: it is live
+    std::string held;                // why it can't be made now
   };
   std::optional<Successor> SuccessorOf(const Change& retired) const;
+  std::optional<uint32_t> ChangeOf(std::string_view target, object::Kind kind,
+                                   std::string_view key) const;
+  std::vector<uint32_t> JobsThatSignIn(const Change& credential, std::string* held) const;
+  std::string Unseen(const std::string& target) const;
+  void HoldRotations();
   bool RetireKey(uint32_t change);
+  void TeachAfterKeys();
+  // services.cc
   std::string UnusedYet(const std::string& name) const;
   void LookAtServices();
   // sessions.cc
@@ -280,8 +288,10 @@ class Planner {
   // not begin before it is gone.
   std::vector<std::pair<std::string, std::string>> losing_;
   std::set<std::pair<uint32_t, std::string>> held_starts_;
-  // Changes that come from changes of facts: which those are.
+  // Changes that come from changes of facts, or that jobs must know of first: which those are.
   std::map<uint32_t, std::vector<uint32_t>> waits_;
+  // Changes of jobs -> changes that make the keys they sign in with.
+  std::map<uint32_t, std::set<uint32_t>> new_keys_;
   // By target and server, those with rules by other hands.
   std::map<std::pair<uint32_t, std::string>, ForeignServer> foreign_;
   // By target: other paths of folders -> the paths that count.

@@ -107,49 +107,6 @@ std::string WhatHappens(const ServiceChanges& touched) {
 
 }  // namespace
 
-// Of a key that a service account has no more: whether another one opens the account, and which
-// change brings that one where it isn't live as it shall be.
-std::optional<Planner::Successor> Planner::SuccessorOf(const Change& retired) const {
-  if (retired.kind != Kind::kSshKey || retired.action != Action::kDelete) return std::nullopt;
-  if (retired.reason != Reason::kRemoved || !retired.owner.starts_with(kOwner)) return std::nullopt;
-  const compile::DesiredTarget* desired = desired_[retired.target];
-  if (desired == nullptr) return std::nullopt;
-  const auto parts = object::SplitKey(retired.key);
-  const auto account = object::MakeKey(Kind::kAccount, {parts[0], parts[1]});
-  const DesiredObject* wanted = desired->Find(Kind::kAccount, account);
-  if (wanted == nullptr || !FlagIn(wanted->body, EnabledFieldOf(Kind::kAccount), true)) {
-    return std::nullopt;
-  }
-  for (const DesiredObject& key : desired->objects) {
-    if (key.kind != Kind::kSshKey) continue;
-    const auto of = object::SplitKey(key.key);
-    if (of[0] != parts[0] || of[1] != parts[1]) continue;
-    const auto change =
-        std::find_if(plan_.changes.begin(), plan_.changes.end(), [&](const Change& other) {
-          return other.target == retired.target && other.kind == Kind::kSshKey &&
-                 other.key == key.key;
-        });
-    if (change == plan_.changes.end()) return Successor{};  // live as declared
-    if (!change->held.empty()) continue;
-    return Successor{static_cast<uint32_t>(change - plan_.changes.begin())};
-  }
-  return std::nullopt;
-}
-
-// The old key goes after all that opens, and only when the new one was written. Sessions stay:
-// whose they are can't be told by the key, and the same identity holds the same.
-bool Planner::RetireKey(uint32_t index) {
-  const auto successor = SuccessorOf(plan_.changes[index]);
-  if (!successor) return false;
-  const Change& change = plan_.changes[index];
-  AddStep(index, Phase::kRetire, Restrict(change.before, KeyMask(change.kind)), "", false, false);
-  if (successor->change) {
-    waits_[index].push_back(*successor->change);
-    plan_.steps.back().needs.push_back(*successor->change + 1);  // numbered with the others
-  }
-  return true;
-}
-
 // Of a key that goes: whether a job has signed in with what stays.
 std::string Planner::UnusedYet(const std::string& name) const {
   const std::string identity = "service:" + name;

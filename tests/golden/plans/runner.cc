@@ -135,7 +135,8 @@ void Runner::Edit(const std::vector<std::string>& words) {
 void Runner::Faults(const std::vector<std::string>& words) {
   std::string text;
   for (size_t i = 2; i < words.size(); ++i) text += words[i] + "\n";
-  WriteText(At(words.at(1) + ".world.faults"), text);
+  const bool whole = words.at(1).find(".world") != std::string::npos;  // as of Edit
+  WriteText(At(words.at(1) + (whole ? "" : ".world") + ".faults"), text);
 }
 
 void Runner::Hold() {

@@ -94,12 +94,17 @@ struct Bench {
     in.as_of = now;
     in.secret_digests = secrets;
     in.ledger_id = "l";
+    in.only_targets = only_targets;
     return in;
   }
   observe::ObservedTarget Observe(const char* name) {
     observe::ObservedTarget target;
     target.name = name;
-    target.reached = true;
+    target.reached = !unreached.contains(name);
+    if (!target.reached) {
+      target.error.message = "connection refused";
+      return target;
+    }
     target.probe.capabilities = capabilities[name];
     for (const object::Object& object : live[name]) target.objects.Add(object.view());
     target.objects.Sort();
@@ -138,6 +143,7 @@ struct Bench {
   std::vector<ledger::OpenIntent> open_intents;
   std::map<std::string, std::string> secrets;
   std::set<object::Kind> incomplete;
+  std::set<std::string> unreached, only_targets;
   std::map<std::string, std::vector<object::Capability>> capabilities;
   base::Instant now = kNow;
 };
