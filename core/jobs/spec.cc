@@ -105,4 +105,16 @@ std::string OperatorFileOf(const decl::Runner& runner) {
   return runner.has_operator_file() ? runner.operator_file() : kDefaultOperatorFile;
 }
 
+decl::Thresholds ThresholdsOf(const decl::Import& import) {
+  decl::Thresholds most;
+  most.set_disable(5);
+  most.set_disable_percent(5);
+  most.set_create(50);
+  most.set_change_percent(30);
+  most.set_reject_percent(2);
+  most.set_rows_percent(30);
+  most.MergeFrom(import.thresholds());
+  return most;
+}
+
 }  // namespace postern::jobs

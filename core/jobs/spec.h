@@ -50,4 +50,7 @@ std::string LastRunPathOf(const decl::Runner& runner, std::string_view job);
 // What imports there plan and apply with.
 std::string OperatorFileOf(const decl::Runner& runner);
 
+// How much one file of an import may do before a second person must look, every number set.
+decl::Thresholds ThresholdsOf(const decl::Import& import);
+
 }  // namespace postern::jobs

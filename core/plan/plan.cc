@@ -175,6 +175,7 @@ Plan Planner::Run() {
   CountPeople();
   LookAtLocks();
   TellDisclosures();
+  TellIntakes();
   MakeSteps();
   FindComponents();
   LinkPending();

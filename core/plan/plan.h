@@ -177,6 +177,23 @@ struct Disclosure {
   std::vector<std::string> recipients;  // who can decrypt it, "age1..."; none: it is in the clear
 };
 
+// What a file from others may do to people, or no longer may: an import that comes, goes or
+// changes.
+struct Intake {
+  bool gained = false;
+  std::string owner;                 // whose people these are, "partner:acme"
+  std::vector<std::string> writers;  // who can put a file there: identities, by name
+  std::string job, from, address,
+      trust;                             // "import.roster", "acme-drop:/out/roster_*.csv", as above
+  std::vector<std::string> may;          // "create", "update", "disable"
+  std::string people;                    // "people of directory:corp below ou=acme,dc=corp"
+  std::vector<std::string> attributes;   // that a file gives them
+  std::vector<std::string> held_beyond;  // "50 new", "5 disabled or 5 %"
+  std::string signer;                    // who must have signed each file; empty: nobody
+  Reason reason = Reason::kDeclared;
+  std::string place;
+};
+
 struct Refusal {
   std::string target;
   std::string limit;  // "lose_people"
@@ -215,6 +232,7 @@ struct Plan {
   std::vector<FactSummary> facts;  // by target
   std::vector<RoleNote> role_notes;
   std::vector<Disclosure> disclosures;  // by job; what is lost first
+  std::vector<Intake> intakes;          // likewise
   std::vector<Look> looks;
   std::vector<LimitUse> limits;  // by target; people first, then kinds in their order
   std::vector<Refusal> refusals;

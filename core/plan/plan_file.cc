@@ -62,6 +62,7 @@ std::string Save(const Plan& plan) {
   for (const FactSummary& fact : plan.facts) Put(fact, file.add_facts());
   for (const RoleNote& note : plan.role_notes) Put(note, file.add_role_notes());
   for (const Disclosure& line : plan.disclosures) Put(line, file.add_disclosures());
+  for (const Intake& line : plan.intakes) Put(line, file.add_intakes());
   for (const Look& look : plan.looks) {
     auto* out = file.add_looks();
     out->set_what(look.what);
@@ -147,6 +148,7 @@ Result<Plan> Load(std::string_view bytes) {
         {note.role(), note.identity(), note.why(), note.place(), note.held()});
   }
   for (const auto& line : file.disclosures()) plan.disclosures.push_back(Take(line));
+  for (const auto& line : file.intakes()) plan.intakes.push_back(Take(line));
   for (const auto& look : file.looks()) {
     plan.looks.push_back({look.what(), look.detail(), look.place()});
   }

@@ -293,4 +293,40 @@ Disclosure Take(const planfile::Disclosure& from) {
   return to;
 }
 
+void Put(const Intake& from, planfile::Intake* to) {
+  to->set_gained(from.gained);
+  to->set_owner(from.owner);
+  for (const std::string& writer : from.writers) to->add_writers(writer);
+  to->set_job(from.job);
+  to->set_from(from.from);
+  to->set_address(from.address);
+  to->set_trust(from.trust);
+  for (const std::string& act : from.may) to->add_may(act);
+  to->set_people(from.people);
+  for (const std::string& attribute : from.attributes) to->add_attributes(attribute);
+  for (const std::string& bound : from.held_beyond) to->add_held_beyond(bound);
+  to->set_signer(from.signer);
+  to->set_reason(static_cast<uint32_t>(from.reason));
+  to->set_place(from.place);
+}
+
+Intake Take(const planfile::Intake& from) {
+  Intake to;
+  to.gained = from.gained();
+  to.owner = from.owner();
+  to.writers.assign(from.writers().begin(), from.writers().end());
+  to.job = from.job();
+  to.from = from.from();
+  to.address = from.address();
+  to.trust = from.trust();
+  to.may.assign(from.may().begin(), from.may().end());
+  to.people = from.people();
+  to.attributes.assign(from.attributes().begin(), from.attributes().end());
+  to.held_beyond.assign(from.held_beyond().begin(), from.held_beyond().end());
+  to.signer = from.signer();
+  to.reason = static_cast<Reason>(from.reason());
+  to.place = from.place();
+  return to;
+}
+
 }  // namespace postern::plan

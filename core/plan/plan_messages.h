@@ -41,4 +41,7 @@ void Put(const RoleNote& from, planfile::RoleNote* to);
 void Put(const Disclosure& from, planfile::Disclosure* to);
 Disclosure Take(const planfile::Disclosure& from);
 
+void Put(const Intake& from, planfile::Intake* to);
+Intake Take(const planfile::Intake& from);
+
 }  // namespace postern::plan

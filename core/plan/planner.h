@@ -232,6 +232,8 @@ class Planner {
   void NameSpecFields();
   std::set<std::string> HoldersIn(const access::World& world, const std::string& server,
                                   const std::string& folder, access::Right right) const;
+  // intakes.cc
+  void TellIntakes();
   // spelled_sets.cc
   void SpellSets();
   // steps.cc

@@ -138,6 +138,21 @@ void WriteDisclosures(JsonWriter& json, const Plan& plan) {
   json.End();
 }
 
+void WriteIntakes(JsonWriter& json, const Plan& plan) {
+  if (plan.intakes.empty()) return;
+  json.Key("intakes").Array();
+  for (const plan::Intake& line : plan.intakes) {
+    json.Object().Field("side", line.gained ? "gained" : "lost").Field("owner", line.owner);
+    json.Strings("writers", line.writers).Field("job", line.job).Field("from", line.from);
+    json.Field("address", line.address).Optional("answers_with", line.trust);
+    json.Strings("may", line.may).Field("people", line.people);
+    json.Strings("attributes", line.attributes).Strings("held_beyond", line.held_beyond);
+    json.Optional("signed_by", line.signer);
+    json.Field("reason", plan::NameOf(line.reason)).Optional("place", line.place).End();
+  }
+  json.End();
+}
+
 void WriteHead(JsonWriter& json, const Plan& plan) {
   json.Field("format_version", kPlanFormat);
   json.Field("name", plan::ShortName(plan)).Field("intent", base::Hex(plan.intent));
@@ -251,6 +266,7 @@ void WritePlanJson(const Plan& plan, const diag::Diagnostics* diagnostics,
   json.End();
   WriteFacts(json, plan);
   WriteDisclosures(json, plan);
+  WriteIntakes(json, plan);
   WriteDelta(json, "access", plan.delta, &plan);
   WriteDelta(json, "held_access", plan.held_delta, nullptr);
   json.Key("changes").Array();

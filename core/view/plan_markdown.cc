@@ -93,9 +93,10 @@ std::string RenderPlanMarkdown(const Plan& plan, const PlanOptions& options) {
     out += fmt::format("\n**Refused by a limit:** {}\n", Plain(refusal.text));
   }
   for (const Side side : kSides) AddAccess(plan, side, &out);
-  if (!plan.disclosures.empty()) {
+  if (!plan.disclosures.empty() || !plan.intakes.empty()) {
     std::string text;
-    PrintSections({DisclosureSection(plan, true, kStyle)}, 0, &text);
+    PrintSections({DisclosureSection(plan, true, kStyle), IntakeSection(plan, true, kStyle)}, 0,
+                  &text);
     out += "\n" + Fenced(text);
   }
   AddFolded("Held", {HeldSection(plan, true, kStyle)}, &out);

@@ -323,6 +323,7 @@ std::string SummaryLine(const Plan& plan) {
               ? "; nobody gains access"
               : "; " + CountWho(gain) + " gain" + (gain.size() == 1 ? "s" : "") + " access";
   if (!plan.disclosures.empty()) text += "; files to others change";
+  if (!plan.intakes.empty()) text += "; who may bring people changes";
   return text;
 }
 

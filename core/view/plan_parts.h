@@ -17,6 +17,8 @@ Section FactSection(const plan::Plan& plan, bool detail, const Style& style);
 Section RoleNoteSection(const plan::Plan& plan, bool detail, const Style& style);
 // What jobs give to, or no longer give to, whoever reads at foreign places.
 Section DisclosureSection(const plan::Plan& plan, bool detail, const Style& style);
+// What files of others may do to people, and no longer may.
+Section IntakeSection(const plan::Plan& plan, bool detail, const Style& style);
 // Plan 7f3a quiet-heron · commit 4f1c9e2 · as of 2026-11-21 18:40Z
 std::vector<std::string> TitleLines(const plan::Plan& plan, const Style& style);
 Section LookSection(const plan::Plan& plan, bool detail, const Style& style);

@@ -23,9 +23,12 @@ Section NoAccessChanges(const Plan& plan, const Section& lost, const Section& ga
                         step.operation.kind != object::Kind::kJobRun;
     return is_way && (step.removes || step.adds);
   });
-  section.heading = ways                       ? "Nobody's rights change; ways into accounts do."
-                    : plan.disclosures.empty() ? "Nobody loses or gains access."
-                                               : "Nobody's rights change; files to others do.";
+  const bool to = !plan.disclosures.empty(), from = !plan.intakes.empty();
+  section.heading = ways         ? "Nobody's rights change; ways into accounts do."
+                    : to && from ? "Nobody's rights change; files to others and from others do."
+                    : to         ? "Nobody's rights change; files to others do."
+                    : from       ? "Nobody's rights change; who may bring people does."
+                                 : "Nobody loses or gains access.";
   return section;
 }
 
@@ -57,6 +60,7 @@ std::string RenderPlan(const Plan& plan, const PlanOptions& options, const Style
   if (!none.heading.empty()) access.insert(access.begin(), std::move(none));
   std::move(access.begin(), access.end(), std::back_inserter(sections));
   sections.push_back(DisclosureSection(plan, options.detail, style));
+  sections.push_back(IntakeSection(plan, options.detail, style));
   sections.push_back(HeldSection(plan, options.detail, style));
   sections.push_back(RoleNoteSection(plan, options.detail, style));
   sections.push_back(LookSection(plan, options.detail, style));
