@@ -165,6 +165,14 @@ Result<void> World::ReadLedger() {
   for (const auto& runner : loaded.declarations.runners) {
     names.push_back("runner:" + runner.message.name());
   }
+  // One that isn't declared any more may have jobs installed.
+  auto all = ledger->RecordedTargets();
+  if (!all) return tl::unexpected(all.error());
+  for (const std::string& name : *all) {
+    if (name.starts_with("runner:") && std::find(names.begin(), names.end(), name) == names.end()) {
+      names.push_back(name);
+    }
+  }
   for (const std::string& name : names) {
     auto rows = ledger->RecordedOf(name);
     if (!rows) return tl::unexpected(rows.error());

@@ -136,6 +136,8 @@ class Ledger {
 
   // Sorted by (kind, key).
   virtual Result<std::vector<Recorded>> RecordedOf(std::string_view target) = 0;
+  // Names of all targets that have any, declared still or not; sorted.
+  virtual Result<std::vector<std::string>> RecordedTargets() = 0;
   // As it was when `generation` was made, sorted alike. kNotFound: there is no such generation yet.
   virtual Result<std::vector<Recorded>> RecordedAt(uint64_t generation,
                                                    std::string_view target) = 0;

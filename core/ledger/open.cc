@@ -17,6 +17,7 @@ class EmptyLedger final : public Ledger {
   const std::string& secret_key() const override { return nothing_; }
 
   Result<std::vector<Recorded>> RecordedOf(std::string_view) override { return {}; }
+  Result<std::vector<std::string>> RecordedTargets() override { return {}; }
   Result<std::vector<Recorded>> RecordedAt(uint64_t generation, std::string_view) override {
     if (generation == 0) return {};
     return Fail(ErrorCode::kNotFound,

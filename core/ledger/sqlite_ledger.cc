@@ -164,6 +164,13 @@ Result<std::vector<Recorded>> SqliteLedger::RecordedOf(std::string_view target) 
   return Collect<Recorded>(*rows, ReadRecorded, std::min(seen->Unsigned(0), kMost));
 }
 
+Result<std::vector<std::string>> SqliteLedger::RecordedTargets() {
+  auto rows = db_.Prepare("SELECT DISTINCT target FROM recorded ORDER BY 1");
+  if (!rows) return tl::unexpected<Error>(rows.error());
+  return Collect<std::string>(*rows,
+                              [](const Statement& row) { return std::string(row.Bytes(0)); });
+}
+
 Result<std::vector<Recorded>> SqliteLedger::RecordedAt(uint64_t generation,
                                                        std::string_view target) {
   const auto newest = NewestGeneration();

@@ -24,6 +24,7 @@ class SqliteLedger final : public Ledger {
   const std::string& secret_key() const override { return secret_key_; }
 
   Result<std::vector<Recorded>> RecordedOf(std::string_view target) override;
+  Result<std::vector<std::string>> RecordedTargets() override;
   Result<std::vector<Recorded>> RecordedAt(uint64_t generation, std::string_view target) override;
   Result<std::vector<Census>> LastCensus() override;
   Result<std::vector<std::pair<std::string, uint32_t>>> AllocatedUids() override;

@@ -108,8 +108,10 @@ void Planner::PutDesired(Row* row, std::string body) {
 void Planner::Decide(const Row& row) {
   const bool runs = row.kind == Kind::kSession || row.kind == Kind::kJobRun;
   if (runs || object::TableOf(row.kind).observed_only) return;
-  NoteDrift(row);
-  NoteSilent(row);
+  if (!IsMoved(row)) {
+    NoteDrift(row);
+    NoteSilent(row);
+  }
   if (row.desired != nullptr) {
     row.observed != nullptr ? DecideBoth(row) : DecideMissing(row);
   } else if (row.recorded != nullptr) {
@@ -320,7 +322,9 @@ bool Planner::SecretDiffers(const Row& row, std::string* wanted_digest) const {
 
 // Wanted, not live.
 void Planner::DecideMissing(const Row& row) {
-  const Reason reason = row.recorded != nullptr ? Reason::kDrift : Reason::kDeclared;
+  const Reason reason = row.recorded == nullptr ? Reason::kDeclared
+                        : IsMoved(row)          ? Reason::kChanged
+                                                : Reason::kDrift;
   std::string secret;
   SecretDiffers(row, &secret);
   Change& change = AddChange(row, Action::kCreate, reason);

@@ -151,6 +151,7 @@ Plan Planner::Run() {
     note(in_.desired->expired, &expired_);
     note(in_.desired->ahead, &ahead_);
   }
+  CheckRunners();
   // Scopes and summaries are indexed alike; judging needs the index of the last target added.
   const std::vector<TargetSummary> summaries = std::move(plan_.targets);
   plan_.targets.clear();

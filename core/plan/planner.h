@@ -227,6 +227,9 @@ class Planner {
   void StopRuns();
   void StopRun(uint32_t target, const object::ObjectView& run);
   void NoteSilent(const Row& row);
+  // runners.cc
+  void CheckRunners();
+  bool IsMoved(const Row& row) const;
   // disclosure.cc
   void TellDisclosures();
   void NameSpecFields();
@@ -290,6 +293,7 @@ class Planner {
   // not begin before it is gone.
   std::vector<std::pair<std::string, std::string>> losing_;
   std::set<std::pair<uint32_t, std::string>> held_starts_;
+  std::set<std::string> moved_;  // runners that are elsewhere than what is recorded of them
   // Changes that come from changes of facts, or that jobs must know of first: which those are.
   std::map<uint32_t, std::vector<uint32_t>> waits_;
   // Changes of jobs -> changes that make the keys they sign in with.

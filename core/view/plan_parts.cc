@@ -331,6 +331,7 @@ std::vector<std::string> FooterLines(const Plan& plan, const PlanOptions& option
                                      const Style& style) {
   std::vector<std::string> lines;
   if (plan.empty()) {
+    if (!plan.refusals.empty()) return lines;  // why, is said
     lines.push_back(plan.observed_all() && !plan.looks.empty()
                         ? "Nothing to do: all that is declared is live."
                     : plan.observed_all()

@@ -25,6 +25,7 @@ TEST_P(LedgerSuite, ReadingAMissingLedgerSeesNothing) {
   EXPECT_EQ(empty->secret_key(), "");
   EXPECT_EQ(empty->generation(), 0U);
   EXPECT_THAT(Must(empty->RecordedOf("host:edge")), IsEmpty());
+  EXPECT_THAT(Must(empty->RecordedTargets()), IsEmpty());
   EXPECT_THAT(Must(empty->OpenIntents()), IsEmpty());
   EXPECT_THAT(Must(empty->Applies(10)), IsEmpty());
   EXPECT_FALSE(Must(empty->FindApply("1")).has_value());
@@ -81,6 +82,7 @@ TEST_P(LedgerSuite, RecordedIsSortedByKindAndKeyAndByTarget) {
               ElementsAre("z=@1", "B=body@1", "a=body@1", "b=body@1", "a=@1"));
   EXPECT_THAT(Rows(Must(ledger_->RecordedOf("host:b"))), ElementsAre("x=body@1"));
   EXPECT_THAT(Must(ledger_->RecordedOf("host:none")), IsEmpty());
+  EXPECT_THAT(Must(ledger_->RecordedTargets()), ElementsAre("host:b", "host:edge"));
 }
 
 TEST_P(LedgerSuite, ErasesAndOverwrites) {
