@@ -175,6 +175,7 @@ Plan Planner::Run() {
   RaiseWorlds();
   CountPeople();
   LookAtLocks();
+  LookAtWaysIn();
   TellDisclosures();
   TellIntakes();
   MakeSteps();

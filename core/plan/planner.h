@@ -227,6 +227,8 @@ class Planner {
   void StopRuns();
   void StopRun(uint32_t target, const object::ObjectView& run);
   void NoteSilent(const Row& row);
+  // ways_in.cc
+  void LookAtWaysIn();
   // runners.cc
   void CheckRunners();
   bool IsMoved(const Row& row) const;

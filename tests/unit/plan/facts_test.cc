@@ -44,6 +44,43 @@ const Step* FactStep(const Plan& plan) {
   return nullptr;
 }
 
+// Who has an account and no key gains nothing by it: nobody would know.
+TEST(Facts, AnAccountThatNobodyCanComeIntoIsLookedAt) {
+  Bench bench;
+  FromRole(&bench, {});
+  auto& role = bench.declarations.roles.emplace_back().message;
+  role.set_name("ops");
+  role.mutable_account()->set_keys_from("iam");
+  bench.Want(Account("ann")).Want(Row("/d", "this", "account:ann", kList));
+  Plan plan = bench.Make();
+  EXPECT_TRUE(plan.delta.gained.empty());
+  ASSERT_EQ(plan.looks.size(), 1u);
+  EXPECT_EQ(plan.looks[0].what, "account ftp/ann: no way in");
+  EXPECT_EQ(plan.looks[0].detail, "no key and no password; corp shows no ssh_keys");
+  role.mutable_account()->clear_keys_from();
+  plan = bench.Make();
+  ASSERT_EQ(plan.looks.size(), 1u);
+  EXPECT_EQ(plan.looks[0].detail, "no key and no password; its role takes no keys (keys_from)");
+  bench.Want(Key("ann"));
+  EXPECT_TRUE(bench.Make().looks.empty());
+}
+
+// One that was shut before stays as it was; one that loses its last key by the plan doesn't.
+TEST(Facts, AnAccountThatLosesItsLastWayInIsLookedAt) {
+  for (const bool had : {true, false}) {
+    Bench bench;
+    FromRole(&bench, {});
+    bench.All(Account("ann"));
+    if (had) bench.Live(Key("ann")).Record(Key("ann"));
+    bench.Exact(Kind::kSshKey, std::string("ftp") + object::kKeySeparator + "ann");
+    const Plan plan = bench.Make();
+    ASSERT_EQ(plan.looks.size(), had ? 1u : 0u);
+    if (had) {
+      EXPECT_EQ(plan.looks[0].what, "account ftp/ann: no way in");
+    }
+  }
+}
+
 TEST(Facts, WhatComesFromAPendingFactFollowsIt) {
   Bench bench = WithPending();
   diag::Diagnostics diagnostics;
