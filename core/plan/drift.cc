@@ -30,7 +30,11 @@ bool HasBeyond(const std::vector<std::string>& set, const std::vector<std::strin
 // Whether the live body gives more or less than the recorded one, field by field.
 Drift::Effect EffectOf(Kind kind, const std::vector<object::FieldDifference>& fields,
                        std::string_view recorded, std::string_view live) {
-  bool more = false, less = false, unknown = false;
+  bool more = false, less = false;
+  // Who gets a file, and as whom a job runs, is in its texts.
+  bool unknown = kind == Kind::kJob && std::any_of(fields.begin(), fields.end(), [](const auto& f) {
+                   return f.field != kinds::Job::kEnabledFieldNumber;
+                 });
   for (const object::FieldDifference& field : fields) {
     switch (object::TableOf(kind).Find(field.field)->direction) {
       case object::Direction::kAnd:

@@ -75,8 +75,15 @@ void WriteValue(JsonWriter& json, Kind kind, const FieldTable& table, const Wire
 // A whole file in a line: enough to tell two apart.
 std::string TextOfFile(const std::string& text) {
   if (text.empty()) return "none";
-  return fmt::format("{} lines, sha256 {}", std::count(text.begin(), text.end(), '\n'),
-                     base::Hex(base::Sha256(text)).substr(0, 12));
+  std::string out = fmt::format("{} lines, sha256 {}", std::count(text.begin(), text.end(), '\n'),
+                                base::Hex(base::Sha256(text)).substr(0, 12));
+  // Further files that make a unit what it is stand below it, as systemctl cat shows them.
+  constexpr std::string_view kHead = "\n# /";
+  for (size_t at = text.find(kHead); at != std::string::npos; at = text.find(kHead, at + 1)) {
+    const size_t from = at + kHead.size() - 1;
+    out += ", with " + text.substr(from, text.find('\n', from) - from);
+  }
+  return out;
 }
 
 std::string FieldText(Kind kind, const FieldTable& table, const WireField& field) {
@@ -227,7 +234,8 @@ std::string ValueText(Kind kind, std::string_view field, const std::string& valu
   if (kind == Kind::kFolder && field == "mode" && ParseNumber(value, &number)) {
     return fmt::format("{:04o}", number);
   }
-  if (kind == Kind::kJob && (field == "spec" || field == "timer" || field == "service")) {
+  if (kind == Kind::kJob &&
+      (field == "spec" || field == "timer" || field == "service" || field == "cron")) {
     return TextOfFile(value);
   }
   return value;

@@ -81,6 +81,7 @@ TEST_F(Jobs, WhatOtherHandsChangeIsDriftAndGoesBack) {
     ASSERT_THAT(plan.drift, SizeIs(1)) << c.field;
     EXPECT_EQ(plan.drift[0].type, Drift::Type::kChanged) << c.field;
     EXPECT_THAT(plan.drift[0].what, HasSubstr(c.said));
+    EXPECT_NE(plan.drift[0].effect, Drift::Effect::kEqual) << c.field;
     ASSERT_THAT(plan.changes[0].fields, SizeIs(1)) << c.field;
     EXPECT_EQ(plan.changes[0].fields[0].name, c.field);
   }
