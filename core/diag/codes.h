@@ -225,6 +225,7 @@ inline constexpr char kServiceUnneeded[] = "W0802";  // rights that no job of it
 inline constexpr char kKeyExpires[] = "W0860";       // a key that files are encrypted to ends soon
 inline constexpr char kUnanswered[] = "W0861";       // delivered, and the receiver never said so
 inline constexpr char kAlertFailed[] = "W0862";      // nobody was told that a run ended badly
+inline constexpr char kRunLetGo[] = "W0863";         // a run that was made under other terms
 inline constexpr char kSnapshotTarget[] = "W0901";   // a target of a snapshot that isn't declared
 inline constexpr char kSnapshotLeftOut[] = "W0902";  // what a restore doesn't bring back
 }  // namespace code

@@ -24,9 +24,10 @@ constexpr CodePage kPages[] = {
     {code::kNameTaken, "other bytes under the final name",
      "This name was delivered before, or somebody else wrote it. Nothing is replaced unless the "
      "endpoint says\n"
-     "receiver = \"rename\".",
+     "receiver = \"rename\". A run that was prepared before keeps its bytes as well.",
      "/in/users_20270101.csv is there already with other bytes; nothing was replaced",
-     "Put {seq} into the name, or remove the other file."},
+     "Put {seq} into the name, or remove the other file. A run that waits is let go when another "
+     "name\nor folder is declared and applied."},
     {code::kDeliveryBroke, "the delivery failed by itself",
      "The delivery program or the job's outbox broke, not the place.",
      "the outbox /var/lib/postern/jobs/users/outbox.db: disk I/O error",
@@ -55,6 +56,13 @@ constexpr CodePage kPages[] = {
      "minute.\nThe run itself isn't touched by that.",
      "nobody was told of this run: curl: (7) Failed to connect",
      "Start the program by hand with STATE/jobs/NAME/alert.json as its input, as the jobs' user."},
+    {code::kRunLetGo, "a run that was made for what isn't declared now",
+     "A run that couldn't be delivered waits on the runner. Since then another receiver, place, "
+     "folder,\nselection or form was declared and applied: it goes to nobody any more. It stands "
+     "in the history\nas abandoned, and what is due is made anew, as it is declared now.",
+     "export.erp: run 41 was made for partner:acme at sftp://wong@files.acme.test, /inn",
+     "Nothing to do, unless it says that something stands at the place: only who runs that place "
+     "can say\nwhether it has been read. `postern job history NAME` shows the run."},
 };
 
 }  // namespace

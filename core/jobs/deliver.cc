@@ -124,7 +124,8 @@ class Sender {
 
   Result<void> Bring(Item& item) {
     if (item.sent.state >= SendState::kPlaced) return {};
-    if (direct()) return BringDirect(item);
+    // As it was prepared: with a final name alone there is nothing to rename.
+    if (item.sent.temporary == item.sent.path) return BringDirect(item);
     for (int attempt = 1; item.sent.state < SendState::kPlaced; ++attempt) {
       if (item.sent.state < SendState::kVerified) {
         auto right = SendAndCheck(item);

@@ -41,6 +41,7 @@ struct SetFile {
 
 struct Parcel {
   std::string run;     // RunId; its run is known to the outbox
+  Terms terms;         // that are declared now: whose earlier files count, and may go
   std::string folder;  // at the place
   std::string name;    // final name
   std::string temporary = ".part";
@@ -90,14 +91,15 @@ struct Removed {
   std::vector<std::string> files;     // paths that were removed
   std::vector<std::string> problems;  // one line each about what couldn't be
 };
-// At the place: of the files of this job that are there, the newest `keep.remote_files` stay, with
+// At the place: of the files of this job that went there, the newest `keep.remote_files` stay, with
 // all that belongs to them, and always the last that was triggered (with acknowledgements: the last
 // acknowledged as well). Nothing under `hold`, nothing when remote_files isn't set.
 Result<Removed> RetainRemote(Place& place, Outbox& outbox, const Parcel& parcel,
                              const decl::Keep& keep);
 // Temporary files at the place of runs that are over and never became whole ("abandoned"): only
-// names that the outbox has given such a run. What couldn't be removed is tried again.
-Result<Removed> RemoveAbandoned(Place& place, Outbox& outbox);
+// names that the outbox has given such a run at this place (`to`: Terms::to). What couldn't be
+// removed is tried again.
+Result<Removed> RemoveAbandoned(Place& place, Outbox& outbox, std::string_view to);
 // On the runner: folders FOLDER/RUN that are older than `keep.local_days` by the run's slot. Those
 // of runs that aren't delivered yet and of the last delivered one stay.
 Result<Removed> RetainLocal(const std::string& folder, Outbox& outbox, const decl::Keep& keep,

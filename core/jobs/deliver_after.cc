@@ -57,15 +57,15 @@ Result<void> RemoveFiles(Place& place, const std::vector<SentFile>& files,
 // Runs whose files stay: the newest, and the newest that was acknowledged.
 Result<std::vector<RunRow>> SplitOff(Outbox& outbox, const Parcel& parcel, uint32_t count,
                                      std::set<std::string>* kept) {
-  auto runs = outbox.AtPlace();
+  auto runs = outbox.AtPlace(parcel.terms.to);
   if (!runs) return runs;
   std::string acknowledged;
   if (!parcel.ack.empty()) {
-    auto last = outbox.LastDelivered(true);
+    auto last = outbox.LastDelivered(true, &parcel.terms);
     if (!last) return tl::unexpected(last.error());
     if (*last) acknowledged = (*last)->id;
   }
-  auto newest = outbox.LastDelivered();
+  auto newest = outbox.LastDelivered(false, &parcel.terms);
   if (!newest) return tl::unexpected(newest.error());
   std::vector<RunRow> go;
   for (size_t i = 0; i < runs->size(); ++i) {
@@ -114,9 +114,9 @@ Result<SendState> LookAgain(Place& place, Outbox& outbox, const Parcel& parcel, 
   return answer;
 }
 
-Result<Removed> RemoveAbandoned(Place& place, Outbox& outbox) {
+Result<Removed> RemoveAbandoned(Place& place, Outbox& outbox, std::string_view to) {
   Removed removed;
-  auto files = outbox.Unplaced(kAbandoned);
+  auto files = outbox.Unplaced(kAbandoned, to);
   if (!files) return tl::unexpected(files.error());
   std::set<std::string> over, stay;
   for (const SentFile& file : *files) {

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <set>
 #include <system_error>
 
 #include "core/base/check.h"
@@ -23,8 +22,6 @@ namespace postern::jobs {
 namespace {
 
 constexpr uint64_t kEvery = 1000;  // rows between two signs of progress
-constexpr uint32_t kShrink = 30;
-constexpr size_t kHistory = 10'000;
 
 std::string FirstOf(const std::vector<std::string>& doubts) {
   return doubts.size() == 1 ? doubts.front()
@@ -44,12 +41,17 @@ ExportFile::ExportFile(const job::JobSpec& spec, std::string digest, std::string
       digest_(std::move(digest)),
       folder_(std::move(folder)),
       subject_(spec.name()),
+      terms_(TermsOf(spec)),
       outbox_(outbox),
       ports_(ports),
       diagnostics_(diagnostics) {}
 
 std::string ExportFile::FolderOfRun(const std::string& folder, const std::string& run) {
   return folder + "/out/" + run;
+}
+
+std::string ExportFile::ManifestOfRun(const std::string& folder, const std::string& run) {
+  return FolderOfRun(folder, run) + "/manifest.json";
 }
 
 std::string ExportFile::StatePath(const std::string& run) const {
@@ -68,53 +70,6 @@ Made ExportFile::Refuse(const char* code, std::string why, std::string way_out) 
                      .subject = subject_,
                      .notes = {std::move(way_out)}});
   return made;
-}
-
-// Of the runs since the last full one, how many there were.
-Result<uint64_t> ExportFile::CountRunsSinceFull() {
-  auto runs = outbox_.Runs(kHistory);
-  if (!runs) return tl::unexpected<Error>(runs.error());
-  uint64_t count = 0;
-  for (const RunRow& run : *runs) {
-    if (run.outcome == kAbandoned) continue;
-    if (run.mode == ToString(Mode::kFull)) break;
-    ++count;
-  }
-  return count;
-}
-
-Result<ExportFile::Base> ExportFile::FindBase(bool full) {
-  Base base;
-  const bool answered = declared_.deliver().has_ack();
-  auto last = outbox_.LastDelivered(answered);
-  if (!last) return tl::unexpected<Error>(last.error());
-  if (!*last) return base;
-  base.known = true;
-  base.run = **last;
-  if (!mapping_ || mapping_->shape().mode == Mode::kFull || full) return base;
-  auto since = CountRunsSinceFull();
-  if (!since) return tl::unexpected<Error>(since.error());
-  if (declared_.full_every() > 0 && *since + 1 >= declared_.full_every()) return base;
-  // Other columns, or a state that retention has taken: a delta would be of something else.
-  std::error_code ignored;
-  const std::string state = StatePath(base.run.id);
-  if (std::filesystem::exists(state, ignored)) base.state = state;
-  return base;
-}
-
-std::optional<Made> ExportFile::CheckCount(uint64_t rows, const Base& base) {
-  const uint64_t least = declared_.has_min_rows() ? declared_.min_rows() : 1;
-  if (rows < least) {
-    return Refuse(diag::code::kTooFewRows, fmt::format("{} rows, at least {}", rows, least),
-                  "look at the source; `min_rows` says how few are published");
-  }
-  const uint64_t share = declared_.has_shrink_percent() ? declared_.shrink_percent() : kShrink;
-  if (!base.known || rows >= base.run.rows) return std::nullopt;
-  if ((base.run.rows - rows) * 100 <= base.run.rows * share) return std::nullopt;
-  return Refuse(diag::code::kTooFewRows,
-                fmt::format("{} rows where the last file had {}; at most {} % fewer are published",
-                            rows, base.run.rows, share),
-                "look at the source; `shrink_percent` says how many may go at once");
 }
 
 // Writes the state that this run would publish and answers how many rows differ from the base's
@@ -257,7 +212,9 @@ Result<void> ExportFile::Encrypt(Manifest* manifest) {
 }
 
 // The run as it will be begun once its file is whole: what can't be written takes no number.
-Result<RunRow> ExportFile::FutureRun(const std::string& id, base::Instant began) {
+Result<RunRow> ExportFile::FutureRun(base::Instant slot, const std::string& census,
+                                     base::Instant began) {
+  const std::string id = RunId(subject_, slot, census, DigestOf(terms_));
   auto known = outbox_.FindRun(id);
   if (!known) return tl::unexpected<Error>(known.error());
   if (*known) return **known;
@@ -266,7 +223,9 @@ Result<RunRow> ExportFile::FutureRun(const std::string& id, base::Instant began)
   RunRow run;
   run.id = id;
   run.sequence = newest->empty() ? 1 : newest->front().sequence + 1;
+  run.slot = slot;
   run.started = began;
+  run.terms = terms_;
   return run;
 }
 
@@ -291,6 +250,7 @@ void ExportFile::Describe(const Base& base, const RunRow& run, Manifest* manifes
     manifest->schema = SchemaOf(mapping_->shape());
   }
   manifest->spec = digest_;
+  manifest->terms = DigestOf(run.terms);
   manifest->commit = spec_.commit();
   manifest->generation = spec_.generation();
 }
@@ -302,12 +262,16 @@ Result<void> ExportFile::Prepare(const RunRow& run, const Manifest& manifest) {
   if (begun->sequence != manifest.sequence) {
     return Fail(ErrorCode::kConflict, "another run of this job took the number meanwhile");
   }
+  // A run that was let go may be made again when its terms come back, with other bytes.
+  if (begun->outcome == kAbandoned) {
+    if (auto forgotten = outbox_.ForgetFiles(run.id); !forgotten) return forgotten;
+  }
   base::KillPoint("job-begun");
   // What has no rows has no state that a delta could start from.
   if (mapping_ && rename(NewState(folder_).c_str(), StatePath(run.id).c_str()) != 0) {
     return Fail(ErrorCode::kUnavailable, "keep what is published in " + folder_ + "/states");
   }
-  const std::string path = FolderOfRun(folder_, run.id) + "/manifest.json";
+  const std::string path = ManifestOfRun(folder_, run.id);
   if (auto kept = ReplaceFile(path, WriteManifest(manifest)); !kept) return kept;
   base::KillPoint("job-prepared");
   return {};
@@ -352,9 +316,8 @@ Result<Made> ExportFile::Make(base::Instant slot, bool full) {
   if (!changes) return tl::unexpected<Error>(changes.error());
   const bool delta = !base->state.empty();
   if (delta && *changes == 0) return Made{.end = Made::End::kNothing, .rows = store.count()};
-  auto run = FutureRun(RunId(subject_, slot, made.manifest.census), began);
+  auto run = FutureRun(slot, made.manifest.census, began);
   if (!run) return tl::unexpected<Error>(run.error());
-  run->slot = slot;
   run->mode = ToString(delta ? Mode::kDelta : Mode::kFull);
   run->rows = store.count();
   Describe(*base, *run, &made.manifest);
@@ -375,26 +338,6 @@ Result<Made> ExportFile::Make(base::Instant slot, bool full) {
   made.why.clear();
   made.end = Made::End::kPrepared;
   return made;
-}
-
-Result<void> ExportFile::ForgetStates(const std::string& folder, Outbox& outbox,
-                                      bool acknowledged) {
-  auto last = outbox.LastDelivered(acknowledged);
-  if (!last) return tl::unexpected<Error>(last.error());
-  if (!*last) return {};
-  auto runs = outbox.Runs(kHistory);
-  if (!runs) return tl::unexpected<Error>(runs.error());
-  std::set<std::string> older;
-  for (const RunRow& run : *runs) {
-    if (run.sequence < (*last)->sequence) older.insert(run.id);
-  }
-  std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator(folder + "/states", failed)) {
-    const std::string name = entry.path().filename().string();
-    std::error_code ignored;
-    if (older.contains(name.substr(0, name.find('-')))) std::filesystem::remove(entry, ignored);
-  }
-  return {};
 }
 
 }  // namespace postern::jobs

@@ -68,21 +68,26 @@ class ExportFile {
   Result<Made> Make(base::Instant slot, bool full);
 
   static std::string FolderOfRun(const std::string& folder, const std::string& run);
-  // Published states that no delta can start from any more go; those of `keep` and newer stay.
-  static Result<void> ForgetStates(const std::string& folder, Outbox& outbox, bool acknowledged);
+  static std::string ManifestOfRun(const std::string& folder, const std::string& run);
+  // Published states that no delta can start from any more go: older than what `receiver` had last.
+  static Result<void> ForgetStates(const std::string& folder, Outbox& outbox, bool acknowledged,
+                                   const Terms& receiver);
 
  private:
   struct Base {
     std::string state;  // path; empty: the next file is full
-    RunRow run;         // delivered last
-    bool known = false;
+    RunRow run;         // delivered last to the same receiver; its id is empty: nothing was
+    uint64_t rows = 0;  // of the newest census by the same selection; 0: none was delivered
   };
   Made Refuse(const char* code, std::string why, std::string way_out);
   std::optional<Made> Read(RowStore* store, Error* failed);
   Result<void> ReadSource(const std::string& name, What what, RowStore* store);
   Result<bool> ChooseMapping(What what, SourceType source, const std::string& name);
+  // What went before (export_base.cc).
   Result<Base> FindBase(bool full);
-  Result<RunRow> FutureRun(const std::string& id, base::Instant began);
+  Result<uint64_t> CountRunsSinceFull();
+  std::optional<Made> CheckCount(uint64_t rows, const Base& base);
+  Result<RunRow> FutureRun(base::Instant slot, const std::string& census, base::Instant began);
   Result<std::optional<Made>> Gather(RowStore* store);
   // Of a snapshot (export_snapshot.cc): the whole way, since it has no rows.
   Result<Made> MakeSnapshot(base::Instant slot);
@@ -96,8 +101,6 @@ class ExportFile {
   Result<void> KeepSet(Manifest* manifest);
   void Describe(const Base& base, const RunRow& run, Manifest* manifest) const;
   Result<void> Prepare(const RunRow& run, const Manifest& manifest);
-  Result<uint64_t> CountRunsSinceFull();
-  std::optional<Made> CheckCount(uint64_t rows, const Base& base);
   Result<uint64_t> KeepState(RowStore& store, const Base& base, std::string* census);
   Result<void> WriteFile(RowStore& store, const Base& base, Manifest* manifest);
   Result<void> WriteRows(RowStore& store, const Base& base, Writer& writer);
@@ -110,6 +113,7 @@ class ExportFile {
   const job::JobSpec& spec_;
   const decl::Export& declared_;
   const std::string digest_, folder_, subject_;
+  const Terms terms_;
   Outbox& outbox_;
   const Ports& ports_;
   diag::Diagnostics* const diagnostics_;

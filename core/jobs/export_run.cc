@@ -2,10 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <filesystem>
-#include <set>
-
 #include "core/base/kill_point.h"
 #include "core/diag/codes.h"
 #include "core/jobs/files.h"
@@ -15,40 +11,9 @@ namespace postern::jobs {
 namespace {
 
 constexpr size_t kHistory = 10'000;
-constexpr size_t kMostUnanswered = 20;  // that a waking asks after; each costs a round trip or two
 constexpr int kAttempts = 3;
 constexpr std::chrono::seconds kBetween{5};
 constexpr std::chrono::minutes kGrace{60};
-
-std::string ManifestPath(const std::string& folder, const std::string& run) {
-  return ExportFile::FolderOfRun(folder, run) + "/manifest.json";
-}
-
-bool IsOpen(const RunRow& run) {
-  return run.outcome.empty() || run.outcome == kFailed;
-}
-
-const char* OutcomeOf(SendState state, bool answered) {
-  switch (state) {
-    case SendState::kAcknowledged:
-      return kAcknowledgedOutcome;
-    case SendState::kRejected:
-      return kRejectedOutcome;
-    default:
-      return answered ? kUnansweredOutcome : kDeliveredOutcome;
-  }
-}
-
-// Folders of files that a kill cut off before their run was begun.
-void ForgetHalfFiles(const std::string& folder, const std::vector<RunRow>& runs) {
-  std::set<std::string> known;
-  for (const RunRow& run : runs) known.insert(run.id);
-  std::error_code failed, ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
-    const std::string name = entry.path().filename().string();
-    if (!known.contains(name)) std::filesystem::remove_all(entry, ignored);
-  }
-}
 
 }  // namespace
 
@@ -58,7 +23,8 @@ ExportRun::ExportRun(const job::JobSpec& spec, Asked asked, std::string folder, 
       asked_(std::move(asked)),
       folder_(std::move(folder)),
       ports_(ports),
-      diagnostics_(diagnostics) {}
+      diagnostics_(diagnostics),
+      terms_(TermsOf(spec)) {}
 
 CatchUp ExportRun::ModeOfCatchUp() const {
   const std::string& declared = spec_.export_().schedule().catch_up();
@@ -103,6 +69,7 @@ Result<void> ExportRun::OpenPlace() {
 Parcel ExportRun::ParcelFor(const Manifest& manifest, const std::string& bytes) const {
   Parcel parcel = ParcelOf(spec_.export_().deliver(), spec_.endpoint());
   parcel.run = manifest.run;
+  parcel.terms = terms_;
   parcel.name = manifest.file;
   parcel.file = ExportFile::FolderOfRun(folder_, manifest.run) + "/" + manifest.file;
   parcel.bytes = manifest.bytes;
@@ -140,6 +107,15 @@ Result<SendState> ExportRun::Send(const Parcel& parcel, std::string* credential)
   }
 }
 
+void ExportRun::TellUndelivered(const Manifest& manifest, const Error& error) {
+  diagnostics_->Add({.code = std::string(DeliveryCode(error)),
+                     .summary = fmt::format("run {} isn't delivered", manifest.sequence),
+                     .subject = spec_.name(),
+                     .label = error.message,
+                     .notes = {"it is kept; the next run delivers it first, as it is, unless "
+                               "something else is declared by then"}});
+}
+
 Result<SlotReport> ExportRun::Bring(const Manifest& manifest, const std::string& bytes) {
   SlotReport slot{manifest.slot, "", "", manifest, manifest.census_rows, ""};
   if (auto alone = lock_->Check(); !alone) return tl::unexpected<Error>(alone.error());
@@ -159,87 +135,13 @@ Result<SlotReport> ExportRun::Bring(const Manifest& manifest, const std::string&
   run.outcome = sent ? OutcomeOf(*sent, !parcel.ack.empty()) : kFailed;
   if (!sent) {
     run.error = sent.error().message;
-    diagnostics_->Add({.code = std::string(DeliveryCode(sent.error())),
-                       .summary = fmt::format("run {} isn't delivered", manifest.sequence),
-                       .subject = spec_.name(),
-                       .label = sent.error().message,
-                       .notes = {"it is kept; the next run delivers it first, as it is"}});
+    TellUndelivered(manifest, sent.error());
   }
   slot.outcome = run.outcome;
   slot.why = run.error;
   if (auto noted = outbox_->Update(run); !noted) return tl::unexpected<Error>(noted.error());
   base::KillPoint("job-noted");
   return slot;
-}
-
-// Runs that were prepared go out in their order; what was begun and isn't whole is let go.
-Result<void> ExportRun::FinishEarlier(RunReport* report) {
-  auto runs = outbox_->Runs(kHistory);
-  if (!runs) return tl::unexpected<Error>(runs.error());
-  std::reverse(runs->begin(), runs->end());
-  for (RunRow& run : *runs) {
-    if (!IsOpen(run)) continue;
-    auto bytes = ReadSmallFile(ManifestPath(folder_, run.id));
-    if (!bytes) continue;  // its slot is made again; with the same census it is the same run
-    auto manifest = ReadManifest(*bytes);
-    if (!manifest) return tl::unexpected<Error>(manifest.error());
-    auto brought = Bring(*manifest, *bytes);
-    if (!brought) return tl::unexpected<Error>(brought.error());
-    report->slots.push_back(*brought);
-    if (auto noted = Note(*brought); !noted) return noted;
-    // Later files of a job never arrive before earlier ones.
-    if (brought->outcome == kFailed) break;
-  }
-  return {};
-}
-
-// Runs that nobody has answered are asked after again, as long as no later one was acknowledged.
-Result<void> ExportRun::LookForAnswers() {
-  if (!spec_.export_().deliver().has_ack()) return {};
-  auto runs = outbox_->AtPlace();
-  if (!runs) return tl::unexpected<Error>(runs.error());
-  auto answered = outbox_->LastDelivered(true);
-  if (!answered) return tl::unexpected<Error>(answered.error());
-  std::vector<RunRow> open;
-  for (const RunRow& run : *runs) {
-    const bool later = !*answered || run.sequence > (*answered)->sequence;
-    if (later && run.outcome == kUnansweredOutcome && open.size() < kMostUnanswered) {
-      open.push_back(run);
-    }
-  }
-  for (auto run = open.rbegin(); run != open.rend(); ++run) {
-    if (auto looked = LookForAnswer(*run); !looked) return looked;
-  }
-  return {};
-}
-
-Result<void> ExportRun::LookForAnswer(RunRow run) {
-  Manifest manifest;
-  manifest.run = run.id;
-  manifest.file = run.file;
-  auto opened = OpenPlace();
-  auto answer =
-      opened ? LookAgain(*place_.place, *outbox_, ParcelFor(manifest, ""), ports_.clock.now())
-             : Result<SendState>(tl::unexpected<Error>(opened.error()));
-  if (!answer || *answer == SendState::kTriggered) {
-    diagnostics_->Add(
-        {.severity = diag::Severity::kWarning,
-         .code = diag::code::kUnanswered,
-         .summary = fmt::format("run {} is unanswered since {}", run.sequence,
-                                base::FormatInstant(run.ended)),
-         .subject = spec_.name(),
-         .label = answer ? "" : answer.error().message,
-         .notes = {"ask the receiver whether it took " + run.file + "; every run looks again"}});
-    return {};  // what is due now will say itself that the place can't be reached
-  }
-  run.outcome = OutcomeOf(*answer, true);
-  run.ended = ports_.clock.now();
-  if (auto noted = outbox_->Update(run); !noted) return noted;
-  auto newest = outbox_->Runs(1);
-  if (!newest) return tl::unexpected<Error>(newest.error());
-  // last.json speaks of the newest run.
-  if (newest->front().id != run.id) return {};
-  return Note({run.slot, run.outcome, "", manifest, run.rows, run.credential});
 }
 
 // The receiver asks for a full file by one that is called like the job, with .full behind it.
@@ -284,7 +186,7 @@ Result<void> ExportRun::RunSlot(base::Instant slot, RunReport* report) {
   diagnostics_->Append(std::move(said));
   out.rows = made ? made->rows : 0;
   if (made && made->end == Made::End::kPrepared) {
-    auto bytes = ReadSmallFile(ManifestPath(folder_, made->manifest.run));
+    auto bytes = ReadSmallFile(ExportFile::ManifestOfRun(folder_, made->manifest.run));
     if (!bytes) return tl::unexpected<Error>(bytes.error());
     auto brought = Bring(made->manifest, *bytes);
     if (!brought) return tl::unexpected<Error>(brought.error());
@@ -310,22 +212,6 @@ Result<void> ExportRun::RunSlot(base::Instant slot, RunReport* report) {
   return Note(out);
 }
 
-// Runs that have no manifest any more can't go out: their slots are made again.
-Result<void> ExportRun::Abandon() {
-  auto runs = outbox_->Runs(kHistory);
-  if (!runs) return tl::unexpected<Error>(runs.error());
-  for (RunRow& run : *runs) {
-    std::error_code ignored;
-    if (!IsOpen(run) || std::filesystem::exists(ManifestPath(folder_, run.id), ignored)) continue;
-    std::filesystem::remove_all(ExportFile::FolderOfRun(folder_, run.id), ignored);
-    run.outcome = kAbandoned;
-    run.ended = ports_.clock.now();
-    if (auto noted = outbox_->Update(run); !noted) return noted;
-  }
-  ForgetHalfFiles(folder_ + "/out", *runs);
-  return {};
-}
-
 // Retention, and what was begun and never became whole.
 Result<void> ExportRun::KeepOrder() {
   if (auto abandoned = Abandon(); !abandoned) return abandoned;
@@ -341,12 +227,12 @@ Result<void> ExportRun::KeepOrder() {
                          .subject = spec_.name()});
     }
   };
-  if (place_.place != nullptr) tell(RemoveAbandoned(*place_.place, *outbox_));
+  if (place_.place != nullptr) tell(RemoveAbandoned(*place_.place, *outbox_, terms_.to));
   if (place_.place != nullptr && declared.keep().has_remote_files()) {
     tell(RetainRemote(*place_.place, *outbox_, ParcelFor({}, ""), declared.keep()));
   }
   tell(RetainLocal(folder_ + "/out", *outbox_, declared.keep(), ports_.clock.now()));
-  return ExportFile::ForgetStates(folder_, *outbox_, declared.deliver().has_ack());
+  return ExportFile::ForgetStates(folder_, *outbox_, declared.deliver().has_ack(), terms_);
 }
 
 Result<RunReport> ExportRun::Run() {

@@ -3,7 +3,8 @@
 // Order: take the lock; deliver what earlier runs prepared and couldn't bring over; ask DueSlots;
 // of each slot make the file (core/jobs/export_file.h) and deliver it (core/jobs/deliver.h); note
 // the outcome; retention. Killed anywhere and woken again it goes on where it stood: a prepared run
-// has its name and bytes for ever, and a run that isn't prepared has sent nothing. One thread;
+// has its name and bytes for ever, and a run that isn't prepared has sent nothing. What an earlier
+// run prepared goes only under the terms that it was made by (core/jobs/terms.h). One thread;
 // blocks as long as the receiver's answer is waited for. Errors: kConflict when a run is running
 // already.
 #pragma once
@@ -51,13 +52,21 @@ class ExportRun {
 
  private:
   Result<Due> FindDue();
+  // export_earlier.cc: runs that were begun before this waking.
   Result<void> FinishEarlier(RunReport* report);
+  enum class Fate : uint8_t { kFinish, kDelivered, kLetGo };
+  Result<Fate> FateOf(const RunRow& run);
+  Result<bool> StandsThere(const SentFile& file);
+  Result<void> StopAt(const RunRow& run, const Manifest& manifest, const Error& error,
+                      RunReport* report);
+  Result<void> LetGo(RunRow run);
   Result<void> LookForAnswers();
   Result<void> LookForAnswer(RunRow run);
   Result<void> Abandon();
   Result<void> RunSlot(base::Instant slot, RunReport* report);
   Result<SlotReport> Bring(const Manifest& manifest, const std::string& bytes);
   Result<SendState> Send(const Parcel& parcel, std::string* credential);
+  void TellUndelivered(const Manifest& manifest, const Error& error);
   Result<void> OpenPlace();
   Parcel ParcelFor(const Manifest& manifest, const std::string& bytes) const;
   Result<bool> WantsFull();
@@ -70,6 +79,7 @@ class ExportRun {
   const std::string folder_;
   const Ports& ports_;
   diag::Diagnostics* const diagnostics_;
+  const Terms terms_;
   std::unique_ptr<JobLock> lock_;
   std::unique_ptr<Outbox> outbox_;
   Ports::OpenedAt place_;

@@ -102,9 +102,8 @@ Result<Made> ExportFile::MakeSnapshot(base::Instant slot) {
   auto base = FindBase(true);
   if (!base) return tl::unexpected(base.error());
   if (auto few = CheckCount(made.rows, *base)) return *few;
-  auto run = FutureRun(RunId(subject_, slot, made.manifest.census), began);
+  auto run = FutureRun(slot, made.manifest.census, began);
   if (!run) return tl::unexpected(run.error());
-  run->slot = slot;
   run->mode = ToString(Mode::kFull);
   run->rows = made.rows;
   Describe(*base, *run, &made.manifest);

@@ -92,6 +92,17 @@ base::Instant LastSlot(const std::vector<Event>& events, const std::vector<RunRo
   return last;
 }
 
+const char* OutcomeOf(SendState state, bool answered) {
+  switch (state) {
+    case SendState::kAcknowledged:
+      return kAcknowledgedOutcome;
+    case SendState::kRejected:
+      return kRejectedOutcome;
+    default:
+      return answered ? kUnansweredOutcome : kDeliveredOutcome;
+  }
+}
+
 bool IsGood(std::string_view outcome) {
   return outcome == kDeliveredOutcome || outcome == kAcknowledgedOutcome || outcome == kApplied ||
          outcome == kNothing;
@@ -169,7 +180,9 @@ void CheckSent(const std::vector<SentFile>& files, const Manifest& manifest,
     } else {
       continue;
     }
-    evidence->checked.push_back(fmt::format("delivered {}: {}", file.item, file.path));
+    const std::string line = fmt::format("{}: {}", file.item, file.path);
+    if (file.state >= SendState::kPlaced) evidence->checked.push_back("delivered " + line);
+    if (file.state < SendState::kPlaced) evidence->unsent.push_back(line);
   }
 }
 
@@ -191,7 +204,9 @@ Evidence CheckEvidence(const std::string& folder, const RunRow& run,
   const std::string own = ExportFile::FolderOfRun(folder, run.id);
   const auto bytes = ReadSmallFile(own + "/manifest.json");
   if (!bytes && bytes.error().code == ErrorCode::kNotFound) {
-    evidence.missing.push_back("the run's manifest: removed by retention, or never written");
+    evidence.missing.push_back(run.outcome == kAbandoned && !run.error.empty()
+                                   ? "the run was abandoned: " + run.error
+                                   : "the run's manifest: removed by retention, or never written");
     return evidence;
   }
   const auto manifest = bytes ? ReadManifest(*bytes) : tl::unexpected<Error>(bytes.error());
@@ -200,20 +215,23 @@ Evidence CheckEvidence(const std::string& folder, const RunRow& run,
     return evidence;
   }
   Compare(&evidence, "run", run.id, manifest->run);
-  Compare(&evidence, "run id of job, slot and census",
-          RunId(manifest->job, manifest->slot, manifest->census), manifest->run);
+  Compare(&evidence, "run id of job, slot, census and terms",
+          RunId(manifest->job, manifest->slot, manifest->census, manifest->terms), manifest->run);
+  Compare(&evidence, "terms in the history", DigestOf(run.terms), manifest->terms);
   Compare(&evidence, "sequence", std::to_string(run.sequence), std::to_string(manifest->sequence));
   Compare(&evidence, "slot", base::FormatInstant(run.slot), base::FormatInstant(manifest->slot));
   Compare(&evidence, "SHA-256 in the history", run.sha256, manifest->sha256);
   Compare(&evidence, "rows in the history", std::to_string(run.rows),
           std::to_string(manifest->census_rows));
   evidence.checked.push_back(fmt::format("manifest of run {}", manifest->sequence));
+  if (!run.terms.to.empty()) evidence.checked.push_back("receiver " + Describe(run.terms));
   CheckFile(own + "/" + manifest->file, manifest->file, manifest->bytes, manifest->sha256,
             &evidence);
   for (const ManifestFile& file : manifest->files) {
     CheckFile(own + "/set/" + file.file, file.file, file.bytes, file.sha256, &evidence);
   }
   CheckSent(files, *manifest, *bytes, &evidence);
+  if (files.empty()) evidence.unsent.push_back("file: " + manifest->file);
   CheckSpec(folder, *manifest, &evidence);
   return evidence;
 }

@@ -28,7 +28,8 @@ inline constexpr char kRefused[] = "refused";  // a check kept it from being pub
 inline constexpr char kNothing[] =
     "nothing";                               // a delta without a change; no new file for an import
 inline constexpr char kMissed[] = "missed";  // passed over, as catch_up says
-inline constexpr char kAbandoned[] = "abandoned";  // killed before its file was whole
+inline constexpr char kAbandoned[] =
+    "abandoned";  // killed before its file was whole, or made for what isn't declared any more
 
 struct Event {
   base::Instant at = 0, slot = 0;
@@ -43,6 +44,8 @@ Result<std::vector<Event>> ReadEvents(const std::string& folder);
 // The newest slot that has come to an end: the next ones are due after it. 0: none has.
 base::Instant LastSlot(const std::vector<Event>& events, const std::vector<RunRow>& runs);
 
+// The outcome of a run whose parcel came so far; `answered`: an answer was waited for.
+const char* OutcomeOf(SendState state, bool answered);
 // Whether a run of this outcome did what it is for.
 bool IsGood(std::string_view outcome);
 // Replaces last.json; `good` is kept from the one before unless this run is good.
@@ -51,9 +54,10 @@ Result<void> WriteLast(const std::string& path, job::LastRun last);
 Result<job::LastRun> ReadLast(const std::string& path);
 
 // What doesn't hold of a run's evidence, one line each; empty: all does. `notes` gets what was
-// looked at. Offline: the run, its manifest, the kept file, the installed specification.
+// looked at. Offline: the run, its manifest, the kept file, the installed specification. `unsent`:
+// what was prepared for the place and never got its final name there.
 struct Evidence {
-  std::vector<std::string> faults, checked, missing;
+  std::vector<std::string> faults, checked, missing, unsent;
 };
 Evidence CheckEvidence(const std::string& folder, const RunRow& run,
                        const std::vector<SentFile>& files);

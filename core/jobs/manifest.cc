@@ -36,6 +36,7 @@ void Each(Manifest& manifest, const Text& text, const Number& number, const Time
   time("data_as_of", manifest.data_as_of);
   time("generated_at", manifest.generated_at);
   text("spec", manifest.spec);
+  text("terms", manifest.terms);
   text("commit", manifest.commit);
   number("generation", manifest.generation);
   text("signer", manifest.signer);

@@ -30,6 +30,7 @@ struct Manifest {
   base::Instant slot = 0;
   std::string file;          // final name
   std::string spec;          // digest of the specification that it ran by
+  std::string terms;         // digest of for whom, where and in what form it was made (terms.h)
   std::string commit;        // of the reviewed tree; may be empty
   uint64_t generation = 0;   // of the ledger
   std::string census;        // hash over all selected rows, as mapped

@@ -15,7 +15,7 @@
 namespace postern::jobs {
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 // One transaction: a crash while it is made leaves an empty file, which is made again.
 constexpr char kSchema[] = R"sql(
 BEGIN IMMEDIATE;
@@ -31,9 +31,19 @@ CREATE TABLE IF NOT EXISTS files(run TEXT NOT NULL, item TEXT NOT NULL, path TEX
 PRAGMA user_version = 1;
 COMMIT;
 )sql";
+// Version 2 notes the terms of each run.
+constexpr char kSecond[] = R"sql(
+BEGIN IMMEDIATE;
+ALTER TABLE runs ADD COLUMN receiver TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN folder TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN selection TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN form TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = 2;
+COMMIT;
+)sql";
 constexpr char kRunColumns[] =
     "SELECT id, sequence, slot, mode, rows, bytes, sha256, file, started, ended, outcome, error, "
-    "credential FROM runs ";
+    "credential, receiver, folder, selection, form FROM runs ";
 constexpr char kFileColumns[] =
     "SELECT run, item, path, temporary, bytes, sha256, state FROM files ";
 
@@ -52,6 +62,8 @@ RunRow ReadRun(const ledger::Statement& row) {
   run.outcome = row.Bytes(10);
   run.error = row.Bytes(11);
   run.credential = row.Bytes(12);
+  run.terms = {std::string(row.Bytes(13)), std::string(row.Bytes(14)), std::string(row.Bytes(15)),
+               std::string(row.Bytes(16))};
   return run;
 }
 
@@ -125,12 +137,14 @@ std::string_view ToString(SendState state) {
   return "prepared";
 }
 
-std::string RunId(std::string_view job, base::Instant slot, std::string_view census) {
+std::string RunId(std::string_view job, base::Instant slot, std::string_view census,
+                  std::string_view terms) {
   base::Hasher hasher;
   hasher.AddField("postern run 1");
   hasher.AddField(job);
   hasher.AddField(std::to_string(slot));
   hasher.AddField(census);
+  if (!terms.empty()) hasher.AddField(terms);
   return base::Hex(hasher.Finish());
 }
 
@@ -148,7 +162,8 @@ Result<std::unique_ptr<Outbox>> Outbox::Open(const std::string& path) {
                             "newer Postern",
                             path, version->at(0), kVersion));
   }
-  if (version->at(0) < kVersion) POSTERN_LEDGER_TRY(outbox->db_.Execute(kSchema));
+  if (version->at(0) < 1) POSTERN_LEDGER_TRY(outbox->db_.Execute(kSchema));
+  if (version->at(0) < 2) POSTERN_LEDGER_TRY(outbox->db_.Execute(kSecond));
   return outbox;
 }
 
@@ -156,10 +171,13 @@ Result<RunRow> Outbox::Begin(const RunRow& run) {
   POSTERN_LEDGER_TRY(Change(
       db_,
       "INSERT INTO runs(id, sequence, slot, mode, rows, bytes, sha256, file, started, ended, "
-      "outcome, error, credential) SELECT ?, coalesce(max(sequence), 0) + 1, ?, ?, ?, ?, ?, ?, ?, "
-      "0, '', '', '' FROM runs WHERE true ON CONFLICT (id) DO NOTHING",
+      "outcome, error, credential, receiver, folder, selection, form) SELECT ?, "
+      "coalesce(max(sequence), 0) + 1, ?, ?, ?, ?, ?, ?, ?, 0, '', '', '', ?, ?, ?, ? FROM runs "
+      "WHERE true ON CONFLICT (id) DO NOTHING",
       std::string_view(run.id), run.slot, std::string_view(run.mode), run.rows, run.bytes,
-      std::string_view(run.sha256), std::string_view(run.file), run.started));
+      std::string_view(run.sha256), std::string_view(run.file), run.started,
+      std::string_view(run.terms.to), std::string_view(run.terms.folder),
+      std::string_view(run.terms.rows), std::string_view(run.terms.form)));
   base::KillPoint("outbox.begun");
   auto found = FindRun(run.id);
   if (!found) return tl::unexpected(found.error());
@@ -192,11 +210,16 @@ Result<std::vector<RunRow>> Outbox::Runs(size_t limit) {
                      limit);
 }
 
-Result<std::optional<RunRow>> Outbox::LastDelivered(bool acknowledged) {
+Result<std::optional<RunRow>> Outbox::LastDelivered(bool acknowledged, const Terms* receiver) {
   const SendState least = acknowledged ? SendState::kAcknowledged : SendState::kTriggered;
-  auto runs = Ask<RunRow>(
-      db_, std::string(kRunColumns) + "WHERE state BETWEEN ? AND ? ORDER BY sequence DESC LIMIT 1",
-      ReadRun, static_cast<int>(least), static_cast<int>(SendState::kAcknowledged));
+  const Terms whose = receiver == nullptr ? Terms() : *receiver;
+  auto runs =
+      Ask<RunRow>(db_,
+                  std::string(kRunColumns) +
+                      "WHERE state BETWEEN ? AND ? AND (? OR (receiver = ? AND folder = ?)) "
+                      "ORDER BY sequence DESC LIMIT 1",
+                  ReadRun, static_cast<int>(least), static_cast<int>(SendState::kAcknowledged),
+                  receiver == nullptr, std::string_view(whose.to), std::string_view(whose.folder));
   if (!runs) return tl::unexpected(runs.error());
   if (runs->empty()) return std::nullopt;
   return std::move(runs->front());
@@ -212,8 +235,7 @@ Result<SentFile> Outbox::Prepare(const SentFile& file) {
                              ReadSent, std::string_view(file.run), std::string_view(file.item));
   if (!found) return tl::unexpected(found.error());
   SentFile& known = found->at(0);
-  if (known.path != file.path || known.temporary != file.temporary || known.bytes != file.bytes ||
-      known.sha256 != file.sha256) {
+  if (known.bytes != file.bytes || known.sha256 != file.sha256) {
     return Fail(ErrorCode::kConflict,
                 fmt::format("run {} was prepared as {} with {} bytes and can't become another "
                             "file now",
@@ -264,18 +286,19 @@ Result<void> Outbox::MarkRemoved(std::string_view run) {
   return Change(db_, "UPDATE runs SET removed = 1 WHERE id = ?", run);
 }
 
-Result<std::vector<RunRow>> Outbox::AtPlace() {
-  return Ask<RunRow>(
-      db_, std::string(kRunColumns) + "WHERE state >= ? AND removed = 0 ORDER BY sequence DESC",
-      ReadRun, static_cast<int>(SendState::kTriggered));
+Result<std::vector<RunRow>> Outbox::AtPlace(std::string_view to) {
+  return Ask<RunRow>(db_,
+                     std::string(kRunColumns) +
+                         "WHERE state >= ? AND removed = 0 AND receiver = ? ORDER BY sequence DESC",
+                     ReadRun, static_cast<int>(SendState::kTriggered), to);
 }
 
-Result<std::vector<SentFile>> Outbox::Unplaced(std::string_view outcome) {
-  return Ask<SentFile>(
-      db_,
-      std::string(kFileColumns) +
-          "WHERE state < ? AND run IN (SELECT id FROM runs WHERE outcome = ?) ORDER BY run, item",
-      ReadSent, static_cast<int>(SendState::kPlaced), outcome);
+Result<std::vector<SentFile>> Outbox::Unplaced(std::string_view outcome, std::string_view to) {
+  return Ask<SentFile>(db_,
+                       std::string(kFileColumns) +
+                           "WHERE state < ? AND run IN (SELECT id FROM runs WHERE outcome = ? AND "
+                           "receiver = ?) ORDER BY run, item",
+                       ReadSent, static_cast<int>(SendState::kPlaced), outcome, to);
 }
 
 Result<void> Outbox::ForgetFiles(std::string_view run) {

@@ -20,6 +20,7 @@
 
 #include "core/base/result.h"
 #include "core/base/time.h"
+#include "core/jobs/terms.h"
 #include "core/ledger/sqlite.h"
 
 namespace postern::jobs {
@@ -35,8 +36,10 @@ enum class SendState : uint8_t {
 };
 std::string_view ToString(SendState state);  // "prepared", "sent", ...
 
-// hex of SHA-256 over job, slot and census, as neighbours that can't flow into each other.
-std::string RunId(std::string_view job, base::Instant slot, std::string_view census);
+// hex of SHA-256 over job, slot, census and the digest of the terms, as neighbours that can't flow
+// into each other: the same rows for somebody else, or in another form, are another run.
+std::string RunId(std::string_view job, base::Instant slot, std::string_view census,
+                  std::string_view terms = {});
 
 // One run of the job. An export that changed nothing is a run, too (rows of the census, no file).
 struct RunRow {
@@ -52,6 +55,7 @@ struct RunRow {
   std::string outcome;      // "", "delivered", "acknowledged", "failed", "refused", "held", ...
   std::string error;
   std::string credential;  // fingerprint or name of what opened the place
+  Terms terms;             // empty: begun by a program that didn't note them
 };
 
 // One file of a parcel: "file", "checksum", "trigger" or "manifest", or "set/PATH" of a set.
@@ -72,20 +76,23 @@ class Outbox {
   Outbox& operator=(const Outbox&) = delete;
 
   // ---- runs
-  // A new run gets the next sequence and keeps `slot`, `mode`, `started`; one that is known is
-  // answered as it stands, with `started` as it was: a run that is begun again is the same run.
+  // A new run gets the next sequence and keeps `slot`, `mode`, `started`, `terms`; one that is
+  // known is answered as it stands, with `started` as it was: a run that is begun again is the same
+  // run.
   Result<RunRow> Begin(const RunRow& run);
-  // Rewrites all but id, sequence, slot and started. kNotFound: never begun.
+  // Rewrites all but id, sequence, slot, started and terms. kNotFound: never begun.
   Result<void> Update(const RunRow& run);
   Result<std::optional<RunRow>> FindRun(std::string_view id);
   // Newest first by sequence.
   Result<std::vector<RunRow>> Runs(size_t limit);
-  // The newest run whose parcel is triggered or acknowledged. With `acknowledged` only the latter.
-  Result<std::optional<RunRow>> LastDelivered(bool acknowledged = false);
+  // The newest run whose parcel is triggered or acknowledged. With `acknowledged` only the latter;
+  // with `receiver` only what went to the same one, into the same folder.
+  Result<std::optional<RunRow>> LastDelivered(bool acknowledged = false,
+                                              const Terms* receiver = nullptr);
 
   // ---- files under way
-  // Idempotent; kConflict when the same item of the run was prepared with other bytes or names: a
-  // run that is delivered again has the same name and bytes.
+  // Idempotent; kConflict when the same item of the run was prepared with other bytes. The names
+  // that it was prepared with stay, whatever is declared by now.
   Result<SentFile> Prepare(const SentFile& file);
   Result<void> SetFile(std::string_view run, std::string_view item, SendState state);
   Result<std::vector<SentFile>> FilesOf(std::string_view run);
@@ -96,10 +103,10 @@ class Outbox {
   Result<void> SetState(std::string_view run, SendState state, base::Instant at);
   // Retention forgets what it has removed at the place: the files stay known as removed.
   Result<void> MarkRemoved(std::string_view run);
-  // Runs with something at the place (triggered, not removed), newest first.
-  Result<std::vector<RunRow>> AtPlace();
-  // Files of runs with this outcome that never came to their final name.
-  Result<std::vector<SentFile>> Unplaced(std::string_view outcome);
+  // Runs with something at the place (triggered, not removed), newest first. `to`: Terms::to.
+  Result<std::vector<RunRow>> AtPlace(std::string_view to);
+  // Files there of runs with this outcome that never came to their final name.
+  Result<std::vector<SentFile>> Unplaced(std::string_view outcome, std::string_view to);
   // As if no file of the run had been prepared: made again, it may have other bytes.
   Result<void> ForgetFiles(std::string_view run);
 

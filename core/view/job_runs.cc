@@ -35,7 +35,8 @@ std::string OutcomeOf(const jobs::RunRow& run) {
 void WriteRunRow(JsonWriter& json, const jobs::RunRow& run) {
   json.Object().Field("run", run.id).Field("sequence", run.sequence);
   json.TimeField("slot", run.slot).Field("mode", run.mode).Field("outcome", OutcomeOf(run));
-  json.Optional("error", run.error).Optional("file", run.file).Field("rows", run.rows);
+  json.Optional("error", run.error).Optional("to", run.terms.to);
+  json.Optional("folder", run.terms.folder).Optional("file", run.file).Field("rows", run.rows);
   json.Field("bytes", run.bytes).Optional("sha256", run.sha256);
   json.TimeField("started", run.started);
   json.Key("ended");
@@ -142,6 +143,7 @@ std::string RenderEvidence(const jobs::RunRow& run, const jobs::Evidence& eviden
     }
   };
   lines("wrong  ", Paint::kLess, evidence.faults);
+  lines("not sent", Paint::kWarn, evidence.unsent);
   lines("not kept", Paint::kWarn, evidence.missing);
   lines("holds  ", Paint::kMore, evidence.checked);
   return out;
@@ -152,7 +154,7 @@ void WriteEvidenceJson(const jobs::RunRow& run, const jobs::Evidence& evidence, 
   json.Object().Field("format_version", "1.0").Field("run", run.id);
   json.Field("sequence", run.sequence).Field("holds", evidence.faults.empty());
   json.Strings("wrong", evidence.faults).Strings("not_kept", evidence.missing);
-  json.Strings("checked", evidence.checked).End();
+  json.Strings("not_sent", evidence.unsent).Strings("checked", evidence.checked).End();
 }
 
 }  // namespace postern::view
