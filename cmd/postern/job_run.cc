@@ -122,6 +122,13 @@ void NoteFailed(Shell& shell, const std::string& folder, base::Instant at) {
 // An import plans and applies by the ledger's own declarations, which must say the import that was
 // installed.
 int RunImport(Shell& shell, const Found& found, std::optional<base::Instant> now) {
+  if (const auto closed = jobs::WhyClosed(found.spec, now ? *now : base::Now()); !closed.empty()) {
+    (void)shell.Fail({.code = diag::code::kJobClosed,
+                      .summary = closed,
+                      .subject = found.spec.name(),
+                      .notes = {"no file was taken"}});
+    return kRefused;
+  }
   const JobPorts world(found.spec, now);
   const auto open = [&](const config::Declarations&, const decl::Import& import) -> Result<Origin> {
     if (import.SerializeAsString() != found.spec.import().SerializeAsString()) {

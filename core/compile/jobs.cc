@@ -101,14 +101,17 @@ void Compiler::CompileJob(const config::Declared<M>& declared, const std::string
     if (account != nullptr) *spec.mutable_service_account() = *account;
   }
   if (!FillSpec(endpoint, sources, declared.span, &spec)) return;
-  SealJob(target, &spec);
-  // What is delivered to somebody ends with his contract.
-  Interval interval = ContractOf(spec.endpoint().for_()).Meet(ContractOf(message.owner()));
+  // What is delivered to somebody ends with his contract, and with whom it runs as.
+  Interval interval = ContractOf(spec.endpoint().for_())
+                          .Meet(ContractOf(message.owner()))
+                          .Meet(ContractOf(message.as()));
   if (message.has_expires()) interval.until = std::min(interval.until, message.expires());
-  if (spec.service_account().has_expires()) {
-    interval.until = std::min(interval.until, spec.service_account().expires());
-  }
-  const bool wanted = !message.has_enabled() || message.enabled();
+  if (interval.from != base::kAlways) spec.set_not_before(interval.from);
+  if (interval.until != base::kForever) spec.set_not_after(interval.until);
+  SealJob(target, &spec);
+  const decl::ServiceAccount& account = spec.service_account();
+  const bool wanted = (!message.has_enabled() || message.enabled()) &&
+                      (!account.has_enabled() || account.enabled());
   const uint32_t source =
       AddProvenance(fmt::format("{}:{}", export_ ? "export" : "import", message.name()),
                     declared.span, interval.until, {}, message.reason());
@@ -226,7 +229,8 @@ bool Compiler::EmitJob(const std::string& target, const job::JobSpec& spec,
                   jobs::SpecPathOf(runner, spec.name()),
                   "--digest",
                   sealed.digest};
-  // An import plans and applies with the declarations; a unit has no folder of its own to find them.
+  // An import plans and applies with the declarations; a unit has no folder of its own to find
+  // them.
   if (spec.has_import()) {
     unit.command.insert(unit.command.end(), {"--operator", jobs::OperatorFileOf(runner)});
   }

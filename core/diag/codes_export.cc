@@ -62,6 +62,13 @@ constexpr CodePage kPages[] = {
      "was published.",
      "export.catalog: list.csv is a file of the set and the name of its list",
      "Rename the file, choose another `name` of the delivery, or narrow `pattern`."},
+    {code::kJobClosed, "outside a job's time",
+     "The contract of whom it is for, its own end or that of its service account is over or not\n"
+     "yet begun, or one of them is switched off. Whoever woke it, nothing was read and nothing "
+     "was\n"
+     "sent; a file that an earlier run couldn't deliver stays on the runner.",
+     "export.erp: its time is over since 2026-12-31T23:59:59Z",
+     "`postern apply` takes away what wakes it. To go on, declare a later end and apply that."},
 };
 
 }  // namespace

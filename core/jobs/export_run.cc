@@ -235,6 +235,42 @@ Result<void> ExportRun::KeepOrder() {
   return ExportFile::ForgetStates(folder_, *outbox_, declared.deliver().has_ack(), terms_);
 }
 
+// One refusal for all that waits or is due: neither slots nor files are done with by it, so that a
+// contract that goes on finds them as after an absence.
+Result<void> ExportRun::RefuseClosed(const std::string& why, RunReport* report) {
+  diagnostics_->Add({.code = diag::code::kJobClosed,
+                     .summary = why,
+                     .subject = spec_.name(),
+                     .notes = {"nothing was read and nothing was sent; `postern apply` takes away "
+                               "what wakes it, or installs a later end"}});
+  auto due = FindDue();
+  if (!due) return tl::unexpected<Error>(due.error());
+  const base::Instant slot = due->run.empty() ? ports_.clock.now() : due->run.back();
+  report->slots.push_back({slot, kRefused, why, {}, 0, ""});
+  return Note(report->slots.back());
+}
+
+Result<void> ExportRun::RunDue(RunReport* report) {
+  if (auto finished = FinishEarlier(report); !finished) return finished;
+  if (auto looked = LookForAnswers(); !looked) return looked;
+  auto due = FindDue();
+  if (!due) return tl::unexpected<Error>(due.error());
+  for (const base::Instant slot : due->missed) {
+    report->missed.push_back(slot);
+    if (auto added = AddEvent(folder_, {ports_.clock.now(), slot, kMissed, 0, ""}); !added) {
+      return added;
+    }
+  }
+  const auto stuck = [&] {
+    return !report->slots.empty() && report->slots.back().outcome == kFailed;
+  };
+  for (const base::Instant slot : due->run) {
+    if (stuck()) break;
+    if (auto ran = RunSlot(slot, report); !ran) return ran;
+  }
+  return {};
+}
+
 Result<RunReport> ExportRun::Run() {
   RunReport report;
   const auto& declared = spec_.export_();
@@ -249,25 +285,9 @@ Result<RunReport> ExportRun::Run() {
   auto outbox = Outbox::Open(folder_ + "/outbox.db");
   if (!outbox) return tl::unexpected<Error>(outbox.error());
   outbox_ = *std::move(outbox);
-  if (auto finished = FinishEarlier(&report); !finished) {
-    return tl::unexpected<Error>(finished.error());
-  }
-  if (auto looked = LookForAnswers(); !looked) return tl::unexpected<Error>(looked.error());
-  auto due = FindDue();
-  if (!due) return tl::unexpected<Error>(due.error());
-  for (const base::Instant slot : due->missed) {
-    report.missed.push_back(slot);
-    if (auto added = AddEvent(folder_, {ports_.clock.now(), slot, kMissed, 0, ""}); !added) {
-      return tl::unexpected<Error>(added.error());
-    }
-  }
-  const auto stuck = [&] {
-    return !report.slots.empty() && report.slots.back().outcome == kFailed;
-  };
-  for (const base::Instant slot : due->run) {
-    if (stuck()) break;
-    if (auto ran = RunSlot(slot, &report); !ran) return tl::unexpected<Error>(ran.error());
-  }
+  const std::string closed = WhyClosed(spec_, ports_.clock.now());
+  const auto ran = closed.empty() ? RunDue(&report) : RefuseClosed(closed, &report);
+  if (!ran) return tl::unexpected<Error>(ran.error());
   if (auto kept = KeepOrder(); !kept) return tl::unexpected<Error>(kept.error());
   if (schedule_) report.next = NextSlot(*schedule_, ports_.clock.now());
   return report;

@@ -1,12 +1,12 @@
 // core/jobs/export_run.h: one waking of an export: what is due is made and delivered, once.
 //
-// Order: take the lock; deliver what earlier runs prepared and couldn't bring over; ask DueSlots;
-// of each slot make the file (core/jobs/export_file.h) and deliver it (core/jobs/deliver.h); note
-// the outcome; retention. Killed anywhere and woken again it goes on where it stood: a prepared run
-// has its name and bytes for ever, and a run that isn't prepared has sent nothing. What an earlier
-// run prepared goes only under the terms that it was made by (core/jobs/terms.h). One thread;
-// blocks as long as the receiver's answer is waited for. Errors: kConflict when a run is running
-// already.
+// Order: take the lock; outside the job's time refuse; deliver what earlier runs prepared and
+// couldn't bring over; ask DueSlots; of each slot make the file (core/jobs/export_file.h) and
+// deliver it (core/jobs/deliver.h); note the outcome; retention. Killed anywhere and woken again it
+// goes on where it stood: a prepared run has its name and bytes for ever, and a run that isn't
+// prepared has sent nothing. What an earlier run prepared goes only under the terms that it was
+// made by (core/jobs/terms.h). One thread; blocks as long as the receiver's answer is waited for.
+// Errors: kConflict when a run is running already.
 #pragma once
 #include <optional>
 #include <string>
@@ -52,6 +52,8 @@ class ExportRun {
 
  private:
   Result<Due> FindDue();
+  Result<void> RefuseClosed(const std::string& why, RunReport* report);
+  Result<void> RunDue(RunReport* report);
   // export_earlier.cc: runs that were begun before this waking.
   Result<void> FinishEarlier(RunReport* report);
   enum class Fate : uint8_t { kFinish, kDelivered, kLetGo };

@@ -81,6 +81,25 @@ Result<job::JobSpec> ParseSpec(std::string_view bytes) {
   return spec;
 }
 
+std::string WhyClosed(const job::JobSpec& spec, base::Instant now) {
+  const bool export_ = spec.has_export_();
+  if (export_ ? spec.export_().has_enabled() && !spec.export_().enabled()
+              : spec.import().has_enabled() && !spec.import().enabled()) {
+    return "it is switched off";
+  }
+  const decl::ServiceAccount& account = spec.service_account();
+  if (account.has_enabled() && !account.enabled()) {
+    return fmt::format("service:{}, which it runs as, is switched off", account.name());
+  }
+  if (spec.has_not_before() && now < spec.not_before()) {
+    return "its time begins at " + base::FormatInstant(spec.not_before());
+  }
+  if (spec.has_not_after() && now > spec.not_after()) {
+    return "its time is over since " + base::FormatInstant(spec.not_after());
+  }
+  return "";
+}
+
 std::string StateOf(const decl::Runner& runner) {
   return runner.has_state() ? runner.state() : kDefaultState;
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "core/base/result.h"
+#include "core/base/time.h"
 #include "schemas/job.pb.h"
 
 namespace postern::jobs {
@@ -38,6 +39,10 @@ std::string DigestOf(std::string_view bytes);
 Result<job::JobSpec> ReadSpec(std::string_view bytes, std::string_view digest);
 // Without a digest to hold it against: for showing what is there.
 Result<job::JobSpec> ParseSpec(std::string_view bytes);
+
+// Why nothing may be carried at `now`, as what is said of the job; empty: it may. A timer that
+// fires after the end, a waking by hand and a file that waits all ask this.
+std::string WhyClosed(const job::JobSpec& spec, base::Instant now);
 
 // Where things are on a runner: STATE/jobs/NAME/ holds spec.json, last.json, lock, out/, in/.
 std::string StateOf(const decl::Runner& runner);

@@ -166,6 +166,39 @@ TEST_F(JobsTest, EndsWithWhomItIsFor) {
   }
 }
 
+// What a timer that nobody took away must know by itself.
+TEST_F(JobsTest, SealsWhenItMayCarryAnything) {
+  const auto spec = [&](const std::string& more, const std::string& account) {
+    std::string tree = kTree;
+    const std::string before = "purpose = \"nightly files\"\n";
+    tree.insert(tree.find(before), account);
+    loaded_ = Load(kOperator, tree + more);
+    return *jobs::ParseSpec(
+        JobOf(Compile(loaded_.declarations, loaded_.sources, {}, facts_)).spec());
+  };
+  const auto at = [](const char* text) { return *base::ParseInstant(text); };
+  auto sealed = spec("", "");
+  EXPECT_EQ(sealed.not_before(), at("2026-01-01T00:00:00Z"));
+  EXPECT_EQ(sealed.not_after(), at("2026-12-31T23:59:59Z"));
+  EXPECT_EQ(spec("expires = 2026-11-30\n", "").not_after(), at("2026-11-30T23:59:59Z"));
+  sealed = spec("", "starts = 2026-03-01\nexpires = 2026-10-31\n");
+  EXPECT_EQ(sealed.not_before(), at("2026-03-01T00:00:00Z"));
+  EXPECT_EQ(sealed.not_after(), at("2026-10-31T23:59:59Z"));
+}
+
+TEST_F(JobsTest, EndsWithWhomItRunsAs) {
+  const auto enabled = [&](const std::string& account) {
+    std::string tree = kTree;
+    tree.insert(tree.find("purpose = \"nightly"), account);
+    loaded_ = Load(kOperator, tree);
+    return JobOf(Compile(loaded_.declarations, loaded_.sources, {}, facts_)).enabled();
+  };
+  EXPECT_TRUE(enabled("enabled = true\n"));
+  EXPECT_FALSE(enabled("enabled = false\n"));
+  EXPECT_FALSE(enabled("starts = 2026-07-01\n"));
+  EXPECT_FALSE(enabled("expires = 2026-05-31\n"));
+}
+
 TEST_F(JobsTest, OneWithoutAScheduleIsInstalledAndNothingWakesIt) {
   std::string tree = kTree;
   const std::string schedule = "schedule = { cron = \"30 2 * * *\" }\n";
