@@ -8,7 +8,6 @@
 #include "core/base/hash.h"
 #include "core/base/kill_point.h"
 #include "core/base/time.h"
-#include "core/diag/codes.h"
 
 namespace postern::jobs {
 namespace {
@@ -48,6 +47,7 @@ class Sender {
       if (!item) return tl::unexpected(item.error());
       base::KillPoint("deliver.item");
       POSTERN_LEDGER_TRY(Bring(*item));
+      file_stands_ = file_stands_ || name == "file";
     }
     POSTERN_LEDGER_TRY(outbox_.SetState(parcel_.run, SendState::kTriggered, base::Now()));
     return delivered_;
@@ -254,6 +254,39 @@ class Sender {
     return {};
   }
 
+  // What an earlier file of this name left: its trigger would say that this one is whole, its
+  // answer that this one was taken. Called just before a final name is given, never after the file
+  // has its own: from then on a trigger and an answer are this file's.
+  Result<void> ClearEarlier(const Item& item) {
+    if (file_stands_ || (cleared_ && item.name != "file")) return {};
+    const std::string path = JoinPath(parcel_.folder, parcel_.name);
+    const bool triggers =
+        std::find(parcel_.order.begin(), parcel_.order.end(), "trigger") != parcel_.order.end();
+    if (triggers) POSTERN_LEDGER_TRY(Clear(path + parcel_.trigger));
+    if (!parcel_.ack.empty() && parcel_.ack != "gone") {
+      POSTERN_LEDGER_TRY(Clear(path + parcel_.ack));
+    }
+    if (!parcel_.reject.empty()) POSTERN_LEDGER_TRY(Clear(path + parcel_.reject));
+    cleared_ = true;
+    return {};
+  }
+
+  // What may not be removed is noted: it is no answer as long as it stays as it is.
+  Result<void> Clear(const std::string& path) {
+    auto there = place_.Stat(path);
+    if (!there) return tl::unexpected(there.error());
+    if (*there) {
+      auto removed = place_.Remove(path);
+      const bool may = removed || (removed.error().code != ErrorCode::kDenied &&
+                                   removed.error().code != ErrorCode::kUnsupported);
+      if (!removed && may && removed.error().code != ErrorCode::kNotFound) return removed;
+      if (!may) {
+        return outbox_.SetEarlier(parcel_.run, path, Earlier{(*there)->bytes, (*there)->modified});
+      }
+    }
+    return outbox_.SetEarlier(parcel_.run, path, std::nullopt);
+  }
+
   // Only we take the temporary name away, and only by renaming it; so once it was checked, that it
   // is gone says that the renaming was done, whoever took the final name since.
   Result<void> MoveToItsName(Item& item) {
@@ -267,6 +300,7 @@ class Sender {
       return Note(item, SendState::kPlaced);
     }
     if ((*found)->bytes != sent.bytes) return Note(item, SendState::kPrepared);
+    POSTERN_LEDGER_TRY(ClearEarlier(item));
     auto renamed = place_.Rename(sent.temporary, sent.path, parcel_.receiver == Receiver::kRename);
     if (!renamed) return renamed;
     base::KillPoint("deliver.renamed");
@@ -285,6 +319,7 @@ class Sender {
       if (*whole) return Note(item, SendState::kPlaced);
       POSTERN_LEDGER_TRY(RemoveIfThere(sent.path));
     }
+    POSTERN_LEDGER_TRY(ClearEarlier(item));
     POSTERN_LEDGER_TRY(Put(item, sent.path, 0));
     auto right = IsRight(sent.path, sent);
     if (!right && right.error().code != ErrorCode::kNotFound) return tl::unexpected(right.error());
@@ -321,66 +356,15 @@ class Sender {
   const Parcel& parcel_;
   const std::function<void(uint64_t)>& progress_;
   Delivered delivered_;
+  bool cleared_ = false;      // what an earlier file of this name left
+  bool file_stands_ = false;  // under its final name
 };
 
 }  // namespace
 
-Parcel ParcelOf(const decl::Deliver& deliver, const decl::Endpoint& endpoint) {
-  Parcel parcel;
-  parcel.folder = deliver.folder();
-  if (deliver.has_temporary()) parcel.temporary = deliver.temporary();
-  parcel.trigger = deliver.trigger();
-  if (deliver.has_order()) {
-    parcel.order.assign(deliver.order().values().begin(), deliver.order().values().end());
-  }
-  if (!parcel.trigger.empty() &&
-      std::find(parcel.order.begin(), parcel.order.end(), "trigger") == parcel.order.end()) {
-    parcel.order.emplace_back("trigger");
-  }
-  parcel.receiver = endpoint.receiver() == "rename"   ? Receiver::kRename
-                    : endpoint.receiver() == "direct" ? Receiver::kDirect
-                                                      : Receiver::kUnique;
-  parcel.verify = endpoint.verify() == "size" ? Verify::kSize : Verify::kReadBack;
-  parcel.ack = deliver.ack();
-  parcel.reject = deliver.reject();
-  if (deliver.has_ack_minutes()) parcel.ack_limit = std::chrono::minutes(deliver.ack_minutes());
-  return parcel;
-}
-
 Result<Delivered> Deliver(Place& place, Outbox& outbox, const Parcel& parcel,
                           const std::function<void(uint64_t)>& progress) {
   return Sender(place, outbox, parcel, progress).Run();
-}
-
-std::string_view DeliveryCode(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kUnavailable:
-    case ErrorCode::kTimeout:
-      return diag::code::kPlaceUnreachable;
-    case ErrorCode::kAuthentication:
-      return diag::code::kPlaceRefuses;
-    case ErrorCode::kUntrusted:
-      return diag::code::kUntrusted;
-    case ErrorCode::kDenied:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kUnsupported:
-    case ErrorCode::kInvalid:
-      return diag::code::kPlaceDenies;
-    case ErrorCode::kIncomplete:
-      return diag::code::kArrivedDifferent;
-    case ErrorCode::kConflict:
-      return diag::code::kNameTaken;
-    case ErrorCode::kInternal:
-    case ErrorCode::kCancelled:
-    case ErrorCode::kNotInstalled:
-      break;
-  }
-  return diag::code::kDeliveryBroke;
-}
-
-std::string_view EncryptionCode(const Error& error) {
-  return error.code == ErrorCode::kAuthentication ? diag::code::kBadSignature
-                                                  : diag::code::kNotEncrypted;
 }
 
 }  // namespace postern::jobs

@@ -7,6 +7,10 @@
 // written under their final names: then a consumer waits for the trigger, and a kill between the
 // close and our note of it sends the same name and bytes again.
 //
+// Where a name is used again, the trigger and the answer of its earlier file are removed just
+// before the new one gets it; what may not be removed counts as an answer only when it has changed
+// since.
+//
 // One thread. Errors: those of Place; kIncomplete when what arrived isn't what was sent; kConflict
 // when the name is taken by other bytes; those of Outbox. A transient one: open the place anew and
 // call again. Sources: file-transfer facts (SFTP version 3 rename, draft-ietf-secsh-filexfer-02

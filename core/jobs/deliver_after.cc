@@ -18,12 +18,16 @@ constexpr base::Instant kDay = 86'400;
 constexpr uint32_t kLocalDays = 30;
 
 // kTriggered: no answer yet.
-Result<SendState> LookForAnswer(Place& place, const Parcel& parcel) {
+Result<SendState> LookForAnswer(Place& place, Outbox& outbox, const Parcel& parcel) {
   const std::string path = JoinPath(parcel.folder, parcel.name);
   const auto is_there = [&](const std::string& file) -> Result<bool> {
     auto found = place.Stat(file);
     if (!found) return tl::unexpected(found.error());
-    return found->has_value();
+    if (!*found) return false;
+    auto earlier = outbox.EarlierAt(parcel.run, file);
+    if (!earlier) return tl::unexpected(earlier.error());
+    return !*earlier || (*earlier)->bytes != (*found)->bytes ||
+           (*earlier)->modified != (*found)->modified;
   };
   if (!parcel.reject.empty()) {
     auto rejected = is_there(path + parcel.reject);
@@ -93,7 +97,7 @@ Result<SendState> AwaitAnswer(Place& place, Outbox& outbox, const Parcel& parcel
   const base::Instant end =
       std::min(*since, clock.now()) + std::chrono::seconds(parcel.ack_limit).count();
   for (std::chrono::seconds pause = kFirstLook;; pause = std::min(pause * 2, kLongestWait)) {
-    auto answer = LookForAnswer(place, parcel);
+    auto answer = LookForAnswer(place, outbox, parcel);
     if (!answer) return answer;
     if (*answer != SendState::kTriggered) {
       POSTERN_LEDGER_TRY(outbox.SetState(parcel.run, *answer, clock.now()));
@@ -108,7 +112,7 @@ Result<SendState> AwaitAnswer(Place& place, Outbox& outbox, const Parcel& parcel
 }
 
 Result<SendState> LookAgain(Place& place, Outbox& outbox, const Parcel& parcel, base::Instant now) {
-  auto answer = LookForAnswer(place, parcel);
+  auto answer = LookForAnswer(place, outbox, parcel);
   if (!answer || *answer == SendState::kTriggered) return answer;
   POSTERN_LEDGER_TRY(outbox.SetState(parcel.run, *answer, now));
   return answer;

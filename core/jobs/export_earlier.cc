@@ -153,6 +153,23 @@ Result<void> ExportRun::FinishEarlier(RunReport* report) {
   return {};
 }
 
+// Paths at the place that a run which isn't whole yet may have given to its file.
+Result<std::set<std::string>> ExportRun::NamesUnderWay() {
+  std::set<std::string> names;
+  auto runs = outbox_->Runs(kHistory);
+  if (!runs) return tl::unexpected<Error>(runs.error());
+  for (const RunRow& run : *runs) {
+    if (!IsOpen(run)) continue;
+    auto files = outbox_->FilesOf(run.id);
+    if (!files) return tl::unexpected<Error>(files.error());
+    for (const SentFile& file : *files) {
+      const bool may = file.state >= SendState::kVerified || file.temporary == file.path;
+      if (file.item == "file" && may) names.insert(file.path);
+    }
+  }
+  return names;
+}
+
 // Runs that nobody has answered are asked after again, as long as no later one was acknowledged.
 Result<void> ExportRun::LookForAnswers() {
   if (!spec_.export_().deliver().has_ack()) return {};
@@ -160,10 +177,14 @@ Result<void> ExportRun::LookForAnswers() {
   if (!runs) return tl::unexpected<Error>(runs.error());
   auto answered = outbox_->LastDelivered(true, &terms_);
   if (!answered) return tl::unexpected<Error>(answered.error());
+  auto names = NamesUnderWay();
+  if (!names) return tl::unexpected<Error>(names.error());
   std::vector<RunRow> open;
   for (const RunRow& run : *runs) {
     const bool later = !*answered || run.sequence > (*answered)->sequence;
-    if (later && run.outcome == kUnansweredOutcome && open.size() < kMostUnanswered) {
+    // Where a later file has the name, an answer is that one's.
+    const bool last = names->insert(JoinPath(run.terms.folder, run.file)).second;
+    if (later && last && run.outcome == kUnansweredOutcome && open.size() < kMostUnanswered) {
       open.push_back(run);
     }
   }

@@ -251,8 +251,9 @@ Result<void> ExportRun::RefuseClosed(const std::string& why, RunReport* report) 
 }
 
 Result<void> ExportRun::RunDue(RunReport* report) {
-  if (auto finished = FinishEarlier(report); !finished) return finished;
+  // Before a file that waits takes the name of one whose answer came late.
   if (auto looked = LookForAnswers(); !looked) return looked;
+  if (auto finished = FinishEarlier(report); !finished) return finished;
   auto due = FindDue();
   if (!due) return tl::unexpected<Error>(due.error());
   for (const base::Instant slot : due->missed) {

@@ -9,6 +9,7 @@
 // Errors: kConflict when a run is running already.
 #pragma once
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,7 @@ class ExportRun {
                       RunReport* report);
   Result<void> LetGo(RunRow run);
   Result<void> LookForAnswers();
+  Result<std::set<std::string>> NamesUnderWay();
   Result<void> LookForAnswer(RunRow run);
   Result<void> Abandon();
   Result<void> RunSlot(base::Instant slot, RunReport* report);

@@ -31,13 +31,15 @@ CREATE TABLE IF NOT EXISTS files(run TEXT NOT NULL, item TEXT NOT NULL, path TEX
 PRAGMA user_version = 1;
 COMMIT;
 )sql";
-// Version 2 notes the terms of each run.
+// Version 2 notes the terms of each run, and answers that are older than it.
 constexpr char kSecond[] = R"sql(
 BEGIN IMMEDIATE;
 ALTER TABLE runs ADD COLUMN receiver TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN folder TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN selection TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN form TEXT NOT NULL DEFAULT '';
+CREATE TABLE earlier(run TEXT NOT NULL, path TEXT NOT NULL, bytes INTEGER NOT NULL,
+  modified INTEGER NOT NULL, PRIMARY KEY (run, path)) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 2;
 COMMIT;
 )sql";
@@ -254,6 +256,25 @@ Result<void> Outbox::SetFile(std::string_view run, std::string_view item, SendSt
 Result<std::vector<SentFile>> Outbox::FilesOf(std::string_view run) {
   return Ask<SentFile>(db_, std::string(kFileColumns) + "WHERE run = ? ORDER BY item", ReadSent,
                        run);
+}
+
+Result<void> Outbox::SetEarlier(std::string_view run, std::string_view path,
+                                const std::optional<Earlier>& there) {
+  if (!there) return Change(db_, "DELETE FROM earlier WHERE run = ? AND path = ?", run, path);
+  return Change(db_, "INSERT OR REPLACE INTO earlier VALUES (?, ?, ?, ?)", run, path, there->bytes,
+                there->modified);
+}
+
+Result<std::optional<Earlier>> Outbox::EarlierAt(std::string_view run, std::string_view path) {
+  auto found = Ask<Earlier>(
+      db_, "SELECT bytes, modified FROM earlier WHERE run = ? AND path = ?",
+      [](const ledger::Statement& row) {
+        return Earlier{row.Unsigned(0), row.Int(1)};
+      },
+      run, path);
+  if (!found) return tl::unexpected(found.error());
+  if (found->empty()) return std::nullopt;
+  return found->front();
 }
 
 Result<SendState> Outbox::StateOf(std::string_view run) {

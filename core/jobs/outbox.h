@@ -68,6 +68,12 @@ struct SentFile {
   SendState state = SendState::kPrepared;
 };
 
+// What stood under a name before a run was brought and couldn't be taken away.
+struct Earlier {
+  uint64_t bytes = 0;
+  base::Instant modified = 0;
+};
+
 class Outbox {
  public:
   // Creates it (0600) and its folder when missing.
@@ -96,6 +102,10 @@ class Outbox {
   Result<SentFile> Prepare(const SentFile& file);
   Result<void> SetFile(std::string_view run, std::string_view item, SendState state);
   Result<std::vector<SentFile>> FilesOf(std::string_view run);
+  // An answer that stood at `path` before this run's file did; nothing: none.
+  Result<void> SetEarlier(std::string_view run, std::string_view path,
+                          const std::optional<Earlier>& there);
+  Result<std::optional<Earlier>> EarlierAt(std::string_view run, std::string_view path);
   // The parcel's own state: kTriggered, kAcknowledged or kRejected; kPrepared before.
   Result<SendState> StateOf(std::string_view run);
   // When SetState was last called for it; 0: never.

@@ -275,6 +275,31 @@ TEST(ExportRun, LooksAgainForAnAnswerThatNeverCame) {
   EXPECT_EQ(runs->at(1).outcome, "acknowledged");
 }
 
+// One name for every day's file: each answer is one file's.
+TEST(ExportRun, AnAnswerIsOneFilesAlone) {
+  Job job;
+  job.spec.mutable_endpoint()->set_receiver("rename");
+  auto* deliver = job.spec.mutable_export_()->mutable_deliver();
+  deliver->set_name("users.json");
+  deliver->set_ack(".ack");
+  deliver->set_reject(".err");
+  deliver->set_ack_minutes(1);
+  EXPECT_THAT(job.Outcomes(), ElementsAre("unanswered"));
+  job.scratch_.Write("place/in/users.json.ack", "");
+  job.now += kDay;
+  EXPECT_THAT(job.Outcomes(), ElementsAre("unanswered")) << "yesterday's answer isn't today's";
+  job.now += kDay;
+  EXPECT_THAT(job.Outcomes(), ElementsAre("unanswered"));
+  job.scratch_.Write("place/in/users.json.err", "");
+  job.now += kDay;
+  EXPECT_THAT(job.Outcomes(), ElementsAre("unanswered"));
+  std::vector<std::string> outcomes;
+  for (const RunRow& run : *(*Outbox::Open(job.folder + "/outbox.db"))->Runs(10)) {
+    outcomes.push_back(run.outcome);
+  }
+  EXPECT_THAT(outcomes, ElementsAre("unanswered", "rejected", "unanswered", "acknowledged"));
+}
+
 TEST(ExportRun, TakesAwayWhatAnAbandonedRunLeftAtThePlace) {
   Job job;
   job.calls_left = 3;  // breaks off before the file is renamed

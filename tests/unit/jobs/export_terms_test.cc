@@ -235,7 +235,7 @@ TEST(ExportTerms, ARunWithoutTermsIsLetGo) {
   ASSERT_TRUE(
       db.Execute("ALTER TABLE runs DROP COLUMN receiver; ALTER TABLE runs DROP COLUMN "
                  "folder; ALTER TABLE runs DROP COLUMN selection; ALTER TABLE runs DROP "
-                 "COLUMN form; PRAGMA user_version = 1"));
+                 "COLUMN form; DROP TABLE earlier; PRAGMA user_version = 1"));
   db.Close();
   EXPECT_THAT(job.Outcomes(), ElementsAre("delivered"));
   EXPECT_THAT(job.Complaint(), HasSubstr("a receiver that wasn't noted"));

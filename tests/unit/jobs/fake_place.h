@@ -30,6 +30,7 @@ class FakePlace final : public Place {
   std::string alters;
   int alterations = 0;
   std::map<std::string, std::string> files;
+  std::string keeps;  // files with this ending may not be removed
   // Runs after each effect: a consumer that polls at every moment.
   std::function<void(FakePlace&)> watch;
   std::vector<std::string> log;
@@ -103,6 +104,7 @@ class FakePlace final : public Place {
   }
   Result<void> Remove(const std::string& path) override {
     return Act("remove " + path, [&](bool) -> Result<void> {
+      if (!keeps.empty() && path.ends_with(keeps)) return Fail(ErrorCode::kDenied, path);
       if (files.erase(path) == 0) return Fail(ErrorCode::kNotFound, path);
       return {};
     });
