@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/base/hash.h"
+#include "core/jobs/credentials.h"
 #include "core/jobs/snapshot/snapshot.h"
 #include "core/provider/delivery.h"
 #include "core/view/access_query.h"
@@ -17,10 +18,6 @@ namespace {
 template <class Repeated, class Message>
 void Take(const Repeated& from, std::vector<config::Declared<Message>>* to) {
   for (const Message& message : from) to->push_back({message, {}, {}});
-}
-
-std::string BareName(const std::string& reference) {
-  return reference.starts_with("secret:") ? reference.substr(7) : reference;
 }
 
 // One row of access as cells; text that it points to lives as long as this.
@@ -127,45 +124,23 @@ Result<std::string> JobPorts::Secret(const std::string& name) const {
 }
 
 Result<jobs::Ports::OpenedAt> JobPorts::OpenPlace() const {
-  std::vector<provider::PlaceCredential> credentials;
-  const decl::Endpoint& endpoint = spec_.endpoint();
-  const auto add = [&](const char* name, const std::string& login, const std::string& password,
-                       const std::string& key) -> Result<void> {
-    provider::PlaceCredential one{name, login, {}, {}};
-    for (const auto& [reference, value] :
-         {std::pair(&password, &one.password), std::pair(&key, &one.private_key)}) {
-      if (reference->empty()) continue;
-      auto found = Secret(BareName(*reference));
-      if (!found) return base::Wrap(*reference, found.error());
-      *value = *std::move(found);
-    }
-    if (!one.password.empty() || !one.private_key.empty()) credentials.push_back(std::move(one));
-    return {};
-  };
-  Result<void> added;
-  if (endpoint.has_login()) {
-    added = add("login", endpoint.login(), endpoint.password(), endpoint.private_key());
-  } else {
-    const decl::ServiceAccount& account = spec_.service_account();
-    const std::string login = account.has_login() ? account.login() : account.name();
-    const std::pair<const char*, const decl::Credential*> slots[] = {
-        {"next", account.has_next() ? &account.next() : nullptr},
-        {"current", account.has_current() ? &account.current() : nullptr}};
-    for (const auto& [name, slot] : slots) {
-      if (slot == nullptr || !added) continue;
-      added = add(name, login, slot->password(), slot->private_key());
-    }
-  }
-  if (!added) return tl::unexpected<Error>(added.error());
-  auto opened = provider::OpenPlace(endpoint, credentials);
+  const auto secret = [this](const std::string& name) { return Secret(name); };
+  auto credentials = jobs::CredentialsOf(spec_, secret);
+  if (!credentials) return tl::unexpected<Error>(credentials.error());
+  auto opened = provider::OpenPlace(spec_.endpoint(), credentials->all);
   // Where a login has one password, it may have been changed between the two tries.
-  if (!opened && opened.error().code == ErrorCode::kAuthentication && credentials.size() > 1) {
-    opened = provider::OpenPlace(endpoint, credentials);
+  if (!opened && opened.error().code == ErrorCode::kAuthentication && credentials->all.size() > 1) {
+    opened = provider::OpenPlace(spec_.endpoint(), credentials->all);
   }
-  if (!opened) return tl::unexpected<Error>(opened.error());
-  return jobs::Ports::OpenedAt{std::move(opened->place), opened->fingerprint.empty()
-                                                             ? opened->credential
-                                                             : opened->fingerprint};
+  if (!opened) {
+    // The one that was left out may be the one that the place takes by now.
+    for (const std::string& one : credentials->left_out) opened.error().message += "; " + one;
+    return tl::unexpected<Error>(opened.error());
+  }
+  return jobs::Ports::OpenedAt{
+      std::move(opened->place),
+      opened->fingerprint.empty() ? opened->credential : opened->fingerprint,
+      std::move(credentials->left_out)};
 }
 
 // By the same engine and rows as `postern access who`, over what is live now.

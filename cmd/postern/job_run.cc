@@ -137,6 +137,15 @@ int RunImport(Shell& shell, const Found& found, std::optional<base::Instant> now
     }
     auto opened = world.OpenPlace();
     if (!opened) return tl::unexpected<Error>(opened.error());
+    diag::Diagnostics warnings;
+    for (const std::string& one : opened->left_out) {
+      warnings.Add({.severity = diag::Severity::kWarning,
+                    .code = diag::code::kSlotWithout,
+                    .summary = one,
+                    .subject = found.spec.name(),
+                    .notes = {"put its secret on the runner before the other one goes"}});
+    }
+    shell.Print(warnings, {});
     return Origin{std::move(opened->place), opened->credential};
   };
   const base::Instant at = now ? *now : base::Now();

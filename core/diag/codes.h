@@ -227,6 +227,7 @@ inline constexpr char kKeyExpires[] = "W0860";       // a key that files are enc
 inline constexpr char kUnanswered[] = "W0861";       // delivered, and the receiver never said so
 inline constexpr char kAlertFailed[] = "W0862";      // nobody was told that a run ended badly
 inline constexpr char kRunLetGo[] = "W0863";         // a run that was made under other terms
+inline constexpr char kSlotWithout[] = "W0864";      // a credential whose secret isn't there
 inline constexpr char kSnapshotTarget[] = "W0901";   // a target of a snapshot that isn't declared
 inline constexpr char kSnapshotLeftOut[] = "W0902";  // what a restore doesn't bring back
 }  // namespace code

@@ -63,6 +63,11 @@ constexpr CodePage kPages[] = {
      "export.erp: run 41 was made for partner:acme at sftp://wong@files.acme.test, /inn",
      "Nothing to do, unless it says that something stands at the place: only who runs that place "
      "can say\nwhether it has been read. `postern job history NAME` shows the run."},
+    {code::kSlotWithout, "a credential that isn't on the runner yet",
+     "A service account has two credentials, next and current, and the secret of one of them can't "
+     "be read where the job runs. The other one was used.",
+     "export.erp: next isn't used: secret:feed-2028: can't read /etc/postern/secrets/feed-2028",
+     "Put the secret there before current is taken away."},
 };
 
 }  // namespace

@@ -26,7 +26,8 @@ namespace postern::jobs {
 struct Ports {
   struct OpenedAt {
     std::unique_ptr<Place> place;
-    std::string credential;  // fingerprint or name of what opened it
+    std::string credential;             // fingerprint or name of what opened it
+    std::vector<std::string> left_out;  // credentials that couldn't be tried (credentials.h)
   };
   // "directory:corp": an open target that lasts as long as the ports.
   std::function<Result<object::Target*>(const std::string& source)> source;

@@ -63,6 +63,14 @@ Result<void> ExportRun::OpenPlace() {
   auto opened = ports_.place();
   if (!opened) return tl::unexpected<Error>(opened.error());
   place_ = *std::move(opened);
+  for (const std::string& one : place_.left_out) {
+    if (!told_.insert(one).second) continue;  // of an earlier connection of this waking
+    diagnostics_->Add({.severity = diag::Severity::kWarning,
+                       .code = diag::code::kSlotWithout,
+                       .summary = one,
+                       .subject = spec_.name(),
+                       .notes = {"put its secret on the runner before the other one goes"}});
+  }
   return {};
 }
 

@@ -87,6 +87,7 @@ class ExportRun {
   std::unique_ptr<JobLock> lock_;
   std::unique_ptr<Outbox> outbox_;
   Ports::OpenedAt place_;
+  std::set<std::string> told_;  // credentials that are left out
   std::optional<Schedule> schedule_;
 };
 

@@ -159,7 +159,7 @@ class Job {
     ports.place = [this]() -> Result<Ports::OpenedAt> {
       if (calls_left == 0) return Fail(ErrorCode::kUnavailable, "connection refused");
       return Ports::OpenedAt{std::make_unique<FolderPlace>(scratch_.File("place"), &calls_left),
-                             "SHA256:next"};
+                             "SHA256:next", left_out};
     };
     ports.secret = [](const std::string&) -> Result<std::string> {
       return Fail(ErrorCode::kNotFound, "no secrets here");
@@ -205,7 +205,8 @@ class Job {
   std::string folder;
   Staff source;
   base::Instant now = kStart + 100;
-  int calls_left = -1;  // of the place; below 0: any number
+  int calls_left = -1;                // of the place; below 0: any number
+  std::vector<std::string> left_out;  // credentials
   diag::Diagnostics diagnostics;
 };
 

@@ -275,6 +275,17 @@ TEST(ExportRun, LooksAgainForAnAnswerThatNeverCame) {
   EXPECT_EQ(runs->at(1).outcome, "acknowledged");
 }
 
+TEST(ExportRun, SaysOnceThatACredentialIsNotThereYet) {
+  Job job;
+  job.left_out = {"next isn't used: secret:new: can't read /etc/new"};
+  job.calls_left = 3;  // a connection that breaks, and others after it
+  EXPECT_THAT(job.Outcomes(), ElementsAre("failed"));
+  job.calls_left = -1;
+  EXPECT_THAT(job.Outcomes(), testing::Contains("delivered"));
+  EXPECT_EQ(job.diagnostics.all().size(), 1u);
+  EXPECT_EQ(job.Complaint(), "W0864 next isn't used: secret:new: can't read /etc/new");
+}
+
 // One name for every day's file: each answer is one file's.
 TEST(ExportRun, AnAnswerIsOneFilesAlone) {
   Job job;
