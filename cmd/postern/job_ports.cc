@@ -20,11 +20,11 @@ void Take(const Repeated& from, std::vector<config::Declared<Message>>* to) {
   for (const Message& message : from) to->push_back({message, {}, {}});
 }
 
-// One row of access as cells; text that it points to lives as long as this.
+// One row of access as cells; text that it points to lives as long as this. Whose an account is and
+// until when only declarations say, and there are none here.
 class EntitlementRow {
  public:
-  explicit EntitlementRow(const view::AccessRow& row)
-      : depth_(access::NameOf(row.depth)), until_(base::FormatInstant(row.until)) {
+  explicit EntitlementRow(const view::AccessRow& row) : depth_(access::NameOf(row.depth)) {
     for (uint32_t bit = 0; access::Rights::All().bits() >> bit != 0; ++bit) {
       const auto right = static_cast<access::Right>(bit);
       if (row.rights.Has(right)) rights_.push_back(access::NameOf(right));
@@ -36,22 +36,14 @@ class EntitlementRow {
     const auto text = [](std::string_view value) {
       return value.empty() ? jobs::Cell::Empty() : jobs::Cell::One(value);
     };
-    cells_ = {jobs::Cell::One(id_),
-              text(row.identity),
-              text(target_),
-              text(row.account),
-              text(row.path),
-              text(depth_),
-              text(row.through),
-              jobs::Cell::List(rights_),
-              text(row.closed),
-              row.until == base::kForever ? jobs::Cell::Empty() : jobs::Cell::One(until_)};
+    cells_ = {jobs::Cell::One(id_), text(target_),     text(row.account),         text(row.path),
+              text(depth_),         text(row.through), jobs::Cell::List(rights_), text(row.closed)};
   }
   jobs::SourceRow row() const { return {key_, cells_, 0}; }
 
  private:
   static constexpr size_t kIdDigits = 24;
-  std::string depth_, until_, target_, key_, id_;
+  std::string depth_, target_, key_, id_;
   std::vector<std::string_view> rights_;
   std::vector<jobs::Cell> cells_;
 };

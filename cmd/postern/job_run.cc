@@ -1,5 +1,7 @@
 // postern job run | history | verify: wakes an export, tells what it has done, checks the proof.
 #include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -197,6 +199,30 @@ int RunExport(Shell& shell, const Found& found, const jobs::Asked& asked,
   return CodeOf(*report, diagnostics);
 }
 
+// Of the jobs' user on this machine; by root his files would be made, and be root's. Empty: fine.
+std::string OtherUser(const decl::Runner& runner) {
+  if (geteuid() != 0) return "";
+  const passwd* user = getpwnam(runner.user().c_str());
+  return user == nullptr || user->pw_uid == 0 ? "" : runner.user();
+}
+
+// kOk, or the exit code: what can't be asked for.
+int CheckAsked(Shell& shell, const Found& found, const jobs::Asked& asked, base::Instant now) {
+  if (const std::string user = OtherUser(found.spec.runner()); !user.empty()) {
+    return shell.Fail(
+        {.code = diag::code::kRunnersUser,
+         .summary = fmt::format("{} runs as {}, and this is root", found.spec.name(), user),
+         .notes = {"what root makes there, that user can't open",
+                   fmt::format("sudo -u {} postern job run {}", user, found.spec.name())}});
+  }
+  if (!asked.slot || *asked.slot <= now) return kOk;
+  return shell.Fail(
+      {.code = diag::code::kBadTime,
+       .summary = fmt::format("the slot {} isn't there yet", base::FormatInstant(*asked.slot)),
+       .notes = {"every slot before it would count as done with",
+                 fmt::format("now it is {}", base::FormatInstant(now))}});
+}
+
 int RunJob(Shell& shell, const JobArguments& arguments) {
   Found found;
   if (const int code = Find(shell, arguments, &found); code != kOk) return code;
@@ -207,7 +233,9 @@ int RunJob(Shell& shell, const JobArguments& arguments) {
                        .summary = "not a moment",
                        .notes = {"such as 2027-03-01T02:30:00Z, or now"}});
   }
-  EndedRun ended{found.spec, found.folder, now ? *now : base::Now()};
+  const base::Instant moment = now ? *now : base::Now();
+  if (const int code = CheckAsked(shell, found, asked, moment); code != kOk) return code;
+  EndedRun ended{found.spec, found.folder, moment};
   if (auto made = jobs::MakeFolder(found.folder); !made) {
     ended.exit = shell.Fail(diag::code::kFileUnreadable, made.error(), found.folder);
   } else if (found.spec.has_import()) {

@@ -163,6 +163,12 @@ class ExportChecks {
       wrong(fmt::format("a column of {} {}", said_.what,
                         column.has_from() ? "takes an attribute and a constant" : "takes nothing"),
             "one of from and constant");
+    } else if (m_.what() == "entitlements" &&
+               (column.from() == "identity" || column.from() == "until")) {
+      wrong(
+          fmt::format("entitlements have no attribute \"{}\"", column.from()),
+          "a runner sees accounts at servers; whose they are and until when only declarations say",
+          "take account; postern access who --json tells the rest where the declarations are");
     } else if (column.has_from() &&
                std::find(known.begin(), known.end(), column.from()) == known.end()) {
       wrong(fmt::format("{} have no attribute \"{}\"", m_.what(), column.from()),
@@ -204,7 +210,8 @@ class ExportChecks {
                   fmt::format("the format of {} can't be", said_.what), mistake.label,
                   mistake.way_out);
     }
-    if (m_.format().type() == "ldif" && m_.what() == "entitlements") {
+    const bool no_entries = m_.what() == "entitlements" || m_.what() == "memberships";
+    if (m_.format().type() == "ldif" && no_entries) {
       said_.Error(code::kJobFormat, At(kFormat, decl::FileFormat::kTypeFieldNumber),
                   fmt::format("the format of {} can't be", said_.what),
                   "LDIF holds entries, and these have no DN", "write csv, json, jsonl or xml");

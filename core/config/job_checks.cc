@@ -41,8 +41,7 @@ std::vector<std::string_view> AttributesOf(std::string_view what, bool iam) {
   if (what == "roles") return fields(Kind::kIamRole);
   if (what == "memberships") return fields(iam ? Kind::kIamMembership : Kind::kMembership);
   if (what == "entitlements") {
-    return {"id",    "identity", "target", "account", "path",
-            "depth", "through",  "rights", "closed",  "until"};
+    return {"id", "target", "account", "path", "depth", "through", "rights", "closed"};
   }
   return {};
 }

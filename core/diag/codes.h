@@ -188,6 +188,7 @@ inline constexpr char kNoSuchRun[] = "E0880";           // no run of this number
 inline constexpr char kSlotMissed[] = "E0881";          // a slot that was passed over (warning)
 inline constexpr char kSetFile[] = "E0882";             // a file of a set that can't be delivered
 inline constexpr char kJobClosed[] = "E0883";           // outside a job's time, or switched off
+inline constexpr char kRunnersUser[] = "E0884";         // started as another than the runner's user
 inline constexpr char kSnapshotIncomplete[] = "E0901";  // a world that can't be read as a whole
 inline constexpr char kSnapshotDamaged[] = "E0902";     // a snapshot that isn't as it was written
 // ---- E0885 to E0899: imports (jobs)

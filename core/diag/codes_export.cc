@@ -69,6 +69,11 @@ constexpr CodePage kPages[] = {
      "sent; a file that an earlier run couldn't deliver stays on the runner.",
      "export.erp: its time is over since 2026-12-31T23:59:59Z",
      "`postern apply` takes away what wakes it. To go on, declare a later end and apply that."},
+    {code::kRunnersUser, "started as another user than the runner's",
+     "A job's files belong to the user that the runner names. What another one makes there, that "
+     "user can't open, and every run that a timer starts would fail.",
+     "export.erp: runs as postern-jobs, and this is root",
+     "sudo -u postern-jobs postern job run export.erp"},
 };
 
 }  // namespace

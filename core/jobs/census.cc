@@ -149,16 +149,8 @@ std::vector<Attribute> AttributesOf(What what, SourceType source) {
     return {{"path", Type::kText, true}, {"size"}, {"modified", Type::kTime}, {"sha256"}};
   }
   if (what == What::kEntitlements && source == SourceType::kServers) {
-    return {{"id", Type::kText, true},
-            {"identity"},
-            {"target"},
-            {"account"},
-            {"path"},
-            {"depth"},
-            {"through"},
-            {"rights", Type::kList},
-            {"closed"},
-            {"until", Type::kTime}};
+    return {{"id", Type::kText, true}, {"target"}, {"account"}, {"path"}, {"depth"}, {"through"},
+            {"rights", Type::kList},   {"closed"}};
   }
   std::vector<Attribute> attributes;
   const auto kind = KindOf(what, source);

@@ -1,5 +1,6 @@
 // What `job run` refuses before it reads or sends anything.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "tests/unit/cmd/world.h"
 
@@ -25,9 +26,32 @@ class JobRun : public testing::Test {
     more.insert(more.begin(), {"job", "run", "export.people", "--spec", world_.File("spec.json")});
     return world_.Postern(more);
   }
+  bool Made() const { return fs::exists(world_.File("state")); }
 
   TestWorld world_;
 };
+
+// Its files would be root's, and the runner's user could open none of them.
+TEST_F(JobRun, ByRootIsTheRunnersUsers) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can be taken for another";
+  const auto result = Run("nobody", "");
+  EXPECT_EQ(result.exit, 1);
+  EXPECT_THAT(result.err, HasSubstr("E0884"));
+  EXPECT_THAT(result.err, HasSubstr("sudo -u nobody postern job run export.people"));
+  EXPECT_FALSE(Made());
+}
+
+// It would count as the last that was run, and every slot before it as done with.
+TEST_F(JobRun, OfASlotThatIsAhead) {
+  const auto result = Run("no-such-user", "", {"--slot", "2090-01-01T00:00:00Z"});
+  EXPECT_EQ(result.exit, 1);
+  EXPECT_THAT(result.err, HasSubstr("the slot 2090-01-01T00:00:00Z isn't there yet"));
+  EXPECT_FALSE(Made());
+  // As of that day it is there, and fails by its source.
+  const auto then = Run("no-such-user", "",
+                        {"--slot", "2090-01-01T00:00:00Z", "--as-of", "2090-01-01T00:00:00Z"});
+  EXPECT_THAT(then.err, HasSubstr("E0874"));
+}
 
 TEST_F(JobRun, AfterItsEnd) {
   const auto result =
