@@ -134,6 +134,7 @@ class Compiler {
   void AskMembers(const config::Declared<decl::Grant>& grant, const RoleInfo& role,
                   const FolderInfo& folder, access::Rights rights,
                   const std::vector<uint32_t>& sources);
+  std::span<const uint32_t> AccountsOf(const RoleMember& member) const;
   // role_accounts.cc
   friend class RoleAccounts;
   void CompileRoleAccounts();

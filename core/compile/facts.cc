@@ -168,7 +168,9 @@ void SourceFacts::AddUser(const ObjectView* observed, std::string_view wanted, s
     user.active_known = (missing >> active & 1) == 0;
     for (size_t i = 0; i <= kTextAttributes; ++i) {
       const uint32_t number = FieldOf(iam, static_cast<Attribute>(i));
-      if (number != 0 && (missing >> number & 1) != 0) user.unreadable |= uint64_t{1} << i;
+      if (number == 0 || (missing >> number & 1) == 0) continue;
+      user.unreadable |= uint64_t{1} << i;
+      unread_[i].push_back(static_cast<uint32_t>(users_.size()));
     }
   }
   if (retired) {

@@ -88,6 +88,10 @@ class SourceFacts {
 
   // Users with this value, compared without case. Valid until the next call for the attribute.
   std::span<const uint32_t> With(Attribute attribute, std::string_view value);
+  // Users whose attribute couldn't be read.
+  std::span<const uint32_t> Unread(Attribute attribute) const {
+    return unread_[static_cast<size_t>(attribute)];
+  }
   // Whether the user has it now, before this plan's changes.
   bool HadBefore(const FactUser& user, Attribute attribute, std::string_view value) const;
   bool WasActive(const FactUser& user) const;
@@ -140,6 +144,7 @@ class SourceFacts {
   absl::flat_hash_map<std::string_view, Node> nodes_;
   using Index = absl::flat_hash_map<std::string, std::vector<uint32_t>>;
   std::array<std::optional<Index>, kTextAttributes + 1> indexes_;
+  std::array<std::vector<uint32_t>, kTextAttributes + 1> unread_;
   absl::flat_hash_map<std::string_view, uint32_t> by_key_;
   std::optional<absl::flat_hash_map<std::string_view, uint32_t>> by_id_;
   // Of a directory: first name -> key of the group; empty: several have it.

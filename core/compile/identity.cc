@@ -81,6 +81,7 @@ People::People(std::vector<std::unique_ptr<SourceFacts>> sources, const decl::Id
     iam_attribute_ = ParseJoin(rules.join().iam());
     directory_attribute_ = ParseJoin(rules.join().directory());
     iam_name_ = rules.join().iam();
+    directory_name_ = rules.join().directory();
   }
   if (rules.active() == "iam") whose_ = Whose::kIam;
   if (rules.active() == "directory") whose_ = Whose::kDirectory;
@@ -103,13 +104,16 @@ bool People::Decides(bool iam) const {
   return whose_ == Whose::kAll || (whose_ == Whose::kIam) == iam;
 }
 
-std::vector<uint32_t> People::DecidersOf(uint32_t source) const {
-  std::vector<uint32_t> out{source};
-  if (!joined_) return out;
-  for (uint32_t i = 0; i < sources_.size(); ++i) {
-    if (i != source && Decides(sources_[i]->source().is_iam())) out.push_back(i);
-  }
-  return out;
+std::span<const uint32_t> People::Unjoined(uint32_t source) const {
+  if (!joined_) return {};
+  return sources_[source]->Unread(JoinOf(sources_[source]->source().is_iam()));
+}
+
+std::string People::UnjoinedText(uint32_t source) const {
+  const size_t count = Unjoined(source).size();
+  const IdentitySource& from = sources_[source]->source();
+  return fmt::format("the {} of {} user{} in {} couldn't be read", NameOfJoin(from.is_iam()), count,
+                     count == 1 ? "" : "s", from.name());
 }
 
 void People::ReportAmbiguous(uint32_t source, std::string_view value,
@@ -170,12 +174,28 @@ bool People::Says(FactRef ref, bool no) const {
   return user.active_known && user.active == !no && SourceOf(ref).users.held.empty();
 }
 
-std::string People::Missing(bool iam, const std::string& value) const {
+std::string People::WhyUnjoined(FactRef ref) const {
+  const bool iam = SourceOf(ref).is_iam();
+  if ((User(ref).unreadable >> static_cast<size_t>(JoinOf(iam)) & 1) == 0) return "";
+  return fmt::format("its {} couldn't be read in {}", NameOfJoin(iam), SourceOf(ref).name());
+}
+
+std::string People::Unseen(FactRef ref, bool iam) const {
   for (const auto& source : sources_) {
     if (source->source().is_iam() == iam && !source->source().users.held.empty()) {
       return source->source().users.held;
     }
   }
+  std::string unread = WhyUnjoined(ref);
+  for (uint32_t i = 0; unread.empty() && i < sources_.size(); ++i) {
+    if (sources_[i]->source().is_iam() == iam && !Unjoined(i).empty()) unread = UnjoinedText(i);
+  }
+  return unread;
+}
+
+std::string People::Missing(FactRef ref, bool iam, const std::string& value) const {
+  std::string unseen = Unseen(ref, iam);
+  if (!unseen.empty()) return unseen;
   if (value.empty()) {
     return fmt::format("its {} isn't set, so that nothing joins it to {}",
                        iam ? "value" : iam_name_, iam ? "an IAM system" : "a directory");
@@ -184,7 +204,6 @@ std::string People::Missing(bool iam, const std::string& value) const {
 }
 
 Standing People::StandingOf(FactRef ref) {
-  using Verdict = Standing::Verdict;
   Halves halves;
   if (joined_) {
     halves = HalvesOf(ref);
@@ -192,32 +211,48 @@ Standing People::StandingOf(FactRef ref) {
     (SourceOf(ref).is_iam() ? halves.iam : halves.directory).push_back(ref);
   }
   Standing standing;
-  standing.face = halves.iam.empty() ? ref : halves.iam.front();
+  standing.face = ref;
+  if (halves.ambiguous) {
+    // Of several that could be the same person none is: it has its own name alone.
+    standing.halves = {ref};
+    standing.ambiguous = true;
+    standing.why = fmt::format("its {} \"{}\" isn't of one person alone", iam_name_, halves.value);
+    return standing;
+  }
+  if (!halves.iam.empty()) standing.face = halves.iam.front();
   for (const auto* side : {&halves.iam, &halves.directory}) {
     for (const FactRef half : *side) {
+      standing.halves.push_back(half);
       if (declared_(SourceOf(half).target, User(half).key) == nullptr) continue;
       if (declared_(SourceOf(standing.face).target, User(standing.face).key) == nullptr) {
         standing.face = half;
       }
     }
   }
-  if (halves.ambiguous) {
-    standing.why = fmt::format("its {} \"{}\" isn't of one person alone", iam_name_, halves.value);
-    return standing;
-  }
+  Judge(ref, halves, &standing);
+  return standing;
+}
+
+// Any source that says no decides; then a word that is missing leaves it open.
+void People::Judge(FactRef ref, const Halves& halves, Standing* standing) {
+  using Verdict = Standing::Verdict;
   std::string open;  // why somebody's word is missing
   for (const bool iam : {true, false}) {
     const auto& side = iam ? halves.iam : halves.directory;
-    if (joined_ && !Decides(iam)) continue;
-    if (side.empty()) {
-      if (joined_ && open.empty()) open = Missing(iam, halves.value);
-      continue;
+    if (side.empty() && joined_ && open.empty()) {
+      // Attributes and name are the IAM system's also where another is asked who is active.
+      if (Decides(iam)) {
+        open = Missing(ref, iam, halves.value);
+      } else if (iam) {
+        open = Unseen(ref, iam);
+      }
     }
+    if (joined_ && !Decides(iam)) continue;
     for (const FactRef half : side) {
       if (Says(half, true)) {
-        standing.verdict = Verdict::kInactive;
-        standing.told = half;
-        return standing;
+        standing->verdict = Verdict::kInactive;
+        standing->told = half;
+        return;
       }
       if (!Says(half, false) && open.empty()) {
         open =
@@ -226,14 +261,13 @@ Standing People::StandingOf(FactRef ref) {
                 : fmt::format("whether it is active couldn't be read in {}", SourceOf(half).name());
       }
       if (!sources_[half.source]->WasActive(User(half))) {
-        standing.pending = true;
-        standing.told = half;
+        standing->pending = true;
+        standing->told = half;
       }
     }
   }
-  if (open.empty()) standing.verdict = Verdict::kActive;
-  standing.why = std::move(open);
-  return standing;
+  if (open.empty()) standing->verdict = Verdict::kActive;
+  standing->why = std::move(open);
 }
 
 }  // namespace postern::compile

@@ -5,6 +5,8 @@
 // says no decides. A half that is missing or couldn't be read leaves the person undecided, unless
 // another source says no. Pure; one thread. Cost: one look-up a user and source.
 #pragma once
+#include <absl/container/inlined_vector.h>
+
 #include <functional>
 #include <memory>
 #include <set>
@@ -22,14 +24,21 @@ namespace postern::compile {
 struct FactRef {
   uint32_t source = 0, user = 0;
   auto operator<=>(const FactRef&) const = default;
+  template <typename H>
+  friend H AbslHashValue(H hash, const FactRef& ref) {
+    return H::combine(std::move(hash), ref.source, ref.user);
+  }
 };
+using FactRefs = absl::InlinedVector<FactRef, 2>;
 
 struct Standing {
   enum class Verdict : uint8_t { kActive, kInactive, kUndecided } verdict = Verdict::kUndecided;
-  std::string why;       // of an undecided one: "no directory has its externalId 4711"
-  FactRef told;          // of an inactive one: who says so
-  FactRef face;          // whose name and attributes the person has
-  bool pending = false;  // active only by this plan's own change of `told`
+  std::string why;         // of an undecided one: "no directory has its externalId 4711"
+  FactRef told;            // of an inactive one: who says so
+  FactRef face;            // whose name and attributes the person has
+  FactRefs halves;         // all users that show it
+  bool ambiguous = false;  // which users show it isn't known: `halves` is the one asked about
+  bool pending = false;    // active only by this plan's own change of `told`
 };
 
 class People {
@@ -41,6 +50,7 @@ class People {
 
   size_t size() const { return sources_.size(); }
   SourceFacts& at(uint32_t source) { return *sources_[source]; }
+  const SourceFacts& at(uint32_t source) const { return *sources_[source]; }
   const FactUser& User(FactRef ref) const { return sources_[ref.source]->users()[ref.user]; }
   const IdentitySource& SourceOf(FactRef ref) const { return sources_[ref.source]->source(); }
   // Index of "iam:corp"; size() where there is none.
@@ -49,8 +59,16 @@ class People {
   Standing StandingOf(FactRef ref);
   // "person:jo.hart", "iam:corp/jo.hart#ID"
   std::string IdentityOf(FactRef ref) const;
-  // Sources that decide about users of this one: itself, and what it is joined with.
-  std::vector<uint32_t> DecidersOf(uint32_t source) const;
+  // Whether users of several sources may be one person.
+  bool joined() const { return joined_; }
+  // Whether the source is asked if somebody is active.
+  bool Asks(uint32_t source) const { return !joined_ || Decides(at(source).source().is_iam()); }
+  // Users of the source whose value that joins people couldn't be read.
+  std::span<const uint32_t> Unjoined(uint32_t source) const;
+  // Why it can't be told who else the user is: what joins it couldn't be read; empty: it could.
+  std::string WhyUnjoined(FactRef ref) const;
+  // "the externalId of 2 users in hr couldn't be read"
+  std::string UnjoinedText(uint32_t source) const;
   // Two users of one source with one join value, of those who were asked about.
   diag::Diagnostics TakeAmbiguous() { return std::move(ambiguous_); }
 
@@ -64,8 +82,12 @@ class People {
   void Match(uint32_t source, std::string_view value, Halves* halves);
   void ReportAmbiguous(uint32_t source, std::string_view value, std::span<const uint32_t> users);
   bool Says(FactRef ref, bool no) const;
-  // Empty: this side says nothing against it.
-  std::string Missing(bool iam, const std::string& value) const;
+  void Judge(FactRef ref, const Halves& halves, Standing* standing);
+  // Why the half on this side may be there all the same; empty: it would have been seen.
+  std::string Unseen(FactRef ref, bool iam) const;
+  // Why the word of this side is missing.
+  std::string Missing(FactRef ref, bool iam, const std::string& value) const;
+  const std::string& NameOfJoin(bool iam) const { return iam ? iam_name_ : directory_name_; }
   Attribute JoinOf(bool iam) const { return iam ? iam_attribute_ : directory_attribute_; }
   bool Decides(bool iam) const;
 
@@ -73,7 +95,7 @@ class People {
   Declared declared_;
   bool joined_ = false;
   Attribute iam_attribute_{}, directory_attribute_{};
-  std::string iam_name_;  // of the attribute, as it is written
+  std::string iam_name_, directory_name_;  // of the attribute, as it is written
   enum class Whose : uint8_t { kAll, kIam, kDirectory } whose_ = Whose::kAll;
   std::set<std::pair<uint32_t, std::string>> reported_;
   diag::Diagnostics ambiguous_;

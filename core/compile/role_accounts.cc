@@ -108,7 +108,7 @@ class RoleAccounts {
   void Meet(RoleDraft* there, const RoleDraft& draft) {
     const std::string& role = draft.role->declared->message.name();
     const std::string& first = there->role->declared->message.name();
-    if (there->member->identity == draft.member->identity) {
+    if (there->member->IsSame(*draft.member)) {
       if (there->home != draft.home) {
         c_.desired_.fact_errors.Add(
             {.code = diag::code::kSameLoginTwice,
@@ -124,6 +124,9 @@ class RoleAccounts {
       there->interval.until = std::max(there->interval.until, draft.interval.until);
       there->keys = there->keys || draft.keys;
       return;
+    }
+    if (there->member->held.empty() != draft.member->held.empty() && !there->refused) {
+      return KeepHeld(there, draft);
     }
     const std::string why =
         fmt::format("{} and {} would both be {} at {}", there->member->identity,
@@ -143,6 +146,13 @@ class RoleAccounts {
     if (there->refused) return;
     there->refused = true;
     Refuse(*there, why);
+  }
+
+  // One of them is known by the ledger alone now. It keeps the login, whoever the other is.
+  void KeepHeld(RoleDraft* there, RoleDraft draft) {
+    if (there->member->held.empty()) std::swap(*there, draft);
+    Refuse(draft, fmt::format("{} is {} at {} as recorded: {}", LabelOf(there->member->identity),
+                              draft.login, draft.server->message.name(), there->member->held));
   }
 
   bool FromFacts(const decl::RoleAccount& account, RoleDraft* draft, std::string* why) const {
@@ -222,8 +232,9 @@ class RoleAccounts {
 
   // The account as the ledger has it.
   bool AsRecorded(const RoleInfo& role, RoleDraft* draft) {
-    const ledger::Recorded* given = known_.Given(
-        draft->server->message.name(), draft->member->identity, role.declared->message.name());
+    const ledger::Recorded* given =
+        known_.Given(draft->server->message.name(), std::string(draft->member->known()),
+                     role.declared->message.name());
     if (given == nullptr) return false;
     draft->login = object::SplitKey(given->key)[1];
     draft->home = object::DecodeAs<kinds::Account>(given->body).home();
@@ -249,7 +260,7 @@ class RoleAccounts {
     const std::string identity(IdentityInOwner(row->owner));
     for (const RoleInfo& role : c_.roles_) {
       for (size_t i = 0; i < role.members.size(); ++i) {
-        if (role.members[i].identity != identity) continue;
+        if (role.members[i].known() != identity) continue;
         RoleDraft kept = *draft;
         kept.role = &role;
         kept.member = &role.members[i];
@@ -289,7 +300,10 @@ class RoleAccounts {
     c_.desired_.identities[server][info.login] = info.identity;
     c_.accounts_.push_back(std::move(info));
     AccountInfo& kept = c_.accounts_.back();
-    c_.accounts_of_[kept.identity].push_back(static_cast<uint32_t>(c_.accounts_.size() - 1));
+    const auto position = static_cast<uint32_t>(c_.accounts_.size() - 1);
+    c_.accounts_of_[kept.identity].push_back(position);
+    const std::string_view known = draft.member->known();
+    if (known != kept.identity) c_.accounts_of_[known].push_back(position);
     emitted_.push_back(&kept);
   }
 

@@ -60,7 +60,7 @@ void Compiler::ReadFacts() {
                                });
 }
 
-// Which users of the sources show the declared identities.
+// Which sources and users of them show the declared identities.
 void Compiler::LinkDeclared(RoleEvaluator* evaluator) {
   for (uint32_t source = 0; source < people_->size(); ++source) {
     const auto declared = desired_.identities.find(people_->at(source).source().target);
@@ -69,6 +69,7 @@ void Compiler::LinkDeclared(RoleEvaluator* evaluator) {
     for (const auto& [key, identity] : declared->second) sorted.emplace_back(key, &identity);
     std::sort(sorted.begin(), sorted.end());
     for (const auto& [key, identity] : sorted) {
+      evaluator->Declare(*identity, source);
       if (const auto user = people_->at(source).ByKey(key)) {
         evaluator->Link(*identity, {source, *user});
       }
@@ -85,11 +86,10 @@ void Compiler::EvaluateRole(const config::Declared<decl::Role>& role, RoleEvalua
   const std::string address = "role:" + role.message.name();
   for (RoleMember& member : members.members) {
     const bool undecided = !member.held.empty();
-    const auto* recorded = recorded_roles_->In(role.message.name());
     if (undecided) {
       desired_.role_notes.push_back(
           {role.message.name(), member.identity, member.held, role.span, true});
-      if (recorded == nullptr || !recorded->contains(member.identity)) continue;
+      if (member.recorded.empty()) continue;
     }
     const uint32_t source =
         AddProvenance(OwnerOf(address, member.identity), role.span, info.interval.until);
@@ -112,9 +112,14 @@ void Compiler::NoteHeld(const RoleInfo& role, const RoleMembers& members) {
       if (source.target != target) continue;
       source.held = why;
       source.held_roles.insert(role.declared->message.name());
-      for (const RoleMember& member : members.members) {
-        if (member.held == why) source.held_identities.insert(member.identity);
-      }
+    }
+  }
+  for (const RoleMember& member : members.members) {
+    if (member.held.empty() || member.recorded.empty()) continue;
+    for (FactSource& source : desired_.facts) {
+      if (source.held != member.held) continue;
+      source.held_roles.insert(role.declared->message.name());
+      source.held_identities.insert(member.identity);
     }
   }
 }
@@ -124,7 +129,7 @@ void Compiler::NoteDepartures(const RoleInfo& role, RoleEvaluator* evaluator) {
   const auto* recorded = recorded_roles_->In(name);
   if (recorded == nullptr) return;
   absl::flat_hash_set<std::string_view> here;
-  for (const RoleMember& member : role.members) here.insert(member.identity);
+  for (const RoleMember& member : role.members) here.insert(member.known());
   for (std::string_view identity : *recorded) {
     if (here.contains(identity)) continue;
     Departure departure = evaluator->WhyGone(role.declared->message, identity);
@@ -179,12 +184,18 @@ void Compiler::AskRole(const config::Declared<decl::Grant>& grant, const std::st
   AskMembers(grant, info, folder, rights, sources);
 }
 
+// By its name; where another role has it by the one of the ledger alone, by that.
+std::span<const uint32_t> Compiler::AccountsOf(const RoleMember& member) const {
+  const auto accounts = AccountsOf(member.identity);
+  return accounts.empty() ? AccountsOf(member.known()) : accounts;
+}
+
 void Compiler::AskMembers(const config::Declared<decl::Grant>& grant, const RoleInfo& role,
                           const FolderInfo& folder, access::Rights rights,
                           const std::vector<uint32_t>& sources) {
   size_t opens = 0, unreachable = 0;
   for (size_t i = 0; i < role.members.size(); ++i) {
-    for (const uint32_t index : AccountsOf(role.members[i].identity)) {
+    for (const uint32_t index : AccountsOf(role.members[i])) {
       const AccountInfo& account = accounts_[index];
       if (account.server->message.host() != folder.declared->message.host()) continue;
       if (!ViaAllows(grant, account)) continue;

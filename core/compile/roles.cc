@@ -10,7 +10,15 @@
 namespace postern::compile {
 namespace {
 
-// "10:02Z" of today, with the day of any other.
+// "Marketing (department)"
+std::string Describe(Attribute attribute, std::string_view value) {
+  std::string name(NameOf(attribute));
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return fmt::format("{} ({})", value, name);
+}
+
+}  // namespace
+
 std::string TimeOf(base::Instant at, base::Instant now) {
   if (at == 0) return "";
   const std::string text = base::FormatInstant(at);
@@ -18,13 +26,6 @@ std::string TimeOf(base::Instant at, base::Instant now) {
   return text.substr(0, 10) == base::FormatInstant(now).substr(0, 10)
              ? time
              : text.substr(0, 10) + " " + time;
-}
-
-// "Marketing (department)"
-std::string Describe(Attribute attribute, std::string_view value) {
-  std::string name(NameOf(attribute));
-  std::replace(name.begin(), name.end(), '_', ' ');
-  return fmt::format("{} ({})", value, name);
 }
 
 bool Fits(const SourceFacts& facts, uint32_t user, Attribute attribute, std::string_view folded) {
@@ -41,8 +42,6 @@ bool Fits(const SourceFacts& facts, uint32_t user, Attribute attribute, std::str
 std::string TargetOf(const decl::RoleMember& selector) {
   return selector.has_iam() ? "iam:" + selector.iam() : "directory:" + selector.directory();
 }
-
-}  // namespace
 
 std::vector<std::pair<Attribute, std::string_view>> AsksOf(const decl::Where& where) {
   std::vector<std::pair<Attribute, std::string_view>> asks;
@@ -88,6 +87,11 @@ RoleEvaluator::RoleEvaluator(People* people, const RecordedRoles& recorded, base
       flatten_(std::move(flatten)),
       identity_of_(std::move(identity_of)) {}
 
+void RoleEvaluator::Declare(const std::string& identity, uint32_t source) {
+  auto& homes = homes_of_[identity];
+  if (std::find(homes.begin(), homes.end(), source) == homes.end()) homes.push_back(source);
+}
+
 void RoleEvaluator::Link(const std::string& identity, FactRef ref) {
   facts_of_[identity].push_back(ref);
 }
@@ -104,27 +108,37 @@ const std::string& RoleEvaluator::Seen(uint32_t source) {
   return seen_[source];
 }
 
+bool RoleMember::Shows(FactRef ref) const {
+  return std::find(halves.begin(), halves.end(), ref) != halves.end();
+}
+
+bool RoleMember::IsSame(const RoleMember& other) const {
+  return identity == other.identity ||
+         std::any_of(halves.begin(), halves.end(), [&](FactRef ref) { return other.Shows(ref); });
+}
+
 RoleMembers RoleEvaluator::MembersOf(const config::Declared<decl::Role>& role) {
   Work work;
-  work.recorded = recorded_.In(role.message.name());
   for (const decl::RoleMember& selector : role.message.members().values()) {
     selector.has_who() ? Name(selector.who(), &work) : Select(selector, &work);
   }
+  HoldRecorded(role.message, &work);
   return std::move(work.out);
 }
 
 // One identity stands once: what is certain wins, and of what is pending any one will do.
 void RoleEvaluator::Add(RoleMember member, Work* work) {
+  if (!member.held.empty()) {
+    work->doubtful.push_back(std::move(member));
+    return;
+  }
   const auto [at, fresh] = work->position.try_emplace(member.identity, work->out.members.size());
   if (fresh) {
     work->out.members.push_back(std::move(member));
     return;
   }
   RoleMember& there = work->out.members[at->second];
-  const bool better =
-      (!there.held.empty() && member.held.empty()) ||
-      (there.held.empty() == member.held.empty() && !there.needs.empty() && member.needs.empty());
-  if (better) there = std::move(member);
+  if (!there.needs.empty() && member.needs.empty()) there = std::move(member);
 }
 
 void RoleEvaluator::Name(const std::string& who, Work* work) {
@@ -137,71 +151,79 @@ void RoleEvaluator::Name(const std::string& who, Work* work) {
 
 // Somebody named: a member, unless a source says that it isn't active.
 void RoleEvaluator::NameOne(const std::string& identity, Work* work) {
+  RoleMember member;
+  member.identity = identity;
+  const auto homes = homes_of_.find(identity);
+  if (homes != homes_of_.end()) {
+    for (const uint32_t home : homes->second) {
+      const std::string& held = people_->at(home).source().users.held;
+      if (member.held.empty() && people_->Asks(home)) member.held = held;
+    }
+  }
   const auto facts = facts_of_.find(identity);
-  if (facts == facts_of_.end() || facts->second.empty()) {
-    Add({.identity = identity, .face = {}, .cause = {}, .needs = {}, .held = {}}, work);
-    return;
+  if (facts != facts_of_.end()) {
+    for (const FactRef ref : facts->second) {
+      const Standing standing = people_->StandingOf(ref);
+      if (standing.verdict == Standing::Verdict::kInactive) return;
+      if (standing.verdict == Standing::Verdict::kUndecided) member.held = standing.why;
+      if (standing.pending) member.needs.push_back(ChangeOf(standing.told));
+      if (!member.face) member.face = standing.face;
+      for (const FactRef half : standing.halves) {
+        if (!member.Shows(half)) member.halves.push_back(half);
+      }
+    }
   }
-  Candidate candidate;
-  candidate.ref = facts->second.front();
-  for (const FactRef ref : facts->second) {
-    if (people_->StandingOf(ref).verdict == Standing::Verdict::kInactive) return;
-    if (people_->StandingOf(ref).verdict == Standing::Verdict::kUndecided) candidate.ref = ref;
-  }
-  Take(candidate, work);
+  Add(std::move(member), work);
+}
+
+PendingFact RoleEvaluator::ChangeOf(FactRef ref) const {
+  return {people_->SourceOf(ref).target,
+          {people_->at(ref.source).user_kind(), std::string(people_->User(ref).key)}};
 }
 
 void RoleEvaluator::Take(const Candidate& candidate, Work* work) {
-  const Standing standing = people_->StandingOf(candidate.ref);
+  Standing standing = people_->StandingOf(candidate.ref);
   if (standing.verdict == Standing::Verdict::kInactive) return;
   RoleMember member;
   member.identity = people_->IdentityOf(standing.face);
   member.face = standing.face;
+  member.halves = std::move(standing.halves);
   if (standing.verdict == Standing::Verdict::kUndecided) {
     member.held = standing.why;
-    if (work->recorded == nullptr || !work->recorded->contains(member.identity)) {
-      // Nothing of it is recorded: it is no member, and that it isn't is said.
-      member.face.reset();
-    }
-    Add(std::move(member), work);
-    return;
+    return Add(std::move(member), work);
   }
   if (!candidate.what.empty()) {
     member.cause = fmt::format("{} is in {}, {}", LabelOf(member.identity), candidate.what,
                                Seen(candidate.ref.source));
   }
   member.needs = candidate.needs;
-  if (standing.pending) {
-    const IdentitySource& source = people_->SourceOf(standing.told);
-    member.needs.push_back({source.target,
-                            {people_->at(standing.told.source).user_kind(),
-                             std::string(people_->User(standing.told).key)}});
-  }
+  if (standing.pending) member.needs.push_back(ChangeOf(standing.told));
   Add(std::move(member), work);
+}
+
+std::string RoleEvaluator::NoSuchGroup(const decl::RoleMember& selector, uint32_t source) const {
+  return fmt::format("there is no group \"{}\" in {}", selector.group(),
+                     people_->at(source).source().name());
 }
 
 void RoleEvaluator::Select(const decl::RoleMember& selector, Work* work) {
   const uint32_t source = people_->SourceNamed(TargetOf(selector));
   if (source == people_->size()) return;  // the loader has said so
+  if (selector.where().has_active() && !selector.where().active()) return;
   SourceFacts& facts = people_->at(source);
-  const Reading& users = facts.source().users;
-  const Reading& memberships = facts.source().memberships;
-  if (!users.held.empty()) return Hold(source, users.held, work);
+  const auto wait = [&](std::string why) {
+    work->out.held_sources.emplace_back(facts.source().target, std::move(why));
+  };
+  if (!facts.source().users.held.empty()) return wait(facts.source().users.held);
   const SourceFacts::Group* group = nullptr;
   if (selector.has_group()) {
-    if (!memberships.held.empty()) return Hold(source, memberships.held, work);
+    const Reading& memberships = facts.source().memberships;
+    if (!memberships.held.empty()) return wait(memberships.held);
     group = facts.FindGroup(selector.group());
     if (group == nullptr && facts.WasOurs(selector.group())) return;  // it is gone: nobody is in it
-    if (group == nullptr) {
-      return Hold(
-          source,
-          fmt::format("there is no group \"{}\" in {}", selector.group(), facts.source().name()),
-          work);
-    }
+    if (group == nullptr) return wait(NoSuchGroup(selector, source));
   }
-  if (selector.where().has_active() && !selector.where().active()) return;
   TakeFitting(selector, source, group, work);
-  HoldUnread(selector, source, work);
 }
 
 void RoleEvaluator::TakeFitting(const decl::RoleMember& selector, uint32_t source,
@@ -227,7 +249,7 @@ void RoleEvaluator::TakeFitting(const decl::RoleMember& selector, uint32_t sourc
       return !one.pending || facts.HadBefore(one, ask.first, ask.second);
     });
     if (!had) {
-      candidate.needs.push_back({facts.source().target, {facts.user_kind(), std::string(one.key)}});
+      candidate.needs.push_back(ChangeOf(candidate.ref));
     }
     if (group != nullptr) {
       for (const object::ObjectKey& key : group->NeedsOf(user)) {
@@ -250,129 +272,6 @@ void RoleEvaluator::TakeFitting(const decl::RoleMember& selector, uint32_t sourc
     first = false;
   }
   for (const uint32_t user : list) consider(user);
-}
-
-// Whether what the ledger calls so may be a user of the source.
-bool RoleEvaluator::MayBeOf(std::string_view identity, uint32_t source) const {
-  const FactIdentityParts parts = SplitFactIdentity(identity);
-  if (!parts.target.empty()) {
-    if (parts.target == people_->at(source).source().target) return true;
-    // Joined people have the name of one half.
-    return people_->DecidersOf(source).size() > 1;
-  }
-  // A declared identity: unless it is known to be shown by other sources alone.
-  const auto facts = facts_of_.find(identity);
-  if (facts == facts_of_.end()) return people_->at(source).source().objects == nullptr;
-  return std::any_of(facts->second.begin(), facts->second.end(),
-                     [&](FactRef ref) { return ref.source == source; }) ||
-         people_->DecidersOf(source).size() > 1;
-}
-
-// Nothing is decided by this selector: who was in the role by it stays.
-void RoleEvaluator::Hold(uint32_t source, const std::string& why, Work* work) {
-  work->out.held_sources.emplace_back(people_->at(source).source().target, why);
-  if (work->recorded == nullptr) return;
-  for (std::string_view identity : *work->recorded) {
-    if (!MayBeOf(identity, source)) continue;
-    RoleMember member;
-    member.identity = identity;
-    member.face = FactOf(identity);
-    member.held = why;
-    Add(std::move(member), work);
-  }
-}
-
-// Who was in the role and whose attributes couldn't be read now.
-void RoleEvaluator::HoldUnread(const decl::RoleMember& selector, uint32_t source, Work* work) {
-  if (work->recorded == nullptr || people_->at(source).source().is_iam() == false) return;
-  uint64_t asked = 0;
-  for (const auto& [attribute, value] : AsksOf(selector.where())) {
-    asked |= uint64_t{1} << static_cast<size_t>(attribute);
-  }
-  if (asked == 0) return;
-  for (std::string_view identity : *work->recorded) {
-    const auto ref = FactOf(identity);
-    if (!ref || ref->source != source || (people_->User(*ref).unreadable & asked) == 0) continue;
-    RoleMember member;
-    member.identity = identity;
-    member.face = *ref;
-    member.held = fmt::format("what decides couldn't be read of {} in {}", LabelOf(identity),
-                              people_->at(source).source().name());
-    Add(std::move(member), work);
-  }
-}
-
-std::optional<FactRef> RoleEvaluator::FactOf(std::string_view identity) const {
-  const FactIdentityParts parts = SplitFactIdentity(identity);
-  if (parts.target.empty()) {
-    const auto facts = facts_of_.find(identity);
-    if (facts == facts_of_.end() || facts->second.empty()) return std::nullopt;
-    return facts->second.front();
-  }
-  const uint32_t source = people_->SourceNamed(parts.target);
-  if (source == people_->size()) return std::nullopt;
-  std::string id(parts.id);
-  for (const auto& [code, plain] : {std::pair("%23", "#"), std::pair("%25", "%")}) {
-    for (size_t at = 0; (at = id.find(code, at)) != std::string::npos; ++at)
-      id.replace(at, 3, plain);
-  }
-  const auto user = people_->at(source).ById(id);
-  if (!user) return std::nullopt;
-  return FactRef{source, *user};
-}
-
-// "left Marketing", with "lost department Marketing" for those who count; empty: it is in there.
-std::string RoleEvaluator::WhyNot(const decl::RoleMember& selector, FactRef ref,
-                                  std::string* fact) {
-  if (selector.has_who() || people_->SourceOf(ref).target != TargetOf(selector)) return "";
-  SourceFacts& facts = people_->at(ref.source);
-  for (const auto& [attribute, value] : AsksOf(selector.where())) {
-    if (Fits(facts, ref.user, attribute, FoldValue(value))) continue;
-    std::string name(NameOf(attribute));
-    std::replace(name.begin(), name.end(), '_', ' ');
-    *fact = fmt::format("lost {} {}", name, value);
-    return fmt::format("left {}", value);
-  }
-  if (!selector.has_group()) return "";
-  const SourceFacts::Group* group = facts.FindGroup(selector.group());
-  if (group != nullptr && group->Holds(ref.user)) return "";
-  *fact = fmt::format("left group {}", selector.group());
-  return *fact;
-}
-
-Departure RoleEvaluator::WhyGone(const decl::Role& role, std::string_view identity) {
-  Departure departure;
-  const std::string label(LabelOf(identity));
-  const auto say = [&](std::string_view what, uint32_t source, const std::string& fact) {
-    departure.cause = fmt::format("{} {}, {}", label, what, Seen(source));
-    departure.fact = fact;
-    departure.source = people_->at(source).source().target;
-  };
-  const auto ref = FactOf(identity);
-  if (!ref) {
-    const FactIdentityParts parts = SplitFactIdentity(identity);
-    const uint32_t source = people_->SourceNamed(parts.target);
-    if (parts.target.empty() || source == people_->size()) return departure;
-    const std::string_view name = people_->at(source).source().name();
-    say("", source, "are no longer there");
-    const std::string time = TimeOf(people_->at(source).source().users.at, now_);
-    departure.cause =
-        fmt::format("{} is no longer in {}{}{}", label, name, time.empty() ? "" : ", seen ", time);
-    return departure;
-  }
-  const Standing standing = people_->StandingOf(*ref);
-  if (standing.verdict == Standing::Verdict::kInactive) {
-    say("is inactive", standing.told.source, "became inactive");
-    return departure;
-  }
-  for (const decl::RoleMember& selector : role.members().values()) {
-    std::string fact;
-    const std::string why = WhyNot(selector, *ref, &fact);
-    if (why.empty()) continue;
-    say(why, ref->source, fact);
-    return departure;
-  }
-  return departure;
 }
 
 }  // namespace postern::compile

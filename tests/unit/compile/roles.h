@@ -51,7 +51,12 @@ account = { servers = ["ftp"], home = "/srv/{userName}" }
 struct RolesWorld {
   object::ObjectSet hr, corp, edge;
   std::map<std::string, std::vector<ledger::Recorded>> recorded;
-  std::string hr_held, corp_held;
+  std::string hr_held, corp_held, members_held;  // members_held: of hr's groups alone
+  bool hr_reached = true, corp_reached = true;
+  // Of the users and entries that are added next: what couldn't be read, and what else is shown.
+  uint64_t unread = 0;
+  std::string keys;
+  std::vector<std::string> mail;
 
   RolesWorld& User(const std::string& name, const std::string& department, bool active = true,
                    const std::string& external = "", const std::string& id = "") {
@@ -60,7 +65,10 @@ struct RolesWorld {
     user.set_department(department);
     user.set_active(active);
     if (!external.empty()) user.set_external_id(external);
+    if (!keys.empty()) user.mutable_ssh_keys()->add_values(keys);
+    for (const std::string& address : mail) user.mutable_mail()->add_values(address);
     object::Object object = object::Encode(user);
+    object.unreadable = unread;
     object.id = id.empty() ? "id-" + name : id;
     hr.Add(object.view());
     return *this;
@@ -71,7 +79,9 @@ struct RolesWorld {
     user.set_uid(uid);
     user.set_employee_number(number);
     user.set_enabled(enabled);
+    for (const std::string& address : mail) user.mutable_mail()->add_values(address);
     object::Object object = object::Encode(user);
+    object.unreadable = unread;
     object.id = "entry-" + uid;
     corp.Add(object.view());
     return *this;
@@ -116,7 +126,10 @@ class RolesTest : public WrittenTest {
     Reading hr = fine, corp = fine;
     hr.held = world.hr_held;
     corp.held = world.corp_held;
-    facts.sources = {{"directory:corp", &world.corp, corp, corp}, {"iam:hr", &world.hr, hr, hr}};
+    Reading members = hr;
+    if (!world.members_held.empty()) members.held = world.members_held;
+    facts.sources = {{"directory:corp", world.corp_reached ? &world.corp : nullptr, corp, corp},
+                     {"iam:hr", world.hr_reached ? &world.hr : nullptr, hr, members}};
     for (const auto& row : world.recorded["host:edge"]) {
       const auto account = object::DecodeAs<kinds::Account>(row.body);
       facts.uids["ftp"][account.login()] = account.uid();
