@@ -126,7 +126,8 @@ void People::ReportAmbiguous(uint32_t source, std::string_view value,
     notes.push_back(fmt::format("{} in {}", facts.users()[user].name, target));
   }
   notes.emplace_back(
-      "until their values differ, no role gives them anything or takes anything from them");
+      "until their values differ, no role gives them anything, and only who isn't active loses "
+      "anything");
   ambiguous_.Add({.code = diag::code::kAmbiguousPerson,
                   .summary = fmt::format("{} and {} in {} both have the value \"{}\" that joins "
                                          "people",
@@ -217,6 +218,11 @@ Standing People::StandingOf(FactRef ref) {
     standing.halves = {ref};
     standing.ambiguous = true;
     standing.why = fmt::format("its {} \"{}\" isn't of one person alone", iam_name_, halves.value);
+    // Its own no is nobody else's: who writes another's value into his own entry can't undo it.
+    if (Asks(ref.source) && Says(ref, true)) {
+      standing.verdict = Standing::Verdict::kInactive;
+      standing.told = ref;
+    }
     return standing;
   }
   if (!halves.iam.empty()) standing.face = halves.iam.front();

@@ -136,19 +136,32 @@ void RoleEvaluator::HoldBy(const decl::RoleMember& selector, std::vector<Known>*
   if (selector.where().has_active() && !selector.where().active()) return;
   std::optional<std::string> unjoined;
   for (Known& known : *open) {
-    if (!known.held.empty()) continue;
+    if (!known.held.empty() || IsOut(source, known)) continue;
     known.held = Doubt(selector, source, known);
     if (!known.held.empty() || !people_->joined() || Contains(known.homes, source)) continue;
-    if (known.homes.empty() || !ShownIn(source, known, &known.held).empty()) continue;
+    if (!ShownIn(source, known, &known.held).empty()) continue;
     if (!unjoined) unjoined = UnjoinedFitting(selector, source);
     known.held = *unjoined;
   }
 }
 
+// A source that was read whole and says no decides, whatever else is open: he isn't active, or no
+// longer there.
+bool RoleEvaluator::IsOut(uint32_t source, const Known& known) {
+  if (known.homes.empty()) return true;  // declared no longer
+  if (known.own.empty()) {
+    return !SplitFactIdentity(known.identity).target.empty() &&
+           people_->at(known.homes.front()).source().users.held.empty();
+  }
+  return std::any_of(known.own.begin(), known.own.end(), [&](FactRef ref) {
+    return (people_->joined() || ref.source == source) &&
+           people_->StandingOf(ref).verdict == Standing::Verdict::kInactive;
+  });
+}
+
 // Why a source leaves open whether somebody is in the role by the selector; empty: he isn't.
 std::string RoleEvaluator::Doubt(const decl::RoleMember& selector, uint32_t source,
                                  const Known& known) {
-  if (known.homes.empty()) return "";  // declared no longer
   if (!people_->joined() && !Contains(known.homes, source)) return "";
   const std::string& held = people_->at(source).source().users.held;
   if (!held.empty()) return held;

@@ -17,6 +17,24 @@ Interval IntervalOf(const decl::Role& role) {
   return interval;
 }
 
+// Neither a group that was emptied nor a slip of a pen may pass for the other unseen.
+void TellMissingGroups(const config::Declared<decl::Role>& role, const std::vector<int>& missing,
+                       diag::Diagnostics* diagnostics) {
+  for (const int position : missing) {
+    const decl::RoleMember& selector = role.message.members().values(position);
+    const std::string target = TargetOf(selector);
+    diagnostics->Add(
+        {.severity = diag::Severity::kWarning,
+         .code = diag::code::kHeld,
+         .summary = fmt::format("there is no group \"{}\" in {}", selector.group(), target),
+         .span = role.At(decl::Role::kMembersFieldNumber, position),
+         .label = fmt::format("nobody comes to role \"{}\" by it; who is in it and active stays",
+                              role.message.name()),
+         .notes = {"make the group there, or take it out of `members`: then who is in the role by "
+                   "it alone loses what the role gives"}});
+  }
+}
+
 }  // namespace
 
 // After directories and IAM systems are compiled: roles see what this plan makes of them.
@@ -83,6 +101,7 @@ void Compiler::EvaluateRole(const config::Declared<decl::Role>& role, RoleEvalua
   info.interval = IntervalOf(role.message);
   RoleMembers members = evaluator->MembersOf(role);
   NoteHeld(info, members);
+  TellMissingGroups(role, members.missing_groups, &desired_.diagnostics);
   const std::string address = "role:" + role.message.name();
   for (RoleMember& member : members.members) {
     const bool undecided = !member.held.empty();

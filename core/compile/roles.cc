@@ -119,8 +119,9 @@ bool RoleMember::IsSame(const RoleMember& other) const {
 
 RoleMembers RoleEvaluator::MembersOf(const config::Declared<decl::Role>& role) {
   Work work;
-  for (const decl::RoleMember& selector : role.message.members().values()) {
-    selector.has_who() ? Name(selector.who(), &work) : Select(selector, &work);
+  const auto& selectors = role.message.members().values();
+  for (int i = 0; i < selectors.size(); ++i) {
+    selectors[i].has_who() ? Name(selectors[i].who(), &work) : Select(selectors[i], i, &work);
   }
   HoldRecorded(role.message, &work);
   return std::move(work.out);
@@ -206,7 +207,7 @@ std::string RoleEvaluator::NoSuchGroup(const decl::RoleMember& selector, uint32_
                      people_->at(source).source().name());
 }
 
-void RoleEvaluator::Select(const decl::RoleMember& selector, Work* work) {
+void RoleEvaluator::Select(const decl::RoleMember& selector, int position, Work* work) {
   const uint32_t source = people_->SourceNamed(TargetOf(selector));
   if (source == people_->size()) return;  // the loader has said so
   if (selector.where().has_active() && !selector.where().active()) return;
@@ -221,7 +222,10 @@ void RoleEvaluator::Select(const decl::RoleMember& selector, Work* work) {
     if (!memberships.held.empty()) return wait(memberships.held);
     group = facts.FindGroup(selector.group());
     if (group == nullptr && facts.WasOurs(selector.group())) return;  // it is gone: nobody is in it
-    if (group == nullptr) return wait(NoSuchGroup(selector, source));
+    if (group == nullptr) {
+      work->out.missing_groups.push_back(position);
+      return wait(NoSuchGroup(selector, source));
+    }
   }
   TakeFitting(selector, source, group, work);
 }

@@ -43,6 +43,7 @@ struct RoleMembers {
   std::vector<RoleMember> members;  // an identity stands once
   // Why nothing is decided by a selector, with the source.
   std::vector<std::pair<std::string, std::string>> held_sources;
+  std::vector<int> missing_groups;  // positions of selectors whose group isn't there
 };
 
 // Whom the ledger knows in which role, by the owners of accounts, keys and rows.
@@ -91,7 +92,7 @@ class RoleEvaluator {
     absl::InlinedVector<uint32_t, 2> homes;  // sources that show it by this name
     std::string held;
   };
-  void Select(const decl::RoleMember& selector, Work* work);
+  void Select(const decl::RoleMember& selector, int position, Work* work);
   void TakeFitting(const decl::RoleMember& selector, uint32_t source,
                    const SourceFacts::Group* group, Work* work);
   void Name(const std::string& who, Work* work);
@@ -107,6 +108,7 @@ class RoleEvaluator {
   Known KnownOf(std::string_view identity) const;
   static void HoldDoubtful(Work* work, std::vector<Known>* open);
   void HoldBy(const decl::RoleMember& selector, std::vector<Known>* open);
+  bool IsOut(uint32_t source, const Known& known);
   std::string Doubt(const decl::RoleMember& selector, uint32_t source, const Known& known);
   FactRefs ShownIn(uint32_t source, const Known& known, std::string* open);
   static void TellNewcomers(size_t certain, Work* work);

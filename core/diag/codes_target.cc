@@ -61,7 +61,7 @@ constexpr CodePage kPages[] = {
      "with that value can't both be it, and which is isn't guessed: both keep what they have and "
      "get "
      "nothing\n"
-     "new. Everything else goes on.",
+     "new. Who isn't active by its own entry loses it all the same. Everything else goes on.",
      "jo.hart and j.hart in iam:corp both have the externalId 4711",
      "Correct one of them in the source that the message names; then plan again."},
     {code::kSameLoginTwice, "two people would have one login",
