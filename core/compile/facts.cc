@@ -166,6 +166,7 @@ void SourceFacts::AddUser(const ObjectView* observed, std::string_view wanted, s
   if (observed != nullptr && observed->unreadable != 0) {
     const uint64_t missing = observed->unreadable & ~object::FieldsSet(wanted);
     user.active_known = (missing >> active & 1) == 0;
+    user.keys_known = !iam || (missing >> kinds::IamUser::kSshKeysFieldNumber & 1) == 0;
     for (size_t i = 0; i <= kTextAttributes; ++i) {
       const uint32_t number = FieldOf(iam, static_cast<Attribute>(i));
       if (number == 0 || (missing >> number & 1) == 0) continue;

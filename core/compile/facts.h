@@ -69,9 +69,15 @@ struct FactUser {
   std::string_view mail, ssh_keys;  // collections
   uint64_t unreadable = 0;          // bits of attributes (1 << Attribute)
   bool active = true, active_known = true;
+  bool keys_known = true;                        // false: `ssh_keys` couldn't be read
   const object::ObjectView* observed = nullptr;  // null: this plan creates it
   bool pending = false;                          // this plan changes it
 };
+
+// Which isn't empty.
+inline bool IsUnread(const FactUser& user, Attribute attribute) {
+  return (user.unreadable >> static_cast<size_t>(attribute) & 1) != 0;
+}
 
 class SourceFacts {
  public:

@@ -93,9 +93,12 @@ class RoleAccounts {
     draft.keys = role.declared->message.account().has_keys_from();
     std::string why;
     if (!member.held.empty()) {
-      if (!AsRecorded(role, &draft)) return;
+      if (!Keep(role, &draft)) return;
     } else if (!FromFacts(role.declared->message.account(), &draft, &why)) {
-      return Refuse(draft, why);
+      // What is refused of somebody who has it already stays as it is recorded.
+      const bool kept = Keep(role, &draft);
+      Note(draft, why, kept);
+      if (!kept) return;
     }
     const std::string place =
         server.message.name() + object::kKeySeparator + FoldValue(draft.login);
@@ -164,14 +167,17 @@ class RoleAccounts {
     draft->home = FillTemplate(account.home(), user, why);
     if (why->empty()) *why = WhyNoHome(draft->home);
     if (!why->empty()) return false;
-    const auto& roots = c_.RootsOf(draft->server->message.host());
-    if (std::none_of(roots.begin(), roots.end(), [&](const std::string& root) {
-          return access::IsWithin(draft->home, root);
-        })) {
+    if (!Inside(*draft)) {
       *why = fmt::format("{} lies outside the managed roots", ShownValue(draft->home));
       return false;
     }
     return Free(draft, why);
+  }
+
+  bool Inside(const RoleDraft& draft) const {
+    const auto& roots = c_.RootsOf(draft.server->message.host());
+    return std::any_of(roots.begin(), roots.end(),
+                       [&](const std::string& root) { return access::IsWithin(draft.home, root); });
   }
 
   static std::string TargetOf(const RoleDraft& draft) {
@@ -185,13 +191,11 @@ class RoleAccounts {
   // Nobody else has the login: no declared account, no account by other hands, no break-glass one.
   bool Free(RoleDraft* draft, std::string* why) const {
     const std::string& server = draft->server->message.name();
-    if (!glass_.empty() && std::find(glass_.begin(), glass_.end(),
-                                     "account:" + server + "/" + draft->login) != glass_.end()) {
+    if (IsBreakGlass(*draft)) {
       *why = fmt::format("{} at {} is a break-glass account", draft->login, server);
       return false;
     }
-    const auto declared = c_.desired_.identities.find(server);
-    if (declared != c_.desired_.identities.end() && declared->second.contains(draft->login)) {
+    if (IsDeclared(*draft)) {
       *why = fmt::format("{} at {} is declared by itself", draft->login, server);
       ReportDeclared(*draft);
       return false;
@@ -205,6 +209,17 @@ class RoleAccounts {
       return false;
     }
     return true;
+  }
+
+  bool IsBreakGlass(const RoleDraft& draft) const {
+    return !glass_.empty() &&
+           std::find(glass_.begin(), glass_.end(),
+                     "account:" + draft.server->message.name() + "/" + draft.login) != glass_.end();
+  }
+
+  bool IsDeclared(const RoleDraft& draft) const {
+    const auto declared = c_.desired_.identities.find(draft.server->message.name());
+    return declared != c_.desired_.identities.end() && declared->second.contains(draft.login);
   }
 
   // A killed apply was making it.
@@ -230,7 +245,12 @@ class RoleAccounts {
     }
   }
 
-  // The account as the ledger has it.
+  // The account as the ledger has it, as far as declarations leave it to roles.
+  bool Keep(const RoleInfo& role, RoleDraft* draft) {
+    return AsRecorded(role, draft) && Inside(*draft) && !IsBreakGlass(*draft) &&
+           !IsDeclared(*draft);
+  }
+
   bool AsRecorded(const RoleInfo& role, RoleDraft* draft) {
     const ledger::Recorded* given =
         known_.Given(draft->server->message.name(), std::string(draft->member->known()),
@@ -242,10 +262,10 @@ class RoleAccounts {
     return true;
   }
 
-  // What is refused of somebody who has it already stays as it is recorded.
-  void Refuse(const RoleDraft& draft, const std::string& why) {
+  void Refuse(const RoleDraft& draft, const std::string& why) { Note(draft, why, false); }
+  void Note(const RoleDraft& draft, const std::string& why, bool kept) {
     c_.desired_.role_notes.push_back({draft.role->declared->message.name(), draft.member->identity,
-                                      why, draft.role->declared->span, false});
+                                      why, draft.role->declared->span, kept});
   }
 
   void Emit(RoleDraft* draft) {
@@ -317,7 +337,15 @@ class RoleAccounts {
     if (!draft.member->face || !c_.people_->SourceOf(*draft.member->face).is_iam()) {
       return Refuse(draft, "no IAM system has keys of it");
     }
-    for (std::string_view line : object::Elements(c_.people_->User(*draft.member->face).ssh_keys)) {
+    const FactUser& user = c_.people_->User(*draft.member->face);
+    if (!user.keys_known) {
+      Note(draft,
+           fmt::format("its keys couldn't be read in {}",
+                       c_.people_->SourceOf(*draft.member->face).name()),
+           draft.known.recorded != nullptr);
+      return KeepKeys(draft, account);
+    }
+    for (std::string_view line : object::Elements(user.ssh_keys)) {
       std::string why;
       if (diag::HasHidden(line) || !config::IsSshKey(line, &why)) {
         if (why.empty()) why = "it has hidden characters";
@@ -329,19 +357,27 @@ class RoleAccounts {
   }
 
   void KeepKeys(const RoleDraft& draft, decl::Account* account) {
+    if (!HadBy(draft).empty()) return;  // another's keys
     for (const ledger::Recorded* row : known_.KeysOf(TargetOf(draft), KeyOf(draft))) {
       const auto key = object::DecodeAs<kinds::SshKey>(row->body);
       account->mutable_keys()->add_values()->set_key(key.public_key());
     }
   }
 
-  // A login that the ledger knows as somebody else's: its account is another one.
-  void NoteInherited(const RoleDraft& draft) {
+  // Somebody else whose login it is by the ledger; empty: nobody.
+  std::string_view HadBy(const RoleDraft& draft) const {
     const ledger::Recorded* row = draft.known.recorded;
-    if (row == nullptr) return;
+    if (row == nullptr) return {};
     std::string_view had = IdentityInOwner(row->owner);
     if (had.empty()) had = row->owner;
-    if (had == draft.member->identity || SamePerson(had, *draft.member)) return;
+    return had == draft.member->identity || SamePerson(had, *draft.member) ? std::string_view()
+                                                                           : had;
+  }
+
+  // Its account is another one then.
+  void NoteInherited(const RoleDraft& draft) {
+    const std::string_view had = HadBy(draft);
+    if (had.empty()) return;
     c_.desired_.inherited[{TargetOf(draft), KeyOf(draft)}] = had;
     c_.other_person_.insert({draft.server->message.name(), draft.login});
   }

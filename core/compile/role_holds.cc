@@ -26,10 +26,6 @@ std::string Spelled(Attribute attribute) {
   return name;
 }
 
-bool IsUnread(const FactUser& user, Attribute attribute) {
-  return (user.unreadable >> static_cast<size_t>(attribute) & 1) != 0;
-}
-
 bool Contains(const auto& list, const auto& one) {
   return std::find(list.begin(), list.end(), one) != list.end();
 }

@@ -29,19 +29,18 @@ bool IsReserved(std::string_view login) {
          std::find(std::begin(kReserved), std::end(kReserved), folded) != std::end(kReserved);
 }
 
-std::string_view ValueOf(const FactUser& user, config::Placeholder placeholder) {
-  const auto text = [&](Attribute attribute) { return user.text[static_cast<size_t>(attribute)]; };
+Attribute AttributeOf(config::Placeholder placeholder) {
   switch (placeholder) {
     case config::Placeholder::kUserName:
-      return user.name;
+      return Attribute::kUserName;
     case config::Placeholder::kExternalId:
-      return text(Attribute::kExternalId);
+      return Attribute::kExternalId;
     case config::Placeholder::kEmployeeNumber:
-      return text(Attribute::kEmployeeNumber);
+      return Attribute::kEmployeeNumber;
     case config::Placeholder::kDepartment:
-      return text(Attribute::kDepartment);
+      return Attribute::kDepartment;
   }
-  return {};
+  return Attribute::kUserName;
 }
 
 // Why a value can't stand in a path or login; empty: it can.
@@ -84,7 +83,13 @@ std::string FillTemplate(std::string_view text, const FactUser* user, std::strin
       *why = fmt::format("no source that shows it says its {}", name);
       return "";
     }
-    const std::string_view value = ValueOf(*user, *placeholder);
+    const Attribute attribute = AttributeOf(*placeholder);
+    if (IsUnread(*user, attribute)) {  // which isn't empty
+      *why = fmt::format("its {} couldn't be read", name);
+      return "";
+    }
+    const std::string_view value =
+        attribute == Attribute::kUserName ? user->name : user->text[static_cast<size_t>(attribute)];
     if (const std::string bad = WhyNoPart(value); !bad.empty()) {
       *why = value.empty() ? fmt::format("its {} is empty", name)
                            : fmt::format("its {} \"{}\" {}", name, ShownValue(value), bad);
