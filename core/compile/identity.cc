@@ -212,7 +212,7 @@ Standing People::StandingOf(FactRef ref) {
     (SourceOf(ref).is_iam() ? halves.iam : halves.directory).push_back(ref);
   }
   Standing standing;
-  standing.face = ref;
+  standing.named = standing.face = ref;
   if (halves.ambiguous) {
     // Of several that could be the same person none is: it has its own name alone.
     standing.halves = {ref};
@@ -225,13 +225,13 @@ Standing People::StandingOf(FactRef ref) {
     }
     return standing;
   }
-  if (!halves.iam.empty()) standing.face = halves.iam.front();
+  if (!halves.iam.empty()) standing.named = standing.face = halves.iam.front();
   for (const auto* side : {&halves.iam, &halves.directory}) {
     for (const FactRef half : *side) {
       standing.halves.push_back(half);
       if (declared_(SourceOf(half).target, User(half).key) == nullptr) continue;
-      if (declared_(SourceOf(standing.face).target, User(standing.face).key) == nullptr) {
-        standing.face = half;
+      if (declared_(SourceOf(standing.named).target, User(standing.named).key) == nullptr) {
+        standing.named = half;
       }
     }
   }

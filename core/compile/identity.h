@@ -35,7 +35,8 @@ struct Standing {
   enum class Verdict : uint8_t { kActive, kInactive, kUndecided } verdict = Verdict::kUndecided;
   std::string why;         // of an undecided one: "no directory has its externalId 4711"
   FactRef told;            // of an inactive one: who says so
-  FactRef face;            // whose name and attributes the person has
+  FactRef named;           // whose name the person has: the declared half, where one is declared
+  FactRef face;            // whose attributes and keys: the IAM system's half, where there is one
   FactRefs halves;         // all users that show it
   bool ambiguous = false;  // which users show it isn't known: `halves` is the one asked about
   bool pending = false;    // active only by this plan's own change of `told`

@@ -202,8 +202,7 @@ class RoleAccounts {
     }
     Look(draft);
     const ledger::Recorded* recorded = draft->known.recorded;
-    const bool ours = (recorded != nullptr && !recorded->owner.empty()) ||
-                      IsBegun(draft->server->message, *draft);
+    const bool ours = (recorded != nullptr && !recorded->owner.empty()) || IsBegun(*draft);
     if (draft->known.live && !ours) {
       *why = fmt::format("{} is at {} already, by other hands", draft->login, server);
       return false;
@@ -223,9 +222,8 @@ class RoleAccounts {
   }
 
   // A killed apply was making it.
-  bool IsBegun(const decl::Server& server, const RoleDraft& draft) const {
-    return c_.facts_.begun.contains(
-        {"host:" + server.host(), object::MakeKey(Kind::kAccount, {server.name(), draft.login})});
+  bool IsBegun(const RoleDraft& draft) const {
+    return c_.facts_.begun.contains({TargetOf(draft), KeyOf(draft)});
   }
 
   void ReportDeclared(const RoleDraft& draft) const {
@@ -357,43 +355,29 @@ class RoleAccounts {
   }
 
   void KeepKeys(const RoleDraft& draft, decl::Account* account) {
-    if (!HadBy(draft).empty()) return;  // another's keys
+    if (HadBy(draft)) return;  // another's keys
     for (const ledger::Recorded* row : known_.KeysOf(TargetOf(draft), KeyOf(draft))) {
       const auto key = object::DecodeAs<kinds::SshKey>(row->body);
       account->mutable_keys()->add_values()->set_key(key.public_key());
     }
   }
 
-  // Somebody else whose login it is by the ledger; empty: nobody.
-  std::string_view HadBy(const RoleDraft& draft) const {
+  // Somebody else whose login it is by the ledger.
+  std::optional<std::string_view> HadBy(const RoleDraft& draft) const {
     const ledger::Recorded* row = draft.known.recorded;
-    if (row == nullptr) return {};
+    if (row == nullptr) return std::nullopt;
     std::string_view had = IdentityInOwner(row->owner);
     if (had.empty()) had = row->owner;
-    return had == draft.member->identity || SamePerson(had, *draft.member) ? std::string_view()
-                                                                           : had;
+    if (draft.member->Was(had, *c_.people_)) return std::nullopt;
+    return had;
   }
 
   // Its account is another one then.
   void NoteInherited(const RoleDraft& draft) {
-    const std::string_view had = HadBy(draft);
-    if (had.empty()) return;
-    c_.desired_.inherited[{TargetOf(draft), KeyOf(draft)}] = had;
+    const auto had = HadBy(draft);
+    if (!had) return;
+    c_.desired_.inherited[{TargetOf(draft), KeyOf(draft)}] = *had;
     c_.other_person_.insert({draft.server->message.name(), draft.login});
-  }
-
-  // Under another name, or declared only now: the source's own id tells.
-  bool SamePerson(std::string_view identity, const RoleMember& member) const {
-    const FactIdentityParts had = SplitFactIdentity(identity);
-    if (had.target.empty()) return false;
-    const FactIdentityParts has = SplitFactIdentity(member.identity);
-    if (!has.target.empty()) return had.target == has.target && had.id == has.id;
-    if (!member.face) return false;
-    const FactUser& user = c_.people_->User(*member.face);
-    const std::string now =
-        FactIdentity(c_.people_->SourceOf(*member.face).target, user.name, user.id);
-    const FactIdentityParts face = SplitFactIdentity(now);
-    return had.target == face.target && had.id == face.id;
   }
 
   Compiler& c_;

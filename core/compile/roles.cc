@@ -117,6 +117,20 @@ bool RoleMember::IsSame(const RoleMember& other) const {
          std::any_of(halves.begin(), halves.end(), [&](FactRef ref) { return other.Shows(ref); });
 }
 
+bool RoleMember::Was(std::string_view other, const People& people) const {
+  if (other == identity || (!recorded.empty() && other == recorded)) return true;
+  const FactIdentityParts had = SplitFactIdentity(other);
+  if (had.target.empty()) return false;
+  const auto is = [&](const std::string& name) {
+    const FactIdentityParts has = SplitFactIdentity(name);
+    return had.target == has.target && had.id == has.id;
+  };
+  return is(identity) || std::any_of(halves.begin(), halves.end(), [&](FactRef half) {
+           const FactUser& user = people.User(half);
+           return is(FactIdentity(people.SourceOf(half).target, user.name, user.id));
+         });
+}
+
 RoleMembers RoleEvaluator::MembersOf(const config::Declared<decl::Role>& role) {
   Work work;
   const auto& selectors = role.message.members().values();
@@ -168,7 +182,10 @@ void RoleEvaluator::NameOne(const std::string& identity, Work* work) {
       if (standing.verdict == Standing::Verdict::kInactive) return;
       if (standing.verdict == Standing::Verdict::kUndecided) member.held = standing.why;
       if (standing.pending) member.needs.push_back(ChangeOf(standing.told));
-      if (!member.face) member.face = standing.face;
+      const bool iam = people_->SourceOf(standing.face).is_iam();
+      if (!member.face || (iam && !people_->SourceOf(*member.face).is_iam())) {
+        member.face = standing.face;
+      }
       for (const FactRef half : standing.halves) {
         if (!member.Shows(half)) member.halves.push_back(half);
       }
@@ -186,7 +203,7 @@ void RoleEvaluator::Take(const Candidate& candidate, Work* work) {
   Standing standing = people_->StandingOf(candidate.ref);
   if (standing.verdict == Standing::Verdict::kInactive) return;
   RoleMember member;
-  member.identity = people_->IdentityOf(standing.face);
+  member.identity = people_->IdentityOf(standing.named);
   member.face = standing.face;
   member.halves = std::move(standing.halves);
   if (standing.verdict == Standing::Verdict::kUndecided) {

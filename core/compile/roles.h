@@ -35,6 +35,9 @@ struct RoleMember {
   bool Shows(FactRef ref) const;
   // By their names, or by a user that shows both.
   bool IsSame(const RoleMember& other) const;
+  // Whether the identity is one of its names: under another, or declared only now, a source's own
+  // id tells, of whichever half.
+  bool Was(std::string_view other, const People& people) const;
   // The name to ask the ledger by.
   std::string_view known() const { return recorded.empty() ? identity : recorded; }
 };

@@ -163,5 +163,26 @@ iam = "hr"
   EXPECT_THAT(Logins(desired), ElementsAre("jo"));
 }
 
+// Declaring one half of somebody makes nobody else of him.
+TEST_F(RolesTest, WhoseDirectoryEntryIsDeclaredIsTheSamePersonWithTheKeysOfTheOtherHalf) {
+  const std::string owner = "role:marketing (iam:hr/ann#id-ann)";
+  World world;
+  world.keys = kKey;
+  world.User("ann", "Marketing", true, "7").Entry("ann", "7").Account("ann", owner);
+  RecordKey("ann", owner, &world);
+  const Desired desired = Read(std::string(kWithKeys) + R"(
+[person."a.nn"]
+[user.ann]
+for = "person:a.nn"
+directory = "corp"
+employee_number = "7"
+)",
+                               world, kJoin);
+  EXPECT_THAT(Owners(desired), ElementsAre("role:marketing (person:a.nn)"));
+  EXPECT_THAT(Keys(desired), ElementsAre(kKey));
+  EXPECT_THAT(desired.inherited, IsEmpty());
+  EXPECT_THAT(desired.role_notes, IsEmpty());
+}
+
 }  // namespace
 }  // namespace postern::compile
