@@ -100,16 +100,18 @@ Result<void> Note(const std::string& folder, const std::vector<jobs::FileOutcome
                   base::Instant now, const std::string& credential, int code) {
   job::LastRun last;
   uint64_t rows = 0;
+  bool took = false;  // one that was taken before and stays there is none
   for (const jobs::FileOutcome& file : outcomes) {
     last.set_run(file.run);
     rows += file.counts.rows;
+    took |= file.state != jobs::FileState::kOld;
   }
   last.set_ended(now);
   last.set_rows(rows);
   last.set_credential(credential);
-  last.set_outcome(code != kOk        ? std::string(jobs::kRefused)
-                   : outcomes.empty() ? std::string(jobs::kNothing)
-                                      : std::string(jobs::kApplied));
+  last.set_outcome(code != kOk ? std::string(jobs::kRefused)
+                   : took      ? std::string(jobs::kApplied)
+                               : std::string(jobs::kNothing));
   return jobs::WriteLast(folder + "/last.json", std::move(last));
 }
 

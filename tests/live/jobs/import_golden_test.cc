@@ -138,6 +138,8 @@ TEST_F(GoldenRosters, AnOlderFileIsNone) {
   const RunResult again = bench_.Run();
   EXPECT_EQ(again.exit, kOk);
   EXPECT_THAT(again.out, HasSubstr("roster_2.csv  old"));
+  // It took no file, which is what silence is counted by.
+  EXPECT_THAT(support::ReadFile(bench_.JobFolder() + "/last.json"), HasSubstr("\"nothing\""));
   EXPECT_EQ(People(), before);
 }
 
