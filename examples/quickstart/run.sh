@@ -75,9 +75,19 @@ hold_ports ldap_port ftp_port sftp_port sshd_port
 start_slapd
 start_proftpd
 # A job runs as somebody else than root, also where nobody else is.
+# The program stands, and the two secrets are, where that account can read them.
 job_user=$(id -un)
-if [ "$job_user" = root ]; then job_user=nobody; fi
+as_job_user=()
 mkdir -p "$scratch/jobs/units"
+if [ "$job_user" = root ]; then
+  job_user=nobody
+  as_job_user=(setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups --)
+  mkdir "$scratch/bin"
+  cp "$bin"/postern "$bin"/postern-provider-* "$scratch/bin"
+  bin=$scratch/bin
+  chmod 0711 "$scratch/secrets"
+  chown nobody "$scratch/secrets/cards-key" "$scratch/secrets/corp-bind"
+fi
 if [ -n "$beside_sshd" ]; then
   start_sshd
 else
@@ -115,10 +125,11 @@ tell() {
 }
 # postern_exits CODE ARGUMENTS...: runs and shows it; what it said stays in $said.
 postern_exits() {
-  local want=$1 got=0
+  local want=$1 got=0 as=()
   shift
-  printf '\n$ postern %s\n' "$*"
-  said=$("$bin/postern" "$@" 2>&1 </dev/null) || got=$?
+  if [ "$1 ${2:-}" = "job run" ]; then as=("${as_job_user[@]}"); fi
+  printf '\n$ %spostern %s\n' "${as:+sudo -u $job_user }" "$*"
+  said=$("${as[@]}" "$bin/postern" "$@" 2>&1 </dev/null) || got=$?
   printf '%s\n' "$said"
   [ "$got" = "$want" ] || stop_story "postern $1 ended with $got, expected $want"
 }
