@@ -113,6 +113,14 @@ Interval Compiler::ContractOf(std::string_view identity) const {
   return interval;
 }
 
+// Who has several users there ends with the last of them.
+void Compiler::NoteUserEnd(const std::string& identity, const std::string& target,
+                           base::Instant until) {
+  if (declarations_.roles.empty()) return;
+  const auto [at, fresh] = user_ends_.try_emplace(identity + "|" + target, until);
+  if (!fresh) at->second = std::max(at->second, until);
+}
+
 std::span<const uint32_t> Compiler::AccountsOf(std::string_view identity) const {
   const auto at = accounts_of_.find(identity);
   if (at == accounts_of_.end()) return {};

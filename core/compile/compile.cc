@@ -10,6 +10,23 @@ Interval Interval::Meet(const Interval& other) const {
   return {std::max(from, other.from), std::min(until, other.until)};
 }
 
+std::vector<Interval> Unite(std::vector<Interval> intervals) {
+  std::sort(intervals.begin(), intervals.end(),
+            [](const Interval& a, const Interval& b) { return a.from < b.from; });
+  std::vector<Interval> out;
+  for (const Interval& one : intervals) {
+    if (one.empty()) continue;
+    const bool touches =
+        !out.empty() && (out.back().until == base::kForever || one.from <= out.back().until + 1);
+    if (touches) {
+      out.back().until = std::max(out.back().until, one.until);
+    } else {
+      out.push_back(one);
+    }
+  }
+  return out;
+}
+
 const DesiredObject* DesiredTarget::Find(object::Kind kind, std::string_view key) const {
   const auto at = std::lower_bound(
       objects.begin(), objects.end(), std::pair(kind, key),
@@ -133,6 +150,14 @@ uint32_t Compiler::AddProvenance(std::string owner, const diag::Span& span, base
   provenance.ticket = std::move(ticket);
   provenance.reason = std::move(reason);
   desired_.provenance.push_back(std::move(provenance));
+  return static_cast<uint32_t>(desired_.provenance.size() - 1);
+}
+
+// The same reason with another end: one of what it gives ends when the others don't.
+uint32_t Compiler::WithEnd(uint32_t source, base::Instant until) {
+  Provenance own = desired_.provenance[source];
+  own.until = until;
+  desired_.provenance.push_back(std::move(own));
   return static_cast<uint32_t>(desired_.provenance.size() - 1);
 }
 

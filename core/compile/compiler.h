@@ -36,13 +36,17 @@ struct Interval {
   base::Instant from = base::kAlways, until = base::kForever;
   Interval Meet(const Interval& other) const;
   bool Holds(base::Instant now) const { return from <= now && now <= until; }
+  bool empty() const { return from > until; }
 };
+// Put together where they overlap or touch, in order; empty ones are none.
+std::vector<Interval> Unite(std::vector<Interval> intervals);
 
 struct AccountInfo {
   const config::Declared<decl::Account>* declared = nullptr;
   const config::Declared<decl::Server>* server = nullptr;
   std::string login, identity, home;
-  Interval interval;  // account and contract
+  Interval interval;            // account and contract
+  std::vector<Interval> times;  // all of them, where roles give it more than once, with gaps
   bool enabled = false;
   SourceList roles;  // provenance of what roles give; empty: declared by itself
   const struct RoleInfo* role = nullptr;  // the first of them
@@ -54,6 +58,7 @@ struct RoleInfo {
   Interval interval;
   std::vector<RoleMember> members;
   std::vector<uint32_t> sources;  // provenance of each member
+  std::vector<Interval> times;    // of each member: the role's, with the member's own end
 };
 
 // Accounts of a group's members at one server that share a login folder.
@@ -107,6 +112,7 @@ class Compiler {
   uint32_t UidFor(const std::string& server, const std::string& login, bool group,
                   const diag::Span& place);
   Interval ContractOf(std::string_view identity) const;
+  void NoteUserEnd(const std::string& identity, const std::string& target, base::Instant until);
   std::string AddressOf(const config::Declared<decl::Account>& account) const;
   std::string AddressOfService(uint32_t service_account) const;
   std::string IdentityOf(std::string_view address) const;
@@ -125,6 +131,8 @@ class Compiler {
   void ReadFacts();
   void LinkDeclared(RoleEvaluator* evaluator);
   void EvaluateRole(const config::Declared<decl::Role>& role, RoleEvaluator* evaluator);
+  Interval TimeOf(const RoleInfo& role, const RoleMember& member) const;
+  Interval EndsOf(const std::string& identity, Interval time, std::optional<uint32_t> by) const;
   void NoteHeld(const RoleInfo& role, const RoleMembers& members);
   void NoteDepartures(const RoleInfo& role, RoleEvaluator* evaluator);
   void CompileRoleRows();
@@ -165,7 +173,8 @@ class Compiler {
                     access::Rights rights, const Interval& interval, uint32_t source);
   bool AskAccount(const config::Declared<decl::Grant>& grant, const AccountInfo& account,
                   const FolderInfo& folder, access::Rights rights, uint32_t source,
-                  const RoleInfo* role = nullptr);
+                  const RoleInfo* role = nullptr, const Interval& member = {});
+  uint32_t SourceUntil(uint32_t source, const AccountInfo& account, const Interval& interval);
   void AskGroup(const config::Declared<decl::Grant>& grant, const std::string& group,
                 const FolderInfo& folder, access::Rights rights, uint32_t source);
   void AddAsk(const config::Declared<decl::Grant>& grant, const std::string& server,
@@ -198,6 +207,7 @@ class Compiler {
   // compile.cc
   uint32_t AddProvenance(std::string owner, const diag::Span& span, base::Instant until,
                          std::string ticket = {}, std::string reason = {});
+  uint32_t WithEnd(uint32_t source, base::Instant until);
   void Emit(const std::string& target, const google::protobuf::Message& message,
             SourceList sources);
   // Where now is outside of the object's interval. `role`: what it comes from, or null.
@@ -244,6 +254,8 @@ class Compiler {
   std::unordered_map<std::string, std::vector<std::string>> dns_of_;     // identity|directory -> DN
   // (identity, iam) -> user names there
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> iam_names_of_;
+  // identity|target -> the last moment of its declared users there
+  absl::flat_hash_map<std::string, base::Instant> user_ends_;
   std::map<std::pair<std::string, std::string>, bool> projected_;  // (server, group)
   std::map<std::string, std::set<uint32_t>> taken_ids_;            // by host; TakenIds()
   mutable std::map<std::string, std::vector<object::Capability>> static_capabilities_;

@@ -98,6 +98,7 @@ void Compiler::CompileUser(const config::Declared<decl::User>& user) {
   const std::string key = object::EncodeKey(object);
   desired_.identities[target][key] = identity;
   dns_of_[identity + "|" + message.directory()].push_back(dn);
+  NoteUserEnd(identity, target, interval.until);
   NoteOffTime(target, {object::Kind::kUser, key}, interval, source);
 }
 

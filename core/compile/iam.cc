@@ -103,6 +103,7 @@ void Compiler::CompileIamUser(const config::Declared<decl::IamUser>& user) {
   const std::string key = object::EncodeKey(object);
   desired_.identities[target][key] = identity;
   iam_names_of_[{identity, message.iam()}].push_back(object.user_name());
+  NoteUserEnd(identity, target, interval.until);
   NoteOffTime(target, {Kind::kIamUser, key}, interval, source);
 }
 

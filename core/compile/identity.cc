@@ -116,6 +116,15 @@ std::string People::UnjoinedText(uint32_t source) const {
                      count == 1 ? "" : "s", from.name());
 }
 
+std::vector<uint32_t> People::NeededOf(std::optional<uint32_t> source) const {
+  if (!joined_ && source) return {*source};
+  std::vector<uint32_t> out;
+  for (uint32_t i = 0; i < sources_.size(); ++i) {
+    if (!joined_ || Decides(sources_[i]->source().is_iam())) out.push_back(i);
+  }
+  return out;
+}
+
 void People::ReportAmbiguous(uint32_t source, std::string_view value,
                              std::span<const uint32_t> users) {
   if (!reported_.insert({source, FoldValue(value)}).second) return;

@@ -70,6 +70,8 @@ class People {
   std::string WhyUnjoined(FactRef ref) const;
   // "the externalId of 2 users in hr couldn't be read"
   std::string UnjoinedText(uint32_t source) const;
+  // Those without whose word nobody is active who is known by `source`, or (none) by his name.
+  std::vector<uint32_t> NeededOf(std::optional<uint32_t> source) const;
   // Two users of one source with one join value, of those who were asked about.
   diag::Diagnostics TakeAmbiguous() { return std::move(ambiguous_); }
 

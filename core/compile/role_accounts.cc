@@ -5,6 +5,7 @@
 
 #include "core/compile/compiler.h"
 #include "core/compile/known_accounts.h"
+#include "core/compile/role_drafts.h"
 #include "core/compile/role_values.h"
 #include "core/config/values.h"
 #include "core/diag/codes.h"
@@ -15,19 +16,6 @@
 namespace postern::compile {
 
 using object::Kind;
-
-// One login at one server, of one person, by one role or several.
-struct RoleDraft {
-  const RoleInfo* role = nullptr;  // the first that gives it
-  const RoleMember* member = nullptr;
-  const config::Declared<decl::Server>* server = nullptr;
-  std::string login, home;
-  KnownAccounts::Account known;  // the account of this login
-  SourceList sources;
-  Interval interval;
-  bool keys = false;
-  bool refused = false;
-};
 
 class RoleAccounts {
  public:
@@ -89,7 +77,7 @@ class RoleAccounts {
     draft.member = &member;
     draft.server = &server;
     draft.sources = {role.sources[index]};
-    draft.interval = role.interval;
+    draft.interval = role.times[index];
     draft.keys = role.declared->message.account().has_keys_from();
     std::string why;
     if (!member.held.empty()) {
@@ -109,23 +97,16 @@ class RoleAccounts {
 
   // The same login once more: of the same person it is one account, of another nobody's.
   void Meet(RoleDraft* there, const RoleDraft& draft) {
-    const std::string& role = draft.role->declared->message.name();
-    const std::string& first = there->role->declared->message.name();
+    const RoleDraft* other = AtOnce(*there, draft, c_.facts_.now);
     if (there->member->IsSame(*draft.member)) {
-      if (there->home != draft.home) {
-        c_.desired_.fact_errors.Add(
-            {.code = diag::code::kSameLoginTwice,
-             .summary = fmt::format("roles \"{}\" and \"{}\" give {} at {} two login folders",
-                                    first, role, draft.login, draft.server->message.name()),
-             .span = draft.role->declared->At(decl::Role::kAccountFieldNumber),
-             .label = draft.home,
-             .also = {{there->role->declared->At(decl::Role::kAccountFieldNumber), there->home}},
-             .notes = {"the account keeps the first; give both roles one `home`"}});
+      if (other != nullptr && other->home != draft.home) {
+        c_.desired_.fact_errors.Add(TwoHomes(*other, draft));
       }
-      for (const uint32_t source : draft.sources) there->sources.push_back(source);
-      there->interval.from = std::min(there->interval.from, draft.interval.from);
-      there->interval.until = std::max(there->interval.until, draft.interval.until);
-      there->keys = there->keys || draft.keys;
+      there->others.push_back(draft);
+      return;
+    }
+    if (other == nullptr) {  // one after the other
+      if (draft.interval.Holds(c_.facts_.now)) *there = draft;
       return;
     }
     if (there->member->held.empty() != draft.member->held.empty() && !there->refused) {
@@ -134,17 +115,7 @@ class RoleAccounts {
     const std::string why =
         fmt::format("{} and {} would both be {} at {}", there->member->identity,
                     draft.member->identity, draft.login, draft.server->message.name());
-    c_.desired_.fact_errors.Add(
-        {.code = diag::code::kSameLoginTwice,
-         .summary = fmt::format(
-             "{} and {} have one login, {}, at {}", ShownValue(there->member->identity),
-             ShownValue(draft.member->identity), draft.login, draft.server->message.name()),
-         .span = draft.role->declared->At(decl::Role::kAccountFieldNumber),
-         .label = fmt::format("role \"{}\" for {}", role, LabelOf(draft.member->identity)),
-         .also = {{there->role->declared->span,
-                   fmt::format("role \"{}\" for {}", first, LabelOf(there->member->identity))}},
-         .notes = {"neither gets it; who has it already keeps it as recorded",
-                   "take another attribute for `login`, or change one of them at its source"}});
+    c_.desired_.fact_errors.Add(TwoPeople(*there, draft));
     Refuse(draft, why);
     if (there->refused) return;
     there->refused = true;
@@ -227,18 +198,10 @@ class RoleAccounts {
   }
 
   void ReportDeclared(const RoleDraft& draft) const {
+    if (draft.interval.until < c_.facts_.now) return;  // the role is over
     for (const AccountInfo& account : c_.accounts_) {
       if (account.login != draft.login || account.server != draft.server) continue;
-      c_.desired_.fact_errors.Add(
-          {.code = diag::code::kLoginDeclared,
-           .summary = fmt::format("{} in role \"{}\" would be {} at {}, which is declared",
-                                  ShownValue(LabelOf(draft.member->identity)),
-                                  draft.role->declared->message.name(), draft.login,
-                                  draft.server->message.name()),
-           .span = draft.role->declared->At(decl::Role::kAccountFieldNumber),
-           .label = fmt::format("the role's login for {}", LabelOf(draft.member->identity)),
-           .also = {{account.declared->span, "declared here"}},
-           .notes = {"the declaration stands; the role gives nothing to this member there"}});
+      c_.desired_.fact_errors.Add(LoginDeclared(draft, account.declared->span));
       return;
     }
   }
@@ -280,9 +243,11 @@ class RoleAccounts {
       for (size_t i = 0; i < role.members.size(); ++i) {
         if (role.members[i].known() != identity) continue;
         RoleDraft kept = *draft;
+        kept.others.clear();
         kept.role = &role;
         kept.member = &role.members[i];
-        kept.interval = role.interval;
+        kept.interval = role.times[i];
+        kept.keys = role.declared->message.account().has_keys_from();
         Provenance held = c_.desired_.provenance[role.sources[i]];
         c_.desired_.by_facts.push_back({"", "two people would have this login", {}});
         held.by_fact = static_cast<uint32_t>(c_.desired_.by_facts.size());
@@ -294,35 +259,66 @@ class RoleAccounts {
     }
   }
 
+  // By the roles that hold now; where none does, by those that ended last, or come first.
   void Put(const RoleDraft& draft) {
     const std::string& server = draft.server->message.name();
-    auto& declared = c_.role_accounts_.emplace_back();
-    declared.span = draft.role->declared->At(decl::Role::kAccountFieldNumber);
-    declared.message.set_name(draft.login);
-    declared.message.set_for_(draft.member->identity);
-    declared.message.set_server(server);
-    declared.message.set_home(draft.home);
-    if (draft.keys) TakeKeys(draft, &declared.message);
     AccountInfo info;
+    const std::vector<const RoleDraft*> parts = InForce(draft, c_.facts_.now, &info);
+    const RoleDraft& first = *parts.front();
+    auto& declared = c_.role_accounts_.emplace_back();
+    declared.span = first.role->declared->At(decl::Role::kAccountFieldNumber);
+    declared.message.set_name(first.login);
+    declared.message.set_for_(first.member->identity);
+    declared.message.set_server(server);
+    declared.message.set_home(first.home);
+    const auto with_keys =
+        std::find_if(parts.begin(), parts.end(), [](const RoleDraft* part) { return part->keys; });
+    if (with_keys != parts.end()) TakeKeys(**with_keys, &declared.message);
     info.declared = &declared;
-    info.server = draft.server;
-    info.login = draft.login;
-    info.identity = draft.member->identity;
-    info.home = object::Normalise(object::Comparator::kPath, draft.home);
-    info.interval = draft.interval;
-    info.roles = draft.sources;
-    info.role = draft.role;
+    info.server = first.server;
+    info.login = first.login;
+    info.identity = first.member->identity;
+    info.home = object::Normalise(object::Comparator::kPath, first.home);
+    info.role = first.role;
     c_.RoundEnd(&info);
+    TakeSources(parts, &info);
     info.enabled = info.interval.Holds(c_.facts_.now);
     NoteInherited(draft);
     c_.desired_.identities[server][info.login] = info.identity;
     c_.accounts_.push_back(std::move(info));
-    AccountInfo& kept = c_.accounts_.back();
+    emitted_.push_back(&c_.accounts_.back());
+    NoteNames(draft);
+  }
+
+  // Why the account stands, and the role that begins or ends it.
+  void TakeSources(const std::vector<const RoleDraft*>& parts, AccountInfo* info) {
+    const base::Instant until = info->interval.until;
+    const bool over = c_.facts_.now > until;
+    for (const RoleDraft* part : parts) {
+      const uint32_t source = part->sources.front();
+      const bool own = until != base::kForever ||  // who closes it is told beside
+                       c_.desired_.provenance[source].until != until;
+      info->roles.push_back(own ? c_.WithEnd(source, until) : source);
+      const bool bound =
+          over ? part->interval.until == until : part->interval.from == info->interval.from;
+      if (bound) info->role = part->role;
+    }
+  }
+
+  // Roles ask for it by each name that its person has in one of them.
+  void NoteNames(const RoleDraft& draft) {
     const auto position = static_cast<uint32_t>(c_.accounts_.size() - 1);
-    c_.accounts_of_[kept.identity].push_back(position);
-    const std::string_view known = draft.member->known();
-    if (known != kept.identity) c_.accounts_of_[known].push_back(position);
-    emitted_.push_back(&kept);
+    const auto note = [&](std::string_view name) {
+      auto& accounts = c_.accounts_of_[name];
+      if (accounts.empty() || accounts.back() != position) accounts.push_back(position);
+    };
+    note(c_.accounts_.back().identity);
+    note(draft.member->identity);
+    note(draft.member->known());
+    for (const RoleDraft& other : draft.others) {
+      note(other.member->identity);
+      note(other.member->known());
+    }
   }
 
   // The keys that the IAM system has of the user; those of a held one as they are recorded.

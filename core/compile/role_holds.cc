@@ -69,6 +69,7 @@ void RoleEvaluator::HoldRecorded(const decl::Role& role, Work* work) {
     member.recorded = known.identity;
     member.halves = std::move(known.own);
     member.held = std::move(known.held);
+    member.by = known.by;
     work->out.members.push_back(std::move(member));
   }
   TellNewcomers(certain, work);
@@ -115,13 +116,16 @@ void RoleEvaluator::HoldDoubtful(Work* work, std::vector<Known>* open) {
     by_name.try_emplace(member.identity, &member);
     for (const FactRef half : member.halves) by_half.try_emplace(half, &member);
   }
+  const auto hold = [](const RoleMember& by, Known* known) {
+    known->held = by.held;
+    known->by = by.by;
+  };
   for (Known& known : *open) {
-    if (const auto at = by_name.find(known.identity); at != by_name.end()) {
-      known.held = at->second->held;
-    }
+    if (const auto at = by_name.find(known.identity); at != by_name.end())
+      hold(*at->second, &known);
     for (const FactRef ref : known.own) {
       const auto at = by_half.find(ref);
-      if (at != by_half.end() && known.held.empty()) known.held = at->second->held;
+      if (at != by_half.end() && known.held.empty()) hold(*at->second, &known);
     }
   }
 }
@@ -133,6 +137,7 @@ void RoleEvaluator::HoldBy(const decl::RoleMember& selector, std::vector<Known>*
   std::optional<std::string> unjoined;
   for (Known& known : *open) {
     if (!known.held.empty() || IsOut(source, known)) continue;
+    known.by = source;
     known.held = Doubt(selector, source, known);
     if (!known.held.empty() || !people_->joined() || Contains(known.homes, source)) continue;
     if (!ShownIn(source, known, &known.held).empty()) continue;

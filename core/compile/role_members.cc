@@ -110,18 +110,42 @@ void Compiler::EvaluateRole(const config::Declared<decl::Role>& role, RoleEvalua
           {role.message.name(), member.identity, member.held, role.span, true});
       if (member.recorded.empty()) continue;
     }
-    const uint32_t source =
-        AddProvenance(OwnerOf(address, member.identity), role.span, info.interval.until);
+    const Interval time = TimeOf(info, member);
+    const uint32_t source = AddProvenance(OwnerOf(address, member.identity), role.span, time.until);
     if (!member.cause.empty() || undecided || !member.needs.empty()) {
       desired_.by_facts.push_back({std::move(member.cause), member.held, std::move(member.needs)});
       desired_.provenance[source].by_fact = static_cast<uint32_t>(desired_.by_facts.size());
     }
     info.sources.push_back(source);
+    info.times.push_back(time);
     info.members.push_back(std::move(member));
   }
   NoteDepartures(info, evaluator);
   roles_.push_back(std::move(info));
   role_named_[role.message.name()] = roles_.size() - 1;
+}
+
+// What is declared to end ends also while no source says so: a contract, and the users by which
+// sources tell of somebody.
+Interval Compiler::TimeOf(const RoleInfo& role, const RoleMember& member) const {
+  Interval time = EndsOf(member.identity, role.interval, member.by);
+  if (member.held.empty() || SplitFactIdentity(member.identity).target.empty()) return time;
+  // Held by the name that the ledger has; what is declared meanwhile stands under another.
+  for (const FactRef half : member.halves) {
+    time = EndsOf(people_->IdentityOf(people_->StandingOf(half).named), time, member.by);
+  }
+  return time;
+}
+
+Interval Compiler::EndsOf(const std::string& identity, Interval time,
+                          std::optional<uint32_t> by) const {
+  time = time.Meet(ContractOf(identity));
+  if (user_ends_.empty()) return time;
+  for (const uint32_t source : people_->NeededOf(by)) {
+    const auto end = user_ends_.find(identity + "|" + people_->at(source).source().target);
+    if (end != user_ends_.end()) time.until = std::min(time.until, end->second);
+  }
+  return time;
 }
 
 // By source: which roles wait for it, and who stays in them as recorded.
@@ -196,8 +220,8 @@ void Compiler::AskRole(const config::Declared<decl::Grant>& grant, const std::st
   for (const uint32_t member : info.sources) {
     const Provenance of_grant = desired_.provenance[source];
     sources.push_back(AddProvenance(desired_.provenance[member].owner, of_grant.span,
-                                    std::min(of_grant.until, info.interval.until), of_grant.ticket,
-                                    of_grant.reason));
+                                    std::min(of_grant.until, desired_.provenance[member].until),
+                                    of_grant.ticket, of_grant.reason));
     desired_.provenance[sources.back()].by_fact = desired_.provenance[member].by_fact;
   }
   AskMembers(grant, info, folder, rights, sources);
@@ -213,7 +237,10 @@ void Compiler::AskMembers(const config::Declared<decl::Grant>& grant, const Role
                           const FolderInfo& folder, access::Rights rights,
                           const std::vector<uint32_t>& sources) {
   size_t opens = 0, unreachable = 0;
+  base::Instant end = role.interval.until;
+  if (grant.message.has_expires()) end = std::min(end, grant.message.expires());
   for (size_t i = 0; i < role.members.size(); ++i) {
+    const size_t before = opens;
     for (const uint32_t index : AccountsOf(role.members[i])) {
       const AccountInfo& account = accounts_[index];
       if (account.server->message.host() != folder.declared->message.host()) continue;
@@ -222,8 +249,13 @@ void Compiler::AskMembers(const config::Declared<decl::Grant>& grant, const Role
         ++unreachable;
         continue;
       }
-      AskAccount(grant, account, folder, rights, sources[i], &role);
+      AskAccount(grant, account, folder, rights, sources[i], &role, role.times[i]);
       ++opens;
+    }
+    // A member's own end is one to look out for beside that of all.
+    if (opens > before && role.times[i].until < end) {
+      AddGrantLine(grant.message, role.members[i].identity, folder, rights, role.times[i],
+                   sources[i]);
     }
   }
   if (opens > 0 || role.members.empty()) return;

@@ -206,6 +206,7 @@ void RoleEvaluator::Take(const Candidate& candidate, Work* work) {
   member.identity = people_->IdentityOf(standing.named);
   member.face = standing.face;
   member.halves = std::move(standing.halves);
+  member.by = candidate.ref.source;
   if (standing.verdict == Standing::Verdict::kUndecided) {
     member.held = standing.why;
     return Add(std::move(member), work);

@@ -31,7 +31,8 @@ struct RoleMember {
   FactRefs halves;              // all users that show it
   std::string cause;            // "ann is in Marketing (department), seen in corp 10:02Z"
   std::vector<PendingFact> needs;
-  std::string held;  // why it stays as recorded; empty: it is a member for certain
+  std::string held;            // why it stays as recorded; empty: it is a member for certain
+  std::optional<uint32_t> by;  // the source that shows it, or leaves it open; none: it is named
   bool Shows(FactRef ref) const;
   // By their names, or by a user that shows both.
   bool IsSame(const RoleMember& other) const;
@@ -94,6 +95,7 @@ class RoleEvaluator {
     FactRefs own;                            // users that have this very name
     absl::InlinedVector<uint32_t, 2> homes;  // sources that show it by this name
     std::string held;
+    std::optional<uint32_t> by;  // whose word is missing; none: it is named
   };
   void Select(const decl::RoleMember& selector, int position, Work* work);
   void TakeFitting(const decl::RoleMember& selector, uint32_t source,

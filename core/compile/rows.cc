@@ -198,24 +198,35 @@ void Compiler::AddAsk(const config::Declared<decl::Grant>& grant, const std::str
 
 bool Compiler::AskAccount(const config::Declared<decl::Grant>& grant, const AccountInfo& account,
                           const FolderInfo& folder, Rights rights, uint32_t source,
-                          const RoleInfo* role) {
+                          const RoleInfo* role, const Interval& member) {
   if (account.server->message.host() != folder.declared->message.host()) return false;
   if (!ViaAllows(grant, account)) return false;
   if (!Reachable(account, folder, grant, true)) return true;
-  Interval interval = IntervalOf(grant.message).Meet(account.interval);
-  if (role != nullptr) interval = interval.Meet(role->interval);
-  const std::string& server = account.server->message.name();
-  Provenance& provenance = desired_.provenance[source];
-  provenance.until = std::min(provenance.until, interval.until);
-  if (interval.until != base::kForever) {
-    // No rule has a date: the server ends the grant where it ends the login at that moment.
-    const bool server_does = ClosesAccount(account) && account.interval.until == interval.until;
-    const bool others_do = provenance.closer.empty() || provenance.closer == kClosedByServer;
-    provenance.closer = server_does && others_do ? kClosedByServer : kClosedByNobody;
+  const Interval wanted = IntervalOf(grant.message).Meet(member);
+  Interval interval = wanted.Meet(account.interval);
+  for (const Interval& time : account.times) {
+    if (interval.empty()) interval = wanted.Meet(time);
   }
-  AddAsk(grant, server, folder, {access::Subject::Type::kAccount, account.login}, rights, interval,
-         source, role);
+  AddAsk(grant, account.server->message.name(), folder,
+         {access::Subject::Type::kAccount, account.login}, rights, interval,
+         SourceUntil(source, account, interval), role);
   return true;
+}
+
+// The grant's reason as it stands for one account: another account of the same who ends when it
+// ends itself.
+uint32_t Compiler::SourceUntil(uint32_t source, const AccountInfo& account,
+                               const Interval& interval) {
+  if (interval.until == base::kForever) return source;
+  Provenance& shared = desired_.provenance[source];
+  // No rule has a date: the server ends the grant where it ends the login at that moment.
+  const bool server_does = ClosesAccount(account) && account.interval.until == interval.until;
+  const bool others_do = shared.closer.empty() || shared.closer == kClosedByServer;
+  shared.closer = server_does && others_do ? kClosedByServer : kClosedByNobody;
+  if (shared.until == interval.until) return source;
+  const uint32_t own = WithEnd(source, interval.until);
+  desired_.provenance[own].closer = server_does ? kClosedByServer : kClosedByNobody;
+  return own;
 }
 
 void Compiler::AskGroup(const config::Declared<decl::Grant>& grant, const std::string& group,

@@ -38,7 +38,9 @@ class Reasons {
     if (auto why = ByRow(line)) return why;
     for (const std::string& who : {line.identity, line.through, "account:" + line.account}) {
       const auto at = lines_.find({who, line.path});
-      if (at != lines_.end()) return desired_.provenance[at->second->source];
+      if (at == lines_.end()) continue;
+      auto why = ByStandingRow(line);
+      return why ? why : desired_.provenance[at->second->source];
     }
     return ByHolder(line);
   }
@@ -54,15 +56,33 @@ class Reasons {
     const compile::DesiredObject* wanted =
         target == nullptr ? nullptr : target->Find(change.kind, change.key);
     if (wanted != nullptr && !wanted->sources.empty()) {
-      // What it is given by itself before what it is given with others.
-      const auto own = std::find_if(wanted->sources.begin(), wanted->sources.end(),
-                                    [&](uint32_t source) { return !of_groups_.contains(source); });
-      return desired_.provenance[own == wanted->sources.end() ? wanted->sources.front() : *own];
+      return OwnOf(*wanted);
     }
     // An end of its time still stands in the declarations.
     const auto ended = owned_.find({change.owner, line.path});
     if (ended != owned_.end()) return desired_.provenance[ended->second->source];
     return Provenance{};  // a place in a file that isn't as it was would mislead
+  }
+
+  // What it is given by itself before what it is given with others.
+  const Provenance& OwnOf(const compile::DesiredObject& row) const {
+    const auto own = std::find_if(row.sources.begin(), row.sources.end(),
+                                  [&](uint32_t source) { return !of_groups_.contains(source); });
+    return desired_.provenance[own == row.sources.end() ? row.sources.front() : *own];
+  }
+
+  // The grant's row stands and says until when it does for this account; its way in comes or goes.
+  std::optional<Provenance> ByStandingRow(const AccessChange& line) const {
+    const compile::DesiredTarget* target = desired_.Find(line.place.target);
+    if (target == nullptr || !line.through.empty()) return std::nullopt;
+    for (const access::Depth depth : {access::Depth::kSubtree, access::Depth::kThis}) {
+      const compile::DesiredObject* row = target->Find(
+          Kind::kGrant,
+          object::MakeKey(Kind::kGrant, {line.place.server, line.path, access::NameOf(depth),
+                                         "account:" + line.account}));
+      if (row != nullptr) return OwnOf(*row);
+    }
+    return std::nullopt;
   }
 
   // By what happens to the account or entry itself.

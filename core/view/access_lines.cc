@@ -71,6 +71,7 @@ class Causes {
       if (at == of_account_.end()) continue;
       for (const uint32_t index : at->second) {
         const Change& change = plan_.changes[index];
+        if (change.action == Action::kAdopt) continue;
         const bool gone = change.action == Action::kDelete || change.action == Action::kEnd;
         if (change.kind == Kind::kSession) {
           // The step ends whatever is open when it runs; what was open when it was planned is said.
@@ -108,7 +109,8 @@ class Causes {
       case Kind::kSession: {
         const std::string account = Joined({target, parts[0], parts[1]});
         of_account_[account].push_back(index);
-        if (change.kind == Kind::kAccount) cause_[account + "login"] = index;
+        const bool records = change.action == Action::kAdopt;  // which is nobody's loss
+        if (change.kind == Kind::kAccount && !records) cause_[account + "login"] = index;
         if (change.kind == Kind::kSshKey) cause_.try_emplace(account + "login", index);
         break;
       }
