@@ -33,11 +33,20 @@ struct PendingFact {
   auto operator<=>(const PendingFact&) const = default;
 };
 
+// An object that a source shows, by which somebody is in a role.
+struct FactRead {
+  uint32_t source = 0;                         // index into Desired::facts
+  const object::ObjectView* object = nullptr;  // as it was observed
+};
+using FactReads = absl::InlinedVector<FactRead, 2>;
+
 // Of what comes from a role: the facts behind it.
 struct ByFact {
   std::string cause;  // "ann is in Marketing (department), seen in corp 10:02Z"; empty: none
   std::string held;   // why it stays as recorded; empty: it doesn't have to
   std::vector<PendingFact> needs;
+  // What a saved plan relies on: the users by which he is known, the memberships on the way to him.
+  FactReads reads = {};
 };
 
 // Why an object shall be live: the declaration, where it stands, until when.
@@ -115,6 +124,7 @@ struct Departure {
   std::string cause;   // "jo.hart left Marketing, seen in corp 10:02Z"; empty: no fact says it
   std::string fact;    // "lost department Marketing", for a count of people
   std::string source;  // "iam:corp"
+  FactReads reads = {};
 };
 
 // A source that roles read: what it showed, and what waits for it.

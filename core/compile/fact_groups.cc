@@ -82,15 +82,26 @@ void SourceFacts::ForStanding(const Node& node, const Each& each) {
 class SourceFacts::Walk {
  public:
   Walk(const SourceFacts& facts, std::string_view group) : facts_(facts) {
-    Visit(group, {kNone, {}});
+    Visit({group, {kNone, {}}, {}});
     while (!open_.empty()) {
-      const auto [set, way] = open_.front();
+      const Open next = open_.front();
       open_.pop_front();
-      Visit(set, way);
+      Visit(next);
     }
-    users_ = SortedUnique(std::move(users_));
   }
-  std::vector<uint32_t> TakeUsers() { return std::move(users_); }
+  // Of several ways to a user one that stands.
+  void TakeUsers(Group* group) {
+    std::stable_sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) {
+      if (a.user != b.user) return a.user < b.user;
+      return a.way.membership != nullptr && b.way.membership == nullptr;
+    });
+    for (const Found& one : found_) {
+      if (!group->users.empty() && group->users.back() == one.user) continue;
+      group->users.push_back(one.user);
+      group->of_users.push_back(one.way);
+    }
+    group->sets = std::move(sets_);
+  }
   bool any_pending() const { return !pending_.empty(); }
 
   // Who isn't among `before`, with what brings him there.
@@ -118,13 +129,27 @@ class SourceFacts::Walk {
     uint32_t user = 0;
     Way way;
   };
+  struct Found {
+    uint32_t user = 0;
+    Group::Way way;
+  };
+  struct Open {
+    std::string_view set;
+    Way way;
+    Group::Way from;  // as all of it was observed
+  };
 
-  void Visit(std::string_view set, const Way& way) {
-    if (!seen_.insert(set).second) return;
-    const auto at = facts_.nodes_.find(set);
+  void Visit(const Open& open) {
+    const Way& way = open.way;
+    if (!seen_.insert(open.set).second) return;
+    const auto at = facts_.nodes_.find(open.set);
     if (at == facts_.nodes_.end()) return;
     const Node& node = at->second;
-    users_.insert(users_.end(), node.users.begin(), node.users.end());
+    const auto set = static_cast<uint32_t>(sets_.size());
+    sets_.push_back(open.from);
+    for (size_t i = 0; i < node.users.size(); ++i) {
+      found_.push_back({node.users[i], {node.memberships[i], set}});
+    }
     uint32_t here = kNone;
     if (!way.by.empty()) {
       here = static_cast<uint32_t>(ways_.size());
@@ -134,9 +159,9 @@ class SourceFacts::Walk {
     for (const auto& [user, by] : node.new_users) pending_.push_back({user, {here, by}});
     for (const Inner& inner : node.groups) {
       if (inner.by.empty()) {
-        open_.emplace_front(inner.set, way);
+        open_.push_front({inner.set, way, {inner.membership, set}});
       } else {
-        open_.emplace_back(inner.set, Way{here, inner.by});
+        open_.push_back({inner.set, {here, inner.by}, {nullptr, set}});
       }
     }
   }
@@ -153,8 +178,9 @@ class SourceFacts::Walk {
 
   const SourceFacts& facts_;
   absl::flat_hash_set<std::string_view> seen_;
-  std::deque<std::pair<std::string_view, Way>> open_;
-  std::vector<uint32_t> users_;
+  std::deque<Open> open_;
+  std::vector<Found> found_;
+  std::vector<Group::Way> sets_;
   std::vector<Way> ways_;
   std::vector<Pending> pending_;
 };
@@ -192,6 +218,18 @@ std::span<const object::ObjectKey> SourceFacts::Group::NeedsOf(uint32_t user) co
   return at->second;
 }
 
+std::vector<const ObjectView*> SourceFacts::Group::WayTo(uint32_t user) const {
+  std::vector<const ObjectView*> out;
+  const auto at = std::lower_bound(users.begin(), users.end(), user);
+  if (at == users.end() || *at != user) return out;
+  Way way = of_users[static_cast<size_t>(at - users.begin())];
+  for (;;) {
+    if (way.membership != nullptr) out.push_back(way.membership);
+    if (way.above == UINT32_MAX) return out;
+    way = sets[way.above];
+  }
+}
+
 const SourceFacts::Group* SourceFacts::FindGroup(std::string_view name) {
   const auto [at, fresh] = groups_.try_emplace(std::string(name));
   if (!fresh) return at->second ? &*at->second : nullptr;
@@ -201,7 +239,7 @@ const SourceFacts::Group* SourceFacts::FindGroup(std::string_view name) {
   Group group;
   Walk walk(*this, key);
   if (walk.any_pending()) group.newcomers = walk.Newcomers(UsersBefore(key));
-  group.users = walk.TakeUsers();
+  walk.TakeUsers(&group);
   at->second = std::move(group);
   return &*at->second;
 }

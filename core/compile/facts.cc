@@ -200,12 +200,12 @@ void SourceFacts::TakeMemberships(const DesiredTarget* desired,
                 after = desired == nullptr || authority == desired->authority.end() ||
                         authority->second != Authority::kExact;
               }
-              if (live != nullptr || after)
-                AddEdge(live != nullptr ? live->key : key, live != nullptr, after);
+              if (live != nullptr || after) AddEdge(live != nullptr ? live->key : key, live, after);
             });
 }
 
-void SourceFacts::AddEdge(std::string_view key, bool before, bool after) {
+void SourceFacts::AddEdge(std::string_view key, const ObjectView* live, bool after) {
+  const bool before = live != nullptr;
   const std::string_view set = ContainerOf(key);
   std::string_view member = key.substr(set.size() + 1);
   const std::string_view by = before ? std::string_view() : key;
@@ -219,11 +219,12 @@ void SourceFacts::AddEdge(std::string_view key, bool before, bool after) {
   }
   if (user) {
     if (after) node.users.push_back(*user);
+    if (after) node.memberships.push_back(live);
     if (after && !before) node.new_users.emplace_back(*user, by);
     if (!after) node.gone_users.push_back(*user);
     return;
   }
-  if (after) node.groups.push_back({member, by});
+  if (after) node.groups.push_back({member, by, live});
   if (!after) node.gone_groups.push_back(member);
 }
 

@@ -110,6 +110,15 @@ class SourceFacts {
     bool Holds(uint32_t user) const;
     // Empty: he is in it now already.
     std::span<const object::ObjectKey> NeedsOf(uint32_t user) const;
+    // The memberships by which he is in it, as observed; those that this plan adds are left out.
+    std::vector<const object::ObjectView*> WayTo(uint32_t user) const;
+
+    struct Way {
+      const object::ObjectView* membership = nullptr;  // null: none, or one of this plan
+      uint32_t above = UINT32_MAX;                     // in `sets`; none: that is the group itself
+    };
+    std::vector<Way> of_users;  // parallel to `users`: `above` is the set that he is in himself
+    std::vector<Way> sets;
   };
   // Null: no group of this name (or DN) is there.
   const Group* FindGroup(std::string_view name);
@@ -125,9 +134,11 @@ class SourceFacts {
   // membership that this plan adds; empty: it is there.
   struct Inner {
     std::string_view set, by;
+    const object::ObjectView* membership = nullptr;
   };
   struct Node {
     std::vector<uint32_t> users, gone_users;
+    std::vector<const object::ObjectView*> memberships;  // of `users`; null: this plan adds it
     std::vector<std::pair<uint32_t, std::string_view>> new_users;  // with `by`
     std::vector<Inner> groups;
     std::vector<std::string_view> gone_groups;
@@ -139,7 +150,7 @@ class SourceFacts {
   void AddUser(const object::ObjectView* observed, std::string_view wanted, std::string_view key,
                bool retired);
   void TakeMemberships(const DesiredTarget* desired, const std::vector<ledger::Recorded>* recorded);
-  void AddEdge(std::string_view key, bool before, bool after);
+  void AddEdge(std::string_view key, const object::ObjectView* live, bool after);
   std::vector<uint32_t> UsersBefore(std::string_view group) const;
   std::string GroupKey(std::string_view name);
 

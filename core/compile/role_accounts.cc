@@ -249,7 +249,7 @@ class RoleAccounts {
         kept.interval = role.times[i];
         kept.keys = role.declared->message.account().has_keys_from();
         Provenance held = c_.desired_.provenance[role.sources[i]];
-        c_.desired_.by_facts.push_back({"", "two people would have this login", {}});
+        c_.desired_.by_facts.push_back({"", "two people would have this login", {}, {}});
         held.by_fact = static_cast<uint32_t>(c_.desired_.by_facts.size());
         c_.desired_.provenance.push_back(std::move(held));
         kept.sources = {static_cast<uint32_t>(c_.desired_.provenance.size() - 1)};

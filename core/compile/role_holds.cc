@@ -283,8 +283,7 @@ Departure RoleEvaluator::WhyGone(const decl::Role& role, std::string_view identi
   };
   const Known known = KnownOf(identity);
   if (known.own.empty()) {
-    const FactIdentityParts parts = SplitFactIdentity(identity);
-    if (parts.target.empty() || known.homes.empty()) return departure;
+    if (SplitFactIdentity(identity).target.empty() || known.homes.empty()) return departure;
     const IdentitySource& source = people_->at(known.homes.front()).source();
     if (!source.users.held.empty()) return departure;
     say("", known.homes.front(), "are no longer there");
@@ -296,6 +295,7 @@ Departure RoleEvaluator::WhyGone(const decl::Role& role, std::string_view identi
   FactRefs halves;
   for (const FactRef ref : known.own) {
     const Standing standing = people_->StandingOf(ref);
+    for (const FactRef half : standing.halves) Read(half, &departure.reads);
     if (standing.verdict == Standing::Verdict::kInactive) {
       say("is inactive", standing.told.source, "became inactive");
       return departure;

@@ -112,8 +112,9 @@ void Compiler::EvaluateRole(const config::Declared<decl::Role>& role, RoleEvalua
     }
     const Interval time = TimeOf(info, member);
     const uint32_t source = AddProvenance(OwnerOf(address, member.identity), role.span, time.until);
-    if (!member.cause.empty() || undecided || !member.needs.empty()) {
-      desired_.by_facts.push_back({std::move(member.cause), member.held, std::move(member.needs)});
+    if (!member.cause.empty() || undecided || !member.needs.empty() || !member.reads.empty()) {
+      desired_.by_facts.push_back(
+          {std::move(member.cause), member.held, std::move(member.needs), std::move(member.reads)});
       desired_.provenance[source].by_fact = static_cast<uint32_t>(desired_.by_facts.size());
     }
     info.sources.push_back(source);

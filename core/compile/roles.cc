@@ -191,6 +191,7 @@ void RoleEvaluator::NameOne(const std::string& identity, Work* work) {
       }
     }
   }
+  for (const FactRef half : member.halves) Read(half, &member.reads);
   Add(std::move(member), work);
 }
 
@@ -216,8 +217,18 @@ void RoleEvaluator::Take(const Candidate& candidate, Work* work) {
                                Seen(candidate.ref.source));
   }
   member.needs = candidate.needs;
+  for (const FactRef half : member.halves) Read(half, &member.reads);
+  for (const object::ObjectView* membership : candidate.memberships) {
+    member.reads.push_back({candidate.ref.source, membership});
+  }
   if (standing.pending) member.needs.push_back(ChangeOf(standing.told));
   Add(std::move(member), work);
+}
+
+// What this plan makes itself is among its own changes.
+void RoleEvaluator::Read(FactRef ref, FactReads* reads) const {
+  const object::ObjectView* user = people_->User(ref).observed;
+  if (user != nullptr) reads->push_back({ref.source, user});
 }
 
 std::string RoleEvaluator::NoSuchGroup(const decl::RoleMember& selector, uint32_t source) const {
@@ -277,6 +288,7 @@ void RoleEvaluator::TakeFitting(const decl::RoleMember& selector, uint32_t sourc
       for (const object::ObjectKey& key : group->NeedsOf(user)) {
         candidate.needs.push_back({facts.source().target, key});
       }
+      candidate.memberships = group->WayTo(user);
     }
     Take(candidate, work);
   };

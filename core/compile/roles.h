@@ -33,6 +33,7 @@ struct RoleMember {
   std::vector<PendingFact> needs;
   std::string held;            // why it stays as recorded; empty: it is a member for certain
   std::optional<uint32_t> by;  // the source that shows it, or leaves it open; none: it is named
+  FactReads reads;             // what a saved plan relies on
   bool Shows(FactRef ref) const;
   // By their names, or by a user that shows both.
   bool IsSame(const RoleMember& other) const;
@@ -83,6 +84,7 @@ class RoleEvaluator {
     FactRef ref;
     std::string what;  // "Marketing (department)", "group ops"
     std::vector<PendingFact> needs;
+    std::vector<const object::ObjectView*> memberships;  // on the way to him
   };
   struct Work {
     RoleMembers out;                                    // for certain, then who is held
@@ -104,6 +106,7 @@ class RoleEvaluator {
   void NameOne(const std::string& identity, Work* work);
   void Take(const Candidate& candidate, Work* work);
   static void Add(RoleMember member, Work* work);
+  void Read(FactRef ref, FactReads* reads) const;
   const std::string& Seen(uint32_t source);
   std::string NoSuchGroup(const decl::RoleMember& selector, uint32_t source) const;
   PendingFact ChangeOf(FactRef ref) const;

@@ -7,7 +7,6 @@
 
 #include "core/access/invariants.h"
 #include "core/base/check.h"
-#include "core/compile/identity.h"
 #include "core/diag/codes.h"
 #include "core/jobs/spec.h"
 #include "core/plan/planner.h"
@@ -17,10 +16,6 @@ namespace postern::plan {
 namespace {
 
 using object::Kind;
-
-bool ReadsNothing(Action action) {
-  return action == Action::kEnd || action == Action::kForget;
-}
 
 // A body as people approve it: of a job without its seal, which every generation moves, and without
 // the texts that follow from it.
@@ -239,80 +234,6 @@ void Planner::CheckInvariants() {
                               fmt::format("invariant {}: {}", violation.invariant, violation.what),
                               ""});
   }
-}
-
-// What this plan relies on: every object it writes, and the accounts and memberships that decided
-// who loses and gains by it.
-void Planner::CollectReadSet() {
-  std::set<std::tuple<uint32_t, Kind, std::string>> seen;
-  const auto expect = [&](uint32_t target, Kind kind, const std::string& key) {
-    if (!seen.insert({target, kind, key}).second) return;
-    Expectation expectation;
-    expectation.target = plan_.targets[target].name;
-    expectation.kind = kind;
-    expectation.key = key;
-    if (const object::ObjectView* live = observed_[target]->objects.Find(kind, key)) {
-      expectation.present = true;
-      expectation.digest = ReadDigest(kind, live->body);
-    }
-    plan_.read_set.push_back(std::move(expectation));
-  };
-  for (const Change& change : plan_.changes) {
-    if (ReadsNothing(change.action) || !change.held.empty()) continue;
-    expect(change.target, change.kind, change.old_key.empty() ? change.key : change.old_key);
-  }
-  const auto context = [&](const access::AccessChange& line) {
-    if (line.place.server.empty()) return;
-    for (uint32_t i = 0; i < plan_.targets.size(); ++i) {
-      if (plan_.targets[i].name != line.place.target) continue;
-      expect(i, Kind::kAccount, object::MakeKey(Kind::kAccount, {line.place.server, line.account}));
-      if (!line.through.starts_with("group:")) return;
-      expect(i, Kind::kServerMembership,
-             object::MakeKey(Kind::kServerMembership,
-                             {line.place.server, line.through.substr(6), line.account}));
-    }
-  };
-  // What other hands' rules give was computed from the configuration.
-  for (const auto& [at, foreign] : foreign_) {
-    if (foreign.raised_after == nullptr) continue;
-    for (const ForeignRule& rule : foreign.rules.rules()) {
-      if (rule.IsWay()) expect(at.first, rule.object->kind, std::string(rule.object->key));
-    }
-    for (const object::ObjectView& file :
-         observed_[at.first]->objects.OfKind(Kind::kServerConfig)) {
-      const auto config = object::DecodeAs<kinds::ServerConfig>(file.body);
-      if (config.server() == at.second && config.role() != "generated") {
-        expect(at.first, file.kind, std::string(file.key));
-      }
-    }
-  }
-  for (const access::AccessChange& line : plan_.delta.lost) context(line);
-  for (const access::AccessChange& line : plan_.delta.gained) context(line);
-  for (const auto& [target, key] : FactsOfDelta()) expect(target, key.kind, key.key);
-}
-
-// What sources show of the people who lose or gain: who has left since, or has come to another
-// department, isn't given what a saved plan says.
-std::vector<std::pair<uint32_t, object::ObjectKey>> Planner::FactsOfDelta() const {
-  std::set<std::string_view> people;
-  for (const auto* lines : {&plan_.delta.lost, &plan_.delta.gained}) {
-    for (const access::AccessChange& line : *lines) {
-      if (!compile::SplitFactIdentity(line.identity).target.empty()) people.insert(line.identity);
-    }
-  }
-  std::vector<std::pair<uint32_t, object::ObjectKey>> out;
-  if (people.empty()) return out;
-  for (uint32_t i = 0; i < plan_.targets.size(); ++i) {
-    const bool is_iam = plan_.targets[i].name.starts_with("iam:");
-    if (!is_iam && !plan_.targets[i].name.starts_with("directory:")) continue;
-    for (const object::ObjectView& user :
-         observed_[i]->objects.OfKind(is_iam ? Kind::kIamUser : Kind::kUser)) {
-      if (people.contains(compile::FactIdentityOf(plan_.targets[i].name, user))) {
-        out.push_back({i, {user.kind, std::string(user.key)}});
-      }
-    }
-  }
-  return out;
 }
 
 void Planner::CollectCensus() {

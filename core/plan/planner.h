@@ -262,10 +262,15 @@ class Planner {
   std::string FactBehindLosses() const;
   void Weigh(LimitUse use, uint32_t target, const char* code);
   void CheckFloor();
+  // read_set.cc
+  using Expected = std::set<std::tuple<std::string, object::Kind, std::string>>;
+  void CollectReadSet();
+  void Expect(const std::string& target, object::Kind kind, const std::string& key, Expected* seen);
+  void ExpectAccount(const access::AccessChange& line, Expected* seen);
+  void ExpectRules(Expected* seen);
+  void ExpectFacts(const Change& change, Expected* seen);
   // plan.cc
   void CheckInvariants();
-  void CollectReadSet();
-  std::vector<std::pair<uint32_t, object::ObjectKey>> FactsOfDelta() const;
   void CollectCensus();
   void Digest();
   const decl::Manage& ManageOf(uint32_t target) const;

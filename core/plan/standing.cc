@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/plan/planner.h"
 
@@ -49,12 +50,31 @@ bool ByFact(const Change& change) {
   return !ends || change.reason != Reason::kChanged;
 }
 
+// What a source shows of somebody, where the plan doesn't change it itself.
+std::set<std::string> SourcesRead(const Plan& plan) {
+  std::set<std::tuple<std::string_view, Kind, std::string_view>> own;
+  for (const Change& change : plan.changes) {
+    own.insert({plan.targets[change.target].name, change.kind,
+                change.old_key.empty() ? change.key : change.old_key});
+  }
+  std::set<std::string> sources;
+  for (const Expectation& expectation : plan.read_set) {
+    const bool shown = expectation.kind == Kind::kIamUser || expectation.kind == Kind::kUser ||
+                       expectation.kind == Kind::kIamMembership ||
+                       expectation.kind == Kind::kMembership;
+    if (!shown || own.contains({expectation.target, expectation.kind, expectation.key})) continue;
+    sources.insert(expectation.target);
+  }
+  return sources;
+}
+
 // What facts caused stands only while their sources can be asked: a new plan holds it.
 void FindSilent(const Plan& plan, const observe::Observed& observed,
                 std::vector<std::string>* lines) {
-  if (std::none_of(plan.changes.begin(), plan.changes.end(), ByFact)) return;
+  const bool any = std::any_of(plan.changes.begin(), plan.changes.end(), ByFact);
+  const std::set<std::string> read = SourcesRead(plan);
   for (const FactSummary& fact : plan.facts) {
-    if (!fact.held.empty()) continue;
+    if (!fact.held.empty() || !(any || read.contains(fact.target))) continue;
     const std::string why = WhySilent(observed.Find(fact.target));
     if (why.empty()) continue;
     lines->push_back(

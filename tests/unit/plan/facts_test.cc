@@ -196,6 +196,32 @@ TEST(Facts, ASavedPlanFallsWithItsSource) {
   }
 }
 
+// Whatever a plan is limited to, and also where it changes nobody's rights: what made somebody a
+// member must stand when it is applied.
+TEST(Facts, ASavedPlanReliesOnWhatMadeAMember) {
+  Bench bench;
+  FromRole(&bench, {"ann is in group ops, seen in corp 10:02Z", "", {}});
+  compile::FactSource source;
+  source.target = kCorp;
+  bench.desired.facts.push_back(source);
+  bench.Live(User(kAnn), kCorp).Live(Membership(kGroup, kAnn), kCorp).Want(Account("ann"));
+  const observe::ObservedTarget corp = bench.Observe(kCorp);
+  for (const object::ObjectView& object : corp.objects.all()) {
+    bench.desired.by_facts[0].reads.push_back({0, &object});
+  }
+  bench.Make();  // both sides stand from here on
+  Inputs in = bench.In();
+  in.only_targets = {kHost};
+  diag::Diagnostics diagnostics;
+  const Plan plan = MakePlan(in, &diagnostics);
+  EXPECT_TRUE(plan.delta.empty()) << "an account without a key opens nothing";
+  EXPECT_EQ(plan.read_set.size(), 3u) << "the account, the entry, the membership";
+  EXPECT_THAT(Stale(plan, bench.observed), testing::IsEmpty());
+  bench.live[kCorp].pop_back();
+  bench.Make();
+  EXPECT_THAT(Stale(plan, bench.observed), testing::ElementsAre(testing::HasSubstr("is gone")));
+}
+
 // An account that a killed apply was making is ours, though the ledger hasn't it yet.
 TEST(HalfDone, IsNoStranger) {
   Bench bench;
