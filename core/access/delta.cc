@@ -1,5 +1,6 @@
 // What the touched accounts lose and gain between two worlds, folded to the fewest true lines.
 #include <algorithm>
+#include <iterator>
 
 #include "core/access/at_cell.h"
 #include "core/access/effective.h"
@@ -88,9 +89,9 @@ struct Moved {
 
 class DeltaMaker {
  public:
-  DeltaMaker(const World& before, const World& after, const Touched& touched,
-             const IdentityOf& identity_of)
-      : before_(before), after_(after), touched_(touched), identity_of_(identity_of) {}
+  DeltaMaker(const World& before, const World& after, const Touched& touched, const IdentityOf& was,
+             const IdentityOf& is)
+      : before_(before), after_(after), touched_(touched), was_(was), is_(is) {}
 
   AccessDelta Make() {
     CollectAccounts();
@@ -118,29 +119,41 @@ class DeltaMaker {
     std::set<std::string> targets;
     for (const auto& [place, account] : touched_.accounts) {
       if (place.server.empty()) continue;
-      identities.insert(identity_of_(place, account));
+      identities.insert(was_(place, account));
+      identities.insert(is_(place, account));
       targets.insert(place.target);
     }
-    for (const World* world : {&before_, &after_}) {
-      for (const auto& [place, server] : world->servers) {
-        if (!targets.contains(place.target)) continue;
-        for (const auto& [login, state] : server.accounts()) {
-          const std::string identity = identity_of_(place, login);
-          if (!identities.contains(identity)) continue;
-          auto& list = accounts_[identity];
-          const std::pair<Place, std::string> entry(place, login);
-          if (std::find(list.begin(), list.end(), entry) == list.end()) list.push_back(entry);
-        }
+    CollectIn(before_, was_, identities, targets, &accounts_before_);
+    CollectIn(after_, is_, identities, targets, &accounts_after_);
+  }
+
+  static void CollectIn(const World& world, const IdentityOf& identity_of,
+                        const std::set<std::string>& identities,
+                        const std::set<std::string>& targets, AccountsOfIdentity* out) {
+    for (const auto& [place, server] : world.servers) {
+      if (!targets.contains(place.target)) continue;
+      for (const auto& [login, state] : server.accounts()) {
+        const std::string identity = identity_of(place, login);
+        if (identities.contains(identity)) (*out)[identity].emplace_back(place, login);
       }
     }
   }
 
   void Account(const Place& place, const std::string& login) {
+    const std::string was = was_(place, login);
+    const std::string is = &was_ == &is_ ? was : is_(place, login);
+    if (was == is) return Account(place, login, is, true, true);
+    Account(place, login, was, true, false);
+    Account(place, login, is, false, true);
+  }
+
+  // What the identity has by the account, which is its own before or after, or on both sides.
+  void Account(const Place& place, const std::string& login, const std::string& identity,
+               bool had_it, bool has_it) {
     const ServerWorld& before = ServerAt(before_, place);
     const ServerWorld& after = ServerAt(after_, place);
-    const std::string identity = identity_of_(place, login);
     const auto rows_before = before.RowsOf(login), rows_after = after.RowsOf(login);
-    const bool was_open = before.IsOpen(login), is_open = after.IsOpen(login);
+    const bool was_open = had_it && before.IsOpen(login), is_open = has_it && after.IsOpen(login);
     Side lost{&delta_.lost, was_open && !is_open, rows_before, {}};
     Side gained{&delta_.gained, is_open && !was_open, rows_after, {}};
     Side still{&delta_.still, false, rows_before, {}};
@@ -153,8 +166,8 @@ class DeltaMaker {
         const Rights has = is_open ? RightsAt(after, login, rows_after, cell) : Rights();
         if (had == has) continue;
         const auto at = static_cast<size_t>(part);
-        const auto then = HeldElsewhere(before_, place, login, cell, identity, accounts_);
-        const auto later = HeldElsewhere(after_, place, login, cell, identity, accounts_);
+        const auto then = HeldElsewhere(before_, place, login, cell, identity, accounts_before_);
+        const auto later = HeldElsewhere(after_, place, login, cell, identity, accounts_after_);
         lose.Set(at, had - has, then, later, true);
         gain.Set(at, has - had, then, later, false);
       }
@@ -210,44 +223,49 @@ class DeltaMaker {
   void Entry(const Place& place, const std::string& dn) {
     const DirectoryWorld& before = DirectoryAt(before_, place.target);
     const DirectoryWorld& after = DirectoryAt(after_, place.target);
-    AccessChange change;
-    change.identity = identity_of_(place, dn);
-    change.place = place;
-    change.account = dn;
     const bool could = before.CanLogIn(dn), can = after.CanLogIn(dn);
-    if (could != can) {
-      change.everything = true;
-      (could ? delta_.lost : delta_.gained).push_back(change);
-      change.everything = false;
-    }
     const auto had = before.GroupsOf(dn), has = after.GroupsOf(dn);
-    for (const std::string& group : had) {
-      if (has.contains(group)) continue;
-      change.path = group;
-      change.through = before.Through(group, dn);
-      delta_.lost.push_back(change);
-    }
-    for (const std::string& group : has) {
-      if (had.contains(group)) continue;
-      change.path = group;
-      change.through = after.Through(group, dn);
-      delta_.gained.push_back(change);
-    }
+    const std::string was = was_(place, dn), is = is_(place, dn);
+    const auto tell = [&](const std::string& identity, const DirectoryWorld& world, bool login,
+                          const DirectoryWorld::Sets& groups, std::vector<AccessChange>* lines) {
+      AccessChange change;
+      change.identity = identity;
+      change.place = place;
+      change.account = dn;
+      change.everything = true;
+      if (login) lines->push_back(change);
+      change.everything = false;
+      for (const std::string& group : groups) {
+        change.path = group;
+        change.through = world.Through(group, dn);
+        lines->push_back(change);
+      }
+    };
+    const auto beyond = [&](const DirectoryWorld::Sets& some, const DirectoryWorld::Sets& others) {
+      if (was != is) return some;
+      DirectoryWorld::Sets out;
+      std::set_difference(some.begin(), some.end(), others.begin(), others.end(),
+                          std::inserter(out, out.end()));
+      return out;
+    };
+    tell(was, before, could && (!can || was != is), beyond(had, has), &delta_.lost);
+    tell(is, after, can && (!could || was != is), beyond(has, had), &delta_.gained);
   }
 
   const World& before_;
   const World& after_;
   const Touched& touched_;
-  const IdentityOf& identity_of_;
-  AccountsOfIdentity accounts_;
+  const IdentityOf& was_;
+  const IdentityOf& is_;
+  AccountsOfIdentity accounts_before_, accounts_after_;
   AccessDelta delta_;
 };
 
 }  // namespace
 
 AccessDelta Delta(const World& before, const World& after, const Touched& touched,
-                  const IdentityOf& identity_of) {
-  return DeltaMaker(before, after, touched, identity_of).Make();
+                  const IdentityOf& was, const IdentityOf& is) {
+  return DeltaMaker(before, after, touched, was, is).Make();
 }
 
 }  // namespace postern::access

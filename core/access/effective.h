@@ -180,8 +180,13 @@ void Touch(std::string_view target, object::Kind kind, std::string_view key, con
            const World& after, Touched* touched);
 
 // Differences for the touched accounts. An identity that keeps a right through another of its
-// accounts on the same host has not lost it.
+// accounts on the same host has not lost it. An account that passes from one identity (`was`) to
+// another (`is`) takes all it had from the first and gives all it has to the second.
 AccessDelta Delta(const World& before, const World& after, const Touched& touched,
-                  const IdentityOf& identity_of);
+                  const IdentityOf& was, const IdentityOf& is);
+inline AccessDelta Delta(const World& before, const World& after, const Touched& touched,
+                         const IdentityOf& identity_of) {
+  return Delta(before, after, touched, identity_of, identity_of);
+}
 
 }  // namespace postern::access

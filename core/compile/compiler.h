@@ -130,6 +130,7 @@ class Compiler {
   void CompileRoles();
   void ReadFacts();
   void LinkDeclared(RoleEvaluator* evaluator);
+  void NoteJoined(RoleEvaluator* evaluator);
   void EvaluateRole(const config::Declared<decl::Role>& role, RoleEvaluator* evaluator);
   Interval TimeOf(const RoleInfo& role, const RoleMember& member) const;
   Interval EndsOf(const std::string& identity, Interval time, std::optional<uint32_t> by) const;

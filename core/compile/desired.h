@@ -167,6 +167,8 @@ struct Desired {
   std::map<std::pair<std::string, std::string>, Departure> departures;  // (role, identity)
   // Accounts whose login goes to somebody else than the ledger knows: (target, key) -> who had it.
   std::map<std::pair<std::string, std::string>, std::string> inherited;
+  // Whom a role knew by one of several joined users -> as whom he is known now, by any of them.
+  std::map<std::string, std::string, std::less<>> joined_as;
   // Contradictions among facts, or of a fact and a declaration: whom they are about is left alone,
   // everything else goes on.
   diag::Diagnostics fact_errors;

@@ -51,6 +51,12 @@ RoleEvaluator::Known RoleEvaluator::KnownOf(std::string_view identity) const {
   return known;
 }
 
+std::optional<std::string> RoleEvaluator::KnownAs(std::string_view identity) {
+  const Known known = KnownOf(identity);
+  if (known.own.empty()) return std::nullopt;
+  return people_->IdentityOf(people_->StandingOf(known.own.front()).named);
+}
+
 void RoleEvaluator::HoldRecorded(const decl::Role& role, Work* work) {
   const auto* recorded = recorded_.In(role.name());
   std::vector<Known> open;

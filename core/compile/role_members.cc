@@ -49,6 +49,7 @@ void Compiler::CompileRoles() {
   LinkDeclared(&evaluator);
   roles_.reserve(declarations_.roles.size());
   for (const auto& role : declarations_.roles) EvaluateRole(role, &evaluator);
+  NoteJoined(&evaluator);
   desired_.fact_errors.Append(people_->TakeAmbiguous());
   CompileRoleAccounts();
 }
@@ -91,6 +92,30 @@ void Compiler::LinkDeclared(RoleEvaluator* evaluator) {
       if (const auto user = people_->at(source).ByKey(key)) {
         evaluator->Link(*identity, {source, *user});
       }
+    }
+  }
+}
+
+// Whose login a role gave and who has it by a declaration now: the same person may be known by
+// another half.
+void Compiler::NoteJoined(RoleEvaluator* evaluator) {
+  if (facts_.recorded == nullptr || !people_->joined()) return;
+  for (const auto& [target, rows] : *facts_.recorded) {
+    for (const ledger::Recorded& row : rows) {
+      if (row.kind != object::Kind::kAccount || !row.owner.starts_with("role:")) continue;
+      const std::string_view had = IdentityInOwner(row.owner);
+      if (SplitFactIdentity(had).target.empty()) continue;
+      const auto parts = object::SplitKey(row.key);
+      const auto* has = desired_.DeclaredIdentity({target, std::string(parts[0])}, parts[1]);
+      if (has == nullptr) continue;
+      // While a source is silent nobody can say that they are two.
+      auto now = evaluator->KnownAs(had);
+      if (!now || !SplitFactIdentity(*now).target.empty()) {
+        for (uint32_t source = 0; source < people_->size(); ++source) {
+          if (!people_->at(source).source().users.held.empty()) now = *has;
+        }
+      }
+      if (now) desired_.joined_as[std::string(had)] = std::move(*now);
     }
   }
 }

@@ -76,6 +76,8 @@ class RoleEvaluator {
   void Declare(const std::string& identity, uint32_t source);
   void Link(const std::string& identity, FactRef ref);
   RoleMembers MembersOf(const config::Declared<decl::Role>& role);
+  // As whom a source shows somebody now whom the ledger knows; none: it doesn't.
+  std::optional<std::string> KnownAs(std::string_view identity);
   // Why somebody that the ledger knows in the role isn't in it any more: by what is seen now.
   Departure WhyGone(const decl::Role& role, std::string_view identity);
 

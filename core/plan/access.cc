@@ -85,7 +85,7 @@ void Planner::SetOverlays(std::optional<access::World>* held) {
 // Most plans change nothing: who can come in is all that they ask of the world. Rows and sets are
 // raised where something is compared.
 void Planner::RaiseBefore() {
-  const bool compares = !foreign_.empty() || !plan_.drift.empty() ||
+  const bool compares = !foreign_.empty() || !plan_.drift.empty() || !handovers_.empty() ||
                         std::any_of(plan_.changes.begin(), plan_.changes.end(), ChangesWorld);
   for (size_t i = 0; i < plan_.targets.size(); ++i) {
     if (!plan_.targets[i].reached) continue;
@@ -103,6 +103,7 @@ void Planner::RaiseBefore() {
 }
 
 void Planner::RaiseWorlds() {
+  TakeHandovers();
   RaiseBefore();
   access::Touched touched, touched_held;
   std::optional<access::World> held;
@@ -117,7 +118,9 @@ void Planner::RaiseWorlds() {
               world_for(change.held.empty() ? after_ : held));
   }
   for (const Change& change : plan_.changes) {
-    if (!ChangesWorld(change)) continue;
+    const bool passes =
+        !handovers_.empty() && handovers_.contains({change.target, change.kind, change.key});
+    if (!ChangesWorld(change) && !passes) continue;
     // A deny-all is a row of everyone that opens nothing: nobody is touched by it.
     if (GivesNobodyAnything(change.kind, change.before, change.after)) continue;
     const std::string& target = plan_.targets[change.target].name;
@@ -134,23 +137,32 @@ void Planner::RaiseWorlds() {
                                                 std::string_view account) {
     return IdentityAt(place, account);
   };
-  if (after_) plan_.delta = access::Delta(before_, *after_, touched, identity_of);
+  const access::IdentityOf identity_before = [this](const access::Place& place,
+                                                    std::string_view account) {
+    return IdentityBefore(place, account);
+  };
+  if (!handed_over_.empty()) {
+    plan_.delta = access::Delta(before_, after(), touched, identity_before, identity_of);
+  } else if (after_) {
+    plan_.delta = access::Delta(before_, *after_, touched, identity_of);
+  }
   if (held) plan_.held_delta = access::Delta(before_, *held, touched_held, identity_of);
   WarnUndone(touched);
   NameWays();
   ExplainDelta();
+  ExplainHandovers();
 }
 
 void Planner::CountPeople() {
   std::map<std::string, std::unordered_set<std::string>> people;
   for (const auto& [place, server] : before_.servers) {
     for (const auto& [login, state] : server.accounts()) {
-      if (server.IsOpen(login)) people[place.target].insert(IdentityAt(place, login));
+      if (server.IsOpen(login)) people[place.target].insert(IdentityBefore(place, login));
     }
   }
   for (const auto& [target, directory] : before_.directories) {
     for (const auto& [dn, enabled] : directory.users()) {
-      if (enabled) people[target].insert(IdentityAt({target, ""}, dn));
+      if (enabled) people[target].insert(IdentityBefore({target, ""}, dn));
     }
   }
   for (TargetSummary& target : plan_.targets) {

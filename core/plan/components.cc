@@ -154,6 +154,9 @@ void Planner::FindComponents() {
     const std::string& target = plan_.targets[plan_.changes[step.change].target].name;
     for (const auto& [server, account] : HoldersOf(step)) {
       people.Note(step.removes, IdentityAt({target, server}, account), i);
+      if (handed_over_.contains(std::pair(access::Place{target, server}, account))) {
+        people.Note(step.removes, IdentityBefore({target, server}, account), i);
+      }
     }
     if (step.operation.kind == Kind::kJob) {
       // Whom it runs as, and where it reads or writes: nothing runs there before all revocations.

@@ -159,7 +159,7 @@ std::set<std::string> Planner::HoldersIn(const access::World& world, const std::
     if (place.target != host) continue;
     for (const std::string& login :
          access::LoginsWith(there, {folder, access::Part::kEntries}, right)) {
-      holders.insert(IdentityAt(place, login));
+      holders.insert(&world == &before_ ? IdentityBefore(place, login) : IdentityAt(place, login));
     }
   }
   return holders;

@@ -97,7 +97,7 @@ void Planner::JudgeDriftOverServers() {
   }
   const access::AccessDelta delta = access::Delta(
       recorded, before_, touched,
-      [this](const access::Place& place, auto account) { return IdentityAt(place, account); });
+      [this](const access::Place& place, auto account) { return IdentityBefore(place, account); });
   for (Drift& drift : plan_.drift) {
     if (!IsRow(drift)) continue;
     const std::string& target = plan_.targets[drift.target].name;

@@ -170,10 +170,15 @@ void Planner::DecideBoth(const Row& row) {
   // A container (folder, ou, group entry) bears no access of its own and holds what isn't ours: it
   // is taken over under its new id, never deleted.
   // Somebody else has the login now: the account isn't his.
-  if (IsInherited(row)) {
-    AddChange(row, Action::kReplace, Reason::kFact);
-    replaced_.insert({row.target, row.key});
-    return;
+  if (std::string had = HandedOver(row); !had.empty()) {
+    NoteHandover(row, std::move(had));
+    if (row.kind == Kind::kAccount) {
+      const bool by_role =
+          in_.desired->inherited.contains({plan_.targets[row.target].name, std::string(row.key)});
+      AddChange(row, Action::kReplace, by_role ? Reason::kFact : Reason::kChanged);
+      replaced_.insert({row.target, row.key});
+      return;
+    }
   }
   if (OfReplaced(row)) {
     ReplaceRow(row);
@@ -219,12 +224,6 @@ void Planner::ReplaceRow(const Row& row) {
   if (row.recorded != nullptr) change.owner = row.recorded->owner;
 }
 
-// Somebody else has the login than the ledger knows.
-bool Planner::IsInherited(const Row& row) const {
-  return row.kind == Kind::kAccount && row.recorded != nullptr &&
-         in_.desired->inherited.contains({plan_.targets[row.target].name, std::string(row.key)});
-}
-
 // A field that decides couldn't be read.
 void Planner::DecideUnread(const Row& row) {
   if (!Locks(row)) {
@@ -239,16 +238,18 @@ void Planner::DecideUnread(const Row& row) {
   change.fields = object::Differences(row.kind, change.after, row.observed->body);
 }
 
-// By which roles it is there: the ledger must say, for the day when one of them can't be asked.
-bool Planner::SameRoles(const Row& row) const {
+// By which roles it is there, and for whom: the ledger must say, for the day when one of them can't
+// be asked, or when its declaration is gone.
+bool Planner::SameOwner(const Row& row) const {
   const std::string& recorded = row.recorded->owner;
   const auto& sources = row.desired->sources;
-  const std::string& first = in_.desired->provenance[sources.front()].owner;
-  if (!recorded.starts_with("role:") && !first.starts_with("role:") && sources.size() == 1) {
-    return true;
+  if (sources.size() == 1 && in_.desired->provenance[sources.front()].owner == recorded) {
+    return true;  // nearly always
   }
   const std::string owner = in_.desired->OwnerOfSources(sources);
-  return owner == recorded || (!recorded.starts_with("role:") && !owner.starts_with("role:"));
+  if (owner == recorded) return true;
+  if (recorded.starts_with("role:") || owner.starts_with("role:")) return false;
+  return compile::IdentityInOwner(owner) == compile::IdentityInOwner(recorded);
 }
 
 // Recorded are the fields that are wanted, with these values. Nearly every row ends at the first
@@ -266,7 +267,7 @@ bool Planner::SameValues(const Row& row) {
 void Planner::DecideSame(const Row& row, bool replaced, const std::string& secret) {
   const ledger::Recorded* recorded = row.recorded;
   if (recorded != nullptr && recorded->retired_at == 0 && !replaced && SameValues(row) &&
-      SameRoles(row)) {
+      SameOwner(row)) {
     return;
   }
   // What a restore finds as it was, and nobody declares, isn't ours.

@@ -229,21 +229,24 @@ void Planner::CheckFloor() {
   const auto& administrators = in_.declarations->operator_file.message.administrators().values();
   const std::set<std::string> floor(administrators.begin(), administrators.end());
   bool had = false, keep = false;
-  const auto count = [&](const access::World& world, bool* any) {
+  const auto count = [&](const access::World& world, bool before, bool* any) {
+    const auto counts = [&](const access::Place& place, std::string_view account) {
+      return floor.contains(before ? IdentityBefore(place, account) : IdentityAt(place, account));
+    };
     for (const auto& [place, server] : world.servers) {
       for (const auto& [login, state] : server.accounts()) {
-        *any = *any || (state.open() && floor.contains(IdentityAt(place, login)));
+        *any = *any || (state.open() && counts(place, login));
       }
     }
     for (const auto& [target, directory] : world.directories) {
       for (const auto& [dn, enabled] : directory.users()) {
-        *any = *any || (enabled && floor.contains(IdentityAt({target, ""}, dn)));
+        *any = *any || (enabled && counts({target, ""}, dn));
       }
     }
   };
   if (!floor.empty() && !plan_.delta.lost.empty()) {
-    count(before_, &had);
-    count(after(), &keep);
+    count(before_, true, &had);
+    count(after(), false, &keep);
   }
   const diag::Span span =
       in_.declarations->operator_file.At(decl::Operator::kAdministratorsFieldNumber);

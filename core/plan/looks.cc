@@ -64,6 +64,9 @@ Look LookAt(const Plan& plan, const Change& change) {
   if (change.action == Action::kReplace && change.reason == Reason::kFact) {
     look.what += ": its login is another person's now";
     look.detail = Joined("the account is removed with its keys and made anew", change.cause);
+  } else if (change.action == Action::kReplace && change.reason == Reason::kChanged) {
+    look.what += ": its login is another person's now";
+    look.detail = "the account is removed and made anew: what opens it is what is declared";
   } else if (change.action == Action::kReplace) {
     look.what += ": another one stands under its name";
     look.detail = Joined("re-created", who) + "; it is removed and ours created anew";

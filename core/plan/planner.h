@@ -70,14 +70,20 @@ class Planner {
   void JoinTarget(uint32_t index, const observe::ObservedTarget& target);
   void Decide(const Row& row);
   void DecideBoth(const Row& row);
-  bool SameRoles(const Row& row) const;
+  bool SameOwner(const Row& row) const;
   static bool SameValues(const Row& row);
   void DecideUnread(const Row& row);
   void DecideSame(const Row& row, bool replaced, const std::string& secret);
   void DecideOther(const Row& row, bool secret_differs, const std::string& secret);
   void DecideMissing(const Row& row);
-  bool IsInherited(const Row& row) const;
   void ReplaceRow(const Row& row);
+  // handovers.cc
+  std::string HandedOver(const Row& row) const;
+  bool SamePerson(std::string_view had, std::string_view has) const;
+  void NoteHandover(const Row& row, std::string had);
+  void TakeHandovers();
+  void ExplainHandovers();
+  std::string IdentityBefore(const access::Place& place, std::string_view account) const;
   // unwanted.cc
   void DecideRemoved(const Row& row);
   void DecideUndeclared(const Row& row);
@@ -294,6 +300,9 @@ class Planner {
   using OffTimes =
       std::map<std::tuple<uint32_t, object::Kind, std::string_view>, const compile::OffTime*>;
   OffTimes expired_, ahead_;
+  // Who had what passes to somebody else: by target, kind and key; by place, where nothing holds it.
+  std::map<std::tuple<uint32_t, object::Kind, std::string>, std::string> handovers_;
+  std::map<std::pair<access::Place, std::string>, std::string, std::less<>> handed_over_;
   // Accounts that go and are made anew, by target and key.
   std::set<std::pair<uint32_t, std::string_view>> replaced_;
   // Folders that lose a right, as ("host:edge", path), and the jobs, by target and key, that must

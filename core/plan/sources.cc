@@ -124,7 +124,9 @@ bool Planner::DecideSourced(const Row& row, bool replaced) {
   if (!wanted && !live) return false;
   const std::string login(object::SplitKey(row.key)[1]);
   const std::string server(object::SplitKey(row.key)[0]);
-  const bool inherited = IsInherited(row);
+  std::string had = HandedOver(row);
+  const bool inherited = !had.empty();
+  if (inherited && live) NoteHandover(row, std::move(had));
   if (live && (inherited || (wanted && replaced))) {
     ShutForAnother(row, inherited);
     return true;

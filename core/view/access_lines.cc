@@ -176,8 +176,9 @@ std::string OwnersPlace(std::string_view owner) {
 }
 
 std::string LossReason(const Change& change, const compile::Provenance* provenance) {
-  // The fact tells who comes, not why the one before goes.
-  if (change.action == Action::kReplace && change.reason == plan::Reason::kFact) {
+  // The fact, or the declaration, tells who comes, not why the one before goes.
+  if (change.action == Action::kReplace &&
+      (change.reason == plan::Reason::kFact || change.reason == plan::Reason::kChanged)) {
     return "its login is another person's now";
   }
   if (!change.cause.empty()) return change.cause;

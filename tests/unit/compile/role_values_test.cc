@@ -184,5 +184,33 @@ employee_number = "7"
   EXPECT_THAT(desired.role_notes, IsEmpty());
 }
 
+// Nor does declaring the account that the role gave; and while a source is silent nobody can say
+// that they are two.
+TEST_F(RolesTest, WhoseAccountIsDeclaredIsTheSamePersonByAnyHalf) {
+  const std::string had = "iam:hr/ann#id-ann";
+  for (const bool silent : {false, true}) {
+    World world;
+    world.User("ann", "Marketing", true, "7").Entry("ann", "7");
+    world.Account("ann", "role:marketing (" + had + ")");
+    world.corp_reached = !silent;
+    if (silent) world.corp_held = "corp was not observed";
+    const Desired desired = Read(std::string(kMarketing) + R"(
+[person."a.nn"]
+[user.ann]
+for = "person:a.nn"
+directory = "corp"
+employee_number = "7"
+[account.ann]
+for = "person:a.nn"
+server = "ftp"
+home = "/srv"
+)",
+                                 world, kJoin);
+    const auto now = desired.joined_as.find(had);
+    ASSERT_NE(now, desired.joined_as.end()) << silent;
+    EXPECT_EQ(now->second, "person:a.nn") << silent;
+  }
+}
+
 }  // namespace
 }  // namespace postern::compile
