@@ -44,6 +44,10 @@ std::string SourceFacts::GroupKey(std::string_view name) {
       const auto [at, fresh] = first_names_->try_emplace(FirstPart(group.key), group.key);
       if (!fresh) at->second = {};
     }
+    for (const auto& [set, node] : nodes_) {  // those that this plan makes
+      const auto [at, fresh] = first_names_->try_emplace(FirstPart(set), set);
+      if (!fresh && at->second != set) at->second = {};
+    }
   }
   const auto at = first_names_->find("cn=" + FoldValue(name));
   return at == first_names_->end() ? std::string() : std::string(at->second);

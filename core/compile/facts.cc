@@ -1,6 +1,7 @@
 #include "core/compile/facts.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/compile/desired.h"
 #include "core/object/wire_fields.h"
@@ -107,30 +108,80 @@ bool Has(bool iam, Attribute attribute) {
 }
 
 SourceFacts::SourceFacts(const IdentitySource& source, const DesiredTarget* desired,
-                         const std::vector<ledger::Recorded>* recorded)
+                         const std::vector<ledger::Recorded>* recorded, const OwnerOf& owner_of)
     : source_(source), recorded_(recorded) {
   if (source.objects == nullptr) return;
-  TakeUsers(desired, recorded);
+  TakeUsers(desired, recorded, owner_of);
   TakeMemberships(desired, recorded);
+  if (desired != nullptr) TakeNewGroups(desired);
 }
 
 object::Kind SourceFacts::user_kind() const {
   return source_.is_iam() ? Kind::kIamUser : Kind::kUser;
 }
 
-void SourceFacts::TakeUsers(const DesiredTarget* desired,
-                            const std::vector<ledger::Recorded>* recorded) {
-  users_.reserve(source_.objects->OfKind(user_kind()).size());
+// As the plan finds them (core/plan/renames.cc): the declaration stands and asks for another key,
+// or other hands have moved what is ours.
+SourceFacts::Renamed SourceFacts::FindRenamed(const DesiredTarget* desired,
+                                              const std::vector<ledger::Recorded>* recorded,
+                                              const OwnerOf& owner_of) const {
+  Renamed renamed;
+  if (desired == nullptr || recorded == nullptr || !owner_of) return renamed;
+  std::map<std::string_view, const ObjectView*> by_owner;  // of who isn't wanted by that key
+  std::map<std::string_view, std::pair<const DesiredObject*, const ledger::Recorded*>> missing;
+  std::set<std::string_view> strangers;
   MergeKind(user_kind(), *source_.objects, desired, recorded,
             [&](std::string_view key, const ObjectView* live, const DesiredObject* wanted,
                 const ledger::Recorded* known) {
+              if (wanted != nullptr && live == nullptr) missing[key] = {wanted, known};
+              if (wanted != nullptr || live == nullptr || live->id.empty()) return;
+              if (known == nullptr) strangers.insert(live->id);
+              if (known != nullptr && known->retired_at == 0) by_owner[known->owner] = live;
+            });
+  if (missing.empty() || (by_owner.empty() && strangers.empty())) return renamed;
+  std::map<std::string_view, const ObjectView*> by_id;
+  for (const ObjectView& user : source_.objects->OfKind(user_kind())) {
+    if (strangers.contains(user.id)) by_id[user.id] = &user;
+  }
+  for (const auto& [key, one] : missing) {
+    const auto& [wanted, known] = one;
+    if (known != nullptr && !known->id.empty()) {
+      if (const auto moved = by_id.find(known->id); moved != by_id.end()) {
+        renamed[wanted->key] = moved->second;
+      }
+      continue;
+    }
+    const auto same = by_owner.find(owner_of(*wanted));
+    if (known == nullptr && same != by_owner.end()) renamed[wanted->key] = same->second;
+  }
+  return renamed;
+}
+
+void SourceFacts::TakeUsers(const DesiredTarget* desired,
+                            const std::vector<ledger::Recorded>* recorded,
+                            const OwnerOf& owner_of) {
+  users_.reserve(source_.objects->OfKind(user_kind()).size());
+  const Renamed renamed = FindRenamed(desired, recorded, owner_of);
+  std::set<const ObjectView*> moving;
+  for (const auto& [key, live] : renamed) moving.insert(live);
+  MergeKind(user_kind(), *source_.objects, desired, recorded,
+            [&](std::string_view key, const ObjectView* live, const DesiredObject* wanted,
+                const ledger::Recorded* known) {
+              if (live != nullptr && moving.contains(live)) return;  // told by the new key
+              if (const auto moved = renamed.find(key); moved != renamed.end()) {
+                return AddUser(moved->second, wanted->body, wanted->key, false);
+              }
               if (live == nullptr && wanted == nullptr) return;
               // Ours and declared no longer: disabled by this plan.
               const bool retired = wanted == nullptr && known != nullptr;
               AddUser(live, wanted == nullptr ? std::string_view() : wanted->body, key, retired);
             });
   by_key_.reserve(users_.size());
-  for (uint32_t i = 0; i < users_.size(); ++i) by_key_.emplace(users_[i].key, i);
+  for (uint32_t i = 0; i < users_.size(); ++i) {
+    by_key_.emplace(users_[i].key, i);
+    // Memberships have the old name until it goes.
+    if (users_[i].observed != nullptr) by_key_.emplace(users_[i].observed->key, i);
+  }
 }
 
 void SourceFacts::AddUser(const ObjectView* observed, std::string_view wanted, std::string_view key,
@@ -140,7 +191,7 @@ void SourceFacts::AddUser(const ObjectView* observed, std::string_view wanted, s
   const bool iam = source_.is_iam();
   const auto& attributes = iam ? kOfIam : kOfDirectory;
   FactUser user;
-  user.key = observed != nullptr ? observed->key : key;
+  user.key = observed != nullptr && observed->key == key ? observed->key : key;
   user.observed = observed;
   std::string_view body = observed != nullptr ? observed->body : wanted;
   if (observed != nullptr) {
@@ -202,6 +253,17 @@ void SourceFacts::TakeMemberships(const DesiredTarget* desired,
               }
               if (live != nullptr || after) AddEdge(live != nullptr ? live->key : key, live, after);
             });
+}
+
+// Also one that nobody is in yet is there after this plan.
+void SourceFacts::TakeNewGroups(const DesiredTarget* desired) {
+  const Kind kind = source_.is_iam() ? Kind::kIamGroup : Kind::kDirectoryGroup;
+  for (const DesiredObject& group : desired->objects) {
+    if (group.kind != kind || source_.objects->Find(kind, group.key) != nullptr) continue;
+    std::string_view set = group.key;
+    if (source_.is_iam()) set = bodies_.emplace_back("group:" + std::string(group.key));
+    nodes_.try_emplace(set);
+  }
 }
 
 void SourceFacts::AddEdge(std::string_view key, const ObjectView* live, bool after) {

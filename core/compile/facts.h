@@ -11,6 +11,8 @@
 
 #include <array>
 #include <deque>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,6 +26,7 @@
 
 namespace postern::compile {
 
+struct DesiredObject;
 struct DesiredTarget;
 
 // How far what was read of one thing can be relied on.
@@ -82,9 +85,10 @@ inline bool IsUnread(const FactUser& user, Attribute attribute) {
 class SourceFacts {
  public:
   // `desired` and `recorded`: what this plan wants of the source and what it last applied; may be
-  // null.
+  // null. `owner_of`: the declaration of what it wants, as the ledger writes it.
+  using OwnerOf = std::function<std::string(const DesiredObject&)>;
   SourceFacts(const IdentitySource& source, const DesiredTarget* desired,
-              const std::vector<ledger::Recorded>* recorded);
+              const std::vector<ledger::Recorded>* recorded, const OwnerOf& owner_of = {});
   SourceFacts(const SourceFacts&) = delete;
   SourceFacts& operator=(const SourceFacts&) = delete;
 
@@ -146,7 +150,13 @@ class SourceFacts {
   class Walk;
   template <class Each>
   static void ForStanding(const Node& node, const Each& each);
-  void TakeUsers(const DesiredTarget* desired, const std::vector<ledger::Recorded>* recorded);
+  // Wanted key -> the user who has another one until this plan renames him.
+  using Renamed = std::map<std::string_view, const object::ObjectView*>;
+  Renamed FindRenamed(const DesiredTarget* desired, const std::vector<ledger::Recorded>* recorded,
+                      const OwnerOf& owner_of) const;
+  void TakeUsers(const DesiredTarget* desired, const std::vector<ledger::Recorded>* recorded,
+                 const OwnerOf& owner_of);
+  void TakeNewGroups(const DesiredTarget* desired);
   void AddUser(const object::ObjectView* observed, std::string_view wanted, std::string_view key,
                bool retired);
   void TakeMemberships(const DesiredTarget* desired, const std::vector<ledger::Recorded>* recorded);

@@ -64,7 +64,9 @@ void Compiler::ReadFacts() {
       const auto at = facts_.recorded->find(source.target);
       if (at != facts_.recorded->end()) recorded = &at->second;
     }
-    sources.push_back(std::make_unique<SourceFacts>(source, &desired, recorded));
+    sources.push_back(std::make_unique<SourceFacts>(
+        source, &desired, recorded,
+        [this](const DesiredObject& object) { return desired_.OwnerOfSources(object.sources); }));
     FactSource note;
     note.target = source.target;
     note.count = source.users.count;
