@@ -300,7 +300,7 @@ class Planner {
   using OffTimes =
       std::map<std::tuple<uint32_t, object::Kind, std::string_view>, const compile::OffTime*>;
   OffTimes expired_, ahead_;
-  // Who had what passes to somebody else: by target, kind and key; by place, where nothing holds it.
+  // What passes to somebody else, and who had it: by target, kind and key; by place, unless held.
   std::map<std::tuple<uint32_t, object::Kind, std::string>, std::string> handovers_;
   std::map<std::pair<access::Place, std::string>, std::string, std::less<>> handed_over_;
   // Accounts that go and are made anew, by target and key.
