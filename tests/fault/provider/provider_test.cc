@@ -328,7 +328,7 @@ TEST_F(ProviderFault, IsNotThereOrNoProvider) {
   options.program = scratch_.File("postern-provider-missing");
   const auto missing = Start(options, v1::TargetConfig(), {});
   ASSERT_FALSE(missing.has_value());
-  EXPECT_EQ(missing.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(missing.error().code, ErrorCode::kNotInstalled);
   EXPECT_THAT(missing.error().message, HasSubstr(options.program));
 
   options.program = scratch_.Write("not-a-program", "neither ELF nor script\n", 0755);
