@@ -236,7 +236,6 @@ Standing People::StandingOf(FactRef ref) {
   }
   if (!halves.iam.empty()) standing.named = standing.face = halves.iam.front();
   for (const auto* side : {&halves.iam, &halves.directory}) {
-    standing.halves.insert(standing.halves.end(), side->begin(), side->end());
     for (const FactRef half : *side) {
       standing.halves.push_back(half);
       if (declared_(SourceOf(half).target, User(half).key) == nullptr) continue;

@@ -226,7 +226,7 @@ std::string RenderDrift(const Plan& plan, bool detail, int exit_code, const Styl
   if (!plan.drift.empty()) {
     out += HealingText(plan);
   } else if (plan.generation == 0) {
-    out += "No apply has come to its end yet: there is nothing to compare.\n";
+    out += "No apply has come to its end yet: nothing to compare with.\n";
   } else {
     out += Judged(plan) ? "No drift: what is live is what was applied last.\n"
                         : "No drift in what was read; the rest could not be judged.\n";
