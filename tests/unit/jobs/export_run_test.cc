@@ -305,9 +305,11 @@ TEST(ExportRun, AnAnswerIsOneFilesAlone) {
   job.now += kDay;
   EXPECT_THAT(job.Outcomes(), ElementsAre("unanswered"));
   std::vector<std::string> outcomes;
-  for (const RunRow& run : *(*Outbox::Open(job.folder + "/outbox.db"))->Runs(10)) {
-    outcomes.push_back(run.outcome);
-  }
+  const auto outbox = Outbox::Open(job.folder + "/outbox.db");
+  ASSERT_TRUE(outbox) << outbox.error().message;
+  const auto runs = (*outbox)->Runs(10);
+  ASSERT_TRUE(runs) << runs.error().message;
+  for (const RunRow& run : *runs) outcomes.push_back(run.outcome);
   EXPECT_THAT(outcomes, ElementsAre("unanswered", "rejected", "unanswered", "acknowledged"));
 }
 
