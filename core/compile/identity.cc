@@ -203,6 +203,17 @@ std::string People::Unseen(FactRef ref, bool iam) const {
   return unread;
 }
 
+std::string People::SilentBeside(const std::vector<FactRef>& side, bool iam) const {
+  for (uint32_t i = 0; i < sources_.size(); ++i) {
+    const IdentitySource& source = sources_[i]->source();
+    if (source.is_iam() != iam || source.users.held.empty()) continue;
+    const bool shown =
+        std::any_of(side.begin(), side.end(), [&](FactRef half) { return half.source == i; });
+    if (!shown) return source.users.held;
+  }
+  return "";
+}
+
 std::string People::Missing(FactRef ref, bool iam, const std::string& value) const {
   std::string unseen = Unseen(ref, iam);
   if (!unseen.empty()) return unseen;
@@ -263,6 +274,7 @@ void People::Judge(FactRef ref, const Halves& halves, Standing* standing) {
       }
     }
     if (joined_ && !Decides(iam)) continue;
+    if (joined_ && open.empty()) open = SilentBeside(side, iam);
     for (const FactRef half : side) {
       if (Says(half, true)) {
         standing->verdict = Verdict::kInactive;

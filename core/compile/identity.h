@@ -88,6 +88,8 @@ class People {
   void Judge(FactRef ref, const Halves& halves, Standing* standing);
   // Why the half on this side may be there all the same; empty: it would have been seen.
   std::string Unseen(FactRef ref, bool iam) const;
+  // Of several IAM systems, or directories, one that is silent and may say no; empty: none.
+  std::string SilentBeside(const std::vector<FactRef>& side, bool iam) const;
   // Why the word of this side is missing.
   std::string Missing(FactRef ref, bool iam, const std::string& value) const;
   const std::string& NameOfJoin(bool iam) const { return iam ? iam_name_ : directory_name_; }

@@ -119,6 +119,34 @@ TEST_F(RolesTest, ASilentHalfTakesNobodysAccess) {
   }
 }
 
+// It may know somebody as inactive whom the other one shows.
+TEST_F(RolesTest, ASecondIamSystemThatIsSilentGivesAndTakesNothing) {
+  const std::string two = std::string("[iam.partners]\nurl = \"memory:world\"\n") + kJoin;
+  World world;
+  world.User("ann", "Marketing", true, "7").Entry("ann", "7");
+  world.User("ben", "Marketing", true, "8").Entry("ben", "8");
+  world.User("cem", "Marketing", false, "9").Entry("cem", "9");
+  world.Account("ann", "role:marketing (iam:hr/ann#id-ann)");
+  world.Account("cem", "role:marketing (iam:hr/cem#id-cem)", 30001);
+  world.partners_held = "partners was not observed";
+  const Desired desired = Read(kMarketing, world, two);
+  EXPECT_THAT(Logins(desired), ElementsAre("ann")) << "ben waits; hr's no of cem is enough";
+  EXPECT_EQ(HeldOf(desired, "iam:hr/ann#id-ann"), world.partners_held);
+  EXPECT_EQ(HeldOf(desired, "iam:hr/ben#id-ben"), world.partners_held);
+  world.partners_held.clear();
+  EXPECT_THAT(Logins(Read(kMarketing, world, kJoin)), ElementsAre("ann", "ben"));
+}
+
+// A directory decides: what no IAM system says isn't waited for.
+TEST_F(RolesTest, WhereDirectoriesDecideASecondIamSystemIsNotWaitedFor) {
+  std::string two = std::string("[iam.partners]\nurl = \"memory:world\"\n") + kJoin;
+  two.replace(two.find("\"all\""), 5, "\"directory\"");
+  World world;
+  world.User("ann", "Marketing", true, "7").Entry("ann", "7");
+  world.partners_held = "partners was not observed";
+  EXPECT_THAT(Logins(Read(kMarketing, world, two)), ElementsAre("ann"));
+}
+
 TEST_F(RolesTest, WhatJoinsPeopleAndCouldntBeReadTakesNobodysAccess) {
   for (const bool hr : {true, false}) {
     World world;

@@ -53,6 +53,7 @@ struct RolesWorld {
   std::map<std::string, std::vector<ledger::Recorded>> recorded;
   std::string hr_held, corp_held, members_held;  // members_held: of hr's groups alone
   bool hr_reached = true, corp_reached = true;
+  std::string partners_held;  // a second IAM system, which isn't observed; empty: there is none
   // Of the users and entries that are added next: what couldn't be read, and what else is shown.
   uint64_t unread = 0;
   std::string keys;
@@ -130,6 +131,10 @@ class RolesTest : public WrittenTest {
     if (!world.members_held.empty()) members.held = world.members_held;
     facts.sources = {{"directory:corp", world.corp_reached ? &world.corp : nullptr, corp, corp},
                      {"iam:hr", world.hr_reached ? &world.hr : nullptr, hr, members}};
+    if (!world.partners_held.empty()) {
+      const Reading silent{world.partners_held};
+      facts.sources.push_back({"iam:partners", nullptr, silent, silent});
+    }
     for (const auto& row : world.recorded["host:edge"]) {
       const auto account = object::DecodeAs<kinds::Account>(row.body);
       facts.uids["ftp"][account.login()] = account.uid();
