@@ -16,7 +16,8 @@ int Drift(Shell& shell, bool detail) {
   world.Connect();
   if (const int code = ObserveAndPlan(shell, &world); code != kOk) return code;
   world.Print(0);
-  const bool judged = world.plan.drift.empty() ? view::Judged(world.plan) : world.observed_all();
+  const bool judged =
+      world.plan.drift.empty() ? view::Judged(world.plan) : world.plan.observed_all();
   const int code = FirstOf({world.plan.drift.empty() ? kOk : kPending, judged ? kOk : kIncomplete});
   if (shell.json()) {
     view::WriteDriftJson(world.plan, shell.out());

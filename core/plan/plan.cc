@@ -186,6 +186,7 @@ Plan Planner::Run() {
   Digest();
   SpellSets();
   NameSpecFields();
+  AddGoneRunners();
   return std::move(plan_);
 }
 

@@ -237,6 +237,7 @@ class Planner {
   void LookAtWaysIn();
   // runners.cc
   void CheckRunners();
+  void AddGoneRunners();
   bool IsMoved(const Row& row) const;
   // disclosure.cc
   void TellDisclosures();
@@ -309,6 +310,7 @@ class Planner {
   // not begin before it is gone.
   std::vector<std::pair<std::string, std::string>> losing_;
   std::set<std::pair<uint32_t, std::string>> held_starts_;
+  std::vector<TargetSummary> gone_;  // runners with jobs that aren't declared any more
   std::set<std::string> moved_;  // runners that are elsewhere than what is recorded of them
   // Changes that come from changes of facts, or that jobs must know of first: which those are.
   std::map<uint32_t, std::vector<uint32_t>> waits_;

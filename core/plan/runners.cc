@@ -66,6 +66,7 @@ void Planner::CheckRunners() {
     const auto at = std::find_if(in_.declarations->runners.begin(), in_.declarations->runners.end(),
                                  [&](const auto& runner) { return runner.message.name() == name; });
     if (at == in_.declarations->runners.end()) {
+      gone_.push_back({.name = target, .error = "not declared any more; " + there});
       plan_.refusals.push_back(
           {target, "runner",
            fmt::format(
@@ -94,6 +95,12 @@ void Planner::CheckRunners() {
                 "it in the jobs, or take them out and apply before this one moves",
          place});
   }
+}
+
+// They are told among the targets, so that drift can't call clean what nobody looked at. Last:
+// targets are counted as they were observed until then.
+void Planner::AddGoneRunners() {
+  std::move(gone_.begin(), gone_.end(), std::back_inserter(plan_.targets));
 }
 
 // What isn't there because the runner is another machine now is no drift.

@@ -75,6 +75,10 @@ TEST_F(Runners, OneThatIsTakenOutWithJobsIsRefused) {
   ASSERT_THAT(plan.refusals, SizeIs(1));
   EXPECT_THAT(plan.refusals[0].text, HasSubstr("runner nightly isn't declared any more, but "
                                                "export.people is installed on host edge"));
+  EXPECT_FALSE(plan.observed_all()) << "drift judges nothing where nobody looks";
+  ASSERT_FALSE(plan.targets.empty());
+  EXPECT_EQ(plan.targets.back().name, kRunner);
+  EXPECT_THAT(plan.targets.back().error, HasSubstr("export.people is installed on host edge"));
 }
 
 // The machine is gone for good: no job is declared there, so nothing is installed twice.
