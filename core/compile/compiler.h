@@ -199,6 +199,7 @@ class Compiler {
   bool FillSpec(const std::string& endpoint, const std::vector<std::string>& sources,
                 const diag::Span& place, job::JobSpec* spec);
   void AddSource(const std::string& address, job::JobSpec* spec);
+  void AddSourceWhole(const std::string& address, job::JobSpec* spec);
   bool PlaceSecrets(const diag::Span& place, job::JobSpec* spec);
   void SealJob(const std::string& target, job::JobSpec* spec);
   bool EmitJob(const std::string& target, const job::JobSpec& spec,

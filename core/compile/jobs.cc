@@ -127,7 +127,7 @@ bool Compiler::FillSpec(const std::string& endpoint, const std::vector<std::stri
   const decl::Endpoint* to = Named(declarations_.endpoints, endpoint);
   if (to == nullptr) return false;
   *spec->mutable_endpoint() = *to;
-  for (const std::string& address : sources) AddSource(address, spec);
+  for (const std::string& address : sources) AddSourceWhole(address, spec);
   for (const std::string& server : spec->export_().select().servers().values()) {
     AddSource("server:" + server, spec);
   }
@@ -143,6 +143,16 @@ bool Compiler::FillSpec(const std::string& endpoint, const std::vector<std::stri
   const auto& top = declarations_.operator_file.message;
   if (top.has_identity()) *spec->mutable_identity() = top.identity();
   return PlaceSecrets(place, spec);
+}
+
+// What a host holds of access, its servers hold.
+void Compiler::AddSourceWhole(const std::string& address, job::JobSpec* spec) {
+  AddSource(address, spec);
+  const auto named = config::SplitAddress(address);
+  if (!named || named->table != "host") return;
+  for (const auto& server : declarations_.servers) {
+    if (server.message.host() == named->name) AddSource("server:" + server.message.name(), spec);
+  }
 }
 
 void Compiler::AddSource(const std::string& address, job::JobSpec* spec) {

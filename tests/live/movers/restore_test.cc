@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "tests/live/movers/drop.h"
 #include "tests/live/movers/world.h"
 #include "tests/live/openssh_product/machine.h"
 
@@ -16,13 +17,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 const std::string kOutFile = kOut + "/old";
-constexpr char kSnapshot[] = "/srv/postern/corp.snapshot";
-
-class Restored : public Movers {
- protected:
-  void SetUp() override {
-    Movers::SetUp();
-    Declare(R"(
+constexpr char kTree[] = R"(
 [iam_user.bea]
 iam = "hr"
 for = "person:bea"
@@ -46,7 +41,19 @@ members = ["user:bea"]
 who = ["person:bea", "person:cal"]
 folder = "out"
 rights = ["list", "read", "create"]
-)");
+)";
+constexpr char kSnapshot[] = "/srv/postern/corp.snapshot";
+
+class Restored : public Movers {
+ protected:
+  SshdWorld::Options Options() const override {
+    SshdWorld::Options options = Movers::Options();
+    options.servers += drop_.Operator();
+    return options;
+  }
+  void SetUp() override {
+    Movers::SetUp();
+    Declare(kTree);
     world_->ApplyAll();
     // By other hands: somebody whom nobody declares, and a line that nobody manages.
     slapd_.Modify(
@@ -86,6 +93,8 @@ rights = ["list", "read", "create"]
   std::string Entry(const std::string& name) {
     return slapd_.Search("uid=" + name + ",ou=people,dc=example,dc=org", "(objectClass=*)");
   }
+
+  Drop drop_;
 };
 
 TEST_F(Restored, IntoEmptySystemsAndThenThePlanIsEmpty) {
@@ -124,6 +133,26 @@ TEST_F(Restored, IntoEmptySystemsAndThenThePlanIsEmpty) {
   const auto again = world_->Postern({"restore", "--plan", kSnapshot});
   EXPECT_EQ(again.exit, 0);
   EXPECT_THAT(again.out, HasSubstr("Nothing to do")) << again.out << again.err;
+}
+
+// A host comes with its servers: accounts, keys and rights are in the file, not its folders alone.
+TEST_F(Restored, FromWhatAJobDelivered) {
+  Declare(kTree + Drop::Owners() + drop_.Export("all", R"(what = "snapshot"
+from = ["host:edge", "iam:hr", "directory:corp"])"));
+  world_->ApplyAll();
+  const auto run = drop_.Run("all");
+  ASSERT_EQ(run.exit, 0) << run.out << run.err;
+  LoseAll();
+  ASSERT_FALSE(world_->LetsIn("bea-in", "one"));
+  const auto restored = world_->Postern({"restore", "--yes", drop_.File("all")});
+  EXPECT_EQ(restored.exit, 0) << restored.out << restored.err;
+  EXPECT_EQ(world_->Sftp("bea-in", "one", "get " + kOutFile + " /dev/null\n").exit, 0);
+  EXPECT_NE(world_->Sftp("bea-in", "one", "rm " + kOutFile + "\n").exit, 0);
+  EXPECT_TRUE(FtpGets("cal-ftp", kOutFile)) << "a declared password is set anew";
+  EXPECT_THAT(Entry("bea"), HasSubstr("knows the orders"));
+  // The job is sealed anew, as the ledger is another; access is as it was.
+  const json plan = Plan();
+  for (const json& change : plan["changes"]) EXPECT_EQ(change["kind"], "job") << change;
 }
 
 TEST_F(Restored, WhatCameLaterStays) {

@@ -1,5 +1,6 @@
 // Exports and imports as what their runners shall have installed: sealed, woken, for as long as
 // they may.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -109,6 +110,32 @@ TEST_F(JobsTest, IsSealedWithWhatItNeedsAndNoSecret) {
 }
 
 // A later generation and another commit are no change of the job: a plan stays empty.
+// A host by itself holds folders; who reaches them, and how, is at its servers.
+TEST_F(JobsTest, AHostComesWithAllItsServers) {
+  std::string tree = kTree;
+  const size_t what = tree.find("what = \"users\"");
+  const size_t end = tree.find("schedule =");
+  tree.replace(what, end - what,
+               "what = \"entitlements\"\nfrom = [\"host:edge\"]\n"
+               "format = { type = \"csv\" }\ncolumns = [{ from = \"id\", key = true }]\n");
+  std::string with_servers = kOperator;
+  for (const char* one : {"ftp", "ftp2"}) {
+    with_servers += fmt::format(
+        "[server.{}]\nhost = \"edge\"\nproduct = \"proftpd\"\n"
+        "uids = {{ from = 30000, to = 30099, gid = 30000 }}\n",
+        one);
+  }
+  with_servers += "[host.other]\naddress = \"memory:world\"\n";
+  with_servers += "[server.away]\nhost = \"other\"\nproduct = \"proftpd\"\n";
+  loaded_ = Load(with_servers, tree);
+  const Desired desired = Compile(loaded_.declarations, loaded_.sources, {}, facts_);
+  const auto spec = jobs::ParseSpec(JobOf(desired).spec());
+  ASSERT_TRUE(spec.has_value());
+  ASSERT_THAT(spec->hosts(), SizeIs(1));
+  ASSERT_THAT(spec->servers(), SizeIs(2));
+  EXPECT_EQ(spec->servers(0).name() + spec->servers(1).name(), "ftpftp2");
+}
+
 TEST_F(JobsTest, KeepsItsSealUntilItSaysSomethingElse) {
   facts_.next_generation = 7;
   const kinds::Job first = JobOf(Read());
