@@ -23,15 +23,29 @@ void Command(const std::vector<std::string>& words) {
   ASSERT_EQ(run.exit, 0) << run.err;
 }
 
-class ImportFrom : public testing::TestWithParam<const char*> {};
+// A sender's place on a real server, and the directory that its people come to.
+struct Sender {
+  explicit Sender(const std::string& protocol)
+      : place(protocol), slapd(ImportBench::DirectoryOptions()), bench(place) {
+    EXPECT_TRUE(place.Start());
+    bench.To(slapd);
+  }
+  std::string Uid(const std::string& uid) {
+    return slapd.Search(ImportBench::kBase, "(uid=" + uid + ")", {"uid"});
+  }
+  bool Has(const std::string& uid) { return Uid(uid).find("uid: " + uid) != std::string::npos; }
+
+  jobs::LivePlace place;
+  Slapd slapd;
+  ImportBench bench;
+};
+
+struct ImportFrom : testing::TestWithParam<const char*>, Sender {
+  ImportFrom() : Sender(GetParam()) {}
+};
 
 // Two files of three are taken; each tells its sender what became of it, and is put away.
 TEST_P(ImportFrom, ARealServerAndBack) {
-  jobs::LivePlace place(GetParam());
-  ASSERT_TRUE(place.Start());
-  Slapd slapd(ImportBench::DirectoryOptions());
-  ImportBench bench(place);
-  bench.To(slapd);
   bench.more = "thresholds = { reject_percent = 30 }";
   bench.Install();
   bench.Deliver("roster_1.csv", ImportBench::People(0, 10,
@@ -70,13 +84,14 @@ TEST_P(ImportFrom, ARealServerAndBack) {
 INSTANTIATE_TEST_SUITE_P(Places, ImportFrom, testing::Values("sftp", "ftp", "ftps"),
                          [](const auto& info) { return std::string(info.param); });
 
+struct ImportBySftp : testing::Test, Sender {
+  ImportBySftp() : Sender("sftp") {}
+};
+using ImportKilled = ImportBySftp;
+using ImportEnded = ImportBySftp;
+
 // Killed at each of its points; the next run ends what was begun, once.
-TEST(ImportKilled, AnywhereItEndsTheSame) {
-  jobs::LivePlace place("sftp");
-  ASSERT_TRUE(place.Start());
-  Slapd slapd(ImportBench::DirectoryOptions());
-  ImportBench bench(place);
-  bench.To(slapd);
+TEST_F(ImportKilled, AnywhereItEndsTheSame) {
   bench.Install();
   int files = 0;
   for (const char* point : {"import.downloaded", "import.quarantined", "import.accepted",
@@ -88,8 +103,7 @@ TEST(ImportKilled, AnywhereItEndsTheSame) {
     ASSERT_EQ(killed.signal, SIGKILL) << killed.out << killed.err;
     const RunResult again = bench.Run();
     EXPECT_EQ(again.exit, kOk) << again.out << again.err;
-    EXPECT_THAT(slapd.Search(ImportBench::kBase, fmt::format("(uid=u{})", 4 + files), {"uid"}),
-                HasSubstr(fmt::format("uid: u{}", 4 + files)));
+    EXPECT_TRUE(Has(fmt::format("u{}", 4 + files)));
     EXPECT_TRUE(bench.IsAt("done/" + name) && bench.IsAt("done/" + name + ".done"));
     EXPECT_FALSE(bench.IsAt(name));
     EXPECT_THAT(bench.At("rejects/" + name + ".summary.json"), HasSubstr("\"applied\""));
@@ -99,12 +113,7 @@ TEST(ImportKilled, AnywhereItEndsTheSame) {
 }
 
 // What is left of an accepted file doesn't take along what an operator has only planned.
-TEST(ImportKilled, WhatElseWaitsWaits) {
-  jobs::LivePlace place("sftp");
-  ASSERT_TRUE(place.Start());
-  Slapd slapd(ImportBench::DirectoryOptions());
-  ImportBench bench(place);
-  bench.To(slapd);
+TEST_F(ImportKilled, WhatElseWaitsWaits) {
   bench.Install();
   bench.Deliver("roster_1.csv", ImportBench::People(0, 5));
   ASSERT_EQ(bench.Run({"env", "POSTERN_KILL_POINT=import.accepted"}).signal, SIGKILL);
@@ -113,26 +122,17 @@ TEST(ImportKilled, WhatElseWaitsWaits) {
   const RunResult waits = bench.Run();
   EXPECT_EQ(waits.exit, kPartly) << waits.out << waits.err;
   EXPECT_THAT(waits.out, AllOf(HasSubstr("accepted"), HasSubstr("E0898 other changes than its")));
-  const auto has = [&](const char* uid) {
-    return slapd.Search(ImportBench::kBase, fmt::format("(uid={})", uid), {"uid"})
-               .find(fmt::format("uid: {}", uid)) != std::string::npos;
-  };
-  EXPECT_FALSE(has("eve") || has("u0"));
+  EXPECT_FALSE(Has("eve") || Has("u0"));
   bench.tree.clear();
   bench.WriteTree();
   const RunResult ends = bench.Run();
   EXPECT_EQ(ends.exit, kOk) << ends.out << ends.err;
-  EXPECT_TRUE(has("u0") && !has("eve"));
+  EXPECT_TRUE(Has("u0") && !Has("eve"));
 }
 
 // The sender has put another file in its place meanwhile, and it isn't held by the first one's
 // rest.
-TEST(ImportKilled, WhatIsLeftOfAFileHoldsNoLaterOne) {
-  jobs::LivePlace place("sftp");
-  ASSERT_TRUE(place.Start());
-  Slapd slapd(ImportBench::DirectoryOptions());
-  ImportBench bench(place);
-  bench.To(slapd);
+TEST_F(ImportKilled, WhatIsLeftOfAFileHoldsNoLaterOne) {
   bench.Install();
   bench.Deliver("roster_1.csv", ImportBench::People(0, 5));
   ASSERT_EQ(bench.Run({"env", "POSTERN_KILL_POINT=import.accepted"}).signal, SIGKILL);
@@ -140,19 +140,11 @@ TEST(ImportKilled, WhatIsLeftOfAFileHoldsNoLaterOne) {
   bench.Deliver("roster_2.csv", ImportBench::People(0, 6));
   const RunResult run = bench.Run();
   EXPECT_EQ(run.exit, kOk) << run.out << run.err;
-  for (const char* uid : {"u0", "u5"}) {
-    EXPECT_THAT(slapd.Search(ImportBench::kBase, fmt::format("(uid={})", uid), {"uid"}),
-                HasSubstr(fmt::format("uid: {}", uid)));
-  }
+  EXPECT_TRUE(Has("u0") && Has("u5"));
   EXPECT_EQ(bench.Pending(), "");
 }
 
-TEST(ImportEnded, TakesNothing) {
-  jobs::LivePlace place("sftp");
-  ASSERT_TRUE(place.Start());
-  Slapd slapd(ImportBench::DirectoryOptions());
-  ImportBench bench(place);
-  bench.To(slapd);
+TEST_F(ImportEnded, TakesNothing) {
   bench.Install();
   bench.more = "expires = 2020-01-01";
   bench.WriteTree();
@@ -164,13 +156,11 @@ TEST(ImportEnded, TakesNothing) {
 }
 
 // A sender's key and the receiver's, each in a home of its own.
-class Sealed : public testing::Test {
+class Sealed : public ImportBySftp {
  protected:
-  Sealed() : place_("sftp"), slapd_(ImportBench::DirectoryOptions()), bench_(place_) {
-    EXPECT_TRUE(place_.Start());
-    bench_.To(slapd_);
-    home_ = bench_.scratch.Folder("state/gpg", 0700);
-    theirs_ = bench_.scratch.Folder("theirs", 0700);
+  Sealed() {
+    home_ = bench.scratch.Folder("state/gpg", 0700);
+    theirs_ = bench.scratch.Folder("theirs", 0700);
     sender_ = Make(theirs_, "hr@acme.test");
     receiver_ = Make(home_, "rosters@here.test");
     Share(theirs_, home_, sender_);
@@ -202,23 +192,20 @@ class Sealed : public testing::Test {
   }
   void Share(const std::string& from, const std::string& to, const std::string& key) const {
     const std::string file =
-        bench_.scratch.Write("key", Gpg(from, {"--armor", "--export", key}).out);
+        bench.scratch.Write("key", Gpg(from, {"--armor", "--export", key}).out);
     Gpg(to, {"--import", file});
   }
   // What gpg makes of the text, with `how`.
   std::string Made(const std::string& text, std::vector<std::string> how) const {
-    const std::string in = bench_.scratch.Write("in", text), out = bench_.scratch.File("out");
+    const std::string in = bench.scratch.Write("in", text), out = bench.scratch.File("out");
     how.insert(how.begin(), {"--local-user", sender_, "--output", out});
     how.push_back(in);
     Gpg(theirs_, how);
     return support::ReadFile(out);
   }
-  std::string Uid(const std::string& uid) {
-    return slapd_.Search(ImportBench::kBase, "(uid=" + uid + ")", {"uid"});
-  }
   // Whether anything in the job's folder has this text in the clear.
   bool Kept(const std::string& text) const {
-    for (const auto& entry : fs::recursive_directory_iterator(bench_.JobFolder())) {
+    for (const auto& entry : fs::recursive_directory_iterator(bench.JobFolder())) {
       if (entry.is_regular_file() &&
           support::ReadFile(entry.path()).find(text) != std::string::npos) {
         return true;
@@ -227,102 +214,99 @@ class Sealed : public testing::Test {
     return false;
   }
 
-  jobs::LivePlace place_;
-  Slapd slapd_;
-  ImportBench bench_;
   std::string home_, theirs_, sender_, receiver_;
 };
 
 TEST_F(Sealed, ADetachedSignatureMustBeItsSenders) {
-  bench_.endpoint = fmt::format("signed_by = \"{}\"\ngpg_home = \"{}\"\n", sender_, home_);
-  bench_.pattern = "roster_?.csv";
-  bench_.Install();
+  bench.endpoint = fmt::format("signed_by = \"{}\"\ngpg_home = \"{}\"\n", sender_, home_);
+  bench.pattern = "roster_?.csv";
+  bench.Install();
   const std::string text = ImportBench::People(0, 3);
-  bench_.Deliver("roster_1.csv", text);
-  const RunResult without = bench_.Run();
+  bench.Deliver("roster_1.csv", text);
+  const RunResult without = bench.Run();
   EXPECT_EQ(without.exit, kRefused);
   EXPECT_THAT(without.out, HasSubstr("E0868 there is no signature"));
-  bench_.Deliver("roster_1.csv.sig", Made(text + "A9,u9,u9@acme.test\r\n", {"--detach-sign"}));
-  const RunResult wrong = bench_.Run();
+  bench.Deliver("roster_1.csv.sig", Made(text + "A9,u9,u9@acme.test\r\n", {"--detach-sign"}));
+  const RunResult wrong = bench.Run();
   EXPECT_EQ(wrong.exit, kRefused);
   EXPECT_THAT(wrong.out, HasSubstr("E0868 roster_1.csv has a signature that doesn't hold"));
   EXPECT_THAT(Uid("u0"), Not(HasSubstr("uid: u0")));
-  bench_.Deliver("roster_1.csv.sig", Made(text, {"--detach-sign"}));
-  const RunResult right = bench_.Run();
+  bench.Deliver("roster_1.csv.sig", Made(text, {"--detach-sign"}));
+  const RunResult right = bench.Run();
   EXPECT_EQ(right.exit, kOk) << right.out << right.err;
   EXPECT_THAT(Uid("u0"), HasSubstr("uid: u0"));
-  EXPECT_TRUE(bench_.IsAt("done/roster_1.csv.sig"));
+  EXPECT_TRUE(bench.IsAt("done/roster_1.csv.sig"));
 }
 
 TEST_F(Sealed, AnotherKeyOfTheHomeDoesntCount) {
-  bench_.endpoint = fmt::format("signed_by = \"{}\"\ngpg_home = \"{}\"\n", receiver_, home_);
-  bench_.pattern = "roster_?.csv";
-  bench_.Install();
+  bench.endpoint = fmt::format("signed_by = \"{}\"\ngpg_home = \"{}\"\n", receiver_, home_);
+  bench.pattern = "roster_?.csv";
+  bench.Install();
   const std::string text = ImportBench::People(0, 3);
-  bench_.Deliver("roster_1.csv.asc", Made(text, {"--armor", "--detach-sign"}));
-  bench_.Deliver("roster_1.csv", text);
-  const RunResult run = bench_.Run();
+  bench.Deliver("roster_1.csv.asc", Made(text, {"--armor", "--detach-sign"}));
+  bench.Deliver("roster_1.csv", text);
+  const RunResult run = bench.Run();
   EXPECT_EQ(run.exit, kRefused);
   EXPECT_THAT(run.out, HasSubstr("is signed by " + sender_));
 }
 
 TEST_F(Sealed, AMessageOfOpenPgpIsOpenedAndItsSignatureInsideCounts) {
-  bench_.endpoint = fmt::format("signed_by = \"{}\"\ngpg_home = \"{}\"\n", sender_, home_);
-  bench_.pattern = "roster_?.csv.gpg";
-  bench_.Install();
-  bench_.Deliver("roster_1.csv.gpg",
-                 Made(ImportBench::People(0, 3), {"--recipient", receiver_, "--encrypt"}));
-  const RunResult unsigned_ = bench_.Run();
+  bench.endpoint = fmt::format("signed_by = \"{}\"\ngpg_home = \"{}\"\n", sender_, home_);
+  bench.pattern = "roster_?.csv.gpg";
+  bench.Install();
+  bench.Deliver("roster_1.csv.gpg",
+                Made(ImportBench::People(0, 3), {"--recipient", receiver_, "--encrypt"}));
+  const RunResult unsigned_ = bench.Run();
   EXPECT_EQ(unsigned_.exit, kRefused);
   EXPECT_THAT(unsigned_.out, HasSubstr("E0868 roster_1.csv.gpg isn't signed"));
-  bench_.Deliver("roster_1.csv.gpg", Made(ImportBench::People(0, 3),
-                                          {"--recipient", receiver_, "--encrypt", "--sign"}));
-  const RunResult run = bench_.Run();
+  bench.Deliver("roster_1.csv.gpg",
+                Made(ImportBench::People(0, 3), {"--recipient", receiver_, "--encrypt", "--sign"}));
+  const RunResult run = bench.Run();
   ASSERT_EQ(run.exit, kOk) << run.out << run.err;
   EXPECT_THAT(Uid("u2"), HasSubstr("uid: u2"));
   EXPECT_FALSE(Kept("u2@acme.test")) << "in the clear on the runner";
   // A little that becomes a lot: 64 MiB in about 64 KiB.
-  bench_.more = "limits = { megabytes = 1 }";
-  bench_.Install();
+  bench.more = "limits = { megabytes = 1 }";
+  bench.Install();
   const std::string bomb(size_t{64} << 20, 'x');
-  bench_.Deliver("roster_2.csv.gpg", Made(ImportBench::People(0, 3, bomb),
-                                          {"--recipient", receiver_, "--encrypt", "--sign"}));
-  ASSERT_LT(fs::file_size(place_.folder() + "/roster_2.csv.gpg"), 1u << 20);
-  const RunResult bombed = bench_.Run();
+  bench.Deliver("roster_2.csv.gpg", Made(ImportBench::People(0, 3, bomb),
+                                         {"--recipient", receiver_, "--encrypt", "--sign"}));
+  ASSERT_LT(fs::file_size(place.folder() + "/roster_2.csv.gpg"), 1u << 20);
+  const RunResult bombed = bench.Run();
   EXPECT_EQ(bombed.exit, kRefused) << bombed.out << bombed.err;
   EXPECT_THAT(bombed.out, HasSubstr("E0895"));
 }
 
 TEST_F(Sealed, AgeIsOpenedByTheJobsIdentity) {
-  bench_.pattern = "roster_?.csv.age";
-  bench_.Install();
-  const std::string identity = bench_.JobFolder() + "/age.key";
-  const std::string in = bench_.scratch.Write("in", ImportBench::People(0, 3));
-  const std::string elsewhere = bench_.scratch.File("identity"), out = bench_.scratch.File("out");
+  bench.pattern = "roster_?.csv.age";
+  bench.Install();
+  const std::string identity = bench.JobFolder() + "/age.key";
+  const std::string in = bench.scratch.Write("in", ImportBench::People(0, 3));
+  const std::string elsewhere = bench.scratch.File("identity"), out = bench.scratch.File("out");
   Command({"age-keygen", "-o", elsewhere});
   const std::string key = support::ReadFile(elsewhere);
   Command({"age", "--recipient", key.substr(key.find("age1"), 62), "--output", out, in});
-  bench_.Deliver("roster_1.csv.age", support::ReadFile(out));
-  const RunResult without = bench_.Run();
+  bench.Deliver("roster_1.csv.age", support::ReadFile(out));
+  const RunResult without = bench.Run();
   EXPECT_EQ(without.exit, kError) << without.out;
   EXPECT_THAT(without.err, HasSubstr("age.key"));
   fs::copy_file(elsewhere, identity);
-  const RunResult run = bench_.Run();
+  const RunResult run = bench.Run();
   ASSERT_EQ(run.exit, kOk) << run.out << run.err;
   EXPECT_THAT(Uid("u2"), HasSubstr("uid: u2"));
   EXPECT_FALSE(Kept("u2@acme.test")) << "in the clear on the runner";
   std::string cut = support::ReadFile(out);
   cut.resize(cut.size() - 5);
-  bench_.Deliver("roster_2.csv.age", cut);
-  EXPECT_EQ(bench_.Run().exit, kRefused);
+  bench.Deliver("roster_2.csv.age", cut);
+  EXPECT_EQ(bench.Run().exit, kRefused);
 
   // The operator's file may say where the identity is.
   fs::remove(identity);
-  fs::remove(place_.folder() + "/roster_2.csv.age");
-  bench_.endpoint = fmt::format("age_identity = \"{}\"\n", elsewhere);
-  bench_.Install();
-  bench_.Deliver("roster_3.csv.age", support::ReadFile(out));
-  const RunResult named = bench_.Run();
+  fs::remove(place.folder() + "/roster_2.csv.age");
+  bench.endpoint = fmt::format("age_identity = \"{}\"\n", elsewhere);
+  bench.Install();
+  bench.Deliver("roster_3.csv.age", support::ReadFile(out));
+  const RunResult named = bench.Run();
   EXPECT_EQ(named.exit, kOk) << named.out << named.err;
 }
 
