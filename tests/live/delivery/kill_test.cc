@@ -135,6 +135,8 @@ void KillOnce(Campaign& campaign, int slot, milliseconds after, int* unfinished)
   }
   EXPECT_TRUE(support::ReadFile(consumer.taken().at(name).front()) == bytes)
       << "a part of " << name;
+  EXPECT_THAT(support::ReadFile(consumer.taken().at(name + ".sha256").front()),
+              testing::StartsWith(base::Hex(base::Sha256(bytes)) + " "));
   EXPECT_EQ(consumer.taken().size(), 4U);
   for (const auto& entry : fs::directory_iterator(campaign.live().folder())) {
     ADD_FAILURE() << entry.path() << " was left behind";
@@ -142,7 +144,7 @@ void KillOnce(Campaign& campaign, int slot, milliseconds after, int* unfinished)
 }
 
 class Kill : public testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Delivery, Kill, testing::Values("sftp", "ftps"));
+INSTANTIATE_TEST_SUITE_P(Delivery, Kill, testing::Values("sftp", "ftp", "ftps"));
 
 TEST_P(Kill, LeavesNoPartUnderAFinalNameAndEveryFileComesOnce) {
   Campaign campaign(GetParam());
