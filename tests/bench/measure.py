@@ -5,6 +5,7 @@ Names: plan-noop, apply, ldap-read, acl-read, host-read, raise, scim-read, roles
 deliver (N MiB), export-csv; NAME:N for one size, as plan-noop:10000. One JSON object a line.
 Times are medians (see REPEATS); cpu_s is user and system time of the core and the providers it has
 reaped; rss_mib is the core's peak alone. A run that doesn't do what it should ends the bench.
+At its end it says on stderr which bounds (README.md) weren't met, and exits with 1 then.
 """
 import json
 import math
@@ -24,7 +25,21 @@ SIZES = {"plan-noop": [1_000, 10_000, 100_000, 1_000_000], "apply": [1_000, 10_0
          "raise": [10_000], "scim-read": [10_000], "roles": [10_000, 50_000, 100_000],
          "import-parse": [1_000_000], "deliver": [1024], "export-csv": [100_000]}
 # Exponents are taken over these sizes, as the bounds are.
-SPAN = {"plan-noop": (10_000, 1_000_000), "apply": (1_000, 100_000)}
+SPAN = {"plan-noop": (10_000, 1_000_000), "apply": (1_000, 100_000), "roles": (10_000, 100_000)}
+# Bench -> at which size, which figure, at most what. A row of exponents has the size "span".
+BOUNDS = {
+    "plan-noop": [(100_000, "ratio", 4), (100_000, "rss_mib", 400), ("span", "exponent", 1.1)],
+    "apply": [(10_000, "cpu_s", 3), ("span", "exponent", 1.1)],
+    "ldap-read": [(100_000, "ratio", 1)],
+    "acl-read": [(100_000, "ratio", 1.2)],
+    "host-read": [(20_000, "ratio", 2)],
+    "scim-read": [(10_000, "ratio", 1.1)],
+    "raise": [(10_000, "cpu_s", 1)],
+    "roles": [(100_000, "cpu_s", 3), ("span", "exponent", 1.1)],
+    "import-parse": [(1_000_000, "ratio", 0.5), (1_000_000, "rss_mib", 64)],
+    "export-csv": [(100_000, "ratio", 1.2)],
+    "deliver": [(1024, "ratio", 1.43)],
+}
 
 
 def repeats(bench, count):
@@ -72,11 +87,23 @@ def fail(text, log=None):
     sys.exit("bench: " + text)
 
 
+unmet = []
+
+
+def check(row):
+    """Notes the bounds of the row's bench that it doesn't meet."""
+    size = row["n"] if isinstance(row["n"], int) else "span"
+    for at, figure, most in BOUNDS.get(row["bench"], []):
+        if at == size and row[figure] > most:
+            unmet.append(f"{row['bench']}: {figure} is {row[figure]}, the bound is {most}")
+
+
 def show(**row):
     for name, value in row.items():
         if isinstance(value, float):
             row[name] = round(value, 3)
     print(json.dumps(row), flush=True)
+    check(row)
 
 
 class Bench:
@@ -155,24 +182,27 @@ class Bench:
         result = subprocess.run([f"{self.programs}/{command[0]}", *command[1:]],
                                 stdout=subprocess.PIPE, check=True, text=True)
         print(result.stdout, end="", flush=True)
+        row = json.loads(result.stdout)
+        check(row)
+        return row.get("cpu_s")
 
     def ldap_read(self, count):
-        self.program("bench_ldap_read", str(count))
+        return self.program("bench_ldap_read", str(count))
 
     def scim_read(self, count):
-        self.program("bench_scim_read", str(count))
+        return self.program("bench_scim_read", str(count))
 
     def raised(self, count):
-        self.program("bench_raise", str(count))
+        return self.program("bench_raise", str(count))
 
     def roles(self, count):
-        self.program("bench_roles", str(count))
+        return self.program("bench_roles", str(count))
 
     def deliver(self, count):
-        self.program("bench_deliver", str(count))
+        return self.program("bench_deliver", str(count))
 
     def export_csv(self, count):
-        self.program("bench_export_csv", str(count))
+        return self.program("bench_export_csv", str(count))
 
     def import_parse(self, count):
         """Our reader with every check on, beside Python's csv reader that only splits."""
@@ -202,10 +232,10 @@ class Bench:
                            [run.cpu / peer.cpu for run, peer in zip(runs, peers)])
 
     def acl_read(self, count):
-        self.program("bench_host_read", "acl", str(count))
+        return self.program("bench_host_read", "acl", str(count))
 
     def host_read(self, count):
-        self.program("bench_host_read", "keys", str(count))
+        return self.program("bench_host_read", "keys", str(count))
 
     def report(self, bench, count, runs, peers, ratios, **more):
         cpu = statistics.median(run.cpu for run in runs)
@@ -239,6 +269,9 @@ def main():
                 show(bench=name, n=[first, last], exponent=exponent)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    for text in unmet:
+        print("bench: " + text, file=sys.stderr)
+    sys.exit(1 if unmet else 0)
 
 
 if __name__ == "__main__":

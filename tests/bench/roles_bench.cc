@@ -163,7 +163,7 @@ int Run(int people) {
     accounts = plan.targets[0].counts.at("account");
   }
   std::sort(taken.begin(), taken.end());
-  std::printf("%s\n", fmt::format(R"({{"bench": "roles", "identities": {}, "roles": {}, )"
+  std::printf("%s\n", fmt::format(R"({{"bench": "roles", "n": {}, "roles": {}, )"
                                   R"("accounts": {}, "changes": {}, "cpu_s": {:.3f}}})",
                                   people, roles, accounts, changes, taken[kRuns / 2])
                           .c_str());
