@@ -110,7 +110,8 @@ constexpr Command kCommands[] = {
      "  postern job next\n  postern job status\n  postern job history export.users",
      kAsks, nullptr},
     {"job next", "when jobs run next",
-     "Says when jobs run next, by their zone and in UTC. Talks to no target.\n\n"
+     "Says when jobs run next, by their zone and in UTC. Talks to no target. A time that a change\n"
+     "of clocks skips runs at the first moment after it; one that comes twice runs once.\n\n"
      "  postern job next\n  postern job next export.people --count 20",
      kWork, &DefineJobNext},
     {"job status", "how jobs stand on their runners",

@@ -87,10 +87,14 @@ int Next(Shell& shell, const NextArguments& arguments) {
                               : std::nullopt;
     const auto slots =
         schedule ? jobs::NextSlots(*schedule, world.now, count) : std::vector<base::Instant>();
+    const auto moved = slots.empty() ? std::vector<base::Instant>()
+                                     : jobs::GapSlots(*schedule, world.now, slots.back());
     if (shell.json()) {
       json.Object().Field("job", job.name).Field("runner", job.runner);
       json.Optional("zone", schedule ? zone : "").Key("next").Array();
       for (const base::Instant slot : slots) json.Time(slot);
+      json.End().Key("moved").Array();
+      for (const base::Instant slot : moved) json.Time(slot);
       json.End().End();
       continue;
     }
@@ -99,9 +103,11 @@ int Next(Shell& shell, const NextArguments& arguments) {
           fmt::format("{}  {}\n", job.name, job.enabled ? "runs when asked to" : "is switched off");
     }
     for (const base::Instant slot : slots) {
-      text += fmt::format("{}  {} {}  {}\n", job.name,
+      const bool is_moved = std::binary_search(moved.begin(), moved.end(), slot);
+      text += fmt::format("{}  {} {}  {}{}\n", job.name,
                           jobs::FormatLocal("%a %Y-%m-%d %H:%M", slot, schedule->zone), zone,
-                          base::FormatInstant(slot));
+                          base::FormatInstant(slot),
+                          is_moved ? "  (its time is skipped: clocks go forward)" : "");
     }
   }
   if (!found && !arguments.name.empty()) return NoSuchJob(shell, all, arguments.name);
