@@ -31,6 +31,11 @@ void ScimServer::DeleteDuringWalk(int pages, int count) {
   AskControl("POST", Root() + "/control/churn", {{"after", pages}, {"delete", count}});
 }
 
+void ScimServer::ReplaceDuringWalk(int pages, int count) {
+  AskControl("POST", Root() + "/control/churn",
+             {{"after", pages}, {"delete", count}, {"create", count}});
+}
+
 void ScimServer::Reset() {
   AskControl("POST", Root() + "/control/reset");
 }

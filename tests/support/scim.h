@@ -34,6 +34,9 @@ class ScimServer {
   // scimmy alone. When a walk over the users has been given `pages` pages, `count` users on them
   // are deleted: once.
   void DeleteDuringWalk(int pages, int count);
+  // scimmy alone. As many new people come at the end of the listing in the same moment: its total
+  // stands still.
+  void ReplaceDuringWalk(int pages, int count);
   // scimmy alone. The first people and groups again, under their first ids.
   void Reset();
   // scimmy alone. How many requests came, as {"GET /scim/Users": 3, ...}.

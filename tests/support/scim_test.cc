@@ -39,6 +39,30 @@ TEST(ScimFixture, ScimmyDeletesDuringAWalk) {
   EXPECT_EQ(server.Call("GET", "/Groups?count=1").Json()["Resources"][0]["members"].size(), 40U);
 }
 
+// A listing with nothing to be seen of it: each page says the same total, which came, each once.
+TEST(ScimFixture, ScimmyReplacesDuringAWalk) {
+  ScimServer server({.users = 40, .groups = 0});
+  server.ReplaceDuringWalk(2, 5);
+  std::set<std::string> seen;
+  for (int start = 1; start <= 40; start += 10) {
+    const nlohmann::json page =
+        server.Call("GET", "/Users?startIndex=" + std::to_string(start) + "&count=10").Json();
+    EXPECT_EQ(page["totalResults"], 40);
+    for (const nlohmann::json& user : page["Resources"]) seen.insert(user["userName"]);
+  }
+  EXPECT_EQ(seen.size(), 40U);
+  for (const char* lost : {"u000021", "u000022", "u000023", "u000024", "u000025"}) {
+    EXPECT_FALSE(seen.contains(lost)) << lost;
+  }
+  EXPECT_TRUE(seen.contains("u000045"));
+  const nlohmann::json all = server.Call("GET", "/Users?count=100").Json();
+  EXPECT_EQ(all["totalResults"], 40);
+  EXPECT_NE(all.dump().find("u000021"), std::string::npos);
+  server.Reset();
+  EXPECT_EQ(server.Call("GET", "/Users?count=100").Json().dump().find("u000041"),
+            std::string::npos);
+}
+
 TEST(ScimFixture, ScimmyGivesTokensAndForgetsThem) {
   ScimServer server({.users = 5, .groups = 0});
   const HttpAnswer given =

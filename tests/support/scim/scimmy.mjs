@@ -5,8 +5,9 @@
 // SCIM under /scim. It takes the bearer --token, basic authentication (postern, --token), and tokens from
 // POST /oauth2/token (client credentials postern, --token) that live --life seconds.
 // The side door, without authentication, for tests:
-//   POST   /control/churn   {"after": PAGES, "delete": COUNT}: when a walk over the users has been given PAGES
-//                           pages with COUNT users or more, COUNT of them, spread evenly, are deleted. Once.
+//   POST   /control/churn   {"after": PAGES, "delete": COUNT, "create": COUNT}: when a walk over the users has been
+//                           given PAGES pages with COUNT users or more, COUNT of them, spread evenly, are deleted,
+//                           and as many new ones as "create" says come at the end of the listing. Once.
 //   GET    /control/requests  how many requests came, by method and path without ids; DELETE sets to nothing
 //   DELETE /control/tokens    forgets the tokens that were given out
 //   POST   /control/reset     the first people and groups again, with their ids
@@ -23,7 +24,7 @@ const begin = performance.now();
 const chosen = options({ users: 10000, groups: 100, maximum: 1000, unique: "yes", life: 3600 });
 const users = new Map();
 const groups = new Map();
-const walk = { pages: [], churn: null };
+const walk = { pages: [], churn: null, next: 1 };
 const asked = new Map();
 const tokens = new Map(); // token to the end of its life
 
@@ -31,16 +32,20 @@ function now() {
   return new Date().toISOString();
 }
 
+// The next person, at the end of the listing.
+function hire(times) {
+  const id = seededId(chosen.seed, "user", walk.next);
+  users.set(id, { id, ...person(walk.next), ...times });
+  walk.next += 1;
+}
+
 function seed() {
   const created = now();
   const times = { meta: { created, lastModified: created } };
   users.clear();
   groups.clear();
-  Object.assign(walk, { pages: [], churn: null });
-  for (let number = 1; number <= chosen.users; number += 1) {
-    const id = seededId(chosen.seed, "user", number);
-    users.set(id, { id, ...person(number), ...times });
-  }
+  Object.assign(walk, { pages: [], churn: null, next: 1 });
+  for (let number = 1; number <= chosen.users; number += 1) hire(times);
   for (let number = 0; number < chosen.groups; number += 1) {
     const id = seededId(chosen.seed, "group", number);
     const members = membersOf(number, chosen.groups, chosen.users)
@@ -80,8 +85,11 @@ function given(resource, rows) {
   // A client that looks at one user first hasn't begun its walk.
   const count = walk.churn.delete;
   if (read.length < count) return;
+  const { create } = walk.churn;
   walk.churn = null;
   for (let index = 0; index < count; index += 1) drop(read[Math.floor(index * read.length / count)]);
+  const created = now();
+  for (let index = 0; index < create; index += 1) hire({ meta: { created, lastModified: created } });
 }
 
 function read(store) {
@@ -149,7 +157,7 @@ function control() {
   const router = express.Router();
   router.use(express.json());
   router.post("/churn", (request, response) => {
-    walk.churn = { after: request.body.after, delete: request.body.delete };
+    walk.churn = { after: request.body.after, delete: request.body.delete, create: request.body.create ?? 0 };
     response.sendStatus(204);
   });
   router.post("/reset", (_request, response) => { seed(); response.sendStatus(204); });
