@@ -6,6 +6,7 @@
 
 #include "tests/live/iam/otds/world.h"
 #include "tests/support/command.h"
+#include "tests/support/http_proxy.h"
 
 namespace postern::iam {
 namespace {
@@ -19,9 +20,13 @@ constexpr const char* kSecret = "canary-of-the-client-batch";
 class OtdsProgram : public OtdsTest {
  protected:
   OtdsProgram() {
+    Operator(Server().url() + "/otdsws/rest");
+    Access(true);
+  }
+  void Operator(const std::string& url) {
     scratch_.Write("operator/postern.toml", fmt::format(R"(administrators = ["person:li.wong"]
 [iam.corp]
-url     = "{}/otdsws/rest"
+url     = "{}"
 product = "otds"
 auth    = {{ client_id = "postern", client_secret = "secret:otds" }}
 manage  = {{ partitions = ["Corp"] }}
@@ -30,8 +35,7 @@ from = "env:OTDS_SECRET"
 [secret.batch]
 from = "env:BATCH_SECRET"
 )",
-                                                        Server().url()));
-    Access(true);
+                                                        url));
   }
   void Access(bool jo_is_active) {
     scratch_.Write("access/iam.toml", fmt::format(R"([person."li.wong"]
@@ -99,6 +103,36 @@ TEST_F(OtdsProgram, FromNothingToALeaver) {
     EXPECT_EQ(text.find(kSecret), std::string::npos) << file.path();
     EXPECT_EQ(text.find(Otds::kClientSecret), std::string::npos) << file.path();
   }
+}
+
+// A user of OTDS is asked for by name where a list lacks him: seven who live are missing, and stay.
+TEST_F(OtdsProgram, WhoIsMissingFromAListIsAskedForByHimself) {
+  support::HttpProxy proxy({.upstream = Server().url() + "/otdsws/rest"});
+  Operator(proxy.url());
+  std::string users = "[person.\"li.wong\"]\n";
+  for (int n = 1; n <= 7; ++n) users += fmt::format("[iam_user.missed{}]\niam = \"corp\"\n", n);
+  scratch_.Write("access/iam.toml", users);
+  ASSERT_EQ(Postern({"apply", "--yes"}).exit, 0) << said_;
+  proxy.Rule({{"fault", "edit"},
+              {"path", "/users\\?page_size"},
+              {"set", {"users"}},
+              {"value", json::array()}});
+  proxy.ClearRequests();
+  const RunResult run = Postern({"plan", "--json"});
+  const json plan = json::parse(run.out, nullptr, false);
+  ASSERT_FALSE(plan.is_discarded()) << said_;
+  for (const json& change : plan["changes"]) EXPECT_NE(change.value("held", ""), "") << change;
+  EXPECT_THAT(run.out, HasSubstr("the listing lacked iam user missed7"));
+  for (int n = 1; n <= 7; ++n) {
+    int asked = 0;
+    for (const json& request : proxy.Requests()) {
+      const std::string path = request["path"];
+      asked += path.find(fmt::format("/users/missed{}", n)) != std::string::npos ? 1 : 0;
+    }
+    EXPECT_EQ(asked, 1) << n;
+  }
+  proxy.ClearRules();
+  EXPECT_EQ(Postern({"plan", "--detailed-exitcode"}).exit, 0) << said_;
 }
 
 // An access role is declared, and lets in a unit besides: the plan takes the unit out, and says who
