@@ -36,24 +36,30 @@ ObserveProgress::ObserveProgress(Shell& shell, const std::vector<std::string>& t
   for (const std::string& target : targets) targets_[target];
 }
 
-void ObserveProgress::Report(const std::string& target, uint64_t objects, bool done) {
+void ObserveProgress::Report(const std::string& target, const observe::Seen& seen) {
   const std::lock_guard lock(mutex_);
-  targets_[target] = {objects, done};
-  if (!done || shell_.err_terminal() || Clock::now() - began_ < kPatience) return;
+  targets_[target] = seen;
+  if (!seen.done || shell_.err_terminal() || Clock::now() - began_ < kPatience) return;
   shell_.Note(fmt::format("observed {}: {}\n",
                           view::Safe(view::ShortTarget(target), shell_.err_style()),
-                          view::Count(objects, "object")));
+                          view::Count(seen.objects, "object")));
 }
 
 std::string ObserveProgress::Text() {
   const std::lock_guard lock(mutex_);
-  uint64_t objects = 0;
+  uint64_t objects = 0, doubtful = 0, asked = 0;
   std::vector<std::string> waiting;
-  for (const auto& [target, state] : targets_) {
-    objects += state.objects;
-    if (!state.done) waiting.emplace_back(view::ShortTarget(target));
+  for (const auto& [target, seen] : targets_) {
+    objects += seen.objects;
+    if (seen.done) continue;
+    doubtful += seen.doubtful;
+    asked += seen.asked;
+    waiting.emplace_back(view::ShortTarget(target));
   }
   std::string text = "Observing: " + view::Count(objects, "object");
+  if (doubtful > 0) {
+    text += fmt::format(", asked for {} of {}", asked, view::Count(doubtful, "missing object"));
+  }
   if (!waiting.empty()) text += ", waiting for " + view::Some(waiting, 3);
   return text;
 }

@@ -13,6 +13,7 @@
 
 #include "cmd/postern/shell.h"
 #include "cmd/postern/ticker.h"
+#include "core/observe/observe.h"
 
 namespace postern::cmd {
 
@@ -44,21 +45,17 @@ class ObserveProgress {
   // `targets`: all that will be observed.
   ObserveProgress(Shell& shell, const std::vector<std::string>& targets);
 
-  void Report(const std::string& target, uint64_t objects, bool done);
+  void Report(const std::string& target, const observe::Seen& seen);
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct State {
-    uint64_t objects = 0;
-    bool done = false;
-  };
   std::string Text();
 
   Shell& shell_;
   const Clock::time_point began_ = Clock::now();
   std::mutex mutex_;
-  std::map<std::string, State> targets_;  // guarded by mutex_
-  StatusLine line_;                       // last: its thread asks for Text()
+  std::map<std::string, observe::Seen> targets_;  // guarded by mutex_
+  StatusLine line_;                               // last: its thread asks for Text()
 };
 
 }  // namespace postern::cmd

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <tuple>
 
 #include "cmd/postern/progress.h"
 #include "cmd/postern/revision.h"
@@ -62,6 +63,34 @@ Result<std::vector<ledger::RosterRow>> RosterRowsOf(const std::string& path) {
   auto opened = ledger::Ledger::Open(path, ledger::Ledger::Mode::kReadOnly);
   if (!opened) return tl::unexpected(opened.error());
   return (*opened)->Rosters();
+}
+
+// Whom a role knows is asked for as well before it is gone, by each id that is known of it.
+observe::Known KnownOf(const std::map<std::string, std::vector<ledger::Recorded>>& recorded,
+                       const std::vector<std::pair<std::string, object::KnownKey>>& users) {
+  observe::Known known;
+  for (const auto& [target, rows] : recorded) {
+    auto& objects = known[target];
+    objects.reserve(rows.size());
+    for (const ledger::Recorded& row : rows) {
+      objects.push_back({row.kind, row.key, row.body, row.id});
+    }
+  }
+  for (const auto& [target, user] : users) {
+    known[target].push_back({user.key.kind, user.key.key, {}, user.id});
+  }
+  const auto place = [](const observe::KnownObject& object) {
+    return std::tuple(object.kind, object.key, object.id);
+  };
+  for (auto& [target, objects] : known) {
+    if (users.empty() || !target.starts_with("iam:")) continue;
+    std::stable_sort(objects.begin(), objects.end(), [&](const auto& a, const auto& b) {
+      return place(a) < place(b);  // what is recorded stays first
+    });
+    const auto same = [&](const auto& a, const auto& b) { return place(a) == place(b); };
+    objects.erase(std::unique(objects.begin(), objects.end(), same), objects.end());
+  }
+  return known;
 }
 
 std::string DigestOf(const std::vector<ledger::RosterRow>& rows) {
@@ -200,33 +229,14 @@ void World::Connect() {
 Result<void> World::Observe() {
   // Here and not when the ledger is opened: a recovery between changes what the ledger knows.
   if (auto read = ReadLedger(); !read) return read;
-  observe::Known known;
-  for (const auto& [target, rows] : recorded) {
-    auto& keys = known[target];
-    keys.reserve(rows.size());
-    for (const ledger::Recorded& row : rows) keys.push_back({row.kind, row.key, row.body});
-  }
-  // Whom a role knows is asked for by name as well before it is gone.
   const auto users = plan::UsersInRoles(recorded);
-  for (const auto& [target, key] : users) known[target].push_back({key.kind, key.key, {}});
-  for (auto& [target, keys] : known) {
-    const auto order = [](const observe::KnownObject& a, const observe::KnownObject& b) {
-      return std::pair(a.kind, a.key) < std::pair(b.kind, b.key);
-    };
-    if (users.empty() || !target.starts_with("iam:")) continue;
-    std::stable_sort(keys.begin(), keys.end(), order);  // what is recorded stays first
-    const auto same = [](const observe::KnownObject& a, const observe::KnownObject& b) {
-      return a.kind == b.kind && a.key == b.key;
-    };
-    keys.erase(std::unique(keys.begin(), keys.end(), same), keys.end());
-  }
+  const observe::Known known = KnownOf(recorded, users);
   std::vector<std::string> names;
   for (const observe::OpenTarget& target : targets) names.push_back(target.name);
   ObserveProgress progress(shell_, names);
-  observed =
-      observe::Observe(targets, known, [&](const std::string& target, uint64_t objects, bool done) {
-        progress.Report(target, objects, done);
-      });
+  observed = observe::Observe(
+      targets, known,
+      [&](const std::string& target, const observe::Seen& seen) { progress.Report(target, seen); });
   for (const observe::ObservedTarget& target : observed.targets) {
     if (!target.reached) AddUnreached(target);
   }

@@ -115,6 +115,13 @@ class OutcomeSink {
   virtual void Add(Outcome outcome) = 0;
 };
 
+// An object that was seen before.
+struct KnownKey {
+  ObjectKey key;
+  std::string id;  // the target's own at that time; empty: the kind has none
+  auto operator<=>(const KnownKey&) const = default;
+};
+
 class Target {
  public:
   virtual ~Target() = default;
@@ -130,6 +137,15 @@ class Target {
   // An error (a provider that died) leaves what has no answer unknown.
   virtual Result<void> Apply(std::span<const OperationGroup> groups, const Secrets& secrets,
                              OutcomeSink& sink) = 0;
+  // As Read, of objects that were seen before and that a listing lacks. Where the target can be
+  // asked for an id, the id decides: absent says that it is gone; one that is there under another
+  // key is unreadable, and the reason names it. By default the keys alone are asked for.
+  virtual Result<std::vector<ReadAnswer>> ReadKnown(std::span<const KnownKey> known) {
+    std::vector<ObjectKey> keys;
+    keys.reserve(known.size());
+    for (const KnownKey& one : known) keys.push_back(one.key);
+    return Read(keys);
+  }
 };
 
 }  // namespace postern::object

@@ -75,15 +75,16 @@ Result<ReadAnswer> FromWire(const v1::ReadAnswer& message) {
   return ReadAnswer{static_cast<Answer>(message.answer()), Copy(*view), message.reason()};
 }
 
-void ToWire(const ObjectKey& key, v1::KeyRow* message) {
-  message->set_kind(static_cast<uint32_t>(key.kind));
-  message->set_key(key.key);
+void ToWire(const KnownKey& known, v1::KeyRow* message) {
+  message->set_kind(static_cast<uint32_t>(known.key.kind));
+  message->set_key(known.key.key);
+  message->set_id(known.id);
 }
 
-Result<ObjectKey> FromWire(const v1::KeyRow& message) {
+Result<KnownKey> FromWire(const v1::KeyRow& message) {
   const KindTable* table = FindKind(message.kind());
   if (table == nullptr) return Broken("kind", message.kind());
-  return ObjectKey{table->kind, message.key()};
+  return KnownKey{{table->kind, message.key()}, message.id()};
 }
 
 void ToWire(const Operation& operation, v1::Operation* message) {

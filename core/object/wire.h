@@ -40,8 +40,8 @@ size_t WireBytes(const ObjectView& object);
 void ToWire(const ReadAnswer& answer, provider::v1::ReadAnswer* message);
 Result<ReadAnswer> FromWire(const provider::v1::ReadAnswer& message);
 
-void ToWire(const ObjectKey& key, provider::v1::KeyRow* message);
-Result<ObjectKey> FromWire(const provider::v1::KeyRow& message);
+void ToWire(const KnownKey& known, provider::v1::KeyRow* message);
+Result<KnownKey> FromWire(const provider::v1::KeyRow& message);
 
 void ToWire(const Operation& operation, provider::v1::Operation* message);
 Result<Operation> FromWire(const provider::v1::Operation& message);

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <thread>
 
 namespace postern::observe {
 namespace {
 
 using object::Kind;
+using object::KnownKey;
 using Clock = std::chrono::steady_clock;
 
 // Point reads a call; a provider answers them in batches of its own.
@@ -22,7 +24,7 @@ class SetSink : public object::ObjectSink {
   bool Add(const object::ObjectView& object) override {
     target_->objects.Add(object);
     // Once in a while: a progress line isn't worth a lock for each object.
-    if ((++count_ & 0x3ff) == 0 && progress_) progress_(target_->name, count_, false);
+    if ((++count_ & 0x3ff) == 0 && progress_) progress_(target_->name, {.objects = count_});
     return true;
   }
   uint64_t count() const { return count_; }
@@ -48,24 +50,32 @@ void MarkIncomplete(Kind kind, std::string_view key, std::string reason, Observe
   scope->reason = std::move(reason);
 }
 
-// Asks for `keys` in batches; `each` answer in turn.
-Result<void> ReadEach(object::Target& client, const std::vector<object::ObjectKey>& keys,
-                      const std::function<void(const object::ReadAnswer&)>& each) {
-  for (size_t first = 0; first < keys.size(); first += kReadBatch) {
-    const auto batch = std::span(keys).subspan(first, std::min(kReadBatch, keys.size() - first));
-    auto answers = client.Read(batch);
+// Asks for what is known in batches; `each` answer in turn. `wants`: whether an answer about it is
+// still worth a question. `asked`: how far it is, after each batch.
+Result<void> ReadEach(object::Target& client, const std::vector<KnownKey>& known,
+                      const std::function<bool(const KnownKey&)>& wants,
+                      const std::function<void(const object::ReadAnswer&)>& each,
+                      const std::function<void(size_t)>& asked) {
+  for (size_t next = 0; next < known.size();) {
+    std::vector<KnownKey> batch;
+    for (; next < known.size() && batch.size() < kReadBatch; ++next) {
+      if (wants(known[next])) batch.push_back(known[next]);
+    }
+    if (batch.empty()) break;
+    auto answers = client.ReadKnown(batch);
     if (!answers) return tl::unexpected(answers.error());
     if (answers->size() != batch.size()) {
       return Fail(ErrorCode::kInternal, "the provider breaks the protocol: a read lacks answers");
     }
     for (const object::ReadAnswer& answer : *answers) each(answer);
+    asked(next);
   }
   return {};
 }
 
 // Of what is recorded: what a complete listing lacks, and what it shows otherwise.
 struct Doubts {
-  std::vector<object::ObjectKey> missing, changed;
+  std::vector<KnownKey> missing, changed;
 };
 
 bool ShowsOtherwise(const KnownObject& known, const object::ObjectView& live) {
@@ -78,6 +88,29 @@ bool ShowsOtherwise(const KnownObject& known, const object::ObjectView& live) {
   });
 }
 
+KnownKey KeyOf(const KnownObject& known) {
+  return {{known.kind, std::string(known.key)}, std::string(known.id)};
+}
+
+// What a listing of an IAM system shows under another name is there. (Of other kinds an id may be
+// another's by now: an inode.)
+void DropRenamed(const ObservedTarget& target, std::vector<KnownKey>* missing) {
+  const auto has_id = [](Kind kind, std::string_view id) {
+    return object::IsIamKind(kind) && !id.empty();
+  };
+  if (std::none_of(missing->begin(), missing->end(),
+                   [&](const KnownKey& one) { return has_id(one.key.kind, one.id); })) {
+    return;
+  }
+  std::set<std::pair<Kind, std::string_view>> listed;
+  for (const object::ObjectView& object : target.objects.all()) {
+    if (has_id(object.kind, object.id)) listed.emplace(object.kind, object.id);
+  }
+  std::erase_if(*missing, [&](const KnownKey& one) {
+    return listed.contains({one.key.kind, std::string_view(one.id)});
+  });
+}
+
 Doubts FindDoubts(const std::vector<KnownObject>& known, ObservedTarget* target) {
   Doubts doubts;
   // Both sides are sorted, so one walk over them tells what is missing.
@@ -86,47 +119,54 @@ Doubts FindDoubts(const std::vector<KnownObject>& known, ObservedTarget* target)
   for (const KnownObject& one : known) {
     while (at != end && (at->kind != one.kind ? at->kind < one.kind : at->key < one.key)) ++at;
     if (at != end && at->kind == one.kind && at->key == one.key) {
-      if (ShowsOtherwise(one, *at)) doubts.changed.push_back({one.kind, std::string(one.key)});
+      if (ShowsOtherwise(one, *at)) doubts.changed.push_back(KeyOf(one));
       continue;
     }
     if (one.kind == Kind::kSession || object::TableOf(one.kind).observed_only) continue;
     const object::ScopeStatus* scope = ScopeHolding(*target, one.kind, one.key);
-    if (scope != nullptr && scope->complete) {
-      doubts.missing.push_back({one.kind, std::string(one.key)});
-    }
+    if (scope != nullptr && scope->complete) doubts.missing.push_back(KeyOf(one));
   }
+  DropRenamed(*target, &doubts.missing);
   return doubts;
 }
 
-// A recorded object that a complete listing lacks is asked for by name. Found after all: the
-// listing was short, and nothing may be concluded from what it lacks.
-Result<void> ConfirmAbsences(object::Target& client, const std::vector<object::ObjectKey>& missing,
-                             ObservedTarget* target) {
-  bool added = false;
-  auto done = ReadEach(client, missing, [&](const object::ReadAnswer& answer) {
+// A recorded object that a complete listing lacks is asked for by itself. Found after all: the
+// listing was short, and nothing may be concluded from what it lacks. Not told: nothing is
+// concluded either, and the rest of that scope isn't asked for, because the server may be gone.
+Result<void> ConfirmAbsences(object::Target& client, const std::vector<KnownKey>& missing,
+                             const std::function<void(size_t)>& asked, ObservedTarget* target) {
+  std::set<object::ObjectKey> found;
+  std::set<const object::ScopeStatus*> untold;
+  const auto wants = [&](const KnownKey& one) {
+    return !untold.contains(ScopeHolding(*target, one.key.kind, one.key.key));
+  };
+  const auto take = [&](const object::ReadAnswer& answer) {
     const object::Object& object = answer.object;
     if (answer.answer == object::Answer::kAbsent) return;
-    if (ScopeHolding(*target, object.kind, object.key) == nullptr) return;
+    const object::ScopeStatus* scope = ScopeHolding(*target, object.kind, object.key);
+    if (scope == nullptr) return;
     const std::string what = object::Describe(object.kind, object.key);
     if (answer.answer == object::Answer::kValue) {
       MarkIncomplete(object.kind, object.key, "the listing lacked " + what + ", which is there",
                      target);
-      target->objects.Add(object.view());
-      added = true;
+      const bool is_new = found.insert({object.kind, object.key}).second;
+      if (is_new) target->objects.Add(object.view());
     } else {
       MarkIncomplete(object.kind, object.key, what + " could not be read: " + answer.reason,
                      target);
+      untold.insert(scope);
     }
-  });
-  if (added) target->objects.Sort();
+  };
+  auto done = ReadEach(client, missing, wants, take, asked);
+  if (!found.empty()) target->objects.Sort();
   return done;
 }
 
 // An entry that a listing shows otherwise than it is recorded: what it is when asked for by name.
 // One that went away meanwhile stays as listed; apply looks again before it writes.
-Result<void> ConfirmChanges(object::Target& client, const std::vector<object::ObjectKey>& changed,
+Result<void> ConfirmChanges(object::Target& client, const std::vector<KnownKey>& changed,
                             ObservedTarget* target) {
-  return ReadEach(client, changed, [&](const object::ReadAnswer& answer) {
+  const auto take = [&](const object::ReadAnswer& answer) {
     const object::Object& object = answer.object;
     if (answer.answer == object::Answer::kValue) {
       target->objects.Replace(object.view());
@@ -136,7 +176,9 @@ Result<void> ConfirmChanges(object::Target& client, const std::vector<object::Ob
           object::Describe(object.kind, object.key) + " could not be read: " + answer.reason,
           target);
     }
-  });
+  };
+  return ReadEach(
+      client, changed, [](const KnownKey&) { return true; }, take, [](size_t) {});
 }
 
 void ObserveOne(object::Target& client, const std::vector<KnownObject>& known,
@@ -146,7 +188,7 @@ void ObserveOne(object::Target& client, const std::vector<KnownObject>& known,
     target->reached = error == nullptr;
     if (error != nullptr) target->error = *error;
     target->took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
-    if (progress) progress(target->name, target->objects.all().size(), true);
+    if (progress) progress(target->name, {.objects = target->objects.all().size(), .done = true});
   };
   auto probe = client.ProbeTarget();
   if (!probe) return finish(&probe.error());
@@ -159,7 +201,10 @@ void ObserveOne(object::Target& client, const std::vector<KnownObject>& known,
   target->objects.Sort();
   const Doubts doubts = FindDoubts(known, target);
   auto confirmed = ConfirmChanges(client, doubts.changed, target);
-  if (confirmed) confirmed = ConfirmAbsences(client, doubts.missing, target);
+  const auto asked = [&](size_t count) {
+    if (progress) progress(target->name, {sink.count(), doubts.missing.size(), count});
+  };
+  if (confirmed) confirmed = ConfirmAbsences(client, doubts.missing, asked, target);
   if (!confirmed) return finish(&confirmed.error());
   finish(nullptr);
 }
@@ -205,12 +250,11 @@ Observed Observe(std::vector<OpenTarget>& targets, const Known& known, const Pro
   Observed observed;
   observed.targets.resize(targets.size());
   std::mutex mutex;
-  const Progress locked = progress
-                              ? Progress([&](const std::string& name, uint64_t count, bool done) {
-                                  const std::lock_guard lock(mutex);
-                                  progress(name, count, done);
-                                })
-                              : Progress();
+  const Progress locked = progress ? Progress([&](const std::string& name, const Seen& seen) {
+    const std::lock_guard lock(mutex);
+    progress(name, seen);
+  })
+                                   : Progress();
   std::vector<std::thread> threads;
   for (size_t i = 0; i < targets.size(); ++i) {
     ObservedTarget& target = observed.targets[i];

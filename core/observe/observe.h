@@ -1,8 +1,9 @@
 // core/observe/observe.h: what is live, over all targets, in parallel.
 //
 // One provider process and one thread a target. Judges nothing: statuses are handed on as they
-// came, except that a recorded object which a listing claimed not to contain is asked for by name,
-// and a listing that a point read contradicts is marked incomplete.
+// came, except that a recorded object which a listing claimed not to contain is asked for by
+// itself, and a listing that a point read contradicts is marked incomplete. Cost: the listing, and
+// one question for each recorded object that it lacks.
 #pragma once
 #include <chrono>
 #include <functional>
@@ -69,14 +70,22 @@ struct Observed {
 struct KnownObject {
   object::Kind kind{};
   std::string_view key, body;
+  std::string_view id;  // the target's own; empty: none is recorded
 };
-// By target and sorted by (kind, key). Confirmed by a point read where a listing lacks it and, of
-// directories' entries, where the listing shows a field otherwise: access rules can hide a field of
-// one entry, which a listing doesn't tell from a field that isn't there.
+// By target and sorted by (kind, key); one key may stand there with several ids. Confirmed by a
+// point read, by id where the target has such, where a listing lacks it and, of directories'
+// entries, where the listing shows a field otherwise: access rules can hide a field of one entry,
+// which a listing doesn't tell from a field that isn't there.
 using Known = std::map<std::string, std::vector<KnownObject>>;
 
-// `progress(target, objects so far)` is called from the targets' threads.
-using Progress = std::function<void(const std::string& target, uint64_t objects, bool done)>;
+// How far the observation of one target is.
+struct Seen {
+  uint64_t objects = 0;
+  uint64_t doubtful = 0, asked = 0;  // objects that its listing lacks; of them asked for so far
+  bool done = false;
+};
+// Called from the targets' threads, one at a time.
+using Progress = std::function<void(const std::string& target, const Seen& seen)>;
 
 Observed Observe(std::vector<OpenTarget>& targets, const Known& known,
                  const Progress& progress = {});

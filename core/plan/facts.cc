@@ -91,16 +91,17 @@ void AddSources(const Inputs& inputs, compile::Facts* facts) {
   }
 }
 
-std::vector<std::pair<std::string, object::ObjectKey>> UsersInRoles(
+std::vector<std::pair<std::string, object::KnownKey>> UsersInRoles(
     const std::map<std::string, std::vector<ledger::Recorded>>& recorded) {
-  std::vector<std::pair<std::string, object::ObjectKey>> users;
+  std::vector<std::pair<std::string, object::KnownKey>> users;
   for (const auto& [target, rows] : recorded) {
     for (const ledger::Recorded& row : rows) {
       if (row.kind != Kind::kAccount || !row.owner.starts_with("role:")) continue;
       const auto parts = compile::SplitFactIdentity(compile::IdentityInOwner(row.owner));
       if (!parts.target.starts_with("iam:")) continue;
       users.push_back({std::string(parts.target),
-                       {Kind::kIamUser, object::MakeKey(Kind::kIamUser, {parts.name})}});
+                       {{Kind::kIamUser, object::MakeKey(Kind::kIamUser, {parts.name})},
+                        std::string(parts.id)}});
     }
   }
   std::sort(users.begin(), users.end());

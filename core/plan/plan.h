@@ -277,9 +277,9 @@ Plan MakePlan(const Inputs& inputs, diag::Diagnostics* diagnostics);
 compile::Facts FactsOf(const Inputs& inputs,
                        const std::vector<std::pair<std::string, uint32_t>>& allocated);
 
-// Users of IAM systems whom the ledger knows in roles, sorted: (target, key). One that a listing
-// lacks must be asked for by name before it is gone (observe::Known).
-std::vector<std::pair<std::string, object::ObjectKey>> UsersInRoles(
+// Users of IAM systems whom the ledger knows in roles, sorted: (target, key and id). One that a
+// listing lacks must be asked for before it is gone (observe::Known).
+std::vector<std::pair<std::string, object::KnownKey>> UsersInRoles(
     const std::map<std::string, std::vector<ledger::Recorded>>& recorded);
 
 // Plan file: canonical bytes with a digest over all of them. Load refuses damaged or newer files.

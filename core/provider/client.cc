@@ -44,6 +44,8 @@ class ProcessClient final : public Client {
   Result<std::vector<object::ScopeStatus>> Enumerate(std::span<const object::Kind> kinds,
                                                      object::ObjectSink& sink) override;
   Result<std::vector<object::ReadAnswer>> Read(std::span<const object::ObjectKey> keys) override;
+  Result<std::vector<object::ReadAnswer>> ReadKnown(
+      std::span<const object::KnownKey> known) override;
   Result<void> Apply(std::span<const object::OperationGroup> groups, const object::Secrets& secrets,
                      object::OutcomeSink& sink) override;
 
@@ -51,7 +53,7 @@ class ProcessClient final : public Client {
   struct ReadPart;
   Result<void> Hello();
   Result<void> Configure(const v1::TargetConfig& config, const object::Secrets& secrets);
-  Result<void> ReadSome(std::span<const object::ObjectKey> keys,
+  Result<void> ReadSome(std::span<const object::KnownKey> keys,
                         std::vector<object::ReadAnswer>* answers);
   tl::unexpected<Error> Explain(const Call& call, const grpc::Status& status);
   tl::unexpected<Error> Broken(const std::string& why);
@@ -213,10 +215,10 @@ Result<std::vector<object::ScopeStatus>> ProcessClient::Enumerate(
   return scopes;
 }
 
-Result<void> ProcessClient::ReadSome(std::span<const object::ObjectKey> keys,
+Result<void> ProcessClient::ReadSome(std::span<const object::KnownKey> keys,
                                      std::vector<object::ReadAnswer>* answers) {
   v1::ReadRequest request;
-  for (const object::ObjectKey& key : keys) ToWire(key, request.add_keys());
+  for (const object::KnownKey& key : keys) ToWire(key, request.add_keys());
   v1::ReadReply reply;
   {
     Call call(watch_, "Read");
@@ -240,7 +242,7 @@ Result<void> ProcessClient::ReadSome(std::span<const object::ObjectKey> keys,
   for (size_t i = 0; i < keys.size(); ++i) {
     auto answer = FromWire(reply.answers(static_cast<int>(i)));
     if (!answer) return Broken(answer.error().message);
-    if (answer->object.kind != keys[i].kind || answer->object.key != keys[i].key) {
+    if (answer->object.kind != keys[i].key.kind || answer->object.key != keys[i].key.key) {
       return Broken("an answer is for another key than the one that was asked for");
     }
     answers->push_back(std::move(*answer));
@@ -250,15 +252,24 @@ Result<void> ProcessClient::ReadSome(std::span<const object::ObjectKey> keys,
 
 Result<std::vector<object::ReadAnswer>> ProcessClient::Read(
     std::span<const object::ObjectKey> keys) {
+  std::vector<object::KnownKey> known;
+  known.reserve(keys.size());
+  for (const object::ObjectKey& key : keys) known.push_back({key, ""});
+  return ReadKnown(known);
+}
+
+Result<std::vector<object::ReadAnswer>> ProcessClient::ReadKnown(
+    std::span<const object::KnownKey> known) {
   if (gone_) return tl::unexpected(*gone_);
   std::vector<object::ReadAnswer> answers;
-  answers.reserve(keys.size());
-  for (size_t begin = 0; begin < keys.size();) {
+  answers.reserve(known.size());
+  for (size_t begin = 0; begin < known.size();) {
     size_t end = begin, bytes = 0;
-    while (end < keys.size() && end - begin < kReadKeys && bytes < kReadBytes) {
-      bytes += keys[end++].key.size();
+    while (end < known.size() && end - begin < kReadKeys && bytes < kReadBytes) {
+      bytes += known[end].key.key.size() + known[end].id.size();
+      ++end;
     }
-    if (auto part = ReadSome(keys.subspan(begin, end - begin), &answers); !part) {
+    if (auto part = ReadSome(known.subspan(begin, end - begin), &answers); !part) {
       return tl::unexpected(part.error());
     }
     begin = end;

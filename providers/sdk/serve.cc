@@ -158,14 +158,14 @@ class Service final : public v1::Provider::Service {
                     v1::ReadReply* reply) override {
     const Turn turn(*this);
     if (turn.target() == nullptr) return NotConfigured();
-    std::vector<object::ObjectKey> keys;
+    std::vector<object::KnownKey> keys;
     keys.reserve(request->keys_size());
     for (const v1::KeyRow& row : request->keys()) {
       auto key = FromWire(row);
       if (!key) return {grpc::StatusCode::INVALID_ARGUMENT, key.error().message};
       keys.push_back(std::move(*key));
     }
-    if (auto answers = turn.target()->Read(keys); answers) {
+    if (auto answers = turn.target()->ReadKnown(keys); answers) {
       for (const object::ReadAnswer& answer : *answers) ToWire(answer, reply->add_answers());
     } else {
       ToWire(answers.error(), reply->mutable_failure());

@@ -293,6 +293,7 @@ Result<void> ScimTarget::Apply(std::span<const object::OperationGroup> groups,
                                const object::Secrets&, object::OutcomeSink& sink) {
   if (auto ready = Discover(); !ready) return tl::unexpected(ready.error());
   Examine();
+  missing_.clear();
   for (const auto& round : sdk::RoundsOf(groups)) {
     ApplyRun run(*this, sink);
     for (const Operation* op : round) run.Add(*op);

@@ -277,6 +277,7 @@ Result<std::vector<ScopeStatus>> ScimTarget::Enumerate(std::span<const Kind> kin
   const auto wants = [&](Kind kind) {
     return kinds.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
   };
+  missing_.clear();
   Enumeration enumeration(*this, sink);
   if (!enumeration.Run(wants(Kind::kIamUser), wants(Kind::kIamGroup),
                        wants(Kind::kIamMembership))) {

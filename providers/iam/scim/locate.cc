@@ -110,7 +110,10 @@ class Locator {
   std::set<std::string> Filter(std::set<std::string> keys) {
     const bool believes = target_.BelievesFilters();
     const size_t pages = target_.known_[kind_].count / target_.PagingOf("").page + 1;
-    if (keys.size() > (believes ? std::max(kFew, pages) : kFew)) return keys;
+    const size_t most = believes && options_.each ? keys.size()
+                        : believes                ? std::max(kFew, pages)
+                                                  : kFew;
+    if (keys.size() > most) return keys;
     std::vector<std::string> asked(keys.begin(), keys.end());
     std::vector<HttpRequest> requests;
     for (const std::string& key : asked) requests.push_back(ScimTarget::Get(FilterUrl(key)));

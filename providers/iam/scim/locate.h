@@ -13,12 +13,16 @@ struct LocateOptions {
   // A census of the last minute is good enough to say that a name is free: for creations, where the
   // server refuses a second one itself.
   bool recent = false;
+  // Each name that no id answers for is asked for by itself where filters can be believed, however
+  // many they are: for decisions, which a listing can't make.
+  bool each = false;
   // Of these a 404 by id is enough: they were there under this id a moment ago, and we deleted it.
   std::set<object::ObjectKey> deleted;
 };
 
 // Users and groups by key, each with an answer.
-// Cost: a request a resource; for names without an id one more each, or one census a kind.
+// Cost: a request a resource; for names without an id one more each, or one census a kind (with
+// `each` only where filters can't be believed).
 Snapshots ReadKeys(ScimTarget& target, const std::set<object::ObjectKey>& keys,
                    const LocateOptions& options);
 

@@ -8,6 +8,7 @@ namespace postern::iam {
 
 using object::Answer;
 using object::Kind;
+using object::KnownKey;
 using object::ObjectKey;
 using object::ReadAnswer;
 
@@ -150,15 +151,72 @@ ReadAnswer ScimTarget::AnswerOf(const ObjectKey& key, const Snapshots& snapshots
 }
 
 Result<std::vector<ReadAnswer>> ScimTarget::Read(std::span<const ObjectKey> keys) {
-  if (auto ready = Discover(); !ready) return tl::unexpected(ready.error());
-  std::set<ObjectKey> wanted;
-  for (const ObjectKey& key : keys) {
-    for (ObjectKey& part : PartsOf(key)) wanted.insert(std::move(part));
+  std::vector<KnownKey> known;
+  known.reserve(keys.size());
+  for (const ObjectKey& key : keys) known.push_back({key, ""});
+  return ReadKnown(known);
+}
+
+// What an id shows of the name it had: another name is neither there nor gone.
+void ScimTarget::TakeKnown(const ObjectKey& key, Snapshot* snapshot) {
+  Names& names = this->names(key.kind);
+  if (snapshot->state == Snapshot::State::kAbsent) names.Forget(snapshot->id);
+  if (snapshot->state == Snapshot::State::kFound) {
+    const std::string name = NameIn(key.kind, snapshot->document);
+    names.Put(snapshot->id, name);
+    if (Names::KeyOf(name) == key.key) return;
+    snapshot->state = Snapshot::State::kUnreadable;
+    snapshot->reason = fmt::format("it is there as {}, which the listing lacked too",
+                                   Describe(key.kind, snapshot->document));
+    snapshot->document = Json();
   }
-  const Snapshots snapshots = ReadKeys(*this, wanted, {});
+  missing_[key] = *snapshot;
+}
+
+// Those of the kind that have an id, by their place in `known`.
+std::map<size_t, ReadAnswer> ScimTarget::ReadByIds(Kind kind, std::span<const KnownKey> known) {
+  std::vector<size_t> places;
+  std::vector<std::string> ids;
+  for (size_t i = 0; i < known.size(); ++i) {
+    if (known[i].key.kind != kind || known[i].id.empty()) continue;
+    places.push_back(i);
+    ids.push_back(known[i].id);
+  }
+  std::vector<Snapshot> read = ReadIds(kind, ids);
+  std::map<size_t, ReadAnswer> answers;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const ObjectKey& key = known[places[i]].key;
+    TakeKnown(key, &read[i]);
+    answers.emplace(places[i], AnswerOf(key, {{key, std::move(read[i])}}));
+  }
+  return answers;
+}
+
+Result<std::vector<ReadAnswer>> ScimTarget::ReadKnown(std::span<const KnownKey> known) {
+  if (auto ready = Discover(); !ready) return tl::unexpected(ready.error());
+  std::map<size_t, ReadAnswer> by_id = ReadByIds(Kind::kIamUser, known);
+  by_id.merge(ReadByIds(Kind::kIamGroup, known));
+  std::set<ObjectKey> wanted;
+  Snapshots snapshots;
+  for (size_t i = 0; i < known.size(); ++i) {
+    if (by_id.contains(i)) continue;
+    for (ObjectKey& part : PartsOf(known[i].key)) {
+      const auto missing = missing_.find(part);
+      if (missing != missing_.end() && names(part.kind).IdsOf(part.key).empty()) {
+        snapshots.insert(*missing);
+      } else {
+        wanted.insert(std::move(part));
+      }
+    }
+  }
+  snapshots.merge(ReadKeys(*this, wanted, {.each = true}));
   std::vector<ReadAnswer> answers;
-  answers.reserve(keys.size());
-  for (const ObjectKey& key : keys) answers.push_back(AnswerOf(key, snapshots));
+  answers.reserve(known.size());
+  for (size_t i = 0; i < known.size(); ++i) {
+    const auto at = by_id.find(i);
+    answers.push_back(at != by_id.end() ? std::move(at->second)
+                                        : AnswerOf(known[i].key, snapshots));
+  }
   return answers;
 }
 

@@ -48,6 +48,9 @@ class ScimTarget final : public object::Target {
   Result<std::vector<object::ScopeStatus>> Enumerate(std::span<const object::Kind> kinds,
                                                      object::ObjectSink& sink) override;
   Result<std::vector<object::ReadAnswer>> Read(std::span<const object::ObjectKey> keys) override;
+  // Users and groups by id: one request each.
+  Result<std::vector<object::ReadAnswer>> ReadKnown(
+      std::span<const object::KnownKey> known) override;
   Result<void> Apply(std::span<const object::OperationGroup> groups, const object::Secrets& secrets,
                      object::OutcomeSink& sink) override;
 
@@ -95,6 +98,9 @@ class ScimTarget final : public object::Target {
     uint64_t count = 0;
   };
   Snapshot Judge(object::Kind kind, const std::string& id, const HttpResult& result);
+  std::map<size_t, object::ReadAnswer> ReadByIds(object::Kind kind,
+                                                 std::span<const object::KnownKey> known);
+  void TakeKnown(const object::ObjectKey& key, Snapshot* snapshot);
   Result<void> DiscoverTypes();
   void ExamineFilter(const Json& sample);
   void ExamineVersions(const Json& sample);
@@ -109,6 +115,9 @@ class ScimTarget final : public object::Target {
   Json config_;
   Names users_, groups_;
   std::map<object::Kind, Known> known_;
+  // Of whom the last listing lacked and who were asked for by id since: who isn't there under that
+  // name, so that what they are in needs no second question.
+  Snapshots missing_;
 };
 
 // The ETag of a whole resource, where it is a version of it; empty: it has none.

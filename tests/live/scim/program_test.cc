@@ -3,13 +3,10 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include <cstdlib>
 #include <random>
-#include <set>
 
-#include "tests/support/command.h"
+#include "tests/live/scim/estate.h"
 #include "tests/support/http_proxy.h"
-#include "tests/support/scim.h"
 
 namespace postern::iam {
 namespace {
@@ -21,69 +18,6 @@ using support::ScimServer;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-// A folder with declarations and a ledger.
-class Estate {
- public:
-  explicit Estate(const std::string& url, const std::string& more = "") {
-    scratch_.Write("operator/postern.toml", fmt::format(R"(administrators = ["person:li"]
-[iam.corp]
-url    = "{}"
-auth   = {{ token = "secret:scim" }}
-limits = {{ lose_percent = 100, remove_percent = 100, change_percent = 100, shrink_percent = 100 }}
-{}
-[secret.scim]
-from = "env:SCIM_TOKEN"
-)",
-                                                        url, more));
-  }
-  // u000001 to `last`, active as they are.
-  void DeclareUsers(int last) {
-    std::string text = "[person.li]\n";
-    for (int n = 1; n <= last; ++n) {
-      text += fmt::format("[iam_user.u{:06}]\niam = \"corp\"\nactive = {}\n", n, n % 50 != 0);
-    }
-    Declare(text);
-  }
-  void Declare(const std::string& text) { scratch_.Write("access/iam.toml", text); }
-  RunResult Postern(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), POSTERN);
-    return support::RunCommand(arguments, {.env = {{"SCIM_TOKEN", token}}, .cwd = scratch_.path()});
-  }
-  json Plan() {
-    const RunResult run = Postern({"plan", "--json"});
-    json plan = json::parse(run.out, nullptr, false);
-    EXPECT_FALSE(plan.is_discarded()) << run.out << run.err;
-    return plan;
-  }
-
-  std::string token = ScimServer::kToken;
-
- private:
-  support::Scratch scratch_;
-};
-
-bool FullCampaign() {
-  return std::getenv("POSTERN_CAMPAIGN_FULL") != nullptr;  // NOLINT(concurrency-mt-unsafe)
-}
-
-bool Takes(const json& change) {
-  const std::string action = change["action"];
-  return change.value("held", "").empty() &&
-         (action == "delete" || action == "disable" || action == "replace" || action == "forget");
-}
-
-std::set<std::string> Living(const ScimServer& server) {
-  std::set<std::string> names;
-  for (int start = 1;; start += 100) {
-    const json page =
-        server.Call("GET", fmt::format("/Users?startIndex={}&count=100", start)).Json();
-    for (const json& user : page.value("Resources", json::array())) {
-      names.insert(user["userName"].get<std::string>());
-    }
-    if (page.value("Resources", json::array()).size() < 100) return names;
-  }
-}
 
 // 50 of 1,000 are deleted while they are listed, so that the first walk loses as many who live. Of
 // the 600 who are declared the plan has those who are gone made again, and touches nobody else.

@@ -24,13 +24,22 @@ class Short final : public object::Target {
  public:
   std::vector<object::Object> listed, hidden;
   bool unreadable = false, mute = false, fails = false;
+  std::vector<object::ScopeStatus> more_scopes;
+  std::vector<object::KnownKey>* asked = nullptr;  // by id
 
   Result<object::Probe> ProbeTarget() override { return object::Probe{}; }
   Result<std::vector<object::ScopeStatus>> Enumerate(std::span<const Kind>,
                                                      object::ObjectSink& sink) override {
     if (fails) return Fail(ErrorCode::kUnavailable, "gone");
     for (const auto& object : listed) sink.Add(object.view());
-    return std::vector<object::ScopeStatus>{{Kind::kAccount, "ftp", true, "", listed.size(), true}};
+    std::vector<object::ScopeStatus> scopes = more_scopes;
+    scopes.push_back({Kind::kAccount, "ftp", true, "", listed.size(), true});
+    return scopes;
+  }
+  Result<std::vector<object::ReadAnswer>> ReadKnown(
+      std::span<const object::KnownKey> known) override {
+    if (asked != nullptr) asked->insert(asked->end(), known.begin(), known.end());
+    return Target::ReadKnown(known);
   }
   Result<std::vector<object::ReadAnswer>> Read(std::span<const object::ObjectKey> keys) override {
     std::vector<object::ReadAnswer> answers;
@@ -55,15 +64,16 @@ class Short final : public object::Target {
   }
 };
 
-ObservedTarget ObserveOne(std::unique_ptr<Short> target, const std::vector<object::Object>& known) {
+ObservedTarget ObserveOne(std::unique_ptr<Short> target, const std::vector<object::Object>& known,
+                          const Progress& progress = {}) {
   Known keys;
   for (const auto& object : known) {
-    keys["host:edge"].push_back({object.kind, object.key, object.body});
+    keys["host:edge"].push_back({object.kind, object.key, object.body, object.id});
   }
   std::vector<OpenTarget> targets(1);
   targets[0].name = "host:edge";
   targets[0].target = std::move(target);
-  return std::move(Observe(targets, keys).targets[0]);
+  return std::move(Observe(targets, keys, progress).targets[0]);
 }
 
 TEST(Observe, BelievesAConfirmedAbsence) {
@@ -95,6 +105,60 @@ TEST(Observe, DoesNotTakeAMissingAnswerForAnAbsence) {
   auto target = std::make_unique<Short>();
   target->mute = true;
   EXPECT_FALSE(ObserveOne(std::move(target), {Account("b")}).reached);
+}
+
+object::Object IamUser(const std::string& name, const std::string& id) {
+  kinds::IamUser user;
+  user.set_user_name(name);
+  object::Object object = object::Encode(user);
+  object.id = id;
+  return object;
+}
+
+std::unique_ptr<Short> IamSystem(std::vector<object::KnownKey>* asked) {
+  auto target = std::make_unique<Short>();
+  target->more_scopes = {{Kind::kIamUser, "", true, "", 0, true}};
+  target->asked = asked;
+  return target;
+}
+
+TEST(Observe, AsksByTheIdsThatAreRecorded) {
+  std::vector<object::KnownKey> asked;
+  auto target = IamSystem(&asked);
+  target->listed = {IamUser("ann", "1"), IamUser("bea.new", "2")};
+  const auto observed =
+      ObserveOne(std::move(target), {IamUser("ann", "1"), IamUser("bea", "2"), IamUser("cid", "3"),
+                                     IamUser("cid", "4"), IamUser("dan", "")});
+  EXPECT_TRUE(observed.Scope(Kind::kIamUser, "")->complete);
+  std::vector<std::string> ids;
+  for (const auto& one : asked) ids.push_back(one.key.key + "#" + one.id);
+  EXPECT_THAT(ids, testing::ElementsAre("cid#3", "cid#4", "dan#"))
+      << "bea is listed, under another name";
+}
+
+TEST(Observe, AsksNoFurtherWhereOneIsNotAnsweredFor) {
+  std::vector<object::KnownKey> asked;
+  std::vector<object::Object> known;
+  for (int n = 1000; n < 2200; ++n) known.push_back(IamUser(std::to_string(n), std::to_string(n)));
+  ASSERT_TRUE(ObserveOne(IamSystem(&asked), known).Scope(Kind::kIamUser, "")->complete);
+  EXPECT_EQ(asked.size(), known.size());
+  asked.clear();
+  auto target = IamSystem(&asked);
+  target->unreadable = true;
+  const auto observed = ObserveOne(std::move(target), known);
+  EXPECT_FALSE(observed.Scope(Kind::kIamUser, "")->complete);
+  EXPECT_LT(asked.size(), known.size() / 2) << "the server may be gone";
+}
+
+TEST(Observe, SaysHowFarItIs) {
+  std::vector<object::KnownKey> asked;
+  std::vector<object::Object> known;
+  for (int n = 1000; n < 2200; ++n) known.push_back(IamUser(std::to_string(n), std::to_string(n)));
+  std::vector<uint64_t> steps;
+  ObserveOne(IamSystem(&asked), known, [&](const std::string&, const Seen& seen) {
+    if (seen.doubtful == known.size()) steps.push_back(seen.asked);
+  });
+  EXPECT_THAT(steps, testing::ElementsAre(500u, 1000u, 1200u));
 }
 
 // One entry of a directory, as listed with or without a field.
