@@ -48,8 +48,10 @@ nlohmann::json Otds::Requests() {
   return Control("GET", "/requests");
 }
 
-std::vector<std::string> Otds::Undocumented() {
-  return Control("GET", "/undocumented").get<std::vector<std::string>>();
+Otds::Comparison Otds::CompareRequests() {
+  const nlohmann::json told = Control("GET", "/undocumented");
+  return {told.at("compared").get<size_t>(),
+          told.at("undocumented").get<std::vector<std::string>>()};
 }
 
 }  // namespace postern::support

@@ -43,10 +43,15 @@ class Otds {
   // Any call of the side door; `path` begins with a slash.
   nlohmann::json Control(const std::string& method, const std::string& path,
                          const nlohmann::json& body = nullptr);
-  // Every request so far: method, path, query, body, status.
+  // Every request since the last reset: method, path, query, body as it came, status.
   nlohmann::json Requests();
-  // What in the requests so far no documented shape has, in words. Empty is good.
-  std::vector<std::string> Undocumented();
+  // All requests since the server's start against the documented shapes, field by field: nothing
+  // takes one of them away.
+  struct Comparison {
+    size_t compared = 0;
+    std::vector<std::string> undocumented;  // what no shape has, in words; empty is good
+  };
+  Comparison CompareRequests();
 
  private:
   Scratch scratch_;

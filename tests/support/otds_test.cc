@@ -35,12 +35,16 @@ TEST(OtdsFixture, TellsWhatIsNotDocumented) {
   Otds server;
   const std::string ticket = LogIn(server);
   Ask({.url = server.url() + "/otdsws/rest/users?limit=1", .headers = {ticket}});
-  EXPECT_THAT(server.Undocumented(), testing::IsEmpty());
+  EXPECT_THAT(server.CompareRequests().undocumented, testing::IsEmpty());
   Ask({.url = server.url() + "/otdsws/rest/users?nosuch=1", .headers = {ticket}});
-  EXPECT_THAT(server.Undocumented(), testing::ElementsAre(testing::HasSubstr("nosuch")));
+  EXPECT_THAT(server.CompareRequests().undocumented,
+              testing::ElementsAre(testing::HasSubstr("nosuch")));
   EXPECT_EQ(server.Requests().size(), 3U);
+  // A world that begins again has asked nothing yet; what was compared stays compared.
   server.Reset();
-  EXPECT_THAT(server.Undocumented(), testing::IsEmpty());
+  EXPECT_EQ(server.Requests().size(), 0U);
+  EXPECT_EQ(server.CompareRequests().compared, 3U);
+  EXPECT_EQ(server.CompareRequests().undocumented.size(), 1U);
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 import json
 from urllib.parse import unquote, urlsplit
 
-import shapes
 from loopback import Handler
 from world import Refusal
 
@@ -19,11 +18,7 @@ class Control:
         if words == ["requests"]:
             return self.face.log
         if words == ["undocumented"]:
-            calls = shapes.load()
-            # The SCIM face is documented by RFC 7644, not by shapes.
-            asked = [request for request in self.face.log if "/otdsws/scim/" not in request["path"]]
-            return [text for request in asked
-                    for text in shapes.request_differences(request, calls, self.face.prefix)]
+            return self.face.comparison.result()
         if words == ["recycled"]:
             return [f"{entry.name}@{entry.partition}" for entry in self.world.recycled]
         if words == ["consolidations"]:

@@ -1,4 +1,5 @@
 """The HTTP face of OTDS: which call has which address, who may ask, how answers and refusals look."""
+import copy
 import json
 import threading
 import time
@@ -10,6 +11,7 @@ import access
 import people
 import scim_face
 import sessions
+import shapes
 from loopback import Handler
 from world import Refusal
 
@@ -145,7 +147,7 @@ class Call:
             shown["values"] = [{"name": name, "values": values} for name, values in attributes.items()]
         shown.update({"customAttributes": entry.custom, "objectClass": {"user": "oTPerson", "group": "oTGroup",
                       "role": "oTRole"}[entry.kind], "uuid": entry.uuid, "description": entry.description,
-                      "originUUID": None, "urlId": entry.id, "urlLocation": entry.location})
+                      "originUUID": self.world.origin(entry), "urlId": entry.id, "urlLocation": entry.location})
         if entry.kind == "group":
             shown["numMembers"] = len(self.world.members(entry))
         return shown
@@ -173,15 +175,21 @@ class Face:
         self.prefix = prefix.rstrip("/")
         self.ready_at = time.monotonic() + slow_start
         self.lock = threading.Lock()
-        self.log = []
+        self.log = []  # since the last reset
+        self.comparison = shapes.Comparison(self.prefix)  # since the start
         self.faults = []
 
     def reset(self):
-        """The first world again: nobody is logged in, nothing was asked, no fault waits."""
+        """The first world again: nobody is logged in, nothing was asked, no fault waits. What was compared
+        with the shapes stays."""
         self.world.reset()
         self.sessions.until.clear()
         self.log.clear()
         self.faults.clear()
+
+    def note(self, request):
+        self.log.append(request)
+        self.comparison.add(request)
 
     def carry_out(self, call):
         """(status, body) of a request; refusals included."""
@@ -252,23 +260,32 @@ def handler_of(face):
 
         def do(self):
             body = self.read_body()
-            if time.monotonic() < face.ready_at:
-                page = b"<html><body><h1>Service Unavailable</h1></body></html>"
-                return self.answer(503, page, [("Content-Type", "text/html;charset=utf-8")])
             address = urlsplit(self.path)
             call = Call(face.world, face.sessions, self.command, address.path,
                         dict(parse_qsl(address.query, keep_blank_values=True)), {},
                         {name.lower(): value for name, value in self.headers.items()})
+            unreadable = self.parse(call, body)
+            # As it came: handlers may change the body that they are given.
+            request = self.logged(call, body)
             with face.lock:
-                fault = face.fault_for(call)
-                if fault and fault["kind"] == "expired":  # from this request on
-                    face.sessions.expire_all()
-                if fault and fault["kind"] == "cut-before":
-                    status, answer = None, None
+                if time.monotonic() < face.ready_at:
+                    fault, status, answer = {"kind": "html", "status": 503}, 503, None
                 else:
-                    status, answer = self.parse(call, body) or face.carry_out(call)
-                face.log.append(self.logged(call, body, status))
+                    fault = face.fault_for(call)
+                    status, answer = self.under(fault, call, unreadable)
+                face.note({**request, "status": status})
             return self.give(fault, status, answer)
+
+        def under(self, fault, call, unreadable):
+            """(status, body) of what is done: nothing, where the fault comes before."""
+            kind = fault["kind"] if fault else ""
+            if kind == "expired":  # from this request on
+                face.sessions.expire_all()
+            if kind == "cut-before":
+                return None, None
+            if kind == "refused":
+                return fault["status"], Refusal(fault["status"], "Not Allowed").body
+            return unreadable or face.carry_out(call)
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do
 
@@ -284,12 +301,13 @@ def handler_of(face):
                 if not isinstance(call.body, dict):
                     raise ValueError("not an object")
             except ValueError:
+                call.body = {}
                 return 400, Refusal(400, "the body can't be read").body
             return None
 
-        def logged(self, call, body, status):
-            return {"method": call.method, "path": call.path, "query": call.query, "status": status,
-                    "body": dict(call.body), "headers": {name: call.headers.get(name) for name in (
+        def logged(self, call, body):
+            return {"method": call.method, "path": call.path, "query": dict(call.query),
+                    "body": copy.deepcopy(call.body), "headers": {name: call.headers.get(name) for name in (
                         "accept", "content-type", "otdsticket", "cookie", "authorization")
                         if name in call.headers}, "size": len(body)}
 

@@ -29,6 +29,7 @@ class OtdsCase(unittest.TestCase):
 
     def setUp(self):
         self.side("POST", "/reset")
+        self.told = len(self.side("GET", "/undocumented")["undocumented"])
         self.headers = {"OTDSTicket": self.log_in()}
 
     def log_in(self):
@@ -46,6 +47,11 @@ class OtdsCase(unittest.TestCase):
 
     def set(self, **settings):
         self.side("PATCH", "/settings", settings)
+
+    def undocumented(self):
+        """What this test asked that no shape has; the server tells it of all since its start."""
+        told = self.side("GET", "/undocumented")
+        return told["undocumented"][self.told:]
 
     def walk(self, query, path=USERS, key="users"):
         """All names of a walk by cookies; ends where facts say: no cookie, or an empty page."""
@@ -86,14 +92,17 @@ class Shapes(OtdsCase):
             with self.subTest(call["file"] + ": " + call["name"]):
                 self.assertEqual(shapes.differences(example.get("body", {}), call.get("request", {})), [])
                 self.assertEqual(shapes.differences(example.get("query", {}), call.get("query", {})), [])
+                usual = self.side("GET", "/settings")
+                self.set(**example.get("settings", {}))
                 answer = self.ask(call["method"], path, example.get("body"), query=example.get("query"),
                                   form=call.get("form", False))
+                self.set(**usual)
                 self.assertEqual(answer.status, call["status"], answer.body)
                 if "answer" in call:
                     self.assertEqual(shapes.differences(answer.json, call["answer"]), [])
                 else:
                     self.assertEqual(answer.body, b"")
-        self.assertEqual(self.side("GET", "/undocumented"), [])
+        self.assertEqual(self.undocumented(), [])
 
     def test_the_comparison_finds_what_is_different(self):
         shape = {"a": "string", "b?": "number|null", "c?": [{"d": "boolean"}]}
@@ -102,7 +111,29 @@ class Shapes(OtdsCase):
         self.assertEqual(len(found), 4, found)
         self.ask("POST", USERS, {"userPartitionID": "Corp", "name": "x", "nosuch": 1})
         self.ask("GET", "/otdsws/rest/nosuch")
-        self.assertEqual(len(self.side("GET", "/undocumented")), 2)
+        self.assertEqual(len(self.undocumented()), 2)
+
+    def test_no_request_is_left_out_of_the_comparison(self):
+        def compared():
+            return self.side("GET", "/undocumented")["compared"]
+        before = compared()
+        self.ask("GET", "/otdsws/rest/nosuch")
+        self.side("DELETE", "/requests")
+        self.side("POST", "/faults", {"kind": "cut-before"})
+        with self.assertRaises(ConnectionError):
+            self.ask("POST", USERS, {"userPartitionID": "Corp", "name": "x", "nosuch": 1})
+        self.side("POST", "/reset")
+        self.assertEqual(len(self.undocumented()), 2)
+        self.assertEqual(compared(), before + 2)
+
+    def test_a_body_is_compared_as_it_came(self):
+        self.set(access_role_removal="put")
+        self.ask("POST", "/otdsws/rest/resources", {"resourceName": "ftp"})
+        role = "/otdsws/rest/accessroles/Access%20to%20ftp"
+        whole = self.ask("GET", role).json
+        self.assertEqual(self.ask("PUT", role, whole).status, 204)
+        self.assertEqual(self.side("GET", "/requests")[-1]["body"], whole)
+        self.assertEqual(self.undocumented(), [])
 
     def test_refusals_have_the_documented_body(self):
         for method, path, body, status in (
@@ -260,9 +291,24 @@ class Entries(OtdsCase):
         self.assertEqual(self.read("ad000001@AD")["userPartitionID"], "AD")
         for method, body in (("PATCH", {"userPartitionID": "AD", "description": "x"}), ("DELETE", None)):
             self.assertEqual(self.ask(method, USERS + "/ad000001%40AD", body).status, 403)
+        self.assertIsNotNone(self.read("ad000001@AD")["originUUID"])
+        self.assertIsNone(self.read("corp000001@Corp")["originUUID"])
         # Their source changes them.
         self.side("PATCH", "/users/ad000001%40AD", {"description": "x"})
         self.assertEqual(self.read("ad000001@AD")["description"], "x")
+
+
+    def test_the_list_of_who_is_synchronized(self):
+        def profiles():
+            return self.ask("GET", "/otdsws/rest/identityproviderprofiles").json["identityProviderProfiles"]
+        self.assertEqual([profile["name"] for profile in profiles()], ["AD"])
+        self.set(profiles="empty")
+        self.assertEqual(profiles(), [])
+        self.set(profiles="nested")
+        self.assertEqual([profile["basicInfo"]["target"]["partition"]["name"] for profile in profiles()], ["AD"])
+        self.assertNotIn("name", profiles()[0])
+        self.set(profiles="missing")
+        self.assertEqual(self.ask("GET", "/otdsws/rest/identityproviderprofiles").status, 404)
 
 
 class Access(OtdsCase):
@@ -358,7 +404,7 @@ class ScimFace(OtdsCase):
             self.assertEqual(answer.status, 200, answer.body)
             self.assertEqual(self.side("GET", "/users/jo.hart%40Corp")["groups"], groups)
         self.assertNotIn("scimExternalId", user["attributes"])
-        self.assertEqual(self.side("GET", "/undocumented"), [])
+        self.assertEqual(self.undocumented(), [])
         found = self.ask("GET", self.base + "/Users", query={"filter": 'externalId eq "p:1"'}).json
         self.assertEqual(found["totalResults"], 1)
         self.assertEqual(self.ask("DELETE", f"{self.base}/Users/{made.json['id']}").status, 204)
@@ -382,6 +428,13 @@ class Faults(OtdsCase):
             with self.assertRaises(ConnectionError):
                 self.ask("POST", USERS, create)
             self.assertEqual(self.ask("GET", USERS + "/cut%40Corp").status, exists)
+
+    def test_a_refused_call_does_nothing(self):
+        self.side("POST", "/faults", {"method": "DELETE", "kind": "refused", "status": 405})
+        answer = self.ask("DELETE", USERS + "/corp000001%40Corp")
+        self.assertEqual(answer.status, 405)
+        self.assertEqual(shapes.differences(answer.json, "@error"), [])
+        self.assertEqual(self.ask("GET", USERS + "/corp000001%40Corp").status, 200)
 
     def test_html_errors_and_truncated_json(self):
         self.side("POST", "/faults", {"kind": "html"})

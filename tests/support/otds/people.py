@@ -87,12 +87,17 @@ def create_synchronized(call):
 
 
 def list_synchronized(call):
-    """Not documented, by analogy with the calls beside it; the setting profiles takes it away."""
-    if call.world.settings["profiles"] != "list":
+    """Not documented, by analogy with the calls beside it; the setting profiles takes it away, empties it, or
+    hides in each profile which partition is meant."""
+    form = call.world.settings["profiles"]
+    if form not in ("list", "empty", "nested"):
         raise Refusal(404, "Not Found")
-    return 200, {"identityProviderProfiles": [
-        {"id": name, "name": name, "basicInfo": {"profileName": name}}
-        for name, partition in sorted(call.world.partitions.items()) if partition["synchronized"]]}
+    names = [name for name, partition in sorted(call.world.partitions.items()) if partition["synchronized"]]
+    profiles = [{"id": name, "name": name, "basicInfo": {"profileName": name}} for name in names]
+    if form == "nested":
+        profiles = [{"id": f"profile-{number}", "basicInfo": {"target": {"partition": {"name": name}}}}
+                    for number, name in enumerate(names)]
+    return 200, {"identityProviderProfiles": [] if form == "empty" else profiles}
 
 
 def command_synchronized(call, name):

@@ -4,6 +4,7 @@ A shape is JSON: "string", "number", "boolean", "null", "any", or several with "
 an object names its keys, those that end in "?" may be absent, "*" stands for any other key, and "@name" for a
 shape of shapes/objects.json. {"or": [...]} is one of several.
 """
+import functools
 import json
 import re
 from pathlib import Path
@@ -62,9 +63,13 @@ def differences(value, shape, at="body"):
     return found
 
 
+@functools.lru_cache(maxsize=None)
+def _expression(pattern):
+    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(pattern)))
+
+
 def _is_at(path, pattern):
-    expression = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(pattern))
-    return re.fullmatch(expression, path) is not None
+    return _expression(pattern).fullmatch(path) is not None
 
 
 def request_differences(request, calls, prefix=""):
@@ -81,3 +86,23 @@ def request_differences(request, calls, prefix=""):
             return []
         nearest = [f"{request['method']} {unquote(path)} ({call['name']}) {text}" for text in found]
     return nearest
+
+
+class Comparison:
+    """Every request that ever came to a server against the shapes: no reset takes one away."""
+
+    def __init__(self, prefix):
+        self.calls, self.prefix = load(), prefix
+        self.waiting, self.compared, self.undocumented = [], 0, []
+
+    def add(self, request):
+        # The SCIM face is documented by RFC 7644, not by shapes.
+        if "/otdsws/scim/" not in request["path"]:
+            self.waiting.append(request)
+
+    def result(self):
+        for request in self.waiting:
+            self.undocumented += request_differences(request, self.calls, self.prefix)
+        self.compared += len(self.waiting)
+        self.waiting.clear()
+        return {"compared": self.compared, "undocumented": self.undocumented}

@@ -133,6 +133,11 @@ class World:
         if self.partition(name)["synchronized"]:
             raise Refusal(403, f"partition {name} is synchronized; its objects are changed at their source")
 
+    def origin(self, entry):
+        """A guess: where an object came from another system, its id there. Seen is null, of objects that didn't."""
+        synchronized = self.partitions[entry.partition]["synchronized"]
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, entry.id)) if synchronized else None
+
     def of_kind(self, kind):
         return [entry for entry in self.entries.values() if entry.kind == kind]
 

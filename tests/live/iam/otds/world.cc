@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace postern::iam {
 
 Otds& Server() {
@@ -11,14 +13,19 @@ Otds& Server() {
 
 namespace {
 
+// Well below what a case asks on average: a comparison of fewer has left requests out.
+constexpr size_t kRequestsOfACase = 25;
+
+// After all of them, for the requests of all of them.
 class Documented : public testing::Environment {
  public:
   void TearDown() override {
-    for (const std::string& text : OtdsUndocumented()) ADD_FAILURE() << text;
+    const Otds::Comparison all = Server().CompareRequests();
+    for (const std::string& text : all.undocumented) ADD_FAILURE() << text;
+    const int cases = testing::UnitTest::GetInstance()->test_to_run_count();
+    // One case alone may ask nothing.
+    EXPECT_GE(all.compared, kRequestsOfACase * static_cast<size_t>(std::max(cases - 1, 0)));
   }
-
- private:
-  static std::vector<std::string> OtdsUndocumented() { return Server().Undocumented(); }
 };
 const auto* const kDocumented = testing::AddGlobalTestEnvironment(new Documented);
 

@@ -1,7 +1,7 @@
 // tests/live/iam/otds/world.h: one OTDS for all cases, and a target of it.
 //
-// Each case begins with the first world. When all are done, every request that was made must have
-// had a documented shape. One thread.
+// Each case begins with the first world. When all are done, every request that any of them made
+// must have had a documented shape. One thread.
 #pragma once
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -69,7 +69,7 @@ class OtdsTest : public testing::Test {
   object::Outcome AddMember(const std::string& set, const std::string& member);
   object::Outcome RemoveMember(const std::string& set, const std::string& member);
 
-  // Requests since the last call, as "METHOD path" or with `bodies` whole.
+  // Requests of this case, or since it said DELETE /requests: as "METHOD path", or their bodies.
   std::vector<std::string> Requests(const std::string& method = "");
   std::vector<json> Bodies(const std::string& method, const std::string& path);
   static object::Object EncodedKey(const google::protobuf::Message& message) {
