@@ -81,45 +81,6 @@ Result<void> OtdsTarget::ReadPartitions() {
   return {};
 }
 
-// Which members of the list name a partition isn't documented: any text of its first two levels
-// that is a partition's name does.
-Result<void> OtdsTarget::ReadProfiles() {
-  const auto list = api_->Get("/identityproviderprofiles");
-  if (!list && SaysNothing(list.error())) return tl::unexpected(list.error());
-  if (!list || !list->is_object()) {
-    guesses_.Refute(Guess::kProfiles,
-                    list ? "GET /identityproviderprofiles: no object" : list.error().message);
-    return {};
-  }
-  std::set<std::string> named;
-  const auto note = [&](const Json& object) {
-    for (const auto& [name, value] : object.items()) {
-      if (value.is_string()) named.insert(Folded(value.get<std::string>()));
-    }
-  };
-  bool is_list = false;
-  for (const auto& [key, profiles] : list->items()) {
-    if (!profiles.is_array()) continue;
-    is_list = true;
-    for (const Json& profile : profiles) {
-      if (!profile.is_object()) continue;
-      note(profile);
-      for (const auto& [name, inner] : profile.items()) {
-        if (inner.is_object()) note(inner);
-      }
-    }
-  }
-  if (!is_list) {
-    guesses_.Refute(Guess::kProfiles, "GET /identityproviderprofiles: the answer has no list");
-    return {};
-  }
-  guesses_.Confirm(Guess::kProfiles, "the list was read");
-  for (auto& [name, partition] : ground_.partitions) {
-    partition.origin = named.contains(name) ? Ground::Origin::kSynchronized : Ground::Origin::kOwn;
-  }
-  return {};
-}
-
 // What a name that can't be there is answered with.
 Result<void> OtdsTarget::ReadMissing() {
   const std::string nobody =

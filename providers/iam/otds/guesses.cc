@@ -5,7 +5,8 @@ namespace {
 
 constexpr GuessInfo kInfos[kGuessCount] = {
     {"missing objects", "404 is the answer for what isn't there", "", ""},
-    {"synchronized partitions", "GET /identityproviderprofiles lists them", "", ""},
+    {"synchronized partitions",
+     "GET /identityproviderprofiles lists them, each by the name of its partition", "", ""},
     {"disable a user",
      "PATCH of accountDisabled, which alone is `active`; accountLockedOut keeps a user out as "
      "well, "

@@ -51,6 +51,11 @@ Check PartitionCheck(const Ground& ground, const Names& names, const Guesses& gu
           name, guesses.why(Guess::kProfiles));
     }
   }
+  // Nothing else says so: whoever knows better has to be able to see it.
+  if (ground.no_profiles) {
+    check.found += fmt::format("; that none is synchronized is told by this: {}",
+                               guesses.why(Guess::kProfiles));
+  }
   return check;
 }
 

@@ -1,5 +1,5 @@
-// providers/iam/otds/target.h: the Target of one OTDS; its calls stand in connect.cc, enumerate.cc,
-// read.cc, apply.cc and probe.cc.
+// providers/iam/otds/target.h: the Target of one OTDS; its calls stand in connect.cc,
+// profiles.cc, enumerate.cc, read.cc, apply.cc and probe.cc.
 #pragma once
 #include <map>
 #include <memory>
@@ -27,6 +27,7 @@ struct Ground {
     std::string location, trouble;  // trouble: it can't be read
   };
   std::map<std::string, Partition> partitions;  // by folded name
+  bool no_profiles = false;                     // that none is synchronized stands on an empty list
 };
 
 // One object as it is live. `address` is the part of a path under which it answered.
@@ -108,6 +109,12 @@ class OtdsTarget final : public object::Target {
   static bool SaysNothing(const Error& error);
   Result<void> ReadPartitions();
   Result<void> ReadProfiles();
+  Result<std::optional<std::vector<Json>>> ListProfiles();
+  Result<std::set<std::string>> PartitionsAmong(const std::set<std::string>& names);
+  Result<void> AskUsersForOrigins();
+  void SetOrigins(const std::set<std::string>& synchronized);
+  // The list of profiles isn't believed.
+  void Doubt(const std::string& why);
   Result<void> ReadMissing();
   std::string PathOf(object::Kind kind, const std::string& name) const;
   void Take(const Json& document, Live* live);

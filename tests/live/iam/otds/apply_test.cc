@@ -76,20 +76,56 @@ TEST_F(OtdsApply, SynchronizedPartitionsAreNeverWritten) {
   EXPECT_EQ(AddMember("group:group 000@Corp", "user:ad000001@AD").status, Status::kApplied);
 }
 
-// What can't be told stays unwritten, with the reason.
+// What can't be told stays unwritten, with the reason: no such list, profiles that don't say at a
+// place where one would look which partition they fill, and an empty list that the users belie.
 TEST_F(OtdsApply, WhereItIsUnconfirmedWhoIsSynchronizedNothingIsWritten) {
-  Server().Set("profiles", "missing");
-  const object::Outcome outcome = Put(User("corp000001@Corp", "Editor"));
-  EXPECT_EQ(outcome.status, Status::kDenied);
-  EXPECT_THAT(outcome.message, HasSubstr("unconfirmed on this server"));
-  EXPECT_TRUE(Requests("PATCH").empty());
-  EXPECT_EQ(StateOf("synchronized partitions"), "refuted");
-  bool told = false;
-  const auto probe = target().ProbeTarget();
-  for (const object::Check& check : probe->checks) {
-    told |= check.name == "partitions" && !check.ok;
+  Server().Control("POST", "/groups", {{"partition", "AD"}, {"name", "staff"}});
+  for (const auto& [form, why] : std::map<std::string, std::string>{
+           {"missing", "404"}, {"nested", "names no partition"}, {"empty", "originUUID"}}) {
+    Server().Set("profiles", form);
+    Open();
+    for (const char* login : {"ad000001@AD", "corp000001@Corp"}) {
+      const object::Outcome outcome = Put(User(login, "Editor"));
+      EXPECT_EQ(outcome.status, Status::kDenied) << form;
+      EXPECT_THAT(outcome.message,
+                  testing::AllOf(HasSubstr("unconfirmed on this server"), HasSubstr(why)));
+    }
+    EXPECT_EQ(Put(User("new@AD")).status, Status::kDenied) << form;
+    EXPECT_EQ(Remove(User("ad000001@AD")).status, Status::kDenied) << form;
+    EXPECT_EQ(AddMember("group:staff@AD", "user:corp000001@Corp").status, Status::kDenied) << form;
+    EXPECT_EQ(StateOf("synchronized partitions"), "refuted") << form;
+    EXPECT_FALSE(CheckNamed("partitions").ok) << form;
   }
-  EXPECT_TRUE(told);
+  for (const char* method : {"PATCH", "PUT", "DELETE"}) {
+    EXPECT_THAT(Requests(method), testing::IsEmpty());
+  }
+  EXPECT_THAT(Requests("POST"), testing::Each(HasSubstr("/oauth2/token"))) << "nothing is sent";
+}
+
+// A server may have no such partition: then its list is empty, and no user speaks against that. The
+// doctor says what it stands on.
+TEST_F(OtdsApply, AnEmptyListIsBelievedWhereNoUserComesFromElsewhere) {
+  Server().Set("profiles", "empty");
+  declared().mutable_manage()->mutable_partitions()->clear_values();
+  declared().mutable_manage()->mutable_partitions()->add_values("Corp");
+  declared().mutable_manage()->mutable_partitions()->add_values("Partners");
+  EXPECT_EQ(Put(User("corp000001@Corp", "Editor")).status, Status::kApplied);
+  EXPECT_EQ(StateOf("synchronized partitions"), "confirmed");
+  const object::Check check = CheckNamed("partitions");
+  EXPECT_TRUE(check.ok);
+  EXPECT_THAT(check.found,
+              HasSubstr("the list is empty, and of 22 users that were looked at none"));
+  Server().Set("profiles", "list");
+  EXPECT_THAT(CheckNamed("partitions").found, testing::Not(HasSubstr("empty")));
+}
+
+// A profile of a partition that isn't managed is understood, too: it names one that exists.
+TEST_F(OtdsApply, AProfileOfAnotherPartitionIsUnderstood) {
+  declared().mutable_manage()->mutable_partitions()->clear_values();
+  declared().mutable_manage()->mutable_partitions()->add_values("Corp");
+  EXPECT_EQ(Put(User("corp000001@Corp", "Editor")).status, Status::kApplied);
+  EXPECT_EQ(StateOf("synchronized partitions"), "confirmed");
+  EXPECT_THAT(Requests("GET"), testing::Contains("GET /otdsws/rest/partitions/AD"));
 }
 
 // Trap 8 and the rule of guesses: the first such write goes alone, is read back, and confirms.
