@@ -8,6 +8,7 @@
 namespace postern::iam::otds {
 namespace {
 
+constexpr int kNotImplemented = 501;
 const Headers kJson = {{"Accept", "application/json"}};
 
 bool IsHtml(const HttpAnswer& answer) {
@@ -35,8 +36,9 @@ Written Conclude(const HttpRequest& request, const HttpResult& result) {
   }
   out.status = result->status;
   out.ok = result->status >= 200 && result->status < 300;
-  // The server may have done what it answers with 5xx, as a lost answer.
-  out.may_be_done = result->status >= 500;
+  // The server may have done what it answers with 5xx, as a lost answer; not what it has no call
+  // for.
+  out.may_be_done = result->status >= 500 && result->status != kNotImplemented;
   if (!out.ok) {
     out.error = {CodeOf(result->status),
                  fmt::format("{} {}: {}", NameOf(request.method), request.url, Refusal(*result))};
@@ -69,6 +71,8 @@ ErrorCode CodeOf(int status) {
       return ErrorCode::kNotFound;
     case 409:
       return ErrorCode::kConflict;
+    case kNotImplemented:
+      return ErrorCode::kUnsupported;
     default:
       return status >= 500 || status == 429 ? ErrorCode::kUnavailable : ErrorCode::kInvalid;
   }

@@ -20,7 +20,7 @@ namespace postern::iam::otds {
 // An answer that isn't a success; the body's status, error and errorDetails in words, bounded.
 std::string Refusal(const HttpAnswer& answer);
 // Why a call that should have answered 2xx didn't, as a code: 404 is kNotFound, 403 kDenied, 409
-// kConflict, 429 and 5xx kUnavailable, the rest kInvalid.
+// kConflict, 501 kUnsupported, 429 and other 5xx kUnavailable, the rest kInvalid.
 ErrorCode CodeOf(int status);
 
 // A write, and what became of it. Only `ok` and a read after it say that it is done.

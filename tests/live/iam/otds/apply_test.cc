@@ -174,10 +174,41 @@ TEST_F(OtdsApply, AGuessThatDoesNothingIsRefutedAndNotTriedAgain) {
   EXPECT_TRUE(unsupported);
 }
 
-TEST_F(OtdsApply, ARefusedGuessIsRefuted) {
-  Server().Fault({{"kind", "status"}, {"status", 405}, {"method", "DELETE"}, {"count", 1}});
+// Which status a server without such a call answers with is assumed, too: any of these is a no.
+TEST_F(OtdsApply, ARefusedGuessIsRefutedAndNotTriedAgain) {
+  secrets_["s"] = "secret-of-a-client";
+  for (const int status : {400, 404, 405, 501}) {
+    Open();
+    ASSERT_NE(Put(Client("batch", "secret:s")).status, Status::kDenied);
+    Server().Control("DELETE", "/requests");
+    Server().Fault({{"kind", "refused"}, {"status", status}, {"method", "DELETE"}});
+    const object::Outcome first = Remove(Client("batch", ""));
+    EXPECT_EQ(first.status, Status::kDenied) << status;
+    EXPECT_EQ(first.live.answer, Answer::kValue) << "it is still there";
+    EXPECT_THAT(first.message, HasSubstr(std::to_string(status)));
+    EXPECT_EQ(StateOf("delete an OAuth client"), "refuted") << status;
+    const object::Outcome second = Remove(Client("batch", ""));
+    EXPECT_EQ(second.status, Status::kDenied);
+    EXPECT_THAT(second.message, HasSubstr("doesn't work on this server"));
+    EXPECT_EQ(Requests("DELETE").size(), 1u) << status << ": the first alone";
+  }
+}
+
+// A server that is out of order says nothing about the call: it is sent again.
+TEST_F(OtdsApply, ATroubleIsNoRefutation) {
   secrets_["s"] = "secret-of-a-client";
   ASSERT_EQ(Put(Client("batch", "secret:s")).status, Status::kApplied);
+  Server().Fault({{"kind", "refused"}, {"status", 500}, {"method", "DELETE"}});
+  EXPECT_EQ(Remove(Client("batch", "")).status, Status::kApplied);
+  EXPECT_EQ(Requests("DELETE").size(), 2u);
+  EXPECT_EQ(StateOf("delete an OAuth client"), "confirmed");
+}
+
+// An answer says no, and the read that follows says that it is done: the read decides.
+TEST_F(OtdsApply, ARefusalOfWhatWasDoneIsNoRefutation) {
+  secrets_["s"] = "secret-of-a-client";
+  ASSERT_EQ(Put(Client("batch", "secret:s")).status, Status::kApplied);
+  Server().Fault({{"kind", "status"}, {"status", 405}, {"method", "DELETE"}});
   EXPECT_EQ(Remove(Client("batch", "")).status, Status::kApplied) << "the fault comes after";
   EXPECT_EQ(StateOf("delete an OAuth client"), "confirmed");
 }
