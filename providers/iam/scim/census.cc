@@ -42,6 +42,22 @@ std::string ErrorText(const HttpAnswer& answer) {
   return text;
 }
 
+// Why an answer is no list of SCIM; empty: it is one. Products have interfaces of their own beside
+// SCIM, with other paging: the end of a page of theirs is not the end of the list.
+std::string WhyNoList(const Json& document) {
+  constexpr const char* kWayOut = "declare the url of the system's SCIM 2.0 service";
+  if (document.is_array()) {
+    return fmt::format("it is a bare list, as Okta (/api/v1) and Keycloak (/admin) have it: {}",
+                       kWayOut);
+  }
+  if (!document.is_object()) return "it is no object";
+  if (NumberAt(document, "totalResults")) return {};
+  if (document.contains("@odata.context") || document.contains("@odata.nextLink")) {
+    return fmt::format("it is a page of Microsoft Graph: {}", kWayOut);
+  }
+  return "it has no totalResults";
+}
+
 Result<Page> ReadPage(const HttpAnswer& answer, const std::string& url) {
   if (answer.status != 200) {
     const ErrorCode code = answer.status == 404                           ? ErrorCode::kNotFound
@@ -57,10 +73,8 @@ Result<Page> ReadPage(const HttpAnswer& answer, const std::string& url) {
   const auto no_list = [&](std::string_view why) {
     return Fail(ErrorCode::kInvalid, fmt::format("GET {}: the answer is no list: {}", url, why));
   };
-  if (!page.document.is_object()) return no_list("it is no object");
-  const auto total = NumberAt(page.document, "totalResults");
-  if (!total) return no_list("it has no totalResults");
-  page.total = *total;
+  if (const std::string why = WhyNoList(page.document); !why.empty()) return no_list(why);
+  page.total = *NumberAt(page.document, "totalResults");
   page.next = TextAt(page.document, "nextCursor");
   const auto resources = page.document.find("Resources");
   if (resources == page.document.end() || resources->is_null()) return page;

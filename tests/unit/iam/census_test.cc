@@ -76,6 +76,29 @@ TEST(Census, NothingMayBeSaidWithoutResources) {
   EXPECT_EQ(census->count, 0u);
 }
 
+// Products have interfaces of their own beside SCIM: a page of theirs is never taken for all.
+TEST(Census, PagesOfOtherInterfacesAreNoList) {
+  const struct {
+    const char *body, *named;
+  } pages[] = {
+      {R"([{"id":"00u1","status":"ACTIVE","profile":{"login":"jo@example.test"}}])", "Okta"},
+      {R"([])", "Keycloak"},
+      {R"({"@odata.context":"https://graph.example/$metadata#users","value":[{"id":"1"}],)"
+       R"("@odata.nextLink":"https://graph.example/users?$skiptoken=x"})",
+       "Microsoft Graph"},
+      {R"("1")", "no object"},
+      {R"({"Resources":[]})", "no totalResults"},
+  };
+  for (const auto& [body, named] : pages) {
+    World world({Answer(200, body)});
+    const auto census = world.Walk();
+    ASSERT_FALSE(census) << body;
+    EXPECT_EQ(census.error().code, ErrorCode::kInvalid);
+    EXPECT_THAT(census.error().message, HasSubstr(named));
+    EXPECT_THAT(world.sink.ids, ElementsAre());
+  }
+}
+
 TEST(Census, AMovedTotalIsWalkedAgain) {
   World world({Page(4, {1, 2}), Page(3, {4}), Page(3, {2, 3}), Page(3, {4})});
   const auto census = world.Walk();
@@ -144,7 +167,7 @@ struct Bad {
 
 TEST(Census, AnAnswerThatIsNoListIsNamed) {
   const Bad rows[] = {
-      {Answer(200, "[]"), ErrorCode::kInvalid, "it is no object"},
+      {Answer(200, "[]"), ErrorCode::kInvalid, "it is a bare list"},
       {Answer(200, "{}"), ErrorCode::kInvalid, "no totalResults"},
       {Answer(200, R"({"totalResults":-1})"), ErrorCode::kInvalid, "no totalResults"},
       {Answer(200, R"({"totalResults":1,"Resources":{}})"), ErrorCode::kInvalid, "no array"},
