@@ -64,12 +64,11 @@ std::string Joined(const std::set<std::string>& names) {
 }
 
 // Access roles belong to resources. The people of an organizational unit that one lets in are shown
-// where the server says who they are.
-Check AccessRoleCheck(Api& api) {
+// where the server says who they are. `resources`: filled with their names.
+Check AccessRoleCheck(Api& api, std::set<std::string>* resources) {
   constexpr std::string_view kList[] = {"accessRoles"};
   Check check{.name = "access roles", .ok = true};
   size_t count = 0;
-  std::set<std::string> resources;
   std::vector<std::string> units, paths;
   const auto walked = api.Walk("/accessroles", kList, [&](size_t, const Json& json) {
     const auto role = ReadAccessRole(json);
@@ -81,7 +80,10 @@ Check AccessRoleCheck(Api& api) {
       paths.push_back(OtdsTarget::UnitPath(member.location) + "/users");
     }
     if (const auto of = json.find("resources"); of != json.end() && of->is_array()) {
-      for (const Json& resource : *of) resources.insert(TextAt(resource, "resourceName"));
+      for (const Json& resource : *of) {
+        std::string name = TextAt(resource, "resourceName");
+        if (!name.empty()) resources->insert(std::move(name));
+      }
     }
     return true;
   });
@@ -98,7 +100,37 @@ Check AccessRoleCheck(Api& api) {
                                              people[i].error().message);
     }
     check.found += fmt::format("{} can be read, of resources {}", count,
-                               resources.empty() ? "none" : diag::Printable(Joined(resources)));
+                               resources->empty() ? "none" : diag::Printable(Joined(*resources)));
+  }
+  return check;
+}
+
+// Who loses access in OTDS keeps it at a resource that OTDS can't reach. Making and connecting
+// resources is the business of OTDS's administrators.
+Check ResourceCheck(Api& api, const std::set<std::string>& resources) {
+  Check check{.name = "resources", .ok = true};
+  std::vector<std::string> paths;
+  for (const std::string& name : resources) paths.push_back("/resources/" + Encode(name));
+  const auto answers = api.GetAll(paths);
+  size_t i = 0;
+  std::vector<std::string> found;
+  for (const std::string& name : resources) {
+    const auto& answer = answers[i++];
+    if (!answer) {
+      found.push_back(fmt::format("{} can't be read ({})", name, answer.error().message));
+    } else if (TextAt(*answer, "connectionHealthy") == "false") {
+      found.push_back(
+          fmt::format("the connection of {} isn't healthy: what changes in OTDS may "
+                      "not arrive there",
+                      name));
+    }
+  }
+  check.ok = found.empty();
+  if (!check.ok) {
+    check.where = "OTDS, Resources";
+    check.found = diag::Printable(fmt::format("{}", fmt::join(found, "; ")));
+  } else {
+    check.found = resources.empty() ? "none" : fmt::format("{} can be read", resources.size());
   }
   return check;
 }
@@ -191,7 +223,9 @@ Result<Probe> OtdsTarget::ProbeTarget() {
   probe.identity = ground_.identity;
   probe.checks.push_back(PrivilegeCheck(ground_));
   probe.checks.push_back(PartitionCheck(ground_, names_, guesses_));
-  probe.checks.push_back(AccessRoleCheck(*api_));
+  std::set<std::string> resources;
+  probe.checks.push_back(AccessRoleCheck(*api_, &resources));
+  probe.checks.push_back(ResourceCheck(*api_, resources));
   probe.checks.push_back(RolesInRolesCheck(*api_));
   const auto look = api_->LookAt("/currentuser");
   if (!look) return tl::unexpected(look.error());

@@ -221,6 +221,22 @@ TEST_F(OtdsMembers, RolesInRoles) {
   EXPECT_TRUE(See({Kind::kIamMembership}).Scope(Kind::kIamMembership).complete);
 }
 
+// A resource is only observed: the doctor says where changes can't arrive.
+TEST_F(OtdsMembers, ResourcesThatCantBeReachedAreNamed) {
+  EXPECT_EQ(CheckNamed("resources").found, "none");
+  MakeResource("ftp");
+  MakeResource("R&D archive");
+  EXPECT_TRUE(CheckNamed("resources").ok);
+  EXPECT_EQ(CheckNamed("resources").found, "2 can be read");
+  Ask("PUT", "/resources/R%26D%20archive", {{"connectionHealthy", false}});
+  EXPECT_FALSE(CheckNamed("resources").ok);
+  EXPECT_THAT(CheckNamed("resources").found,
+              testing::AllOf(HasSubstr("the connection of R&D archive isn't healthy"),
+                             testing::Not(HasSubstr("ftp"))));
+  Server().Fault({{"kind", "refused"}, {"status", 403}, {"path", "/resources/ftp"}});
+  EXPECT_THAT(CheckNamed("resources").found, HasSubstr("ftp can't be read"));
+}
+
 TEST_F(OtdsMembers, AccessRolesComeWithTheirResources) {
   MakeResource("R&D archive");
   kinds::IamAccessRole role;
