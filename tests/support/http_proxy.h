@@ -35,7 +35,7 @@ class HttpProxy {
   // decides.
   void Rule(const nlohmann::json& rule);
   void ClearRules();
-  // Every request so far: method, path, fault, status, reached (the server), seconds.
+  // Every request so far: method, path, fault, status, reached (the server), at, seconds.
   nlohmann::json Requests();
   void ClearRequests();
   // Connections of clients: {"open", "most" at one time, "all"}.

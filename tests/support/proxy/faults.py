@@ -109,3 +109,5 @@ def edited(rule, body):
 # Faults that the server never hears of.
 WITHOUT_SERVER = {"too-many": too_many, "error": error, "html": html, "redirect": redirect, "answer": given,
                   "deep": deep, "endless": endless}
+# The server did it, and nobody is told.
+AFTER_SERVER = {"cut-after", "gone", "kill"}

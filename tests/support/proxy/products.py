@@ -67,9 +67,16 @@ def without_members(answer):
 
 def keycloak(call, ask):
     """At most 100 a page and 100 operations a PATCH; members by PATCH alone, shown where asked for; a filter on an
-    attribute that isn't mapped finds nothing. Which are mapped is the operator's: here userName and id."""
+    attribute that isn't mapped finds nothing. Which are mapped is the operator's: here userName and id. A filter has at
+    most 2,048 characters and ten levels; an order that is asked for is ignored."""
     bounded(call, 100)
-    mapped = re.match(r"(userName|id) ", call.query.get("filter", "userName "))
+    words = call.query.get("filter", "userName ")
+    if len(words) > 2048 or words.count("(") + words.count("[") > 10:
+        return call.refuse(400, "invalidFilter", "the filter is longer than 2048 or nests deeper than 10")
+    if "sortBy" in call.query:
+        call.wrong = "an order is asked for, and not given"
+        call.with_query(sortBy=None, sortOrder=None)
+    mapped = re.match(r"(userName|id) ", words)
     if call.method == "GET" and not mapped:
         return nothing()
     group = GROUPS.search(call.where)
@@ -115,4 +122,34 @@ def okta(call, ask):
     return answer
 
 
-PRODUCTS = {"keycloak": keycloak, "entra": entra, "okta": okta}
+def within_profile(call):
+    """What of a call lies outside of the profile; empty: nothing does."""
+    if call.where.endswith(("/Bulk", "/.search", "/Me")):
+        return f"{call.where} is optional"
+    known = {"filter", "attributes", "excludedAttributes", "startIndex", "count", "cursor"}
+    if call.method == "GET" and not known.issuperset(call.query):
+        return f"asked for with {', '.join(sorted(set(call.query) - known))}"
+    if not re.match(r'[A-Za-z.-]+ eq "([^"\\]|\\.)*"$', call.query.get("filter", 'id eq ""')):
+        return "a filter with more than one eq"
+    for operation in call.json().get("Operations", []) if call.method == "PATCH" else []:
+        kind, path = operation.get("op"), operation.get("path", "")
+        if kind not in ("add", "replace", "remove") or not path:
+            return "a change without a path, or one that isn't spelled add, replace or remove"
+        if kind == "remove" and ("value" in operation or path == "members"):
+            return "a removal that isn't by the filter of its path"
+        if kind != "remove" and "[" in path:
+            return f"{kind} by a filter"
+        if kind == "replace" and path == "members":
+            return "all members are replaced"
+    return ""
+
+
+def profile(call, ask):
+    """draft-zollner-scim-interop-profile narrows the forms of PATCH, filters and paging between an identity provider and
+    an application: each change has its path, what has several values loses one by a filter in the path, a filter is one
+    eq, and nothing that is optional is needed."""
+    call.wrong = within_profile(call)
+    return ask(call)
+
+
+PRODUCTS = {"keycloak": keycloak, "entra": entra, "okta": okta, "profile": profile}

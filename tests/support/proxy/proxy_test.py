@@ -3,6 +3,7 @@
 import http.client
 import json
 import ssl
+import subprocess
 import sys
 import tempfile
 import threading
@@ -95,6 +96,36 @@ class Faults(FaultCase):
         self.rule(fault="cut-middle", count=1)
         with self.assertRaises(http.client.IncompleteRead):
             self.ask()
+
+    def test_a_server_that_is_gone_after_it_did_it(self):
+        self.rule(fault="gone", method="POST")
+        self.assertEqual(self.ask().status, 200)
+        with self.assertRaises(ConnectionError):
+            self.ask("POST", "/otdsws/rest/users", {"userPartitionID": "Corp", "name": "gone"})
+        for _ in range(2):
+            with self.assertRaises(ConnectionError):
+                self.ask()
+        self.side("DELETE", "/rules")
+        self.assertEqual(self.ask(path="/otdsws/rest/users/gone%40Corp").status, 200)
+
+    def test_a_client_dies_of_its_own_write(self):
+        with subprocess.Popen(["sleep", "60"]) as client:
+            self.rule(fault="kill", method="POST", skip=1, pid=client.pid)
+            for name in ("first", "second"):
+                self.assertIsNone(client.poll())
+                try:
+                    self.ask("POST", "/otdsws/rest/users", {"userPartitionID": "Corp", "name": name})
+                except ConnectionError:
+                    self.assertEqual(name, "second")
+            self.assertEqual(client.wait(10), -9)
+        self.assertEqual(self.ask(path="/otdsws/rest/users/second%40Corp").status, 200)
+
+    def test_says_when_a_request_came(self):
+        self.rule(fault="stall", seconds=0.2, count=1)
+        for _ in range(2):
+            self.ask()
+        first, second = self.side("GET", "/requests")
+        self.assertGreaterEqual(second["at"], first["at"] + 0.2)
 
     def test_bodies_that_are_not_what_they_should_be(self):
         whole = self.ask().body

@@ -8,9 +8,9 @@ import random
 import re
 
 KINDS = {"answer", "edit", "too-many", "error", "cut-before", "cut-after", "cut-middle", "stall", "slow",
-         "truncated", "html", "endless", "deep", "redirect", "map"}
+         "truncated", "html", "endless", "deep", "redirect", "map", "gone", "kill"}
 KEYS = {"fault", "method", "path", "skip", "count", "rate", "status", "headers", "body", "set", "delete",
-        "value", "retry_after", "seconds", "piece", "delay", "depth", "location", "to"}
+        "value", "retry_after", "seconds", "piece", "delay", "depth", "location", "to", "pid"}
 
 
 class Rules:
@@ -20,7 +20,7 @@ class Rules:
         self.seed = seed
         self.rules = []
 
-    def add(self, rule):
+    def add(self, rule, first=False):
         if rule.get("fault") not in KINDS:
             raise ValueError(f"no fault {rule.get('fault')}")
         unknown = sorted(set(rule) - KEYS)
@@ -31,7 +31,8 @@ class Rules:
         except re.error as error:
             raise ValueError(f"path of a rule: {error}") from error
         number = len(self.rules)
-        self.rules.append({**rule, "seen": 0, "given": 0, "die": random.Random(f"{self.seed}/{number}")})
+        added = {**rule, "seen": 0, "given": 0, "die": random.Random(f"{self.seed}/{number}")}
+        self.rules.insert(0 if first else number, added)
 
     def clear(self):
         self.rules = []

@@ -3,7 +3,9 @@
 import argparse
 import http.client
 import json
+import os
 import re
+import signal
 import ssl
 import sys
 import threading
@@ -45,9 +47,17 @@ class Proxy:
         with self.lock:
             rule = self.rules.fault_for(method, path)
             line = {"method": method, "path": path, "fault": rule["fault"] if rule else None, "status": None,
-                    "reached": False, "seconds": None}
+                    "reached": False, "at": round(time.monotonic() - loopback.BEGIN, 4), "seconds": None}
             self.log.append(line)
         return rule, line
+
+    def strike(self, rule):
+        """What a fault does beside the answer that it withholds."""
+        if rule["fault"] == "kill":
+            os.kill(rule["pid"], signal.SIGKILL)
+        if rule["fault"] == "gone":
+            with self.lock:
+                self.rules.add({"fault": "cut-before"}, first=True)
 
     def connected(self, change):
         with self.lock:
@@ -101,7 +111,8 @@ class ProxyHandler(loopback.Handler):
         if kind == "map":
             self.path = re.sub(rule["path"], rule["to"], self.path)
         status, headers, answer = self.answer_of_product(body)
-        if kind == "cut-after":
+        if kind in faults.AFTER_SERVER:
+            self.proxy.strike(rule)
             return faults.cut(self)
         if kind == "cut-middle":
             return faults.cut_middle(self, status, headers, answer)
