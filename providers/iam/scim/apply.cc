@@ -126,7 +126,7 @@ void ApplyRun::PlanEntry(Item& item) {
   }
   Step step = NextStep(op, item.progress, at, target_.dialect());
   if (step.need == Step::Need::kNothing) {
-    return Finish(item, item.touched() ? Status::kApplied : Status::kAlreadySo, step.why);
+    return Finish(item, item.touched() ? Status::kApplied : Status::kAlreadySo);
   }
   if (step.need == Step::Need::kRefuse) {
     return Finish(item, step.precondition ? Status::kPreconditionFailed : Status::kDenied,

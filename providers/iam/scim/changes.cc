@@ -262,9 +262,16 @@ std::string NamesOf(const std::vector<Change>& changes) {
   return out;
 }
 
+// "title is "Editor" and not "Clerk""; of what `Differences` found between what is wanted and what
+// is live.
+std::string IsAndIsNot(const object::FieldDifference& field) {
+  const std::string is = field.has_before ? "\"" + field.before + "\"" : "not set";
+  return fmt::format("{} is {} and not \"{}\"", field.name, is, field.after);
+}
+
 // The server said that it did it. A field that is as before wasn't written; one that is neither as
-// before nor as written is somebody else's, after us.
-Step NotAsWritten(const std::vector<Change>& changes, const Progress& progress,
+// before nor as written is somebody else's, after us: what was asked for isn't so.
+Step NotAsWritten(const Operation& op, const std::vector<Change>& changes, const Progress& progress,
                   std::string_view live) {
   for (const auto& [place, value] : changes) {
     const uint64_t field = uint64_t{1} << place->field;
@@ -272,9 +279,10 @@ Step NotAsWritten(const std::vector<Change>& changes, const Progress& progress,
     return Refuse(fmt::format("the server took the change and left {} as it was", place->Path()),
                   false);
   }
-  Step step;
-  step.why = fmt::format("somebody changed {} at once", NamesOf(changes));
-  return step;
+  std::string why = fmt::format("written, and somebody changed {} at once", NamesOf(changes));
+  const auto missing = object::Differences(op.kind, op.after, live);
+  if (!missing.empty()) why += ": " + IsAndIsNot(missing.front());
+  return Refuse(std::move(why), true);
 }
 
 // Towards `after` from what is live.
@@ -295,7 +303,7 @@ Step ChangeStep(const Operation& op, const Progress& progress, const Snapshot& a
   if (!ours && !progress.changed) {
     if (std::string why = Unexpected(op, progress, at); !why.empty()) return Refuse(why, true);
   }
-  if (progress.changed) return NotAsWritten(*changes, progress, live->body);
+  if (progress.changed) return NotAsWritten(op, *changes, progress, live->body);
   if (dialect.Is(Trait::kPatch, "patch")) return Send(PatchOf(at, op.kind, *changes, dialect));
   ScimWrite write = PutOf(at, op.kind, dialect);
   for (const auto& [place, value] : *changes) PutValue(*place, value, &write.body);
@@ -317,9 +325,7 @@ std::string Unexpected(const Operation& op, const Progress& progress, const Snap
     if ((live->unreadable >> first.field & 1) != 0) {
       return fmt::format("{} can't be read: whether it is as planned isn't known", first.name);
     }
-    return fmt::format("{} is {} and not {} any more", first.name,
-                       first.has_before ? "\"" + first.before + "\"" : "not set",
-                       "\"" + first.after + "\"");
+    return IsAndIsNot(first) + " any more";
   }
   return {};
 }

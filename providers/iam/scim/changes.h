@@ -23,7 +23,7 @@ struct ScimWrite {
 struct Step {
   enum class Need { kNothing, kWrite, kRefuse } need = Need::kNothing;
   ScimWrite write;
-  std::string why;            // kRefuse; or what else there is to say
+  std::string why;            // kRefuse
   bool precondition = false;  // kRefuse: the world isn't as planned (else: the server can't)
 };
 

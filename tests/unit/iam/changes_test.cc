@@ -169,8 +169,13 @@ TEST(ScimChanges, WhatTheServerIgnoredIsSaid) {
   Json other = Json::parse(kJo);
   other["title"] = "Clerk";
   step = NextStep(Of(after, &before), progress, Live(other.dump()), With());
-  EXPECT_EQ(step.need, Need::kNothing);
-  EXPECT_THAT(step.why, HasSubstr("somebody changed title"));
+  EXPECT_EQ(step.need, Need::kRefuse);
+  EXPECT_TRUE(step.precondition) << "what was asked for isn't so";
+  EXPECT_EQ(step.why,
+            "written, and somebody changed title at once: title is \"Clerk\" and not \"Chief\"");
+  other.erase("title");
+  step = NextStep(Of(after, &before), progress, Live(other.dump()), With());
+  EXPECT_THAT(step.why, HasSubstr("title is not set and not \"Chief\""));
 }
 
 TEST(ScimChanges, WhatCantBeReadIsClosedButNotChanged) {
