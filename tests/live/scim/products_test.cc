@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "providers/iam/scim/dialect.h"
+#include "providers/iam/scim/resource.h"
 #include "schemas/kinds.pb.h"
 #include "tests/live/scim/opened.h"
 #include "tests/support/http_proxy.h"
@@ -188,6 +189,46 @@ TEST(ScimProducts, NoMembershipIsLookedForByAFilter) {
                                                         "id", "postern-no-such-attribute"}))
         << preset;
   }
+}
+
+// A draft of the IETF narrows what an identity provider sends to an application: what is sent
+// without a preset lies inside of that.
+TEST(ScimProducts, WhatIsSentLiesInsideTheNarrowProfile) {
+  Product narrow("profile");
+  EXPECT_EQ(narrow.Story("generic"), "");
+  EXPECT_NE(narrow.Story("generic", "remove_member", "value"), "") << "the profile is seen";
+}
+
+// Keycloak: a filter has at most 2,048 characters and ten levels, and no order is kept.
+TEST(ScimProducts, KeycloaksBoundsOfAFilterAreKept) {
+  ScimServer server({.users = 5, .groups = 0});
+  HttpProxy proxy({.upstream = server.url(), .like = "keycloak"});
+  Opened corp(proxy.url());
+  corp.declared.mutable_dialect()->set_preset("keycloak");
+  corp.Open();
+  kinds::IamUser longest;
+  longest.set_user_name(std::string(kLongestName, 'x'));
+  EXPECT_EQ(corp.ApplyOne(Opened::Change(longest)).status, Status::kApplied);
+  corp.Open();
+  proxy.ClearRequests();
+  EXPECT_EQ(corp.Read(UserKey(longest.user_name())).answer, Answer::kValue);
+  bool filtered = false;
+  for (const json& request : proxy.Requests()) {
+    EXPECT_EQ(request.value("wrong", ""), "") << request;
+    const std::string path = request["path"];
+    filtered |= path.find("filter=") != std::string::npos && path.size() > kLongestName;
+  }
+  EXPECT_TRUE(filtered) << "the longest name there can be was looked for";
+  // The bounds are there.
+  const auto refused = [&](const std::string& query) {
+    return support::Ask({.url = proxy.url() + "/Users?" + query,
+                         .headers = {std::string("Authorization: Bearer ") + ScimServer::kToken}})
+        .status;
+  };
+  EXPECT_EQ(refused("filter=userName%20eq%20%22" + std::string(2048, 'x') + "%22"), 400);
+  EXPECT_EQ(refused("filter=" + std::string(11, '(') + "id%20pr" + std::string(11, ')')), 400);
+  EXPECT_EQ(refused("sortBy=userName"), 200);
+  EXPECT_EQ(proxy.Requests().back().value("wrong", ""), "an order is asked for, and not given");
 }
 
 // No row of a preset is left out above.
