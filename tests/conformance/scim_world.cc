@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "core/provider/client.h"
 #include "providers/iam/iam.h"
 #include "schemas/kinds.pb.h"
+#include "schemas/provider.pb.h"
 
 namespace postern::conformance {
 
@@ -18,6 +22,14 @@ ScimServer& ServerOf(ScimServer::Kind kind) {
   if (kind == ScimServer::Kind::kScimmy) return *scimmy;
   static auto* const strict = new ScimServer({.kind = kind, .users = 10, .groups = 1});
   return *strict;
+}
+
+// One before scimmy for all tests, with versions or without.
+HttpProxy& ProxyOf(const ScimServer& scimmy, bool etags) {
+  static std::map<bool, HttpProxy*> proxies;
+  HttpProxy*& proxy = proxies[etags];
+  if (proxy == nullptr) proxy = new HttpProxy({.upstream = scimmy.url(), .etags = etags});
+  return *proxy;
 }
 
 std::string PathOf(Kind kind) {
@@ -53,23 +65,44 @@ json PatchOf(json operation) {
 
 }  // namespace
 
-ScimWorld::ScimWorld(ScimServer::Kind kind, bool etags, int many)
-    : strict_(kind == ScimServer::Kind::kBetterAuth),
-      many_(many),
+ScimWorld::ScimWorld(const Setup& setup)
+    : setup_(setup),
       serial_([] {
         static int last = 0;
         return ++last;
       }()),
-      server_(ServerOf(kind)) {
-  if (!strict_) server_.Reset();
+      server_(ServerOf(setup.kind)) {
+  if (setup.kind == ScimServer::Kind::kScimmy) server_.Reset();
   declared_.set_name("corp");
   declared_.set_url(server_.url());
   declared_.mutable_auth()->set_token("secret:token");
-  if (!etags) return;
-  static auto* const proxy = new HttpProxy({.upstream = server_.url(), .etags = true});
-  proxy_ = proxy;
+  if (setup.process) declared_.mutable_dialect()->set_patch_members(1);
+  if (!setup.etags && !setup.process) return;
+  proxy_ = &ProxyOf(server_, setup.etags);
   proxy_->ClearRules();
+  proxy_->ClearRequests();
   declared_.set_url(proxy_->url());
+}
+
+ScimWorld::~ScimWorld() {
+  if (struck_) ExpectNothingTwice();
+}
+
+// Not by the server's grace either: it was never asked to make what is there.
+void ScimWorld::ExpectNothingTwice() const {
+  for (const json& request : proxy_->Requests()) EXPECT_NE(request["status"], 409) << request;
+  for (const char* path : {"/Users?count=100", "/Groups?count=100"}) {
+    std::set<std::string> seen;
+    for (const json& resource : Call("GET", path)["Resources"]) {
+      const std::string name = resource.value("userName", resource.value("displayName", ""));
+      EXPECT_TRUE(seen.insert(name).second) << name << " is there twice";
+      std::set<std::string> members;
+      for (const json& member : resource.value("members", json::array())) {
+        EXPECT_TRUE(members.insert(member["value"].get<std::string>()).second)
+            << member << " is twice in " << name;
+      }
+    }
+  }
 }
 
 std::string ScimWorld::WhyOff(Feature feature, Kind kind) const {
@@ -86,9 +119,9 @@ std::string ScimWorld::WhyOff(Feature feature, Kind kind) const {
     case Feature::kCutShort:
       return proxy_ != nullptr ? "" : "answers are spoilt by the proxy, which isn't there";
     case Feature::kLostAnswer:
-      return "a lost answer is decided by a read of the same call (live_iam)";
+      return proxy_ != nullptr ? "" : "answers are lost by the proxy, which isn't there";
     case Feature::kDeath:
-      return "it runs in the test's own process";
+      return setup_.process ? "" : "it runs in the test's own process; scimmy_process dies";
     case Feature::kWho:
       return "SCIM doesn't record who changed a resource";
     default:
@@ -97,7 +130,17 @@ std::string ScimWorld::WhyOff(Feature feature, Kind kind) const {
 }
 
 Result<std::unique_ptr<object::Target>> ScimWorld::Connect() {
-  return iam::Open(declared_, {{"token", ScimServer::kToken}});
+  const object::Secrets secrets = {{"token", ScimServer::kToken}};
+  if (!setup_.process) return iam::Open(declared_, secrets);
+  provider::v1::TargetConfig config;
+  config.set_name("iam:corp");
+  *config.mutable_iam() = declared_;
+  provider::StartOptions options;
+  options.program = provider::ProviderProgram("iam");
+  auto client = provider::Start(options, config, secrets);
+  if (!client) return tl::unexpected(client.error());
+  pid_ = (*client)->pid();
+  return std::unique_ptr<object::Target>(std::move(*client));
 }
 
 std::unique_ptr<Message> ScimWorld::Sample(Kind kind, int n, int version) const {
@@ -200,8 +243,32 @@ void ScimWorld::CutShort(Kind kind, int) {
   proxy_->Rule({{"fault", "truncated"}, {"path", PathOf(kind)}});
 }
 
+void ScimWorld::WriteRule(json rule) {
+  struck_ = true;
+  for (const char* method : {"POST", "PATCH"}) {
+    rule["method"] = method;
+    proxy_->Rule(rule);
+  }
+}
+
+// After the write nobody answers any more, so that no read of the same call decides it.
+void ScimWorld::LoseAnswers(int operations) {
+  WriteRule({{"fault", "gone"}, {"skip", operations - 1}});
+}
+
+void ScimWorld::DieAfter(int operations) {
+  WriteRule({{"fault", "kill"}, {"pid", pid_}, {"skip", operations - 1}, {"count", 1}});
+}
+
 void ScimWorld::Mend() {
-  if (proxy_ != nullptr) proxy_->ClearRules();
+  if (proxy_ == nullptr) return;
+  proxy_->ClearRules();
+  // What was on its way when the provider died reaches the server all the same.
+  EXPECT_TRUE(support::Eventually(std::chrono::milliseconds(10'000), [&] {
+    const json log = proxy_->Requests();
+    return std::all_of(log.begin(), log.end(),
+                       [](const json& line) { return line["seconds"].is_number(); });
+  }));
 }
 
 }  // namespace postern::conformance

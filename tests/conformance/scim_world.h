@@ -13,20 +13,30 @@ namespace postern::conformance {
 
 class ScimWorld : public World {
  public:
-  // `etags`: a proxy stands before it that adds versions and can spoil answers.
-  ScimWorld(support::ScimServer::Kind kind, bool etags, int many);
+  struct Setup {
+    support::ScimServer::Kind kind{};
+    int many = 0;
+    bool etags = false;  // a proxy stands before it that adds versions and can spoil answers
+    // The provider runs as the product starts it, and dies where the proxy says so; each member is
+    // a request of its own, so that there is something between two of them.
+    bool process = false;
+  };
+  explicit ScimWorld(const Setup& setup);
+  ~ScimWorld() override;
+  ScimWorld(const ScimWorld&) = delete;
+  ScimWorld& operator=(const ScimWorld&) = delete;
 
   std::string WhyOff(Feature feature, Kind kind) const override;
   Result<std::unique_ptr<object::Target>> Connect() override;
   std::unique_ptr<Message> Sample(Kind kind, int n, int version) const override;
   void Prepare(Kind kind, int first, int last) override;
-  int many() const override { return many_; }
+  int many() const override { return setup_.many; }
   void HandPut(const Message& object) override;
   void HandDelete(Kind kind, const std::string& key) override;
   uint32_t MakeUnreadable(Kind kind, const std::string& key) override;
   void CutShort(Kind kind, int objects) override;
-  void LoseAnswers(int) override {}
-  void DieAfter(int) override {}
+  void LoseAnswers(int operations) override;
+  void DieAfter(int operations) override;
   void Mend() override;
 
  private:
@@ -35,13 +45,16 @@ class ScimWorld : public World {
   // Empty: there is none.
   std::string IdOf(Kind kind, const std::string& name) const;
   void PutMember(const std::string& key, bool in) const;
+  void WriteRule(nlohmann::json rule);
+  void ExpectNothingTwice() const;
 
-  const bool strict_;
-  const int many_;
+  const Setup setup_;
   const int serial_;  // names of one test are its own
   support::ScimServer& server_;
   support::HttpProxy* proxy_ = nullptr;
   decl::Iam declared_;
+  int pid_ = 0;          // of the provider, where it is a process
+  bool struck_ = false;  // a write was done of which the provider wasn't told
 };
 
 }  // namespace postern::conformance
