@@ -10,13 +10,29 @@ namespace {
 using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::UnorderedElementsAre;
 
 const std::string kInFile = kIn + "/old", kOutFile = kOut + "/old";
+
+// jo.hart's, as the plan names it.
+std::string GrantOf(const std::string& server, const std::string& path) {
+  return "grant:" + server + "|" + path + "|subtree|account:jo.hart";
+}
 
 // Within five seconds.
 bool Ends(support::ServerProcess& session) {
   for (int i = 0; i < 100 && session.Alive(); ++i) ::usleep(50'000);
   return !session.Alive();
+}
+
+// "ACTION ADDRESS" of each change of the kind.
+std::vector<std::string> Changes(const json& plan, const std::string& kind) {
+  std::vector<std::string> lines;
+  for (const json& change : plan["changes"]) {
+    if (change["kind"] != kind) continue;
+    lines.push_back(change.value("action", "") + " " + change.value("address", ""));
+  }
+  return lines;
 }
 
 // Whose access the plan takes or gives, by path.
@@ -30,8 +46,15 @@ std::vector<std::string> Lines(const json& plan, const char* side) {
 }
 
 TEST_F(Movers, WhoJoinsGetsInWhoMovesIsSwappedWhoLeavesIsOut) {
+  // Somebody whose contract hasn't begun is nobody yet.
+  Hire("jo.hart", "Marketing", false);
+  EXPECT_TRUE(world_->PlanIsEmpty());
+  Follow();
   EXPECT_FALSE(GetsAtSshd("jo.hart", kInFile));
-  Hire("jo.hart", "Marketing");
+  EXPECT_FALSE(GetsAtFtp("jo.hart", kInFile));
+  SetActive("jo.hart", true);
+  EXPECT_THAT(Changes(Plan(), "account"),
+              UnorderedElementsAre("create account:ftp/jo.hart", "create account:sftp/jo.hart"));
   const auto joins = world_->Postern({"plan"});
   EXPECT_THAT(joins.out, AllOf(HasSubstr("Gain access"), HasSubstr("jo.hart"), HasSubstr(kIn),
                                HasSubstr("Marketing"), HasSubstr("hr")))
@@ -44,8 +67,14 @@ TEST_F(Movers, WhoJoinsGetsInWhoMovesIsSwappedWhoLeavesIsOut) {
 
   Move("jo.hart", "Sales");
   const json moves = Plan();
-  EXPECT_EQ(Lines(moves, "lost").size(), 2u) << moves["access"];  // one folder, at two servers
-  EXPECT_EQ(Lines(moves, "gained").size(), 2u) << moves["access"];
+  const std::string jo = IdentityOf("jo.hart");
+  EXPECT_THAT(Lines(moves, "lost"), UnorderedElementsAre(jo + " ftp " + kIn, jo + " sftp " + kIn));
+  EXPECT_THAT(Lines(moves, "gained"),
+              UnorderedElementsAre(jo + " ftp " + kOut, jo + " sftp " + kOut));
+  EXPECT_THAT(
+      Changes(moves, "grant"),
+      UnorderedElementsAre("delete " + GrantOf("ftp", kIn), "delete " + GrantOf("sftp", kIn),
+                           "create " + GrantOf("ftp", kOut), "create " + GrantOf("sftp", kOut)));
   for (const json& change : moves["changes"]) {
     // That another role gives the account now is for the ledger alone.
     EXPECT_TRUE(change["kind"] == "grant" || change["kind"] == "session" ||
@@ -59,7 +88,9 @@ TEST_F(Movers, WhoJoinsGetsInWhoMovesIsSwappedWhoLeavesIsOut) {
   EXPECT_TRUE(GetsAtFtp("jo.hart", kOutFile));
 
   const auto session = world_->OpenSession("jo.hart", "jo.hart");
+  const auto at_ftp = world_->OpenSession("jo.hart", "jo.hart", ftp_.sftp_port());
   ASSERT_TRUE(session->Alive());
+  ASSERT_TRUE(at_ftp->Alive());
   const auto begin = std::chrono::steady_clock::now();
   SetActive("jo.hart", false);
   const auto leaves = world_->Postern({"plan"});
@@ -72,6 +103,7 @@ TEST_F(Movers, WhoJoinsGetsInWhoMovesIsSwappedWhoLeavesIsOut) {
   EXPECT_FALSE(GetsAtSshd("jo.hart", kOutFile));
   EXPECT_FALSE(GetsAtFtp("jo.hart", kOutFile));
   EXPECT_TRUE(Ends(*session)) << "the open session goes on";
+  EXPECT_TRUE(Ends(*at_ftp)) << "the open session at ProFTPD goes on";
 }
 
 TEST_F(Movers, AnySourceThatSaysNoDecides) {

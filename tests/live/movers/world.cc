@@ -67,7 +67,7 @@ void Movers::SetUp() {
   world_->ApplyAll();
 }
 
-void Movers::Hire(const std::string& name, const std::string& department) {
+void Movers::Hire(const std::string& name, const std::string& department, bool active) {
   const std::string number = fmt::format("E{:04}", ++hired_);
   const std::string key = "/srv/clients/" + name;
   support::MakeSshKey("ed25519", key);
@@ -76,7 +76,7 @@ void Movers::Hire(const std::string& name, const std::string& department) {
       {{"schemas", {"urn:ietf:params:scim:schemas:core:2.0:User"}},
        {"userName", name},
        {"externalId", number},
-       {"active", true},
+       {"active", active},
        {kEnterprise, {{"department", department}, {"employeeNumber", number}}},
        {kKeys, {{"keys", json::array({support::PublicKeyOf(key + ".pub") + " " + name})}}}});
   ASSERT_EQ(created.status, 201) << created.body;

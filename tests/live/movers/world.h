@@ -23,9 +23,13 @@ class Movers : public TwoServers {
   SshdWorld::Options Options() const override { return {.servers = FtpServer() + Sources()}; }
   void SetUp() override;
 
-  // A person in both sources, with a key of her own; active at once.
-  void Hire(const std::string& name, const std::string& department);
+  // A person in both sources, with a key of her own; active at once, or not yet.
+  void Hire(const std::string& name, const std::string& department, bool active = true);
   void Move(const std::string& name, const std::string& department);
+  // As a plan names a person of the IAM system.
+  std::string IdentityOf(const std::string& name) const {
+    return "iam:hr/" + name + "#" + ids_.at(name);
+  }
   // Out of both sources, without a trace.
   void Leave(const std::string& name);
   void SetActive(const std::string& name, bool active);

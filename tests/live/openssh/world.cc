@@ -234,11 +234,15 @@ bool SshdWorld::LetsInByPassword(const std::string& login, const std::string& pa
 }
 
 std::unique_ptr<support::ServerProcess> SshdWorld::OpenSession(const std::string& login,
-                                                               const std::string& key) {
+                                                               const std::string& key,
+                                                               uint16_t port) {
   // Reads its requests from a pipe that it holds open itself: it never ends, and leaves nobody
   // behind.
   const std::string pipe = scratch_.File(fmt::format("requests-{}", sessions_));
-  std::string words = fmt::format("mkfifo {} && exec ssh -v -T -s -p {}", pipe, port_);
+  std::string words =
+      fmt::format("mkfifo {} && exec ssh -v -T -s -p {}", pipe, port == 0 ? port_ : port);
+  // The first that is said of an option counts.
+  if (port != 0) words += " -oStrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null";
   for (const std::string& word : ClientOptions(key)) words += " " + word;
   words += fmt::format(" -oBatchMode=yes {}@127.0.0.1 sftp <>{}", login, pipe);
   const std::string name = fmt::format("session-{}", ++sessions_);

@@ -65,9 +65,10 @@ class SshdWorld {
               const std::string& from = "127.0.0.1") const;
   // With that password and nothing else.
   bool LetsInByPassword(const std::string& login, const std::string& password) const;
-  // A session that stays open until its object goes.
+  // A session that stays open until its object goes; `port`: of another server of this host, whose
+  // key is taken as it is.
   std::unique_ptr<support::ServerProcess> OpenSession(const std::string& login,
-                                                      const std::string& key);
+                                                      const std::string& key, uint16_t port = 0);
   // A folder below /srv/exchange, of root, with one file "old" in it.
   static void MakeFolder(const std::string& path, const std::string& mode = "0755");
 
