@@ -93,7 +93,9 @@ void ScimWorld::ExpectNothingTwice() const {
   for (const json& request : proxy_->Requests()) EXPECT_NE(request["status"], 409) << request;
   for (const char* path : {"/Users?count=100", "/Groups?count=100"}) {
     std::set<std::string> seen;
-    for (const json& resource : Call("GET", path)["Resources"]) {
+    const json all = Call("GET", path);
+    EXPECT_GT(all["totalResults"], 1) << path;
+    for (const json& resource : all["Resources"]) {
       const std::string name = resource.value("userName", resource.value("displayName", ""));
       EXPECT_TRUE(seen.insert(name).second) << name << " is there twice";
       std::set<std::string> members;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <map>
 #include <random>
@@ -29,8 +30,9 @@ struct Names : ResourceSink {
 
 // A session with a server, as a provider would have it.
 struct Caller {
-  explicit Caller(const std::string& url, const std::string& ca = "")
-      : client(ca, Quick()), session(client, *ParseBaseUrl(url), *MakeBearer(ScimServer::kToken)) {}
+  explicit Caller(const std::string& url, const std::string& ca = "",
+                  const HttpLimits& limits = Quick())
+      : client(ca, limits), session(client, *ParseBaseUrl(url), *MakeBearer(ScimServer::kToken)) {}
 
   static HttpLimits Quick() {
     HttpLimits limits;
@@ -97,6 +99,19 @@ TEST(ScimCensus, CursorsThatAServerIgnores) {
   EXPECT_EQ(caller.Walk()->count, 30u);
 }
 
+// An early build of Keycloak's had no pages: whatever is asked for, everything comes.
+TEST(ScimCensus, AServerThatKnowsNoPages) {
+  ScimServer server({.users = 450, .groups = 0});
+  HttpProxy proxy({.upstream = server.url()});
+  proxy.Rule({{"fault", "map"}, {"path", "startIndex=\\d+&count=\\d+"}, {"to", "count=1000"}});
+  Caller caller(proxy.url());
+  const auto census = caller.Walk();
+  ASSERT_TRUE(census) << census.error().message;
+  EXPECT_TRUE(census->stable) << census->unstable;
+  EXPECT_EQ(caller.names.of.size(), 450u);
+  EXPECT_EQ(census->pages, 1u);
+}
+
 TEST(ScimCensus, AStrictServer) {
   ScimServer server({.kind = ScimServer::Kind::kBetterAuth, .users = 230, .groups = 3});
   Caller caller(server.url());
@@ -135,13 +150,43 @@ TEST(ScimCensus, ComesThroughABadNetwork) {
   proxy.Rule({{"fault", "cut-after"}, {"count", 1}});
   proxy.Rule({{"fault", "cut-middle"}, {"count", 1}});
   proxy.Rule({{"fault", "error"}, {"count", 1}});
+  proxy.Rule({{"fault", "slow"}, {"count", 1}, {"piece", 4096}, {"delay", 0.02}});
   Caller caller(proxy.url());
   const auto census = caller.Walk();
   ASSERT_TRUE(census) << census.error().message;
   EXPECT_TRUE(census->stable);
   EXPECT_EQ(caller.names.of.size(), 400u);
   EXPECT_EQ(census->pages, 2u);
-  EXPECT_EQ(proxy.Requests().size(), 6u);
+  const auto requests = proxy.Requests();
+  ASSERT_EQ(requests.size(), 6u);
+  EXPECT_EQ(requests[4]["fault"], "slow") << "a slow page is a page";
+}
+
+// Neither a server that says nothing nor one that lets an answer drip is waited for without end.
+TEST(ScimCensus, ASilentServerIsGivenUp) {
+  ScimServer server({.users = 20, .groups = 0});
+  HttpProxy proxy({.upstream = server.url()});
+  HttpLimits silent = Caller::Quick(), dripping = silent;
+  silent.stall = std::chrono::milliseconds(1000);
+  silent.retry.attempts = dripping.retry.attempts = 1;
+  dripping.total = std::chrono::milliseconds(1000);
+  const std::pair<nlohmann::json, HttpLimits> rows[] = {
+      {{{"fault", "stall"}, {"seconds", 15}}, silent},
+      {{{"fault", "slow"}, {"piece", 1}, {"delay", 0.05}}, dripping},
+  };
+  for (const auto& [rule, limits] : rows) {
+    proxy.ClearRules();
+    proxy.Rule(rule);
+    Caller caller(proxy.url(), "", limits);
+    const auto begin = std::chrono::steady_clock::now();
+    const auto census = caller.Walk();
+    const auto took = std::chrono::steady_clock::now() - begin;
+    ASSERT_FALSE(census) << rule;
+    EXPECT_EQ(census.error().code, ErrorCode::kTimeout) << census.error().message;
+    EXPECT_THAT(census.error().message, HasSubstr("no answer in time"));
+    EXPECT_GE(took, std::chrono::milliseconds(900));
+    EXPECT_LT(took, std::chrono::seconds(10)) << rule;
+  }
 }
 
 struct Trouble {

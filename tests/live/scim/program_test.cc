@@ -144,6 +144,51 @@ TEST(ScimProgram, FiltersThatLieMakeNobodyTwice) {
   EXPECT_THAT(doctor.out, HasSubstr("isn't found"));
 }
 
+std::string ExternalIdOf(const ScimServer& server, const std::string& path,
+                         const std::string& name) {
+  const json all = server.Call("GET", path + "?count=100").Json();
+  for (const json& one : all["Resources"]) {
+    if (one.value("userName", one.value("displayName", "")) == name) {
+      return one.value("externalId", "");
+    }
+  }
+  return "nobody of this name";
+}
+
+// Our stable address stands in externalId, at what we made and at what had none, so that whoever
+// lost the ledger finds everything again. An id that its source gave somebody stays.
+TEST(ScimProgram, OurAddressStandsInExternalId) {
+  ScimServer server({.users = 2, .groups = 0});
+  HttpProxy proxy({.upstream = server.url()});
+  const std::string text =
+      "[person.li]\n[iam_user.u000001]\niam = \"corp\"\n[iam_user.bea]\niam = \"corp\"\n"
+      "[iam_user.jo]\niam = \"corp\"\nuser_name = \"jo.hart\"\n"
+      "[iam_user.sam]\niam = \"corp\"\nexternal_id = \"HR7\"\n"
+      "[iam_group.ops]\niam = \"corp\"\ndisplay_name = \"Operations\"\n"
+      "members = [\"iam_user:jo\"]\n";
+  const json bea = {{"schemas", {"urn:ietf:params:scim:schemas:core:2.0:User"}},
+                    {"userName", "bea"}};
+  ASSERT_EQ(server.Call("POST", "/Users", bea).status, 201);
+  for (const bool first : {true, false}) {
+    SCOPED_TRACE(first ? "the first ledger" : "a new one");
+    Estate estate(proxy.url());
+    estate.Declare(text);
+    proxy.ClearRequests();
+    const RunResult run = estate.Postern({"apply", "--yes"});
+    EXPECT_EQ(run.exit, 0) << run.out << run.err;
+    EXPECT_EQ(ExternalIdOf(server, "/Users", "bea"), "iam_user:bea");
+    EXPECT_EQ(ExternalIdOf(server, "/Users", "u000001"), "E000001");
+    EXPECT_EQ(ExternalIdOf(server, "/Users", "jo.hart"), "iam_user:jo");
+    EXPECT_EQ(ExternalIdOf(server, "/Users", "sam"), "HR7");
+    EXPECT_EQ(ExternalIdOf(server, "/Users", "u000002"), "E000002") << "nobody's business";
+    EXPECT_EQ(ExternalIdOf(server, "/Groups", "Operations"), "iam_group:ops");
+    EXPECT_EQ(estate.Postern({"plan", "--detailed-exitcode"}).exit, 0);
+    int writes = 0;
+    for (const json& request : proxy.Requests()) writes += request["method"] != "GET" ? 1 : 0;
+    EXPECT_EQ(writes > 0, first) << "everything is found by its address";
+  }
+}
+
 // A group that gets another name keeps its members all the while: one write, no membership touched.
 TEST(ScimProgram, ARenamedGroupKeepsItsMembers) {
   ScimServer server({.users = 5, .groups = 0});

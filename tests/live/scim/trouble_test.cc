@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <memory>
 
 #include "core/provider/client.h"
@@ -296,6 +297,67 @@ TEST(ScimTrouble, AWriteWhoseAnswerIsLostIsDecidedByARead) {
     EXPECT_EQ(corp.ApplyOne(removal).status, Status::kApplied);
     EXPECT_EQ(PeopleNamed(bed.server, "jo.hart"), 0u);
   }
+}
+
+// A write that the server has too much of is sent again when it says, and otherwise said to be
+// undone.
+TEST(ScimTrouble, TooManyRequestsAreWaitedOut) {
+  Bed& bed = Fresh();
+  Opened corp(bed.proxy.url());
+  corp.Enumerate();
+  kinds::IamUser left = Jo();
+  left.set_active(false);
+  const object::Operation operations[] = {Opened::Change(Jo()),
+                                          Opened::Change(left, object::Encode(Jo()).body)};
+  const char* const methods[] = {"POST", "PATCH"};
+  for (size_t i = 0; i < 2; ++i) {
+    SCOPED_TRACE(methods[i]);
+    bed.proxy.ClearRules();
+    bed.proxy.Rule({{"fault", "too-many"}, {"method", methods[i]}, {"retry_after", 0}});
+    const Outcome refused = corp.ApplyOne(operations[i]);
+    EXPECT_EQ(refused.status, Status::kTransient);
+    EXPECT_THAT(refused.message, HasSubstr("429"));
+    bed.proxy.ClearRules();
+    // Longer than anybody waits: not asked again.
+    bed.proxy.ClearRequests();
+    bed.proxy.Rule({{"fault", "too-many"}, {"method", methods[i]}, {"retry_after", 3600}});
+    EXPECT_EQ(corp.ApplyOne(operations[i]).status, Status::kTransient);
+    EXPECT_EQ(bed.Writes(), 1);
+    bed.proxy.ClearRules();
+    EXPECT_EQ(PeopleNamed(bed.server, "jo.hart"), i) << "refused, and done all the same";
+    bed.proxy.ClearRequests();
+    bed.proxy.Rule(
+        {{"fault", "too-many"}, {"method", methods[i]}, {"count", 1}, {"retry_after", 1}});
+    const auto begin = std::chrono::steady_clock::now();
+    const Outcome done = corp.ApplyOne(operations[i]);
+    EXPECT_EQ(done.status, Status::kApplied) << done.message;
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+    EXPECT_EQ(bed.Writes(), 2);
+    EXPECT_EQ(PeopleNamed(bed.server, "jo.hart"), 1u);
+  }
+  EXPECT_FALSE(
+      object::DecodeAs<kinds::IamUser>(corp.Read(UserKey("jo.hart")).object.body).active());
+}
+
+// A write that reaches the server after we gave it up, and after a read showed nothing of it.
+TEST(ScimTrouble, AWriteThatIsLateIsNotDoneTwice) {
+  Bed& bed = Fresh();
+  Opened corp(bed.proxy.url());
+  corp.limits.total = std::chrono::milliseconds(2000);
+  corp.Open();
+  corp.Enumerate();
+  bed.proxy.Rule({{"fault", "stall"}, {"method", "POST"}, {"count", 1}, {"seconds", 5}});
+  EXPECT_EQ(corp.ApplyOne(Opened::Change(Jo())).status, Status::kApplied);
+  std::vector<json> posts;
+  EXPECT_TRUE(support::Eventually(std::chrono::milliseconds(20'000), [&] {
+    posts.clear();
+    for (const json& line : bed.proxy.Requests()) {
+      if (line["method"] == "POST" && line["seconds"].is_number()) posts.push_back(line);
+    }
+    return posts.size() == 2;
+  }));
+  EXPECT_EQ(PeopleNamed(bed.server, "jo.hart"), 1u);
+  EXPECT_EQ(corp.ApplyOne(Opened::Change(Jo())).status, Status::kAlreadySo);
 }
 
 // The server is gone for good after it took the write: nobody knows, and that is the answer.
