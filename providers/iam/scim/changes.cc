@@ -279,10 +279,11 @@ Step NotAsWritten(const Operation& op, const std::vector<Change>& changes, const
     return Refuse(fmt::format("the server took the change and left {} as it was", place->Path()),
                   false);
   }
-  std::string why = fmt::format("written, and somebody changed {} at once", NamesOf(changes));
   const auto missing = object::Differences(op.kind, op.after, live);
-  if (!missing.empty()) why += ": " + IsAndIsNot(missing.front());
-  return Refuse(std::move(why), true);
+  return Refuse(
+      "written, and somebody changed it at once: " +
+          (missing.empty() ? NamesOf(changes) + " is set again" : IsAndIsNot(missing.front())),
+      true);
 }
 
 // Towards `after` from what is live.

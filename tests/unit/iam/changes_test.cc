@@ -172,10 +172,17 @@ TEST(ScimChanges, WhatTheServerIgnoredIsSaid) {
   EXPECT_EQ(step.need, Need::kRefuse);
   EXPECT_TRUE(step.precondition) << "what was asked for isn't so";
   EXPECT_EQ(step.why,
-            "written, and somebody changed title at once: title is \"Clerk\" and not \"Chief\"");
+            "written, and somebody changed it at once: title is \"Clerk\" and not \"Chief\"");
   other.erase("title");
   step = NextStep(Of(after, &before), progress, Live(other.dump()), With());
   EXPECT_THAT(step.why, HasSubstr("title is not set and not \"Chief\""));
+  // Likewise of one that is cleared, and that somebody gave another value.
+  Operation op = Of(before, &before);
+  op.clear = {kinds::IamUser::kTitleFieldNumber};
+  other["title"] = "Clerk";
+  step = NextStep(op, progress, Live(other.dump()), With());
+  EXPECT_TRUE(step.precondition);
+  EXPECT_EQ(step.why, "written, and somebody changed it at once: title is set again");
 }
 
 TEST(ScimChanges, WhatCantBeReadIsClosedButNotChanged) {
