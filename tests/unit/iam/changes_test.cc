@@ -8,7 +8,6 @@
 namespace postern::iam {
 namespace {
 
-using object::Kind;
 using object::Operation;
 using testing::HasSubstr;
 using Need = Step::Need;
