@@ -8,7 +8,6 @@ namespace {
 
 using nlohmann::json;
 using object::Answer;
-using object::Kind;
 using object::Outcome;
 using object::Status;
 using testing::HasSubstr;
