@@ -46,6 +46,7 @@ class ImportChecks {
       CheckSchedule(m_.schedule(), "import." + m_.name(),
                     At(kSchedule, decl::JobSchedule::kCronFieldNumber),
                     At(kSchedule, decl::JobSchedule::kZoneFieldNumber), said_);
+      CheckCatchUp();
     }
     CheckSignIn(input_, m_.fetch().from(), m_.as(), import_.At(Import::kAsFieldNumber), said_);
   }
@@ -53,6 +54,16 @@ class ImportChecks {
  private:
   diag::Span At(int outer, int inner) const { return import_.At(Nested(outer, inner)); }
   bool OfIam() const { return m_.to().starts_with("iam:"); }
+
+  // A slot of an import is a look at the place: whenever it comes, all that waits there is taken.
+  void CheckCatchUp() {
+    const decl::JobSchedule& schedule = m_.schedule();
+    if (!schedule.has_catch_up() || schedule.catch_up() == "latest") return;
+    said_.Error(code::kJobOrder,
+                At(Import::kScheduleFieldNumber, decl::JobSchedule::kCatchUpFieldNumber),
+                fmt::format("catch_up of {} has no meaning", said_.what),
+                "the first run after an absence takes every file that waits", "leave it out");
+  }
 
   void CheckReach() {
     const diag::Span to = import_.At(Import::kToFieldNumber);
