@@ -127,20 +127,25 @@ constexpr Command kCommands[] = {
      "  postern job run export.users --full          instead of a delta",
      kJob, &DefineJobRun},
     {"job history", "what a job has done, newest first",
-     "Lists runs, and slots that gave no file, newest first.\n\n"
-     "  postern job history export.users",
+     "Lists runs, and slots that gave no file, newest first; of an import its files, and under "
+     "each\n"
+     "who held, released, accepted and applied it, why, and whether the releaser's signature "
+     "holds.\n\n"
+     "  postern job history export.users\n  postern job history import.acme-roster",
      kWork, &DefineJobHistory},
     {"job verify", "check the evidence of a run",
-     "Holds file, manifest, history and specification against each other. Talks to nothing.\n\n"
-     "  postern job verify export.users 41",
+     "Holds file, manifest, history and specification against each other; of an import the kept\n"
+     "file, its state, the ledger and each release's signature. Talks to nothing.\n\n"
+     "  postern job verify export.users 41\n  postern job verify import.acme-roster 4f2c81",
      kWork, &DefineJobVerify},
     {"job release", "let a held import go on, by a second person's signature",
      "A file that would do more than its import's thresholds allow is held. Prints the text that "
-     "says which\nplan of which file; with a releaser's signature over it the next run applies it. "
-     "Never of who ran it.\n\n"
-     "  postern job release acme-roster 4f2c81 > text\n"
+     "says which\nplan of which file, and why; with a releaser's signature over it the next run "
+     "applies it. Never of\nwho ran it, himself or by sudo.\n\n"
+     "  why='the night shift ended'\n"
+     "  postern job release acme-roster 4f2c81 --reason \"$why\" > text\n"
      "  ssh-keygen -Y sign -n postern-release -f ~/.ssh/id_ed25519 text\n"
-     "  postern job release acme-roster 4f2c81 --signature text.sig",
+     "  postern job release acme-roster 4f2c81 --reason \"$why\" --signature text.sig",
      kWork, &DefineJobRelease},
     {"schema", "JSON Schema of the declarations, of plans and of events",
      "Prints the JSON Schema that editors complete and check with, or that of a plan as\n"

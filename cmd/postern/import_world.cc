@@ -7,7 +7,7 @@
 #include "core/apply/apply.h"
 #include "core/base/hash.h"
 #include "core/diag/codes.h"
-#include "core/ledger/payload.h"
+#include "core/jobs/import_history.h"
 #include "core/plan/import_scope.h"
 #include "core/view/plan_text.h"
 
@@ -44,7 +44,31 @@ std::vector<std::string> WhatFailed(const plan::Plan& plan, const apply::Report&
   return out;
 }
 
+// When the last step that takes access was confirmed. Steps are told one at a time.
+apply::Events NoteLocks(base::Instant* locked_at) {
+  apply::Events events;
+  events.step = [locked_at](const plan::Step& step, const apply::StepResult& result) {
+    if (result.state != apply::StepState::kDone && result.state != apply::StepState::kAlreadySo) {
+      return;
+    }
+    if (step.removes) *locked_at = base::Now();
+  };
+  return events;
+}
+
 }  // namespace
+
+Result<std::unique_ptr<ledger::Lock>> CommandImportWorld::Hold() {
+  auto lock = world_.ledger->Acquire(WhoAmI());
+  if (!lock) return lock;
+  const auto stand = world_.RostersStand(import_.name());
+  if (!stand) return tl::unexpected(stand.error());
+  if (!*stand) {
+    return Fail(ErrorCode::kConflict,
+                "another import accepted a file meanwhile: the next run takes this one");
+  }
+  return lock;
+}
 
 Result<std::optional<decl::AcceptedRoster>> CommandImportWorld::Before() {
   const auto rows = world_.ledger->Rosters();
@@ -65,6 +89,7 @@ Result<std::unique_ptr<World>> CommandImportWorld::Planned(const decl::AcceptedR
   world->now = world_.now;
   world->as_of = world_.as_of;
   world->candidate = candidate;
+  world->own_job = job();
   const auto mistaken = [&] {
     *against = ErrorsOf(world->diagnostics);
     return std::unique_ptr<World>();
@@ -133,8 +158,7 @@ Result<void> CommandImportWorld::Accept(const decl::AcceptedRoster& roster, cons
                                .who = WhoAmI(),
                                .plan_digest = plan_digest,
                                .file_sha256 = roster.file_sha256(),
-                               .note = note,
-                               .signature = {}};
+                               .note = note};
   return world_.ledger->RecordJob(event, &row);
 }
 
@@ -158,10 +182,11 @@ Result<jobs::ImportWorld::Applied> CommandImportWorld::Apply(
   if (!world.plan.empty()) {
     const observe::SecretStore secrets(&world.loaded.declarations);
     const apply::Options options{.who = WhoAmI(), .revision = world.plan.revision};
-    const auto report =
-        apply::Apply(world.plan, *world.ledger, world.targets, secrets, options, apply::Events());
+    const auto report = apply::Apply(world.plan, *world.ledger, world.targets, secrets, options,
+                                     NoteLocks(&applied.locked_at));
     if (!report) return tl::unexpected(report.error());
     complete = report->complete();
+    applied.apply = report->apply;
     applied.left = WhatFailed(world.plan, *report);
   }
   applied.all = complete && world.observed_all() && world.plan.held() == 0;
@@ -172,27 +197,36 @@ Result<void> CommandImportWorld::RecordHeld(const jobs::HeldRun& held, const std
   return world_.ledger->RecordJob({.job = held.job,
                                    .run = held.run,
                                    .what = "held",
-                                   .who = held.started_by,
+                                   .who = jobs::StarterOf(held),
                                    .plan_digest = held.plan_digest,
                                    .file_sha256 = held.file_sha256,
+                                   .note = note},
+                                  nullptr);
+}
+
+Result<void> CommandImportWorld::RecordApplied(const jobs::HeldRun& run, const std::string& note,
+                                               std::optional<uint64_t> locked_seconds) {
+  return world_.ledger->RecordJob({.job = run.job,
+                                   .run = run.run,
+                                   .what = "applied",
+                                   .who = WhoAmI(),
+                                   .plan_digest = run.plan_digest,
+                                   .file_sha256 = run.file_sha256,
                                    .note = note,
-                                   .signature = {}},
+                                   .locked_seconds = locked_seconds},
                                   nullptr);
 }
 
 Result<jobs::ImportWorld::Released> CommandImportWorld::ReleasedBy(const jobs::HeldRun& held) {
   Released released;
-  auto read = world_.ledger->Events(1, [&](const ledger::Event& event) {
-    if (event.type != "job") return true;
-    const auto parsed = ledger::ParseEvent(event.type, event.payload);
-    if (!parsed) return true;
-    const ledger::JobEvent& job = std::get<ledger::JobDone>(*parsed).event;
-    const bool of_run = job.what == "released" && job.job == held.job && job.run == held.run &&
-                        job.file_sha256 == held.file_sha256;
+  const auto decisions = jobs::DecisionsOf(*world_.ledger, held.job);
+  if (!decisions) return tl::unexpected(decisions.error());
+  for (const jobs::Decision& decision : *decisions) {
+    const ledger::JobEvent& job = decision.event;
+    const bool of_run =
+        job.what == "released" && job.run == held.run && job.file_sha256 == held.file_sha256;
     if (of_run) (job.plan_digest == held.plan_digest ? released.by : released.another) = job.who;
-    return true;
-  });
-  if (!read) return tl::unexpected(read.error());
+  }
   return released;
 }
 

@@ -15,6 +15,8 @@ class CommandImportWorld : public jobs::ImportWorld {
   CommandImportWorld(Shell& shell, const decl::Import& import, World& world)
       : shell_(shell), import_(import), world_(world) {}
 
+  // kConflict: an apply goes on, or what other imports have accepted isn't what was loaded.
+  Result<std::unique_ptr<ledger::Lock>> Hold() override;
   Result<std::optional<decl::AcceptedRoster>> Before() override;
   const config::Declarations& declarations() override { return world_.loaded.declarations; }
   Result<jobs::OthersValues> Others() override;
@@ -24,6 +26,8 @@ class CommandImportWorld : public jobs::ImportWorld {
                       const std::string& plan_digest, const std::string& note) override;
   Result<Applied> Apply(const std::vector<std::string>& marks) override;
   Result<void> RecordHeld(const jobs::HeldRun& held, const std::string& note) override;
+  Result<void> RecordApplied(const jobs::HeldRun& run, const std::string& note,
+                             std::optional<uint64_t> locked_seconds) override;
   Result<Released> ReleasedBy(const jobs::HeldRun& held) override;
 
  private:
@@ -34,7 +38,7 @@ class CommandImportWorld : public jobs::ImportWorld {
 
   Shell& shell_;
   const decl::Import& import_;
-  World& world_;  // loaded, its ledger open for writing and locked
+  World& world_;  // loaded, its ledger open for writing
   // As Others has planned it; null: it has mistakes.
   std::unique_ptr<World> without_;
   std::vector<std::string> mistakes_;

@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <map>
+#include <tuple>
 
 #include "cmd/postern/command.h"
 #include "cmd/postern/plan_run.h"
@@ -10,6 +11,7 @@
 #include "core/diag/suggest.h"
 #include "core/jobs/history.h"
 #include "core/jobs/schedule/schedule.h"
+#include "core/jobs/spec.h"
 #include "core/view/job_status.h"
 #include "core/view/json_writer.h"
 #include "core/view/words.h"
@@ -168,8 +170,8 @@ view::JobStatus LineOf(const Job& job, const Live& live, const kinds::Job& body)
   line.observed = live.observed;
   line.installed = live.object != nullptr;
   line.running = live.runs;
-  line.last_outcome = body.last_outcome();
-  line.last_good_outcome = jobs::IsGood(body.last_outcome());
+  std::tie(line.last_outcome, line.held) = jobs::OutcomeAndRun(body.last_outcome());
+  line.last_good_outcome = jobs::IsGood(line.last_outcome);
   if (body.has_last_ended()) line.last_ended = body.last_ended();
   if (body.has_last_good()) line.last_good = body.last_good();
   if (body.has_last_file()) line.last_file = body.last_file();

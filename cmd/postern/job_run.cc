@@ -1,72 +1,26 @@
-// postern job run | history | verify: wakes an export, tells what it has done, checks the proof.
+// postern job run: wakes an export or an import.
 #include <fmt/format.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <filesystem>
 
 #include "cmd/postern/command.h"
 #include "cmd/postern/import_run.h"
 #include "cmd/postern/job_alert.h"
+#include "cmd/postern/job_found.h"
 #include "cmd/postern/job_ports.h"
 #include "cmd/postern/progress.h"
 #include "core/diag/codes.h"
 #include "core/jobs/export_run.h"
 #include "core/jobs/files.h"
+#include "core/jobs/job_lock.h"
 #include "core/jobs/spec.h"
 #include "core/view/job_runs.h"
 #include "core/view/style.h"
 
 namespace postern::cmd {
 namespace {
-
-constexpr size_t kAll = 1'000'000;
-constexpr size_t kNewest = 50;
-
-struct JobArguments {
-  std::string name, spec, digest, slot, run, as_of;
-  bool full = false, detail = false;
-};
-
-// A job's specification, as it is installed or as a file says.
-struct Found {
-  job::JobSpec spec;
-  std::string digest, folder;
-};
-
-std::string DefaultSpec(const std::string& name) {
-  return jobs::SpecPathOf(decl::Runner(), name);
-}
-
-// kOk, or the exit code.
-int Find(Shell& shell, const JobArguments& arguments, Found* found) {
-  const std::string path = arguments.spec.empty() ? DefaultSpec(arguments.name) : arguments.spec;
-  const auto bytes = jobs::ReadSmallFile(path);
-  if (!bytes) {
-    std::vector<std::string> notes = {
-        "--spec names its specification; `postern apply` installs it"};
-    if (arguments.name.find('.') == std::string::npos) {
-      notes = {fmt::format("write export.{0} or import.{0}", arguments.name)};
-    }
-    return shell.Fail({.code = diag::code::kUnknownName,
-                       .summary = fmt::format("no job {} here", arguments.name),
-                       .label = bytes.error().message,
-                       .notes = std::move(notes)});
-  }
-  found->digest = jobs::DigestOf(*bytes);
-  auto spec =
-      arguments.digest.empty() ? jobs::ParseSpec(*bytes) : jobs::ReadSpec(*bytes, arguments.digest);
-  if (!spec) return shell.Fail(diag::code::kEvidence, spec.error(), path);
-  if (spec->name() != arguments.name) {
-    return shell.Fail({.code = diag::code::kUnknownName,
-                       .summary = fmt::format("{} is the specification of {}", path, spec->name()),
-                       .notes = {"name the job as it is declared, such as export.users"}});
-  }
-  found->spec = *std::move(spec);
-  found->folder = jobs::FolderOf(found->spec.runner(), found->spec.name());
-  return kOk;
-}
 
 // A moment, or "now".
 bool MomentOf(const std::string& text, std::optional<base::Instant>* out) {
@@ -93,7 +47,7 @@ int CodeOf(const jobs::RunReport& report, const diag::Diagnostics& diagnostics) 
 }
 
 // Runs it, with a line on the terminal of what goes on.
-Result<jobs::RunReport> Wake(Shell& shell, const Found& found, const jobs::Asked& asked,
+Result<jobs::RunReport> Wake(Shell& shell, const FoundJob& found, const jobs::Asked& asked,
                              jobs::Ports ports, diag::Diagnostics* diagnostics) {
   std::atomic<const char*> doing = "Starting";
   std::atomic<uint64_t> done = 0;
@@ -108,51 +62,74 @@ Result<jobs::RunReport> Wake(Shell& shell, const Found& found, const jobs::Asked
   return jobs::ExportRun(found.spec, asked, found.folder, ports, diagnostics).Run();
 }
 
-// A run that ended before it looked at a file stands in last.json as well: `job status` and drift
-// would tell of the one before.
-void NoteFailed(Shell& shell, const std::string& folder, base::Instant at) {
+// A run that ended before it looked at a file stands in last.json and among the job's events as
+// well: `job status` and drift would tell of the one before, `job history` of nothing.
+void NoteEnded(Shell& shell, const std::string& folder, base::Instant at, const char* outcome) {
   const auto last = jobs::ReadLast(folder + "/last.json");
   if (last && last->ended() >= at) return;
-  job::LastRun failed;
-  failed.set_ended(at);
-  failed.set_outcome(jobs::kFailed);
-  if (auto noted = jobs::WriteLast(folder + "/last.json", failed); !noted) {
-    shell.Fail(diag::code::kFileUnreadable, noted.error(), folder);
+  jobs::Event event{at, at, outcome, 0, ""};
+  for (const diag::Diagnostic& one : shell.told().all()) {
+    if (one.severity != diag::Severity::kError) continue;
+    event.why =
+        fmt::format("{} {}{}{}", one.code, one.summary, one.label.empty() ? "" : ": ", one.label);
+    break;
   }
+  job::LastRun ended;
+  ended.set_ended(at);
+  ended.set_outcome(outcome);
+  auto noted = jobs::AddEvent(folder, event);
+  if (noted) noted = jobs::WriteLast(folder + "/last.json", ended);
+  if (!noted) shell.Fail(diag::code::kFileUnreadable, noted.error(), folder);
 }
 
-// An import plans and applies by the ledger's own declarations, which must say the import that was
-// installed.
-int RunImport(Shell& shell, const Found& found, std::optional<base::Instant> now) {
-  if (const auto closed = jobs::WhyClosed(found.spec, now ? *now : base::Now()); !closed.empty()) {
+// The place that the installed import fetches from. An import plans and applies by the ledger's own
+// declarations, which must say the import that was installed.
+Result<Origin> OpenOriginOf(Shell& shell, const FoundJob& found, const JobPorts& world,
+                            const decl::Import& import) {
+  if (import.SerializeAsString() != found.spec.import().SerializeAsString()) {
+    return Fail(ErrorCode::kConflict,
+                "the declarations say another import than is installed: postern apply");
+  }
+  auto opened = world.OpenPlace();
+  if (!opened) return tl::unexpected<Error>(opened.error());
+  diag::Diagnostics warnings;
+  for (const std::string& one : opened->left_out) {
+    warnings.Add({.severity = diag::Severity::kWarning,
+                  .code = diag::code::kSlotWithout,
+                  .summary = one,
+                  .subject = found.spec.name(),
+                  .notes = {"put its secret on the runner before the other one goes"}});
+  }
+  shell.Print(warnings, {});
+  return Origin{std::move(opened->place), opened->credential};
+}
+
+int RunImport(Shell& shell, const FoundJob& found, std::optional<base::Instant> now,
+              EndedRun* ended) {
+  const std::string& name = found.spec.name();
+  const auto lock = jobs::JobLock::Take(found.folder + "/lock");
+  if (!lock) {
+    ended->overlapped = lock.error().code == ErrorCode::kConflict;
+    return shell.Fail(ended->overlapped ? diag::code::kJobRunning : diag::code::kFileUnreadable,
+                      lock.error(), name);
+  }
+  const base::Instant at = now ? *now : base::Now();
+  if (const auto closed = jobs::WhyClosed(found.spec, at); !closed.empty()) {
     (void)shell.Fail({.code = diag::code::kJobClosed,
                       .summary = closed,
-                      .subject = found.spec.name(),
+                      .subject = name,
                       .notes = {"no file was taken"}});
+    NoteEnded(shell, found.folder, at, jobs::kRefused);
     return kRefused;
   }
   const JobPorts world(found.spec, now);
-  const auto open = [&](const config::Declarations&, const decl::Import& import) -> Result<Origin> {
-    if (import.SerializeAsString() != found.spec.import().SerializeAsString()) {
-      return Fail(ErrorCode::kConflict,
-                  "the declarations say another import than is installed: postern apply");
-    }
-    auto opened = world.OpenPlace();
-    if (!opened) return tl::unexpected<Error>(opened.error());
-    diag::Diagnostics warnings;
-    for (const std::string& one : opened->left_out) {
-      warnings.Add({.severity = diag::Severity::kWarning,
-                    .code = diag::code::kSlotWithout,
-                    .summary = one,
-                    .subject = found.spec.name(),
-                    .notes = {"put its secret on the runner before the other one goes"}});
-    }
-    shell.Print(warnings, {});
-    return Origin{std::move(opened->place), opened->credential};
+  const auto open = [&](const config::Declarations&, const decl::Import& import) {
+    return OpenOriginOf(shell, found, world, import);
   };
-  const base::Instant at = now ? *now : base::Now();
-  const int code = RunImportJob(shell, found.spec.name(), at, open);
-  if (code != kOk) NoteFailed(shell, found.folder, at);
+  const int code = RunImportJob(shell, name, at, **lock, open);
+  // What another run has begun since is its own to tell.
+  ended->overlapped = !(*lock)->Check();
+  if (code != kOk && !ended->overlapped) NoteEnded(shell, found.folder, at, jobs::kFailed);
   return code;
 }
 
@@ -176,7 +153,7 @@ void KeepBadSlots(Shell& shell, const std::string& name, const jobs::RunReport& 
               .notes = {"schedule.catch_up says which slots are made good"}});
 }
 
-int RunExport(Shell& shell, const Found& found, const jobs::Asked& asked,
+int RunExport(Shell& shell, const FoundJob& found, const jobs::Asked& asked,
               std::optional<base::Instant> now, EndedRun* ended) {
   const std::string& name = found.spec.name();
   JobPorts world(found.spec, now);
@@ -207,7 +184,7 @@ std::string OtherUser(const decl::Runner& runner) {
 }
 
 // kOk, or the exit code: what can't be asked for.
-int CheckAsked(Shell& shell, const Found& found, const jobs::Asked& asked, base::Instant now) {
+int CheckAsked(Shell& shell, const FoundJob& found, const jobs::Asked& asked, base::Instant now) {
   if (const std::string user = OtherUser(found.spec.runner()); !user.empty()) {
     return shell.Fail(
         {.code = diag::code::kRunnersUser,
@@ -224,8 +201,8 @@ int CheckAsked(Shell& shell, const Found& found, const jobs::Asked& asked, base:
 }
 
 int RunJob(Shell& shell, const JobArguments& arguments) {
-  Found found;
-  if (const int code = Find(shell, arguments, &found); code != kOk) return code;
+  FoundJob found;
+  if (const int code = FindJob(shell, arguments, &found); code != kOk) return code;
   jobs::Asked asked{.full = arguments.full, .digest = found.digest};
   std::optional<base::Instant> now;
   if (!MomentOf(arguments.slot, &asked.slot) || !MomentOf(arguments.as_of, &now)) {
@@ -239,7 +216,7 @@ int RunJob(Shell& shell, const JobArguments& arguments) {
   if (auto made = jobs::MakeFolder(found.folder); !made) {
     ended.exit = shell.Fail(diag::code::kFileUnreadable, made.error(), found.folder);
   } else if (found.spec.has_import()) {
-    ended.exit = RunImport(shell, found, now);
+    ended.exit = RunImport(shell, found, now, &ended);
   } else {
     ended.exit = RunExport(shell, found, asked, now, &ended);
   }
@@ -247,92 +224,11 @@ int RunJob(Shell& shell, const JobArguments& arguments) {
   return ended.exit;
 }
 
-// Runs and events of the job; kOk, or the exit code.
-int ReadHistory(Shell& shell, const Found& found, std::unique_ptr<jobs::Outbox>* outbox,
-                view::JobHistory* history) {
-  history->job = found.spec.name();
-  auto events = jobs::ReadEvents(found.folder);
-  if (!events) return shell.Fail(diag::code::kFileUnreadable, events.error(), history->job);
-  history->events = *std::move(events);
-  const std::string path = found.folder + "/outbox.db";
-  std::error_code failed;
-  if (!std::filesystem::exists(path, failed)) return kOk;
-  auto opened = jobs::Outbox::Open(path);
-  if (!opened) return shell.Fail(diag::code::kFileUnreadable, opened.error(), history->job);
-  *outbox = *std::move(opened);
-  auto runs = (*outbox)->Runs(kAll);
-  if (!runs) return shell.Fail(diag::code::kFileUnreadable, runs.error(), history->job);
-  history->runs = *std::move(runs);
-  return kOk;
-}
-
-int History(Shell& shell, const JobArguments& arguments) {
-  Found found;
-  if (const int code = Find(shell, arguments, &found); code != kOk) return code;
-  std::unique_ptr<jobs::Outbox> outbox;
-  view::JobHistory history;
-  if (const int code = ReadHistory(shell, found, &outbox, &history); code != kOk) return code;
-  if (shell.json()) {
-    view::WriteHistoryJson(history, shell.out());
-  } else {
-    shell.Say(view::RenderHistory(history, arguments.detail ? kAll : kNewest, shell.style()));
-  }
-  return kOk;
-}
-
-int Verify(Shell& shell, const JobArguments& arguments) {
-  Found found;
-  if (const int code = Find(shell, arguments, &found); code != kOk) return code;
-  std::unique_ptr<jobs::Outbox> outbox;
-  view::JobHistory history;
-  if (const int code = ReadHistory(shell, found, &outbox, &history); code != kOk) return code;
-  const jobs::RunRow* run = nullptr;
-  for (const jobs::RunRow& one : history.runs) {
-    if (std::to_string(one.sequence) == arguments.run || one.id == arguments.run) run = &one;
-  }
-  if (run == nullptr) {
-    return shell.Fail({.code = diag::code::kNoSuchRun,
-                       .summary = fmt::format("no run {} of {}", arguments.run, arguments.name),
-                       .notes = {fmt::format("postern job history {}", arguments.name)}});
-  }
-  const auto files = outbox->FilesOf(run->id);
-  if (!files) return shell.Fail(diag::code::kFileUnreadable, files.error(), arguments.name);
-  const jobs::Evidence evidence = jobs::CheckEvidence(found.folder, *run, *files);
-  if (shell.json()) {
-    view::WriteEvidenceJson(*run, evidence, shell.out());
-  } else {
-    shell.Say(view::RenderEvidence(*run, evidence, shell.style()));
-  }
-  if (evidence.faults.empty()) return kOk;
-  diag::Diagnostics diagnostics;
-  diagnostics.Add({.code = diag::code::kEvidence,
-                   .summary = fmt::format("run {}: {}", run->sequence, evidence.faults.front()),
-                   .subject = arguments.name,
-                   .notes = {"somebody or something has changed what was kept"}});
-  if (!shell.json()) shell.Print(diagnostics, {});
-  return kError;
-}
-
-Arguments Common(JobArguments* given) {
-  return {{.name = "NAME",
-           .help = "the job, such as export.users",
-           .text = &given->name,
-           .required = true},
-          {.name = "--spec",
-           .value = "FILE",
-           .help = "its sealed specification; default where a runner keeps it",
-           .text = &given->spec},
-          {.name = "--digest",
-           .value = "SHA256",
-           .help = "the specification must have this digest",
-           .text = &given->digest}};
-}
-
 }  // namespace
 
 Run DefineJobRun(Arguments& arguments) {
   auto given = std::make_shared<JobArguments>();
-  arguments = Common(given.get());
+  arguments = JobArgumentsOf(given.get());
   arguments.push_back({.name = "--slot",
                        .value = "TIME",
                        .help = "this slot, due or not; \"now\" for one of its own",
@@ -344,23 +240,6 @@ Run DefineJobRun(Arguments& arguments) {
                        .help = "what is due and who is active at this moment",
                        .text = &given->as_of});
   return [given](Shell& shell) { return RunJob(shell, *given); };
-}
-
-Run DefineJobHistory(Arguments& arguments) {
-  auto given = std::make_shared<JobArguments>();
-  arguments = Common(given.get());
-  arguments.push_back(
-      {.name = "--detail", .help = "all of it, whatever the size", .flag = &given->detail});
-  return [given](Shell& shell) { return History(shell, *given); };
-}
-
-Run DefineJobVerify(Arguments& arguments) {
-  auto given = std::make_shared<JobArguments>();
-  arguments = Common(given.get());
-  arguments.insert(
-      arguments.begin() + 1,
-      {.name = "RUN", .help = "its number, or its id", .text = &given->run, .required = true});
-  return [given](Shell& shell) { return Verify(shell, *given); };
 }
 
 }  // namespace postern::cmd

@@ -7,17 +7,21 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <clocale>
 #include <cstdlib>
 #include <cstring>
 
 #include "core/diag/codes.h"
 #include "core/diag/render.h"
+#include "core/diag/text.h"
+#include "core/jobs/files.h"
 
 namespace postern::cmd {
 namespace {
 
 constexpr unsigned kNarrowest = 60, kWidest = 160, kPipe = 100;
+constexpr uid_t kNoSession = 4294967295;  // audit_session(7): not set
 
 // Before there is another thread: the environment and the locale are looked at here alone.
 // NOLINTBEGIN(concurrency-mt-unsafe)
@@ -121,11 +125,51 @@ bool Shell::Ask(std::string_view question) {
   return answer == "yes" || answer == "y";
 }
 
-std::string WhoAmI() {
-  const passwd* user = getpwuid(geteuid());  // NOLINT(concurrency-mt-unsafe): main thread
+namespace {
+
+std::string OfThisMachine(const std::string& user) {
   char machine[256] = "";
   if (gethostname(machine, sizeof machine - 1) != 0) std::strcpy(machine, "unknown");
-  return fmt::format("{}@{}", user != nullptr ? user->pw_name : std::to_string(geteuid()), machine);
+  return fmt::format("{}@{}", user, machine);
+}
+
+// NOLINTBEGIN(concurrency-mt-unsafe): main thread
+std::string NameOf(uid_t uid) {
+  const passwd* user = getpwuid(uid);
+  return user != nullptr ? user->pw_name : std::to_string(uid);
+}
+
+// Whose session this is; empty: nobody's, such as a timer's, or the kernel keeps no such record.
+std::string SessionUser() {
+  const auto text = jobs::ReadSmallFile("/proc/self/loginuid");
+  uid_t uid = kNoSession;
+  if (text) std::from_chars(text->data(), text->data() + text->size(), uid);
+  return uid == kNoSession ? "" : NameOf(uid);
+}
+
+std::string SudoUser() {
+  constexpr size_t kLongest = 256;
+  const char* name = std::getenv("SUDO_USER");
+  if (name == nullptr || std::strlen(name) > kLongest) return "";
+  return diag::Printable(name) == name ? name : "";
+}
+// NOLINTEND(concurrency-mt-unsafe)
+
+}  // namespace
+
+std::string WhoAmI() {
+  return OfThisMachine(NameOf(geteuid()));
+}
+
+std::vector<std::string> WhoIsBehind() {
+  std::vector<std::string> out;
+  const std::string self = NameOf(geteuid());
+  for (const std::string& user : {SessionUser(), SudoUser()}) {
+    if (user.empty() || user == self) continue;
+    const std::string who = OfThisMachine(user);
+    if (std::find(out.begin(), out.end(), who) == out.end()) out.push_back(who);
+  }
+  return out;
 }
 
 }  // namespace postern::cmd

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/result.h"
 #include "core/diag/diagnostic.h"
@@ -68,5 +69,9 @@ class Shell {
 
 // user@machine, for the ledger.
 std::string WhoAmI();
+// Who may have had this user run the program, as user@machine, none twice: whose session it is
+// (audit's loginuid, which stays through su and sudo) and who called sudo. The environment is only
+// ever believed against somebody: a SUDO_USER that was made up adds one who may not release.
+std::vector<std::string> WhoIsBehind();
 
 }  // namespace postern::cmd

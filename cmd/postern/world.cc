@@ -93,13 +93,10 @@ observe::Known KnownOf(const std::map<std::string, std::vector<ledger::Recorded>
   return known;
 }
 
-std::string DigestOf(const std::vector<ledger::RosterRow>& rows) {
-  base::Hasher hasher;
-  for (const ledger::RosterRow& row : rows) {
-    hasher.AddField(row.import);
-    hasher.AddField(row.roster);
-  }
-  return base::Hex(hasher.Finish());
+std::map<std::string, base::Digest> DigestsOf(const std::vector<ledger::RosterRow>& rows) {
+  std::map<std::string, base::Digest> digests;
+  for (const ledger::RosterRow& row : rows) digests[row.import] = base::Sha256(row.roster);
+  return digests;
 }
 
 }  // namespace
@@ -150,7 +147,7 @@ std::vector<decl::AcceptedRoster> World::Rosters(const config::Loaded& read,
     complain(rows.error().message);
     return rosters;
   }
-  rosters_ = DigestOf(*rows);
+  rosters_ = DigestsOf(*rows);
   for (const ledger::RosterRow& row : *rows) {
     if (candidate != nullptr && candidate->import() == row.import) continue;
     if (!rosters.emplace_back().ParseFromString(row.roster)) {
@@ -161,11 +158,14 @@ std::vector<decl::AcceptedRoster> World::Rosters(const config::Loaded& read,
   return rosters;
 }
 
-Result<bool> World::RostersStand() {
+Result<bool> World::RostersStand(const std::string& but) {
   if (loaded.declarations.imports.empty()) return true;
   const auto rows = ledger->Rosters();
   if (!rows) return tl::unexpected(rows.error());
-  return DigestOf(*rows) == rosters_;
+  auto now_there = DigestsOf(*rows), before = rosters_;
+  now_there.erase(but);
+  before.erase(but);
+  return now_there == before;
 }
 
 std::string World::last_plan_path() const {
@@ -295,6 +295,7 @@ plan::Inputs World::InputsOf() const {
   inputs.ledger_id = ledger->id();
   inputs.generation = ledger->generation();
   inputs.only_targets = only_targets;
+  inputs.own_job = own_job;
   return inputs;
 }
 

@@ -51,8 +51,9 @@ class World {
   // "edge", "host:edge" or a server's name -> the target's name; empty: no such thing.
   std::string TargetNamed(const std::string& text) const;
   std::string ledger_path() const;
-  // Whether imports have accepted nothing since Load: asked under the ledger's lock.
-  Result<bool> RostersStand();
+  // Whether imports, but for the one named, have accepted nothing since Load: asked under the
+  // ledger's lock.
+  Result<bool> RostersStand(const std::string& but = {});
   // Where the last plan made here is kept, for `show`.
   std::string last_plan_path() const;
   bool observed_all() const;
@@ -68,6 +69,7 @@ class World {
   std::optional<jobs::Snapshot> snapshot;
   // An import's file that isn't accepted yet, in place of its last roster; set before Load.
   const decl::AcceptedRoster* candidate = nullptr;
+  std::string own_job;  // of plan::Inputs
 
   config::Loaded loaded;
   diag::Diagnostics diagnostics;
@@ -93,7 +95,7 @@ class World {
   Shell& shell_;
   std::vector<ledger::Census> census_;
   bool ledger_read_ = false;
-  std::string rosters_;  // what they were when they were read
+  std::map<std::string, base::Digest> rosters_;  // by import, as they were when they were read
 };
 
 }  // namespace postern::cmd

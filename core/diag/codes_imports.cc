@@ -52,7 +52,9 @@ constexpr CodePage kPages[] = {
      "Nothing of\n"
      "it is applied until somebody else than who ran it has looked and signed.",
      "import acme-roster: 30 people would be disabled; 5 may be",
-     "Look at the plan; then postern job release NAME RUN, or have a better file sent."},
+     "Look at the plan; then postern job release NAME RUN --reason WHY, or have a better file "
+     "sent. "
+     "postern job\nstatus and history show the run."},
     {code::kFileUnproven, "a file that isn't what its sender says",
      "The checksum, manifest or signature beside a file must fit its bytes before anything reads "
      "them; and\n"
@@ -60,12 +62,14 @@ constexpr CodePage kPages[] = {
      "roster_7.csv: its SHA-256 isn't the one in roster_7.csv.sha256",
      "Have the file sent again. A signature that doesn't fit: ask the sender by another way."},
     {code::kReleaseRefused, "a release that doesn't count",
-     "It needs the signature of a [releaser] over exactly this plan, and not of who started the "
-     "run. It is\n"
-     "for thresholds: where other changes wait, those come first.",
+     "It needs a reason and the signature of a [releaser] over it and exactly this plan, and not "
+     "of "
+     "who started\n"
+     "the run, himself or by sudo. It is for thresholds: where other changes wait, those come "
+     "first.",
      "the signature is of no releaser's key",
-     "postern job release NAME RUN prints the text to sign; ssh-keygen -Y sign -n postern-release "
-     "signs it."},
+     "postern job release NAME RUN --reason WHY prints the text to sign; ssh-keygen -Y sign -n "
+     "postern-release\nsigns it."},
     {code::kRosterDamaged, "a stored roster that isn't what was accepted",
      "The ledger names the digest of each accepted roster; bytes with another one are never used, "
      "and without\n"

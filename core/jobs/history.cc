@@ -79,6 +79,17 @@ Result<std::vector<Event>> ReadEvents(const std::string& folder) {
   return events;
 }
 
+Result<void> AddNews(const std::string& folder, const Event& event) {
+  constexpr ptrdiff_t kNewest = 20;
+  const auto events = ReadEvents(folder);
+  if (!events) return tl::unexpected<Error>(events.error());
+  const auto newest = events->end() - std::min(kNewest, std::ssize(*events));
+  const bool is_said = std::any_of(newest, events->end(), [&](const Event& one) {
+    return one.outcome == event.outcome && one.why == event.why;
+  });
+  return is_said ? Result<void>() : AddEvent(folder, event);
+}
+
 base::Instant LastSlot(const std::vector<Event>& events, const std::vector<RunRow>& runs) {
   base::Instant last = 0;
   for (const Event& event : events) {

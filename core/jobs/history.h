@@ -31,6 +31,7 @@ inline constexpr char kMissed[] = "missed";  // passed over, as catch_up says
 inline constexpr char kAbandoned[] =
     "abandoned";  // killed before its file was whole, or made for what isn't declared any more
 
+// A line of events.jsonl. An import has no slots: `slot` is `at` then.
 struct Event {
   base::Instant at = 0, slot = 0;
   std::string outcome;
@@ -39,6 +40,9 @@ struct Event {
 };
 
 Result<void> AddEvent(const std::string& folder, const Event& event);
+// Likewise, unless one of the newest says it already: what stays as it is would be said at each
+// look.
+Result<void> AddNews(const std::string& folder, const Event& event);
 Result<std::vector<Event>> ReadEvents(const std::string& folder);
 
 // The newest slot that has come to an end: the next ones are due after it. 0: none has.

@@ -1,16 +1,17 @@
 #include "core/jobs/import_run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/base/hash.h"
 #include "core/base/kill_point.h"
 #include "core/diag/codes.h"
-#include "core/jobs/encrypt.h"
 #include "core/jobs/files.h"
+#include "core/jobs/history.h"
 #include "core/jobs/import_close.h"
 #include "core/jobs/import_order.h"
+#include "core/jobs/import_read.h"
 #include "core/jobs/thresholds.h"
-#include "core/jobs/unpack.h"
 
 namespace postern::jobs {
 namespace {
@@ -42,6 +43,7 @@ class Runner {
     const auto ready = Look();
     if (!ready) return tl::unexpected(ready.error());
     for (const ReadyFile& file : *ready) {
+      if (auto alone = in_.lock.Check(); !alone) return tl::unexpected(alone.error());
       auto outcome = Take(file);
       if (!outcome) return tl::unexpected(outcome.error());
       const FileState state = outcome->state;
@@ -90,6 +92,9 @@ class Runner {
     auto fetched =
         FetchFile(import_.fetch(), in_.from, ready, MostBytes(), quarantine_.folder(), place_);
     if (!fetched) return tl::unexpected(fetched.error());
+    fetched_at_ = in_.clock();
+    const auto hold = world_.Hold();
+    if (!hold) return tl::unexpected(hold.error());
     const auto last = world_.Before();
     if (!last) return tl::unexpected(last.error());
     const decl::AcceptedRoster* before = *last ? &**last : nullptr;
@@ -103,13 +108,33 @@ class Runner {
     file.sha256 = fetched->sha256;
     file.key = fetched->key;
     file.run = ImportRunId(import_.name(), fetched->key);
-    if (!*known) file.started_by = in_.who;
+    file.bytes = fetched->bytes;
+    was_ = file.state;
+    if (!*known) Begin(&file);
     if (file.taken_at == 0) file.taken_at = in_.now;
     if (fetched->unproven.empty()) return GoOn(*fetched, before, std::move(file));
     file.state = FileState::kRefused;
     file.reasons = {fetched->unproven};
     file.code = fetched->code;
     return Told(std::move(file));
+  }
+
+  // Who had it run, and since when it is here: of a file that is new, or said anew.
+  void Begin(FileOutcome* file) const {
+    file->started_by = in_.who;
+    file->behind = in_.behind;
+    file->fetched_at = fetched_at_;
+    file->locked_at = 0;
+  }
+
+  void Stamp(FileOutcome* file) {
+    if (file->state != was_ || file->ended == 0) file->ended = in_.clock();
+    was_ = file->state;
+  }
+
+  Result<void> Save(FileOutcome* file) {
+    Stamp(file);
+    return quarantine_.Save(*file);
   }
 
   Result<FileOutcome> GoOn(const Fetched& fetched, const decl::AcceptedRoster* before,
@@ -136,61 +161,36 @@ class Runner {
   Result<FileOutcome> CarryOut(FileOutcome file) {
     const auto marks = quarantine_.Marks(file.key);
     if (!marks) return tl::unexpected(marks.error());
+    if (auto alone = in_.lock.Check(); !alone) return tl::unexpected(alone.error());
     auto applied = world_.Apply(*marks);
     if (!applied) return tl::unexpected(applied.error());
     file.state = applied->all ? FileState::kApplied : FileState::kAccepted;
     file.reasons = std::move(applied->left);
     file.ours = !file.reasons.empty();
     base::KillPoint("import.applied");
-    if (auto saved = quarantine_.Save(file); !saved) return tl::unexpected(saved.error());
+    if (auto noted = NoteApplied(*applied, &file); !noted) return tl::unexpected(noted.error());
+    if (auto saved = Save(&file); !saved) return tl::unexpected(saved.error());
     if (!applied->all) return file;  // the next run goes on with it
     return Close(std::move(file));
   }
+
+  Result<void> NoteApplied(const ImportWorld::Applied& applied, FileOutcome* file) const {
+    if (file->counts.disable != 0 && applied.locked_at != 0) file->locked_at = applied.locked_at;
+    if (!applied.all) return {};
+    // Confirmed by a run that was killed then: this one has seen that it is so.
+    if (file->counts.disable != 0 && file->locked_at == 0) file->locked_at = in_.clock();
+    return world_.RecordApplied(HeldOf(Job(), *file),
+                                applied.apply == 0 ? "" : fmt::format("apply {}", applied.apply),
+                                LockedSeconds(*file));
+  }
+
+  std::string Job() const { return "import." + import_.name(); }
 
   Result<void> Refuse(FileOutcome* file, const char* code, std::string reason) const {
     file->state = FileState::kRefused;
     file->code = code;
     file->reasons = {std::move(reason)};
     return {};
-  }
-
-  std::string AgeIdentity() const {
-    return in_.from.has_age_identity() ? in_.from.age_identity() : in_.folder + "/age.key";
-  }
-
-  // The file with its rows: as it came, or what is in it, in `made` too.
-  Result<std::string> OpenFetched(const Fetched& fetched, const std::string& name,
-                                  std::vector<std::string>* made) {
-    std::string path = fetched.path;
-    if (SealOf(name) != Seal::kNone) {
-      path = made->emplace_back(quarantine_.OpenedPath(fetched.key));
-      const auto opened =
-          OpenSealed(in_.from, taken_.file, fetched, AgeIdentity(), MostBytes(), path);
-      if (!opened) return tl::unexpected(opened.error());
-    }
-    if (const Pack pack = PackOf(name); pack != Pack::kNone) {
-      const std::string packed = path;
-      path = made->emplace_back(quarantine_.UnpackedPath(fetched.key));
-      const auto unpacked = Unpack(pack, packed, MostBytes(), path);
-      if (!unpacked) return tl::unexpected(unpacked.error());
-    }
-    return path;
-  }
-
-  // The file's rows. What was sealed or packed is in the clear for as long as it is read.
-  Result<RosterFile> ReadRows(const Fetched& fetched, const std::string& name, uint64_t last) {
-    std::vector<std::string> made;
-    auto read = [&]() -> Result<RosterFile> {
-      const auto path = OpenFetched(fetched, name, &made);
-      if (!path) return tl::unexpected(path.error());
-      const auto source = OpenSource(*path);
-      if (!source) return tl::unexpected(source.error());
-      return ReadRoster(import_, *source, name, last);
-    }();
-    for (const std::string& path : made) {
-      if (auto gone = RemovePlain(path); !gone) return tl::unexpected(gone.error());
-    }
-    return read;
   }
 
   Result<void> Decide(const Fetched& fetched, const decl::AcceptedRoster* before,
@@ -200,7 +200,8 @@ class Runner {
       const Statement said{file->name, fetched.sequence, file->sha256};
       if (auto old = WhyOld(said, before); !old.empty()) return MakeOld(file, std::move(old));
     }
-    auto read = ReadRows(fetched, file->name, last);
+    auto read = ReadFetched({import_, in_.from, in_.folder, taken_.file, MostBytes(), last},
+                            fetched, quarantine_);
     if (!read) {
       const ErrorCode code = read.error().code;
       const bool broken = code == ErrorCode::kIncomplete || code == ErrorCode::kInvalid;
@@ -228,7 +229,7 @@ class Runner {
   }
 
   // None of its rows counts, so nobody is missing in it either.
-  Result<void> RefuseBroken(const RosterFile& read, FileOutcome* file) const {
+  Result<void> RefuseBroken(const RosterFile& read, FileOutcome* file) {
     file->state = FileState::kRefused;
     file->counts = {};
     file->counts.refused = read.refused.size();
@@ -238,7 +239,7 @@ class Runner {
       file->reasons.push_back(fmt::format("{} {}: {}", d.code, d.subject, d.summary));
     }
     if (auto kept = quarantine_.KeepRejects(file->key, read.refused); !kept) return kept;
-    return quarantine_.Save(*file);
+    return Save(file);
   }
 
   // Passed by. Who has sent something that counts for nothing must hear of it, once.
@@ -260,7 +261,7 @@ class Runner {
                      FileOutcome* file) {
     if (file->taken) {  // and said anew, after another one
       file->taken_at = in_.now;
-      file->started_by = in_.who;
+      Begin(file);
     }
     const auto others = world_.Others();
     if (!others) return tl::unexpected(others.error());
@@ -275,7 +276,7 @@ class Runner {
     file->state = FileState::kRefused;
     file->reasons = {
         fmt::format("{} rows are refused, and it is all or nothing", matched.refused.size())};
-    return quarantine_.Save(*file);
+    return Save(file);
   }
 
   Result<void> Judge(const Matched& matched, const decl::AcceptedRoster* before,
@@ -290,10 +291,9 @@ class Runner {
     if (outlook->wrong) {
       file->state = FileState::kRefused;
       file->reasons = outlook->against;
-      return quarantine_.Save(*file);
+      return Save(file);
     }
-    const HeldRun held{"import." + import_.name(), file->run,        file->name, file->sha256,
-                       file->plan_digest,          file->started_by, {}};
+    const HeldRun held = HeldOf(Job(), *file);
     // A release is for thresholds: what isn't this import's, and what waits, it doesn't open. And
     // the plan that is signed should be the one that is left then.
     if (file->ours = !outlook->against.empty(); file->ours) {
@@ -314,13 +314,14 @@ class Runner {
     }
     file->reasons.clear();
     if (auto kept = quarantine_.KeepMarks(file->key, outlook->marks); !kept) return kept;
-    if (auto saved = quarantine_.Save(*file); !saved) return saved;  // whose marks they are
+    if (auto saved = Save(file); !saved) return saved;  // whose marks they are
+    if (auto alone = in_.lock.Check(); !alone) return alone;
     if (auto done = world_.Accept(matched.roster, file->run, file->plan_digest, note); !done) {
       return done;
     }
     file->state = FileState::kAccepted;
     base::KillPoint("import.accepted");
-    return quarantine_.Save(*file);
+    return Save(file);
   }
 
   Result<void> Hold(const HeldRun& held, const std::vector<std::string>& reasons,
@@ -335,17 +336,24 @@ class Runner {
       }
       if (auto done = closing_.Report(*file); !done) return done;
     }
-    return quarantine_.Save(*file);
+    return Save(file);
   }
 
-  // Of a file that stays where it is.
+  // Of a file that stays where it is, and of which nothing is kept but a line.
   Result<FileOutcome> Told(FileOutcome file) const {
+    const base::Instant at = in_.clock();
+    const std::string why =
+        fmt::format("{}: {} {}", file.name, file.code, fmt::join(file.reasons, "; "));
+    if (auto noted = AddNews(in_.folder, {at, at, kRefused, 0, why}); !noted) {
+      return tl::unexpected(noted.error());
+    }
     if (auto told = closing_.Report(file); !told) return tl::unexpected(told.error());
     return file;
   }
 
   // The sender's summary and rejects, the state, the archive: each can be done again.
   Result<FileOutcome> Close(FileOutcome file) {
+    if (auto alone = in_.lock.Check(); !alone) return tl::unexpected(alone.error());
     const bool old = file.state == FileState::kOld;
     if (!old || file.passed_over) {
       if (auto told = closing_.Report(file); !told) return tl::unexpected(told.error());
@@ -353,6 +361,7 @@ class Runner {
     base::KillPoint("import.reported");
     FileOutcome kept = file;
     if (kept.state == FileState::kApplied || (old && file.taken)) kept.state = FileState::kDone;
+    Stamp(&kept);
     const auto moved = closing_.Close(kept, taken_);
     if (!moved) return tl::unexpected(moved.error());
     base::KillPoint("import.archived");
@@ -369,8 +378,10 @@ class Runner {
   std::vector<std::string>& notes_;
   const Quarantine quarantine_;
   const Closing closing_;
-  bool by_name_ = false;  // the next file is told by its name alone, and is a delta
-  TakenFile taken_;       // that is looked at, with
+  bool by_name_ = false;                 // the next file is told by its name alone, and is a delta
+  TakenFile taken_;                      // that is looked at, with
+  FileState was_ = FileState::kWaiting;  // before this run
+  base::Instant fetched_at_ = 0;
   std::string far_ahead_;
   std::vector<FileOutcome> out_;
 };

@@ -58,6 +58,12 @@ std::optional<FileOutcome> FileFrom(const std::string& text, const std::string& 
   file.reasons = json.at("reasons").get<std::vector<std::string>>();
   file.ours = json.at("ours");
   for (const auto& [name, count] : kCounts) file.counts.*count = json.at("counts").at(name);
+  // What earlier programs didn't write.
+  file.behind = json.value("behind", std::vector<std::string>());
+  file.bytes = json.value("bytes", uint64_t{0});
+  file.fetched_at = json.value("fetched_at", base::Instant{0});
+  file.ended = json.value("ended", base::Instant{0});
+  file.locked_at = json.value("locked_at", base::Instant{0});
   return file;
 } catch (const Json::exception&) {
   return std::nullopt;
@@ -93,6 +99,16 @@ std::string_view ToString(FileState state) {
   return "";
 }
 
+std::optional<uint64_t> LockedSeconds(const FileOutcome& file) {
+  if (file.locked_at == 0 || file.fetched_at == 0) return std::nullopt;
+  return static_cast<uint64_t>(std::max<base::Instant>(file.locked_at - file.fetched_at, 0));
+}
+
+HeldRun HeldOf(const std::string& job, const FileOutcome& file) {
+  return {job, file.run,   file.name, file.sha256, file.plan_digest, file.started_by,
+          {},  file.behind};
+}
+
 std::string SummaryFile(const FileOutcome& outcome) {
   Json json{{"file", outcome.name},
             {"sha256", outcome.sha256},
@@ -102,6 +118,7 @@ std::string SummaryFile(const FileOutcome& outcome) {
             {"warnings", outcome.warnings.size()},
             {"reasons", outcome.ours ? std::vector<std::string>() : outcome.reasons}};
   json.update(CountsOf(outcome.counts));
+  if (const auto seconds = LockedSeconds(outcome)) json["locked_seconds"] = *seconds;
   return json.dump(2) + "\n";
 }
 
@@ -111,7 +128,12 @@ Result<void> Quarantine::Save(const FileOutcome& file) const {
                   {"run", file.run},
                   {"state", ToString(file.state)},
                   {"started_by", file.started_by},
+                  {"behind", file.behind},
                   {"taken_at", file.taken_at},
+                  {"bytes", file.bytes},
+                  {"fetched_at", file.fetched_at},
+                  {"ended", file.ended},
+                  {"locked_at", file.locked_at},
                   {"plan_digest", file.plan_digest},
                   {"reasons", file.reasons},
                   {"ours", file.ours},
@@ -126,6 +148,16 @@ Result<std::optional<FileOutcome>> Quarantine::Find(const std::string& key) cons
     return tl::unexpected(text.error());
   }
   return FileFrom(*text, key);
+}
+
+Result<std::vector<FileOutcome>> Quarantine::Files() const {
+  std::vector<FileOutcome> files;
+  for (const std::string& key : All()) {
+    auto file = Find(key);
+    if (!file) return tl::unexpected(file.error());
+    if (*file) files.push_back(**std::move(file));
+  }
+  return files;
 }
 
 Result<void> Quarantine::KeepRejects(const std::string& key,
@@ -221,20 +253,14 @@ Result<std::optional<HeldRun>> Quarantine::FindHeld(const std::string& import,
                                                     const std::string& run) const {
   constexpr size_t kFewestDigits = 4;
   std::optional<HeldRun> found;
-  for (const std::string& key : All()) {
-    const auto file = Find(key);
-    if (!file) return tl::unexpected(file.error());
-    if (!*file || (*file)->state != FileState::kHeld) continue;
-    if (run.size() < kFewestDigits || !(*file)->run.starts_with(run)) continue;
+  const auto files = Files();
+  if (!files) return tl::unexpected(files.error());
+  for (const FileOutcome& file : *files) {
+    if (file.state != FileState::kHeld) continue;
+    if (run.size() < kFewestDigits || !file.run.starts_with(run)) continue;
     if (found) return Fail(ErrorCode::kInvalid, fmt::format("{} fits several runs", run));
-    found = HeldRun{"import." + import,
-                    (*file)->run,
-                    (*file)->name,
-                    (*file)->sha256,
-                    (*file)->plan_digest,
-                    (*file)->started_by,
-                    {}};
-    if ((*file)->ours) found->others = (*file)->reasons;
+    found = HeldOf("import." + import, file);
+    if (file.ours) found->others = file.reasons;
   }
   return found;
 }

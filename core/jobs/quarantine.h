@@ -32,9 +32,19 @@ struct FileOutcome {
   RosterCounts counts;
   std::string plan_digest, view;
   std::string started_by;
+  std::vector<std::string> behind;  // of release.h
   base::Instant taken_at = 0;  // when its bytes were first here: ends are counted from then, so
                                // that a held plan is the same tomorrow
+  uint64_t bytes = 0;          // 0: taken by a program that didn't note them
+  // By the clock: when it was fetched, came to its state, and the last disabling of it was
+  // confirmed. 0: not yet, or not noted.
+  base::Instant fetched_at = 0, ended = 0, locked_at = 0;
 };
+
+// From the fetching of a file that somebody leaves with to the last disabling that was confirmed.
+std::optional<uint64_t> LockedSeconds(const FileOutcome& file);
+// As a releaser is asked about it; `job`: "import.acme".
+HeldRun HeldOf(const std::string& job, const FileOutcome& file);
 
 // summary.json for the sender: counts, state, run, reasons that are his; no personal data.
 std::string SummaryFile(const FileOutcome& outcome);
@@ -45,6 +55,10 @@ class Quarantine {
   explicit Quarantine(std::string folder) : folder_(std::move(folder)) {}
 
   const std::string& folder() const { return folder_; }
+  // All that it knows, in no order. A state that can't be read is none.
+  Result<std::vector<FileOutcome>> Files() const;
+  // The bytes of a file, for as long as they are kept.
+  std::string FilePath(const std::string& key) const { return PathOf(key, "file"); }
   // Nothing: it wasn't taken so far.
   Result<std::optional<FileOutcome>> Find(const std::string& key) const;
   Result<void> Save(const FileOutcome& file) const;

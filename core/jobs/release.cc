@@ -2,13 +2,17 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
 
+#include "core/diag/text.h"
 #include "core/jobs/files.h"
 
 namespace postern::jobs {
@@ -46,13 +50,50 @@ Result<int> RunKeygen(std::vector<std::string> arguments, const std::string& inp
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-// Files of one verification; gone with it.
-struct Papers {
-  std::string signers, text, signature;
-  ~Papers() {
-    for (const std::string* path : {&signers, &text, &signature}) unlink(path->c_str());
+// Files of one verification, in a folder that is gone with them: two may go on at once.
+class Papers {
+ public:
+  explicit Papers(const std::string& parent) : folder_(parent + "/release.XXXXXX") {
+    made_ = mkdtemp(folder_.data()) != nullptr;
   }
+  ~Papers() {
+    for (const char* name : {"signers", "text", "signature"}) unlink(Path(name).c_str());
+    rmdir(folder_.c_str());
+  }
+  Papers(const Papers&) = delete;
+  Papers& operator=(const Papers&) = delete;
+
+  std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+  Result<void> Write(const std::string& name, const std::string& text) const {
+    if (!made_) return Fail(ErrorCode::kDenied, folder_ + " can't be made");
+    return ReplaceFile(Path(name), text);
+  }
+
+ private:
+  std::string folder_;
+  bool made_ = false;
 };
+
+// Whether the signature is one of the releaser's keys over the text.
+Result<bool> IsSignedBy(const decl::Releaser& releaser, const Papers& papers) {
+  std::string signers;
+  for (const std::string& key : releaser.keys().values()) {
+    signers += fmt::format("{} namespaces=\"{}\" {}\n", kPrincipal, kReleaseNamespace, key);
+  }
+  if (auto done = papers.Write("signers", signers); !done) return tl::unexpected(done.error());
+  return RunKeygen({"ssh-keygen", "-Y", "verify", "-f", papers.Path("signers"), "-I", kPrincipal,
+                    "-n", kReleaseNamespace, "-s", papers.Path("signature")},
+                   papers.Path("text"))
+      .map([](int status) { return status == 0; });
+}
+
+// Whether it is a signature over the text at all, by whichever key.
+Result<bool> IsSigned(const Papers& papers) {
+  return RunKeygen({"ssh-keygen", "-Y", "check-novalidate", "-n", kReleaseNamespace, "-s",
+                    papers.Path("signature")},
+                   papers.Path("text"))
+      .map([](int status) { return status == 0; });
+}
 
 std::string UserOf(const std::string& who) {
   return who.substr(0, who.find('@'));
@@ -60,11 +101,22 @@ std::string UserOf(const std::string& who) {
 
 }  // namespace
 
-std::string ReleaseText(const HeldRun& held) {
+std::string ReleaseText(const HeldRun& held, const std::string& reason) {
+  const std::string because = reason.empty() ? "" : fmt::format("reason {}\n", reason);
   return fmt::format(
-      "postern release 1\njob {}\nrun {}\nfile sha256:{}\nplan {}\nI have looked at this plan, and "
-      "it may be applied.\n",
-      held.job, held.run, held.file_sha256, held.plan_digest);
+      "postern release {}\njob {}\nrun {}\nfile sha256:{}\nplan {}\n{}I have looked at this plan, "
+      "and it may be applied.\n",
+      reason.empty() ? 1 : 2, held.job, held.run, held.file_sha256, held.plan_digest, because);
+}
+
+std::string WhyNoReason(const std::string& reason) {
+  constexpr size_t kLongest = 500;
+  if (reason.find_first_not_of(' ') == std::string::npos) return "a release says why";
+  if (reason.size() > kLongest) return fmt::format("a reason has at most {} bytes", kLongest);
+  if (diag::Printable(reason) != reason) {
+    return "a reason is one line of text that can be seen";
+  }
+  return "";
 }
 
 bool IsSamePerson(const std::string& who, const std::string& person,
@@ -76,41 +128,50 @@ bool IsSamePerson(const std::string& who, const std::string& person,
     const decl::Account& m = account.message;
     if (m.for_() == person && (m.has_login() ? m.login() : m.name()) == user) return true;
   }
-  return false;
+  return std::any_of(declarations.users.begin(), declarations.users.end(), [&](const auto& entry) {
+    const decl::User& m = entry.message;
+    return m.for_() == person && (m.has_uid() ? m.uid() : m.name()) == user;
+  });
 }
 
-Result<ReleaseVerdict> VerifyRelease(const HeldRun& held, const std::string& signature,
+bool HasStarted(const HeldRun& held, const std::string& person,
+                const config::Declarations& declarations) {
+  if (IsSamePerson(held.started_by, person, declarations)) return true;
+  return std::any_of(held.behind.begin(), held.behind.end(), [&](const std::string& who) {
+    return IsSamePerson(who, person, declarations);
+  });
+}
+
+std::string StarterOf(const HeldRun& held) {
+  if (held.behind.empty()) return held.started_by;
+  return fmt::format("{} for {}", held.started_by, fmt::join(held.behind, " and "));
+}
+
+Result<ReleaseVerdict> VerifyRelease(const HeldRun& held, const std::string& reason,
+                                     const std::string& signature,
                                      const config::Declarations& declarations,
                                      const std::string& folder) {
-  const Papers papers{folder + "/release.signers", folder + "/release.text",
-                      folder + "/release.sig"};
-  if (auto done = ReplaceFile(papers.text, ReleaseText(held)); !done) {
+  const Papers papers(folder);
+  if (auto done = papers.Write("text", ReleaseText(held, reason)); !done) {
     return tl::unexpected(done.error());
   }
-  if (auto done = ReplaceFile(papers.signature, signature); !done) {
-    return tl::unexpected(done.error());
-  }
+  if (auto done = papers.Write("signature", signature); !done) return tl::unexpected(done.error());
   for (const auto& releaser : declarations.releasers) {
-    std::string signers;
-    for (const std::string& key : releaser.message.keys().values()) {
-      signers += fmt::format("{} namespaces=\"{}\" {}\n", kPrincipal, kReleaseNamespace, key);
-    }
-    if (auto done = ReplaceFile(papers.signers, signers); !done) {
-      return tl::unexpected(done.error());
-    }
-    const auto status = RunKeygen({"ssh-keygen", "-Y", "verify", "-f", papers.signers, "-I",
-                                   kPrincipal, "-n", kReleaseNamespace, "-s", papers.signature},
-                                  papers.text);
-    if (!status) return tl::unexpected(status.error());
-    if (*status != 0) continue;
-    if (IsSamePerson(held.started_by, releaser.message.for_(), declarations)) {
+    const auto is_his = IsSignedBy(releaser.message, papers);
+    if (!is_his) return tl::unexpected(is_his.error());
+    if (!*is_his) continue;
+    if (HasStarted(held, releaser.message.for_(), declarations)) {
       return ReleaseVerdict{"", fmt::format("{} started this run; a second person must sign",
                                             releaser.message.for_())};
     }
     return ReleaseVerdict{releaser.message.name(), ""};
   }
-  return ReleaseVerdict{
-      "", "the signature is of no releaser's key over exactly this job, run, file and plan"};
+  const auto is_signed = IsSigned(papers);
+  if (!is_signed) return tl::unexpected(is_signed.error());
+  return ReleaseVerdict{"",
+                        "the signature is of no releaser's key over exactly this job, run, file, "
+                        "plan and reason",
+                        *is_signed};
 }
 
 }  // namespace postern::jobs

@@ -120,6 +120,17 @@ std::string LastRunPathOf(const decl::Runner& runner, std::string_view job) {
   return FolderOf(runner, job) + "/last.json";
 }
 
+std::string ShownOutcome(const job::LastRun& last) {
+  if (last.outcome() != kHeldOutcome || last.run().empty()) return last.outcome();
+  return fmt::format("{} {}", kHeldOutcome, last.run());
+}
+
+std::pair<std::string, std::string> OutcomeAndRun(const std::string& shown) {
+  const size_t blank = shown.find(' ');
+  if (blank == std::string::npos || shown.substr(0, blank) != kHeldOutcome) return {shown, ""};
+  return {kHeldOutcome, shown.substr(blank + 1)};
+}
+
 std::string OperatorFileOf(const decl::Runner& runner) {
   return runner.has_operator_file() ? runner.operator_file() : kDefaultOperatorFile;
 }

@@ -8,6 +8,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/result.h"
 #include "core/base/time.h"
@@ -52,6 +53,12 @@ std::string SpecPathOf(const decl::Runner& runner, std::string_view job);
 // that process as in field 22 of /proc/PID/stat.
 std::string LockPathOf(const decl::Runner& runner, std::string_view job);
 std::string LastRunPathOf(const decl::Runner& runner, std::string_view job);
+// Outcome of an import's run whose file waits for a second person; others: history.h.
+inline constexpr char kHeldOutcome[] = "held";
+// For those who look at a runner: the outcome, and of a held file the run to release behind it.
+std::string ShownOutcome(const job::LastRun& last);
+// What ShownOutcome says, taken apart; the run is empty where none is held.
+std::pair<std::string, std::string> OutcomeAndRun(const std::string& shown);
 // What imports there plan and apply with.
 std::string OperatorFileOf(const decl::Runner& runner);
 

@@ -99,11 +99,15 @@ struct Census {
 struct JobEvent {
   std::string job;   // "import.acme-roster"
   std::string run;   // its id
-  std::string what;  // accepted, held, released
+  std::string what;  // held, released, accepted, applied
   std::string who;   // user@machine, or the releaser
   std::string plan_digest, file_sha256;
   std::string note;       // why, for people
   std::string signature;  // of a release, as it was given
+  std::string reason;     // of a release, as it was signed
+  // Of what was applied and took access: from the file's fetching to the last disabling that was
+  // confirmed.
+  std::optional<uint64_t> locked_seconds;
 };
 
 // What an import last accepted, as core/config/roster.h takes it.

@@ -214,6 +214,8 @@ std::string JobPayload(const JobEvent& event, const RosterRow* roster) {
     members.Text("file_sha256", event.file_sha256);
     members.Text("note", event.note);
     members.Text("signature", event.signature);
+    members.Text("reason", event.reason);
+    if (event.locked_seconds) members.Number("locked_seconds", *event.locked_seconds);
     if (roster != nullptr) {
       members.Text("import", roster->import);
       members.Text("roster_sha256", base::Hex(base::Sha256(roster->roster)));
@@ -381,6 +383,10 @@ JobDone ReadJob(Reader& reader) {
   done.event.file_sha256 = reader.Text("file_sha256");
   done.event.note = reader.Text("note");
   done.event.signature = reader.Text("signature");
+  done.event.reason = reader.Text("reason");
+  if (reader.Find("locked_seconds") != nullptr) {
+    done.event.locked_seconds = reader.Number("locked_seconds");
+  }
   done.import = reader.Text("import");
   done.roster_sha256 = reader.Text("roster_sha256");
   return done;

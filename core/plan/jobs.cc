@@ -97,7 +97,7 @@ bool Planner::HoldsStart(const Change& change) const {
 }
 
 // Runs end before anything is revoked: those of jobs that change or go, and those on folders that
-// lose a right.
+// lose a right. Never the one that plans: an import that carries out its own file.
 void Planner::StopRuns() {
   std::set<std::pair<uint32_t, std::string>> stop;  // target and job
   for (const Step& step : plan_.steps) {
@@ -109,6 +109,7 @@ void Planner::StopRuns() {
   for (uint32_t target = 0; target < plan_.targets.size(); ++target) {
     for (const object::ObjectView& run : observed_[target]->objects.OfKind(Kind::kJobRun)) {
       const std::string job(object::SplitKey(run.key)[0]);
+      if (job == in_.own_job) continue;
       if (stop.contains({target, job}) || WorksWhereRightsGo(target, job)) StopRun(target, run);
     }
   }

@@ -267,6 +267,8 @@ struct Inputs {
   // HMAC hex of each wanted secret value: "secret:NAME" -> hex.
   std::map<std::string, std::string> secret_digests;
   std::set<std::string> only_targets;  // --target; empty: all
+  std::string
+      own_job;  // whose run plans, such as "import.staff": no step stops it; empty: a person
 };
 
 // The whole plan. Broken invariants abort: they are our bug. Diagnostics: foreign rules that stand

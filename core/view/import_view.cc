@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/view/json_writer.h"
+#include "core/view/words.h"
 
 namespace postern::view {
 namespace {
@@ -19,7 +20,16 @@ void WriteFile(JsonWriter& json, const FileOutcome& file) {
   json.Field("new", file.counts.create).Field("changed", file.counts.change);
   json.Field("disabled", file.counts.disable).Field("back", file.counts.back);
   json.Optional("plan_digest", file.plan_digest).Optional("started_by", file.started_by);
+  json.Strings("behind", file.behind).Field("bytes", file.bytes);
+  if (const auto seconds = LockedSeconds(file)) json.Field("locked_seconds", *seconds);
   json.TimeField("taken_at", file.taken_at).End();
+}
+
+// None of them may release it.
+std::vector<std::string> StartersOf(const jobs::HeldRun& run) {
+  std::vector<std::string> out = {run.started_by};
+  out.insert(out.end(), run.behind.begin(), run.behind.end());
+  return out;
 }
 
 }  // namespace
@@ -35,10 +45,15 @@ std::string RenderImport(const std::string& import, const std::vector<FileOutcom
         counts.change, counts.disable, counts.back);
     const std::string prefix = *file.code == '\0' ? "" : fmt::format("{} ", file.code);
     for (const std::string& reason : file.reasons) out += fmt::format("  {}{}\n", prefix, reason);
+    if (const auto seconds = LockedSeconds(file)) {
+      out += fmt::format("  locked {} after it was fetched\n",
+                         Took(static_cast<base::Instant>(*seconds)));
+    }
     if (file.state != FileState::kHeld) continue;
     out += fmt::format("\n{}\n", file.view);
-    out += file.ours ? "Held: no release opens that; the next run after it looks at the file anew\n"
-                     : fmt::format("Held: postern job release {} {}\n", import, file.run);
+    out += file.ours
+               ? "Held: no release opens that; the next run after it looks at the file anew\n"
+               : fmt::format("Held: postern job release {} {} --reason WHY\n", import, file.run);
   }
   return out;
 }
@@ -51,11 +66,12 @@ void WriteImportJson(const std::string& import, const std::vector<FileOutcome>& 
   json.End().Strings("waiting", waiting).End();
 }
 
-void WriteReleaseJson(const jobs::HeldRun& run, std::ostream& out) {
+void WriteReleaseJson(const jobs::HeldRun& run, const std::string& reason, std::ostream& out) {
   JsonWriter json(out);
   json.Object().Field("format_version", "1.0").Field("job", run.job).Field("run", run.run);
   json.Field("plan_digest", run.plan_digest).Field("file_sha256", run.file_sha256);
-  json.Field("namespace", jobs::kReleaseNamespace).Field("text", ReleaseText(run)).End();
+  json.Field("reason", reason).Strings("started_by", StartersOf(run));
+  json.Field("namespace", jobs::kReleaseNamespace).Field("text", ReleaseText(run, reason)).End();
 }
 
 }  // namespace postern::view

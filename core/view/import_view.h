@@ -15,6 +15,6 @@ std::string RenderImport(const std::string& import, const std::vector<jobs::File
 void WriteImportJson(const std::string& import, const std::vector<jobs::FileOutcome>& files,
                      const std::vector<std::string>& waiting, std::ostream& out);
 // Of a held run: the text that a releaser signs, to the byte.
-void WriteReleaseJson(const jobs::HeldRun& run, std::ostream& out);
+void WriteReleaseJson(const jobs::HeldRun& run, const std::string& reason, std::ostream& out);
 
 }  // namespace postern::view

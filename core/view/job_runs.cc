@@ -97,18 +97,19 @@ void WriteRunJson(const std::string& job, const jobs::RunReport& report, std::os
 std::string RenderHistory(const JobHistory& history, size_t most, const Style& style) {
   const std::vector<Line> lines = LinesOf(history);
   if (lines.empty()) return Safe(history.job, style) + " has not run yet.\n";
-  Table table({"when", "run", "slot", "mode", "outcome", "rows", "file"});
+  Table table({"when", "run", "slot", "mode", "outcome", "rows", "bytes", "took", "file"});
   for (size_t i = 0; i < std::min(most, lines.size()); ++i) {
     const Line& line = lines[i];
     if (line.run != nullptr) {
       const jobs::RunRow& run = *line.run;
       table.Row({Moment(line.at), std::to_string(run.sequence), Moment(run.slot), run.mode,
-                 OutcomeOf(run), Thousands(run.rows),
+                 OutcomeOf(run), Thousands(run.rows), run.bytes == 0 ? "" : Thousands(run.bytes),
+                 run.ended < run.started ? "" : Took(run.ended - run.started),
                  run.error.empty() ? run.file : run.file + ": " + run.error});
     } else {
       const jobs::Event& event = *line.event;
       table.Row({Moment(line.at), "", Moment(event.slot), "", event.outcome,
-                 event.rows > 0 ? Thousands(event.rows) : "", event.why});
+                 event.rows > 0 ? Thousands(event.rows) : "", "", "", event.why});
     }
   }
   std::string out = table.Print(style);
@@ -134,9 +135,9 @@ void WriteHistoryJson(const JobHistory& history, std::ostream& out) {
   json.End().End();
 }
 
-std::string RenderEvidence(const jobs::RunRow& run, const jobs::Evidence& evidence,
+std::string RenderEvidence(const std::string& run, const jobs::Evidence& evidence,
                            const Style& style) {
-  std::string out = Painted(Paint::kBold, fmt::format("Run {}", run.sequence), style) + "\n";
+  std::string out = Painted(Paint::kBold, "Run " + Safe(run, style), style) + "\n";
   const auto lines = [&](const char* word, Paint paint, const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {
       out += fmt::format("  {}  {}\n", Painted(paint, word, style), Safe(text, style));
@@ -149,10 +150,12 @@ std::string RenderEvidence(const jobs::RunRow& run, const jobs::Evidence& eviden
   return out;
 }
 
-void WriteEvidenceJson(const jobs::RunRow& run, const jobs::Evidence& evidence, std::ostream& out) {
+void WriteEvidenceJson(const std::string& id, uint64_t sequence, const jobs::Evidence& evidence,
+                       std::ostream& out) {
   JsonWriter json(out);
-  json.Object().Field("format_version", "1.0").Field("run", run.id);
-  json.Field("sequence", run.sequence).Field("holds", evidence.faults.empty());
+  json.Object().Field("format_version", "1.0").Field("run", id);
+  if (sequence != 0) json.Field("sequence", sequence);
+  json.Field("holds", evidence.faults.empty());
   json.Strings("wrong", evidence.faults).Strings("not_kept", evidence.missing);
   json.Strings("not_sent", evidence.unsent).Strings("checked", evidence.checked).End();
 }

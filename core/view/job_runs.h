@@ -22,8 +22,11 @@ struct JobHistory {
 std::string RenderHistory(const JobHistory& history, size_t most, const Style& style);
 void WriteHistoryJson(const JobHistory& history, std::ostream& out);
 
-std::string RenderEvidence(const jobs::RunRow& run, const jobs::Evidence& evidence,
+// `run`: its number, or of an import its id.
+std::string RenderEvidence(const std::string& run, const jobs::Evidence& evidence,
                            const Style& style);
-void WriteEvidenceJson(const jobs::RunRow& run, const jobs::Evidence& evidence, std::ostream& out);
+// `sequence`: 0: its runs have none.
+void WriteEvidenceJson(const std::string& id, uint64_t sequence, const jobs::Evidence& evidence,
+                       std::ostream& out);
 
 }  // namespace postern::view

@@ -68,6 +68,10 @@ std::string RenderJobStatus(const std::vector<JobStatus>& jobs) {
                              : job.installed ? "  never ran"
                                              : "";
     text += fmt::format("{}  at {}  {}{}\n", job.job, job.runner, job.state, last);
+    if (job.held.empty()) continue;
+    text += fmt::format(
+        "  run {0} waits for a second person: postern job release {1} {0} --reason WHY\n", job.held,
+        job.job);
   }
   return text.empty() ? "no jobs are declared\n" : text;
 }
@@ -78,7 +82,7 @@ void WriteJobStatusJson(const std::vector<JobStatus>& jobs, std::ostream& out) {
   for (const JobStatus& job : jobs) {
     json.Object().Field("job", job.job).Field("runner", job.runner);
     json.Field("state", job.state).Field("runs", job.running);
-    json.Optional("last_outcome", job.last_outcome);
+    json.Optional("last_outcome", job.last_outcome).Optional("held_run", job.held);
     if (job.last_ended) json.TimeField("last_ended", *job.last_ended);
     if (job.last_good) json.TimeField("last_good", *job.last_good);
     if (job.last_file) json.TimeField("last_file", *job.last_file);

@@ -16,6 +16,7 @@ struct JobStatus {
   bool installed = false;
   size_t running = 0;  // runs that go on
   std::string last_outcome;
+  std::string held;  // the run of the file that waits for a second person; empty: none does
   bool last_good_outcome = false;  // the last run did what it is for
   std::optional<base::Instant> last_ended, last_good;
   std::optional<base::Instant> last_file;  // the newest run that delivered or took one

@@ -246,6 +246,19 @@ std::string Moment(base::Instant at) {
   return at == 0 || at == base::kAlways ? "" : base::FormatHuman(at);
 }
 
+std::string Took(base::Instant seconds) {
+  constexpr base::Instant kMinute = 60, kHour = 3600, kDay = 86400;
+  const auto two = [&](base::Instant unit, const char* word, base::Instant part, const char* rest) {
+    const base::Instant left = seconds % unit / part;
+    return fmt::format("{} {}", seconds / unit, word) +
+           (left == 0 ? "" : fmt::format(" {} {}", left, rest));
+  };
+  if (seconds < kMinute) return fmt::format("{} s", seconds);
+  if (seconds < kHour) return two(kMinute, "min", 1, "s");
+  if (seconds < kDay) return two(kHour, "h", kMinute, "min");
+  return two(kDay, seconds < 2 * kDay ? "day" : "days", kHour, "h");
+}
+
 std::string ChangedBy(std::string_view who, base::Instant at, std::string_view how_known) {
   if (who.empty() && at == 0) return "who and when: not recorded";
   std::string out = at == 0 ? "changed" : "changed " + base::FormatHuman(at);

@@ -43,6 +43,8 @@ std::string_view WhyOf(plan::Reason reason);     // "no longer declared"
 std::string ValueText(object::Kind kind, std::string_view field, const std::string& value);
 // "18:40Z" needs its day: "2026-11-21 18:40Z"; "never" and "" for what isn't a moment.
 std::string Moment(base::Instant at);
+// How long something took: "4 s", "3 min 20 s", "2 h 5 min", "6 days 1 h".
+std::string Took(base::Instant seconds);
 // "changed 2026-11-21 09:14Z by cn=admin (exact)", "who and when: not recorded"
 std::string ChangedBy(std::string_view who, base::Instant at, std::string_view how_known);
 

@@ -81,7 +81,7 @@ void TellLast(const FileState& file, kinds::Job* job) {
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = true;
   if (!google::protobuf::util::JsonStringToMessage(file.content, &last, options).ok()) return;
-  if (last.has_outcome()) job->set_last_outcome(last.outcome());
+  if (last.has_outcome()) job->set_last_outcome(jobs::ShownOutcome(last));
   if (last.has_slot()) job->set_last_slot(last.slot());
   if (last.has_ended()) job->set_last_ended(last.ended());
   if (last.has_good()) job->set_last_good(last.good());

@@ -22,6 +22,7 @@ using testing::Not;
 
 // {CRYPT}!, where no policy of the directory locks.
 constexpr char kLock[] = "userPassword:: e0NSWVBUfSE=";
+constexpr char kWhy[] = "their night shift's contract ended";
 
 std::string LoginName() {
   const passwd* user = getpwuid(geteuid());  // NOLINT(concurrency-mt-unsafe): one thread
@@ -47,9 +48,12 @@ keys = ["{}"]
     bench_.tree = fmt::format("[person.{}]\n", LoginName());
   }
 
+  RunResult Text(const std::string& run) {
+    return bench_.Postern({"job", "release", "acme", run, "--reason", kWhy});
+  }
   // The signature of `who` over the text that the command prints for the run, in a file.
   std::string Signed(const std::string& who, const std::string& run) {
-    const RunResult text = bench_.Postern({"job", "release", "acme", run});
+    const RunResult text = Text(run);
     EXPECT_EQ(text.exit, kOk) << text.err;
     EXPECT_THAT(text.out, HasSubstr("run " + run));
     return SignedText(who, text.out);
@@ -62,8 +66,10 @@ keys = ["{}"]
     EXPECT_EQ(made.exit, 0) << made.err;
     return file + ".sig";
   }
-  RunResult Try(const std::string& run, const std::string& signature) {
-    return bench_.Postern({"job", "release", "acme", run, "--signature", signature});
+  RunResult Try(const std::string& run, const std::string& signature,
+                const std::string& why = kWhy) {
+    return bench_.Postern(
+        {"job", "release", "acme", run, "--reason", why, "--signature", signature});
   }
 
   jobs::LivePlace place_;
@@ -107,10 +113,10 @@ TEST_F(DirectoryRelease, OnlyASecondPersonsWordOverThisRunCounts) {
   const RunResult unknown = Try(run, Signed("eve", run));
   EXPECT_EQ(unknown.exit, kError);
   EXPECT_THAT(unknown.err, HasSubstr("of no releaser's key"));
-  std::string other = bench_.Postern({"job", "release", "acme", run}).out;
+  std::string other = Text(run).out;
   other.replace(other.find("plan "), 9, "plan 0000");
   EXPECT_EQ(Try(run, SignedText("zoe", other)).exit, kError) << "another plan's digest";
-  const std::string text = bench_.Postern({"job", "release", "acme", run}).out;
+  const std::string text = Text(run).out;
   EXPECT_EQ(Try(run, SignedText("zoe", text, "file")).exit, kError) << "another namespace";
   EXPECT_EQ(bench_.Run().exit, kRefused) << "held still";
   EXPECT_FALSE(IsLocked("u0"));
@@ -125,6 +131,38 @@ TEST_F(DirectoryRelease, OnlyASecondPersonsWordOverThisRunCounts) {
               AllOf(HasSubstr("\"state\": \"applied\""), HasSubstr("\"disabled\": 6")));
   EXPECT_EQ(bench_.Pending(), "");
   EXPECT_EQ(bench_.Postern({"ledger", "verify"}).exit, kOk);
+}
+
+// It is signed, so that nobody can say later that it was another one.
+TEST_F(DirectoryRelease, AReleaseSaysWhy) {
+  const std::string run = Without("roster_2.csv", 6);
+  ASSERT_EQ(run.size(), 16u);
+  const RunResult without = bench_.Postern({"job", "release", "acme", run});
+  EXPECT_EQ(without.exit, kError);
+  EXPECT_EQ(without.out, "");
+  EXPECT_THAT(without.err, AllOf(HasSubstr("E0896"), HasSubstr("a release says why"),
+                                 HasSubstr("postern job release acme " + run + " --reason")));
+  const std::string signature = Signed("zoe", run);
+  const RunResult bare = bench_.Postern({"job", "release", "acme", run, "--signature", signature});
+  EXPECT_EQ(bare.exit, kError) << "nor with a signature";
+  EXPECT_THAT(Try(run, signature, "another reason").err, HasSubstr("plan and reason"));
+  EXPECT_EQ(Try(run, signature).exit, kOk);
+}
+
+// As E0884 tells root to: the run is the runner's user's, and person:zoe had it run.
+TEST_F(DirectoryRelease, WhoHadItRunBySudoIsntASecondPerson) {
+  bench_.Deliver("roster_2.csv", ImportBench::People(6, 20));
+  ASSERT_EQ(bench_.Run({"env", "SUDO_USER=zoe"}).exit, kRefused);
+  const std::string run = bench_.HeldRun("roster_2.csv");
+  ASSERT_EQ(run.size(), 16u);
+  EXPECT_THAT(Text(run).err, HasSubstr("for zoe@"));
+  EXPECT_THAT(Try(run, Signed("zoe", run)).err, HasSubstr("person:zoe started this run"));
+  // Whom the environment names is never believed in place of who it is.
+  EXPECT_THAT(Try(run, Signed("starter", run)).err, HasSubstr("started this run"));
+  // Looked at anew by somebody else, the same plan is still one that zoe had started.
+  ASSERT_EQ(bench_.Run({"env", "SUDO_USER=nobody"}).exit, kRefused);
+  EXPECT_EQ(Try(run, Signed("zoe", run)).exit, kError);
+  EXPECT_FALSE(IsLocked("u0"));
 }
 
 // What was released was looked at: when the plan of the same file is another, it is held anew.

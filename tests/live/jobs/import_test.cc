@@ -9,6 +9,7 @@
 
 #include "cmd/postern/exit_code.h"
 #include "cmd/postern/import_run.h"
+#include "core/jobs/files.h"
 #include "tests/support/command.h"
 #include "tests/support/folder_place.h"
 #include "tests/support/scratch.h"
@@ -130,8 +131,12 @@ match = ["employee_number"]
     Shell shell;
     shell.globals.operator_file = scratch_.File("operator/postern.toml");
     shell.globals.quiet = true;
+    const std::string folder = scratch_.File("state/jobs/import.acme");
+    EXPECT_TRUE(jobs::MakeFolder(folder));
+    const auto lock = jobs::JobLock::Take(folder + "/lock");
+    EXPECT_TRUE(lock);
     return RunImportJob(
-        shell, "acme", base::Now(),
+        shell, "acme", base::Now(), **lock,
         [this](const config::Declarations&, const decl::Import&) -> Result<Origin> {
           return Origin{std::make_unique<support::FolderPlace>(scratch_.File("place")), {}};
         });
@@ -188,16 +193,18 @@ TEST_F(LiveImport, FromTheFirstFileToAReleasedOne) {
   EXPECT_THAT(Entries("(uid=u1)"), Not(HasSubstr(kLock)));
   const std::string run = HeldRun("roster_4.csv");
   ASSERT_EQ(run.size(), 16u);
-  const auto text = Postern({"job", "release", "acme", run});
+  const auto text = Postern({"job", "release", "acme", run, "--reason", "three left"});
   ASSERT_EQ(text.exit, 0) << text.err;
   scratch_.Write("text", text.out);
   ASSERT_EQ(Command({"ssh-keygen", "-Y", "sign", "-n", "postern-release", "-f",
                      scratch_.File("zoe"), scratch_.File("text")}),
             0);
-  EXPECT_NE(Postern({"job", "release", "acme", run, "--signature", scratch_.File("zoe.pub")}).exit,
+  EXPECT_NE(Postern({"job", "release", "acme", run, "--reason", "three left", "--signature",
+                     scratch_.File("zoe.pub")})
+                .exit,
             0);
-  const auto released =
-      Postern({"job", "release", "acme", run, "--signature", scratch_.File("text.sig")});
+  const auto released = Postern({"job", "release", "acme", run, "--reason", "three left",
+                                 "--signature", scratch_.File("text.sig")});
   ASSERT_EQ(released.exit, 0) << released.err;
   ASSERT_EQ(Import(), kOk);
   EXPECT_THAT(Entries("(uid=u1)"), HasSubstr(kLock));

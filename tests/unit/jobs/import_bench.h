@@ -1,6 +1,7 @@
 // tests/unit/jobs/import_bench.h: runs of an import over a place that is a folder and a world in
 // memory. One thread.
 #pragma once
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
 
@@ -8,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,10 +32,26 @@ inline std::string Slurp(const fs::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+// Sets what it is given for as long as it is there.
+class Holding : public ledger::Lock {
+ public:
+  explicit Holding(bool* held) : held_(held) { *held_ = true; }
+  ~Holding() override { *held_ = false; }
+  Holding(const Holding&) = delete;
+  Holding& operator=(const Holding&) = delete;
+
+ private:
+  bool* const held_;
+};
+
 // Keeps what is accepted and applied in files, as a ledger and a directory would.
 class FileWorld : public ImportWorld {
  public:
   explicit FileWorld(std::string folder) : folder_(std::move(folder)) {}
+  Result<std::unique_ptr<ledger::Lock>> Hold() override {
+    if (!free) return Fail(ErrorCode::kConflict, "an apply goes on");
+    return std::make_unique<Holding>(&is_held);
+  }
   Result<std::optional<decl::AcceptedRoster>> Before() override {
     const std::string bytes = Slurp(folder_ + "/accepted");
     if (bytes.empty()) return std::optional<decl::AcceptedRoster>();
@@ -45,6 +63,7 @@ class FileWorld : public ImportWorld {
   Result<OthersValues> Others() override { return others; }
   Result<Outlook> Plan(const decl::AcceptedRoster& candidate,
                        const std::vector<std::string>& marks) override {
+    EXPECT_TRUE(is_held);
     marks_of_last = marks;
     Outlook outlook;
     outlook.digest = base::Hex(base::Sha256(candidate.SerializeAsString()));
@@ -55,20 +74,28 @@ class FileWorld : public ImportWorld {
   }
   Result<void> Accept(const decl::AcceptedRoster& roster, const std::string&, const std::string&,
                       const std::string& note) override {
+    EXPECT_TRUE(is_held);
     notes.push_back(note);
     std::ofstream(folder_ + "/accepts", std::ios::app) << roster.file() << "\n";
     return ReplaceFile(folder_ + "/accepted", roster.SerializeAsString());
   }
   Result<Applied> Apply(const std::vector<std::string>& marks) override {
+    EXPECT_TRUE(is_held);
     if (meanwhile) std::exchange(meanwhile, nullptr)();
     applied.push_back(marks);
-    if (!applies) return Applied{false, {"u3 is refused by the directory"}};
-    return ReplaceFile(folder_ + "/applied", Slurp(folder_ + "/accepted")).map([] {
-      return Applied{true, {}};
+    if (!applies) return Applied{false, {"u3 is refused by the directory"}, locked_at};
+    return ReplaceFile(folder_ + "/applied", Slurp(folder_ + "/accepted")).map([this] {
+      return Applied{true, {}, locked_at, 7};
     });
   }
   Result<void> RecordHeld(const HeldRun& run, const std::string& note) override {
     held.push_back(run.file + ": " + note);
+    return {};
+  }
+  Result<void> RecordApplied(const HeldRun& run, const std::string& note,
+                             std::optional<uint64_t> seconds) override {
+    done.push_back(
+        fmt::format("{} {} {}", run.file, note, seconds ? std::to_string(*seconds) : "-"));
     return {};
   }
   Result<Released> ReleasedBy(const HeldRun& run) override {
@@ -77,7 +104,10 @@ class FileWorld : public ImportWorld {
   }
 
   config::Declarations all;
-  std::vector<std::string> against, notes, held;
+  std::vector<std::string> against, notes, held, done;
+  base::Instant locked_at = 0;
+  bool is_held = false;                           // the ledger, by the run
+  bool free = true;                               // and by nobody else
   std::vector<std::vector<std::string>> applied;  // the marks of each time
   std::vector<std::string> marks_of_last;
   OthersValues others;
@@ -127,7 +157,17 @@ class ImportRun : public testing::Test {
     std::ofstream(folder_ + "/place/hr/" + name, std::ios::binary) << text;
   }
   bool At(const std::string& path) const { return fs::exists(folder_ + "/place" + path); }
-  ImportInput Input() const { return {import_, from_, folder_ + "/state", "li@runner", now_}; }
+  // Of a run that begins now: it takes the job's lock.
+  ImportInput Input() {
+    lock_.reset();
+    EXPECT_TRUE(MakeFolder(folder_ + "/state"));
+    auto lock = JobLock::Take(folder_ + "/state/lock");
+    EXPECT_TRUE(lock) << lock.error().message;
+    lock_ = *std::move(lock);
+    return {import_, from_, folder_ + "/state", "jobs@runner", now_, {"li@runner"}, *lock_, [this] {
+              return now_ + clock_++;
+            }};
+  }
 
   // "roster_1.csv applied" each.
   std::vector<std::string> Run() {
@@ -157,6 +197,8 @@ class ImportRun : public testing::Test {
   decl::Import import_;
   decl::Endpoint from_;
   base::Instant now_ = kNow;
+  base::Instant clock_ = 0;  // seconds after now_, one more each time that it is looked at
+  std::unique_ptr<JobLock> lock_;
   std::vector<std::string> notes_;
   std::vector<FileOutcome> last_;
 };

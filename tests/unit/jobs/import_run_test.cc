@@ -185,7 +185,8 @@ TEST_F(ImportRun, HeldUntilReleasedAndLaterFilesWait) {
   const Quarantine quarantine(folder_ + "/state/in");
   const auto found = quarantine.FindHeld("acme", last_[0].run.substr(0, 6));
   ASSERT_TRUE(found && *found);
-  EXPECT_EQ((*found)->started_by, "li@runner");
+  EXPECT_EQ((*found)->started_by, "jobs@runner");
+  EXPECT_THAT((*found)->behind, ElementsAre("li@runner"));
   EXPECT_EQ((*found)->plan_digest, last_[0].plan_digest);
   EXPECT_FALSE(*quarantine.FindHeld("acme", "ffff00000000"));
   world_.released = "another plan";

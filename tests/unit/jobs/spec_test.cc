@@ -116,5 +116,16 @@ TEST(JobSpec, StandsInTheFolderOfItsRunner) {
   EXPECT_EQ(LockPathOf(runner, "import.x"), "/srv/state/jobs/import.x/lock");
 }
 
+TEST(ShownOutcome, OfAHeldFileNamesItsRun) {
+  job::LastRun last;
+  last.set_outcome("refused");
+  last.set_run("0123");
+  EXPECT_EQ(ShownOutcome(last), "refused");
+  last.set_outcome(kHeldOutcome);
+  EXPECT_EQ(ShownOutcome(last), "held 0123");
+  EXPECT_EQ(OutcomeAndRun("held 0123"), std::pair(std::string("held"), std::string("0123")));
+  EXPECT_EQ(OutcomeAndRun("refused"), std::pair(std::string("refused"), std::string()));
+}
+
 }  // namespace
 }  // namespace postern::jobs

@@ -391,7 +391,9 @@ TEST_P(LedgerSuite, RostersAreTheLastAcceptedAndEvidence) {
                       .who = "li@runner",
                       .plan_digest = "7f3a",
                       .note = "30 people",
-                      .signature = "-----BEGIN"};
+                      .signature = "-----BEGIN",
+                      .reason = "the night shift\nended",
+                      .locked_seconds = 0};
   ASSERT_TRUE(ledger_->RecordJob(held, nullptr));
   const RosterRow other{"zeta", "r3", "f3", "third"};
   const JobEvent third{.job = "import.zeta", .run = "r3", .what = "accepted", .file_sha256 = "f3"};
@@ -415,7 +417,12 @@ TEST_P(LedgerSuite, RostersAreTheLastAcceptedAndEvidence) {
   ASSERT_TRUE(ledger_->Events(2, [&](const Event& event) {
     const auto parsed = ParseEvent(event.type, event.payload);
     EXPECT_TRUE(parsed);
-    types.push_back(parsed ? std::get<JobDone>(*parsed).event.what : "");
+    if (!parsed) return false;
+    const JobEvent& read = std::get<JobDone>(*parsed).event;
+    types.push_back(read.what);
+    const bool is_held = read.what == "held";
+    EXPECT_EQ(read.reason, is_held ? held.reason : "");
+    EXPECT_EQ(read.locked_seconds, is_held ? held.locked_seconds : std::nullopt) << "none isn't 0";
     return true;
   }));
   EXPECT_THAT(types, ElementsAre("accepted", "held", "accepted", "accepted"));

@@ -95,6 +95,7 @@ struct Bench {
     in.secret_digests = secrets;
     in.ledger_id = "l";
     in.only_targets = only_targets;
+    in.own_job = own_job;
     return in;
   }
   observe::ObservedTarget Observe(const char* name) {
@@ -144,6 +145,7 @@ struct Bench {
   std::map<std::string, std::string> secrets;
   std::set<object::Kind> incomplete;
   std::set<std::string> unreached, only_targets;
+  std::string own_job;
   std::map<std::string, std::vector<object::Capability>> capabilities;
   base::Instant now = kNow;
 };

@@ -190,6 +190,20 @@ TEST_F(Jobs, OneWhoseFolderLosesARightStandsStillMeanwhile) {
   }
 }
 
+// An import carries out its file's plan itself: it would end before it is through.
+TEST_F(Jobs, TheRunThatPlansIsntStoppedByItsOwnPlan) {
+  JobSample job;
+  job.server = "ftp";
+  job.folder = "/srv/out/acme";
+  const object::Object row = Row("/srv/out", "subtree", "account:bo", Rights(Right::kCreate));
+  bench.All(Account("bo")).Live(row).Record(row).Live(RunOfJob(), kRunner);
+  bench.own_job = "export.people";
+  EXPECT_THAT(StepsOfJobs(Installed(job, job).bench.Make()),
+              testing::Not(testing::Contains("stop job_run")));
+  bench.own_job = "import.people";
+  EXPECT_THAT(StepsOfJobs(bench.Make()), testing::Contains("stop job_run"));
+}
+
 TEST_F(Jobs, OneElsewhereGoesOn) {
   JobSample job;
   job.server = "ftp";

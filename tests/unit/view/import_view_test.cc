@@ -33,7 +33,7 @@ TEST(ImportView, AHeldFileIsToldWithItsPlanAndTheWayOut) {
             "roster_2.csv  held  run 0123456789abcdef  14 rows, 0 refused · 0 new, 0 changed, 6 "
             "disabled, 0 back\n"
             "  E0894 6 of 20 people would be disabled (at most 1)\n"
-            "\nthe plan\n\nHeld: postern job release acme 0123456789abcdef\n");
+            "\nthe plan\n\nHeld: postern job release acme 0123456789abcdef --reason WHY\n");
 }
 
 TEST(ImportView, WhatNoReleaseOpensIsntOfferedForOne) {
@@ -49,6 +49,16 @@ TEST(ImportView, WhatNoReleaseOpensIsntOfferedForOne) {
   const auto json = nlohmann::json::parse(out.str());
   EXPECT_EQ(json["files"][0]["release_opens"], false);
   EXPECT_EQ(json["files"][1]["release_opens"], true);
+}
+
+TEST(ImportView, HowFastLeaversWereLockedIsTold) {
+  jobs::FileOutcome file = Held();
+  file.state = jobs::FileState::kApplied;
+  file.reasons.clear();
+  file.fetched_at = 1'800'000'000;
+  file.locked_at = file.fetched_at + 83;
+  EXPECT_THAT(RenderImport("acme", {file}),
+              testing::HasSubstr("\n  locked 1 min 23 s after it was fetched\n"));
 }
 
 TEST(ImportView, ProgramsGetTheSame) {
@@ -71,10 +81,14 @@ TEST(ImportView, TheTextToSignComesToTheByte) {
                           .file = "roster_2.csv",
                           .file_sha256 = std::string(64, 'a'),
                           .plan_digest = std::string(64, 'b'),
-                          .started_by = "li@runner"};
+                          .started_by = "jobs@runner",
+                          .behind = {"li@runner"}};
   std::ostringstream out;
-  WriteReleaseJson(run, out);
-  EXPECT_EQ(nlohmann::json::parse(out.str())["text"], ReleaseText(run));
+  WriteReleaseJson(run, "the night shift ended", out);
+  const auto json = nlohmann::json::parse(out.str());
+  EXPECT_EQ(json["text"], ReleaseText(run, "the night shift ended"));
+  EXPECT_EQ(json["reason"], "the night shift ended");
+  EXPECT_EQ(json["started_by"], nlohmann::json({"jobs@runner", "li@runner"}));
 }
 
 }  // namespace

@@ -46,6 +46,21 @@ postern_job_last_file_timestamp_seconds{job="export.people",runner="night"} 1799
 )");
 }
 
+TEST(JobStatus, AHeldImportIsToldWithItsRun) {
+  JobStatus held{.job = "import.acme", .runner = "night", .state = "installed"};
+  held.observed = held.installed = true;
+  held.last_outcome = "held";
+  held.held = "0123456789abcdef";
+  held.last_ended = 1'800'000'000;
+  EXPECT_EQ(RenderJobStatus({held}),
+            "import.acme  at night  installed  last held 2027-01-15 08:00Z\n"
+            "  run 0123456789abcdef waits for a second person: postern job release import.acme "
+            "0123456789abcdef --reason WHY\n");
+  std::ostringstream json;
+  WriteJobStatusJson({held}, json);
+  EXPECT_THAT(json.str(), testing::HasSubstr("\"held_run\": \"0123456789abcdef\""));
+}
+
 TEST(JobStatus, LinesAndJson) {
   EXPECT_EQ(RenderJobStatus({}), "no jobs are declared\n");
   EXPECT_EQ(RenderJobStatus(Jobs()),
