@@ -68,6 +68,7 @@ Run DefineJobVerify(Arguments& arguments);
 Run DefineSchema(Arguments& arguments);
 Run DefineJobNext(Arguments& arguments);
 Run DefineJobStatus(Arguments& arguments);
+Run DefineJobSchema(Arguments& arguments);
 Run DefineJobRelease(Arguments& arguments);
 Run DefineVersion(Arguments& arguments);
 Run DefineCompletion(Arguments& arguments);

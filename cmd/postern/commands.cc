@@ -133,6 +133,10 @@ constexpr Command kCommands[] = {
      "holds.\n\n"
      "  postern job history export.users\n  postern job history import.acme-roster",
      kWork, &DefineJobHistory},
+    {"job schema", "what an export's XML file looks like, for its receiver",
+     "Prints a W3C XML Schema of exactly what the export writes. Talks to no target.\n\n"
+     "  postern job schema export.people > people.xsd",
+     kWork, &DefineJobSchema},
     {"job verify", "check the evidence of a run",
      "Holds file, manifest, history and specification against each other; of an import the kept\n"
      "file, its state, the ledger and each release's signature. Talks to nothing.\n\n"

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "core/base/hash.h"
+#include "core/jobs/format/xml_schema.h"
 #include "tests/support/command.h"
 #include "tests/support/scratch.h"
 #include "tests/unit/jobs/files.h"
@@ -105,6 +106,38 @@ TEST(ForeignReader, XmllintAndExpatReadXml) {
     const auto read = RunCommand({"python3", "-c", kPythonXml, path});
     EXPECT_EQ(read.exit, 0) << read.err;
     EXPECT_TRUE(read.out == Lines(rows));
+  }
+}
+
+// Of full files, of deltas with rows that are gone, and of none other.
+TEST(ForeignReader, XmllintFindsWhatTheSchemaSays) {
+  for (const Mode mode : {Mode::kFull, Mode::kDelta}) {
+    const support::Scratch scratch;
+    Shape shape = People(Format::kXml);
+    shape.mode = mode;
+    WriterOptions options;
+    options.head = {.mode = mode, .sequence = 7, .base_sequence = 6, .generated = 1772323200};
+    auto rows = SomePeople(kRows);
+    if (mode == Mode::kDelta) {
+      for (size_t i = 0; i < rows.size(); ++i) {
+        rows[i].operation = i % 3 == 0 ? Operation::kDelete : Operation::kAdd;
+        if (i % 3 != 0) continue;
+        for (size_t cell = 1; cell < rows[i].cells.size(); ++cell) rows[i].cells[cell] = Absent();
+      }
+    }
+    const std::string path = WriteFile(scratch, shape, options, rows);
+    const std::string schema = scratch.Write("rows.xsd", XmlSchemaOf(shape));
+    const auto check = [&](const std::string& file) {
+      return RunCommand({"xmllint", "--nonet", "--noout", "--schema", schema, file});
+    };
+    const auto valid = check(path);
+    EXPECT_EQ(valid.exit, 0) << valid.err.substr(0, 2000);
+    std::string text = support::ReadFile(path);
+    const size_t at = text.find("<ACTIVE>true");
+    ASSERT_NE(at, std::string::npos);
+    EXPECT_NE(check(scratch.Write("odd", std::string(text).replace(at, 12, "<ACTIVE>often"))).exit,
+              0);
+    EXPECT_NE(check(scratch.Write("more", std::string(text).insert(at, "<MORE/>"))).exit, 0);
   }
 }
 
