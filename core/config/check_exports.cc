@@ -185,6 +185,7 @@ class ExportChecks {
             hashes ? "anybody could try all values" : "nothing is hashed",
             hashes ? "write hash_key = \"secret:NAME\"" : "");
     }
+    CheckLookup(column, span, name);
     if (column.has_zone() && !jobs::FindZone(column.zone())) {
       said_.Error(code::kUnknownZone, span, fmt::format("no time zone \"{}\"", column.zone()),
                   "not in the system's tzdata");
@@ -192,6 +193,30 @@ class ExportChecks {
     if (column.has_max() && column.max() == 0) {
       said_.Error(code::kJobLimit, span, fmt::format("max of column \"{}\" is 0", name),
                   "no value would fit");
+    }
+  }
+
+  void CheckLookup(const decl::ExportColumn& column, diag::Span span, const std::string& name) {
+    const auto wrong = [&](std::string summary, std::string label, std::string way_out) {
+      said_.Error(code::kJobColumn, span, std::move(summary), std::move(label), std::move(way_out));
+    };
+    if (column.has_otherwise() && !column.has_lookup()) {
+      wrong(fmt::format("otherwise of column \"{}\" has no meaning", name), "nothing is looked up",
+            "write lookup = [{ value = \"Sales\", as = \"SLS\" }]");
+    }
+    if (column.has_lookup() && !column.has_from()) {
+      wrong(fmt::format("lookup of column \"{}\" has no meaning", name),
+            "it is the same in every row", "leave it out");
+    }
+    if (column.has_lookup() && column.lookup().values().empty()) {
+      wrong(fmt::format("lookup of column \"{}\" is empty", name), "no value is in it",
+            "leave it out");
+    }
+    std::set<std::string_view> values;
+    for (const decl::Lookup& one : column.lookup().values()) {
+      if (values.insert(one.value()).second) continue;
+      wrong(fmt::format("lookup of column \"{}\" has \"{}\" twice", name, one.value()),
+            "which of both is meant?", "leave one of them out");
     }
   }
 

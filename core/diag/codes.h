@@ -173,7 +173,7 @@ inline constexpr char kNameTaken[] = "E0864";         // other bytes under the f
 inline constexpr char kDeliveryBroke[] = "E0865";     // the delivery itself failed
 inline constexpr char kNotEncrypted[] = "E0867";      // a key that is unknown, expired, unfit
 inline constexpr char kBadSignature[] = "E0868";      // missing, wrong, or another's
-// ---- E0870 to E0884: runs of exports (jobs)
+// ---- E0869 to E0884: runs of exports (jobs)
 inline constexpr char kUnknownAttribute[] = "E0870";    // a column from what rows don't have
 inline constexpr char kSelectForm[] = "E0871";          // a selection that its source can't make
 inline constexpr char kColumnForm[] = "E0872";          // a column that can't be written so
@@ -181,6 +181,7 @@ inline constexpr char kSelectGroup[] = "E0873";         // the selection's group
 inline constexpr char kCensusIncomplete[] = "E0874";    // the source wasn't read as a whole
 inline constexpr char kTooFewRows[] = "E0875";          // min_rows or shrink_percent
 inline constexpr char kValueTooLong[] = "E0876";        // longer than its column's max
+inline constexpr char kNotInLookup[] = "E0869";         // a value that its column's lookup lacks
 inline constexpr char kJobRunning[] = "E0877";          // a run of this job is running
 inline constexpr char kRunNotDelivered[] = "E0878";     // a prepared run that didn't arrive
 inline constexpr char kEvidence[] = "E0879";            // a run's evidence doesn't hold

@@ -152,9 +152,10 @@ std::span<const Cell> UnpackedRow::OnlyKey(const Shape& shape, std::string_view 
   return cells_;
 }
 
-void Mapping::Apply(const From& from, std::string_view value, std::string* out) const {
+void Mapping::Apply(size_t column, std::string_view value, std::string_view key, std::string* out,
+                    diag::Diagnostics* diagnostics) {
   *out = value;
-  for (const Step& step : from.steps) {
+  for (const Step& step : from_[column].steps) {
     switch (step.type) {
       case Step::Type::kUpper:
       case Step::Type::kLower:
@@ -174,6 +175,34 @@ void Mapping::Apply(const From& from, std::string_view value, std::string* out) 
         break;
     }
   }
+  LookUp(column, key, out, diagnostics);
+  CheckLength(column, *out, key, diagnostics);
+}
+
+void Mapping::LookUp(size_t column, std::string_view key, std::string* text,
+                     diag::Diagnostics* diagnostics) {
+  const From& from = from_[column];
+  if (from.lookup.empty()) return;
+  const auto found = from.lookup.find(*text);
+  if (found != from.lookup.end()) {
+    *text = found->second;
+  } else if (from.otherwise) {
+    *text = *from.otherwise;
+  } else {
+    Refuse(diag::code::kNotInLookup, column, key,
+           fmt::format("lookup has no \"{}\"", diag::Printable(*text)),
+           "add it to `lookup`, or say with `otherwise` what all others are", diagnostics);
+  }
+}
+
+void Mapping::Refuse(const char* code, size_t column, std::string_view key, std::string what,
+                     const char* way_out, diag::Diagnostics* diagnostics) {
+  if (++refused_ > kComplaints) return;
+  diagnostics->Add({.code = code,
+                    .summary = fmt::format("row {}, column {}: {}", ShownKey(key),
+                                           shape_.columns[column].name, what),
+                    .subject = subject_,
+                    .notes = {way_out}});
 }
 
 void Mapping::CheckLength(size_t column, std::string_view value, std::string_view key,
@@ -181,33 +210,28 @@ void Mapping::CheckLength(size_t column, std::string_view value, std::string_vie
   const From& from = from_[column];
   if (from.max == 0 || value.size() <= from.max) return;
   const size_t length = Length(value);
-  if (length <= from.max || ++refused_ > kComplaints) return;
-  diagnostics->Add(
-      {.code = diag::code::kValueTooLong,
-       .summary = fmt::format("row {}, column {}: {} characters, at most {}", ShownKey(key),
-                              shape_.columns[column].name, length, from.max),
-       .subject = subject_,
-       .notes = {"mend the value at its source, or raise `max`"}});
+  if (length <= from.max) return;
+  Refuse(diag::code::kValueTooLong, column, key,
+         fmt::format("{} characters, at most {}", length, from.max),
+         "mend the value at its source, or raise `max`", diagnostics);
 }
 
 Cell Mapping::CellOf(size_t column, const Cell& source, std::string_view key,
                      diag::Diagnostics* diagnostics) {
   From& from = from_[column];
   if (source.state == Cell::State::kOne) {
-    if (from.steps.empty()) {
+    if (from.steps.empty() && from.lookup.empty()) {
       CheckLength(column, source.text, key, diagnostics);
       return source;
     }
-    Apply(from, source.text, &from.text);
-    CheckLength(column, from.text, key, diagnostics);
+    Apply(column, source.text, key, &from.text, diagnostics);
     return from.text.empty() ? Cell::Empty() : Cell::One(from.text);
   }
   if (source.state != Cell::State::kList) return source;
   from.items.resize(source.items.size());
   from.views.clear();
   for (size_t i = 0; i < source.items.size(); ++i) {
-    Apply(from, source.items[i], &from.items[i]);
-    CheckLength(column, from.items[i], key, diagnostics);
+    Apply(column, source.items[i], key, &from.items[i], diagnostics);
     from.views.push_back(from.items[i]);
   }
   return Cell::List(from.views);

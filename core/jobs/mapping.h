@@ -7,6 +7,7 @@
 // simple mapping. One thread; a row costs no allocation once its buffers have grown.
 #pragma once
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -51,11 +52,11 @@ class Mapping {
   const Shape& shape() const { return shape_; }
   const WriterOptions& options() const { return options_; }
   // Hands on the rows that one row becomes: one, or one for each value of a column with
-  // rows = "each". A value that is too long is a diagnostic and counted; an attribute that could
-  // not be read goes into the report.
+  // rows = "each". A value that is too long, or that a lookup lacks, is a diagnostic and counted;
+  // an attribute that could not be read goes into the report.
   Result<void> Map(const SourceRow& row, const Emit& emit, CensusReport* report,
                    diag::Diagnostics* diagnostics);
-  // Values that were too long: more than none and nothing may be published.
+  // Values that were too long or not in a lookup: more than none and nothing may be published.
   uint64_t refused() const { return refused_; }
 
  private:
@@ -67,6 +68,8 @@ class Mapping {
     std::optional<size_t> attribute;  // unset: the constant
     std::string constant;
     std::vector<Step> steps;
+    std::map<std::string, std::string, std::less<>> lookup;  // after the steps; empty: none
+    std::optional<std::string> otherwise;
     uint32_t max = 0;  // 0: any
     bool each = false;
     std::string text;                // of this row
@@ -77,7 +80,12 @@ class Mapping {
   Mapping() = default;
   Cell CellOf(size_t column, const Cell& source, std::string_view key,
               diag::Diagnostics* diagnostics);
-  void Apply(const From& from, std::string_view value, std::string* out) const;
+  void Apply(size_t column, std::string_view value, std::string_view key, std::string* out,
+             diag::Diagnostics* diagnostics);
+  void LookUp(size_t column, std::string_view key, std::string* text,
+              diag::Diagnostics* diagnostics);
+  void Refuse(const char* code, size_t column, std::string_view key, std::string what,
+              const char* way_out, diag::Diagnostics* diagnostics);
   void CheckLength(size_t column, std::string_view value, std::string_view key,
                    diag::Diagnostics* diagnostics);
   Result<void> EmitRow(const Emit& emit);

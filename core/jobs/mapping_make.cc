@@ -60,6 +60,17 @@ struct Mapping::Making {
     }
   }
 
+  // What a flag is written as is text.
+  void TakeLookup(const decl::ExportColumn& column, Column* made, From* from) {
+    if (!column.has_lookup()) return;
+    if (made->type == Type::kTime) RefuseColumn(column, "a lookup of a time");
+    if (made->type == Type::kBoolean) made->type = Type::kText;
+    for (const decl::Lookup& one : column.lookup().values()) {
+      from->lookup.emplace(one.value(), one.as());
+    }
+    if (column.has_otherwise()) from->otherwise = column.otherwise();
+  }
+
   // The column's own type, and where its values come from.
   void TakeColumn(const decl::ExportColumn& column) {
     From from;
@@ -84,6 +95,7 @@ struct Mapping::Making {
       made.type = attributes[*from.attribute].type;
     }
     TakeSteps(column, made.type, &from);
+    TakeLookup(column, &made, &from);
     TakeForm(column, &made, &from);
     out.shape_.columns.push_back(std::move(made));
     out.from_.push_back(std::move(from));

@@ -409,6 +409,45 @@ TEST(Mapping, RefusesWhatIsTooLongOrMissing) {
   EXPECT_THAT(Complaint(WriteFile(wants, {Person("ann")}).diagnostics), HasSubstr("E0805"));
 }
 
+void AddLookup(decl::ExportColumn* column, const std::string& value, const std::string& as) {
+  decl::Lookup* one = column->mutable_lookup()->add_values();
+  one->set_value(value);
+  one->set_as(as);
+}
+
+// After the transforms, so that one spelling is enough; a flag becomes text.
+TEST(Mapping, WritesWhatTheReceiverCallsIt) {
+  decl::Export declared;
+  declared.mutable_format()->set_type("jsonl");
+  AddColumn(&declared, "uid")->set_key(true);
+  decl::ExportColumn* unit = AddColumn(&declared, "employee_number", "UNIT");
+  for (const char* step : {"trim", "upper"}) unit->mutable_transform()->add_values(step);
+  AddLookup(unit, "NORTH", "10");
+  AddLookup(unit, "SOUTH", "20");
+  decl::ExportColumn* enabled = AddColumn(&declared, "enabled", "STATE");
+  AddLookup(enabled, "true", "A");
+  AddLookup(enabled, "false", "L");
+  kinds::User ann = Person("ann"), bea = Person("bea"), cem = Person("cem");
+  ann.set_employee_number(" north");
+  ann.set_enabled(true);
+  bea.set_employee_number("South");
+  bea.set_enabled(false);
+  const File file = WriteFile(declared, {ann, bea});
+  EXPECT_TRUE(file.good) << Complaint(file.diagnostics);
+  EXPECT_THAT(file.bytes, HasSubstr(R"({"uid":"ann","UNIT":"10","STATE":"A"})"));
+  EXPECT_THAT(file.bytes, HasSubstr(R"({"uid":"bea","UNIT":"20","STATE":"L"})"));
+
+  cem.set_employee_number("west");
+  const File unknown = WriteFile(declared, {ann, cem});
+  EXPECT_FALSE(unknown.good);
+  EXPECT_EQ(
+      Complaint(unknown.diagnostics),
+      "E0869 export.x: row uid=cem,ou=people,dc=x, column UNIT: lookup has no \"WEST\" | add it "
+      "to `lookup`, or say with `otherwise` what all others are");
+  unit->set_otherwise("99");
+  EXPECT_THAT(WriteFile(declared, {cem}).bytes, HasSubstr("\"UNIT\":\"99\""));
+}
+
 TEST(Mapping, SaysWhatADeclarationCannotBe) {
   const auto complaint = [](const std::function<void(decl::Export*)>& change) {
     decl::Export declared;
