@@ -17,7 +17,8 @@ constexpr CodePage kPages[] = {
      "Have the sender choose another login; such accounts are declared in the reviewed tree."},
     {code::kRosterValue, "a value that no file may give",
      "Parts of paths, mail addresses of other domains, values that look like secrets, times out of "
-     "reach.",
+     "reach;\n"
+     "in what names or matches somebody, letters that aren't composed (Unicode NFC).",
      "line 17, MAIL: evil@other.test isn't in acme.test", "Have the sender mend the row."},
     {code::kRosterAmbiguous, "a row that fits several people",
      "Which of them is meant can't be told, so nobody is changed.",

@@ -45,6 +45,7 @@ class Matcher {
     std::vector<size_t> found(rows_.size(), kNobody);
     for (size_t i = 0; i < rows_.size(); ++i) found[i] = Find(i);
     RefuseSharers(found);
+    RefuseTwins(found);
     for (size_t i = 0; i < rows_.size(); ++i) {
       if (!refused_.contains(i)) Use(i, found[i]);
     }
@@ -140,6 +141,22 @@ class Matcher {
       for (const size_t row : rows) {
         Refuse(row, code::kRosterAmbiguous,
                fmt::format("{} rows are {}", rows.size(), people_.all[person].person.name()));
+      }
+    }
+  }
+
+  // Two rows of one key, as people are found by it, would be two people whom the next file can't
+  // tell apart.
+  void RefuseTwins(const std::vector<size_t>& found) {
+    std::unordered_map<std::string, std::vector<size_t>> rows_of;
+    for (size_t i = 0; i < found.size(); ++i) {
+      if (found[i] != kNobody || refused_.contains(i) || KeyOf(rows_[i]).empty()) continue;
+      rows_of[FoldedValue(KeyOf(rows_[i])[0])].push_back(i);
+    }
+    for (const auto& [key, rows] : rows_of) {
+      if (rows.size() == 1) continue;
+      for (const size_t row : rows) {
+        Refuse(row, code::kRosterAmbiguous, fmt::format("{} new rows have its key", rows.size()));
       }
     }
   }

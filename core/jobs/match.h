@@ -1,15 +1,15 @@
 // core/jobs/match.h: rows of a file x people known so far -> who there is from now on.
 //
 // A row is the person that the first of the import's `match` attributes finds; several refuse the
-// row, and two rows that find one person refuse both. Who is found by none is new. Somebody who
-// left keeps his name for ever: his key, given anew, is a new identity and must have another login;
-// only who agrees in all of at least two `match` attributes comes back. Missing in a full file
-// counts towards leaving, in a delta it says nothing; a refused row isn't a missing one. Only
-// people of this import are looked at (of attributes: those that others declare in its base), so no
-// row reaches anybody else; a new login, or value that joins sources, that somebody else has is
-// refused. A row that asks for more than `may` is refused and its person stays.
-// Pure; any thread. Cost: linear. Source: IAM facts §6.2 (authority, matching, full and delta,
-// expiry).
+// row, and two rows that find one person, or are two new ones of one key, refuse both. Who is found
+// by none is new. Somebody who left keeps his name for ever: his key, given anew, is a new identity
+// and must have another login; only who agrees in all of at least two `match` attributes comes
+// back. Missing in a full file counts towards leaving, in a delta it says nothing; a refused row
+// isn't a missing one. Only people of this import are looked at (of attributes: those that others
+// declare in its base), so no row reaches anybody else; a new login, or value that joins sources,
+// that somebody else has is refused. A row that asks for more than `may` is refused and its person
+// stays. Pure; any thread. Cost: linear. Source: IAM facts §6.2 (authority, matching, full and
+// delta, expiry).
 #pragma once
 #include <cstdint>
 #include <string>

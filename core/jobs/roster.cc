@@ -14,6 +14,7 @@
 #include "core/diag/text.h"
 #include "core/jobs/shape_of.h"
 #include "core/object/kind.h"
+#include "core/object/nfc.h"
 
 namespace postern::jobs {
 namespace {
@@ -25,6 +26,11 @@ using google::protobuf::FieldDescriptor;
 bool NamesSomebody(std::string_view attribute) {
   return attribute == "uid" || attribute == "user_name" || attribute == "external_id" ||
          attribute == "employee_number";
+}
+
+bool IsMatched(const decl::Import& import, const std::string& attribute) {
+  const auto& match = import.match().values();
+  return std::find(match.begin(), match.end(), attribute) != match.end();
 }
 
 std::string Folded(std::string_view text) {
@@ -59,15 +65,6 @@ bool HasPathPart(std::string_view text) {
   return text == "." || text == ".." || text.starts_with("../") ||
          text.find("/../") != std::string_view::npos || text.ends_with("/..") ||
          text.find('\\') != std::string_view::npos;
-}
-
-// A letter with a separate accent isn't the one letter that looks the same (NFC and NFD).
-bool HasCombining(std::string_view text) {
-  while (!text.empty()) {
-    const int32_t c = diag::TakeCodePoint(&text);
-    if (c >= 0x300 && c <= 0x36F) return true;
-  }
-  return false;
 }
 
 struct Fault {
@@ -127,8 +124,9 @@ Fault WhyNot(const decl::Import& import, const decl::ImportColumn& column,
     return {code::kRosterValue,
             fmt::format("\"{}\" has parts of a path", compile::ShownValue(value))};
   }
-  if (NamesSomebody(to) && HasCombining(value)) {
-    return {code::kRosterValue, "an accent stands apart from its letter (not in NFC)"};
+  if ((NamesSomebody(to) || IsMatched(import, to)) && !object::IsNfc(value)) {
+    return {code::kRosterValue,
+            "its letters aren't composed (Unicode NFC): an accent stands apart, say"};
   }
   if (const auto secret = config::LooksSecret(value); !secret.empty()) {
     return {code::kRosterValue, fmt::format("looks like {}", secret)};

@@ -4,15 +4,29 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <vector>
 
 #include "core/object/kind.h"
+#include "core/object/nfc.h"
 
 namespace postern::object {
 namespace {
 
 bool IsAscii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x80; });
+}
+
+// Nothing: it isn't UTF-8.
+std::optional<std::string> Mapped(std::string_view text, int options) {
+  utf8proc_uint8_t* mapped = nullptr;
+  const auto length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                   static_cast<utf8proc_ssize_t>(text.size()), &mapped,
+                                   static_cast<utf8proc_option_t>(options));
+  if (length < 0) return std::nullopt;
+  std::string out(reinterpret_cast<char*>(mapped), static_cast<size_t>(length));
+  std::free(mapped);  // NOLINT: utf8proc allocates with malloc
+  return out;
 }
 
 // Case folding and NFKC of RFC 4518; text that isn't UTF-8 stays as it is.
@@ -24,16 +38,9 @@ std::string FoldCase(std::string_view text) {
     }
     return folded;
   }
-  utf8proc_uint8_t* mapped = nullptr;
-  const auto length =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                   static_cast<utf8proc_ssize_t>(text.size()), &mapped,
-                   static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_COMPAT |
-                                                  UTF8PROC_STABLE | UTF8PROC_CASEFOLD));
-  if (length < 0) return folded;
-  folded.assign(reinterpret_cast<char*>(mapped), static_cast<size_t>(length));
-  std::free(mapped);  // NOLINT: utf8proc allocates with malloc
-  return folded;
+  auto mapped =
+      Mapped(text, UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_STABLE | UTF8PROC_CASEFOLD);
+  return mapped ? *std::move(mapped) : folded;
 }
 
 // Insignificant spaces (RFC 4518 §2.6.1): none at the ends, one inside.
@@ -194,6 +201,10 @@ std::string Normalise(Comparator comparator, std::string_view value) {
     }
   }
   return std::string(value);
+}
+
+bool IsNfc(std::string_view text) {
+  return IsAscii(text) || Mapped(text, UTF8PROC_COMPOSE | UTF8PROC_STABLE) == text;
 }
 
 }  // namespace postern::object

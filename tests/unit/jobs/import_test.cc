@@ -285,6 +285,51 @@ TEST(ImportMatch, AttributesOfPeopleThatOthersDeclare) {
   EXPECT_FALSE(matched.roster.people(0).user().has_dn());
 }
 
+// Spellings of one name that look alike: of one only, and the sender is told.
+TEST(ImportMatch, KeysAreComposed) {
+  decl::Import import = Acme();
+  import.mutable_columns()->mutable_values(0)->clear_pattern();
+  const Matched matched = Next(import,
+                               "Zo\xC3\xA9,u1,N,,\n"    // one letter
+                               "Zoe\xCC\x81,u2,N,,\n"   // e and an accent
+                               "\xE2\x84\xAB,u3,N,,\n"  // the Angstrom sign, which is a letter
+                               "\xE1\x84\x80\xE1\x85\xA1,u4,N,,\n"  // a syllable in two parts
+                               "x\xCC\x81,u5,N,,\n");               // there is no one letter for it
+  ASSERT_EQ(matched.refused.size(), 3u) << Lines(matched.refused);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(matched.refused[i].line, i + 3);
+    EXPECT_EQ(matched.refused[i].code, "E0887");
+    EXPECT_THAT(matched.refused[i].text, HasSubstr("NFC"));
+  }
+  EXPECT_EQ(matched.roster.people_size(), 2);
+}
+
+TEST(ImportMatch, LeadingZerosOfAKeyCount) {
+  decl::Import import = Acme();
+  import.mutable_columns()->mutable_values(0)->clear_pattern();
+  const Matched first = Next(import, "0017,u1,N,,\n17,u2,N,,\n");
+  EXPECT_EQ(Lines(first.refused), "");
+  ASSERT_THAT(Names(first), ElementsAre("acme.0017", "acme.17"));
+  EXPECT_EQ(first.roster.people(0).user().employee_number(), "0017");
+  const Matched second = Next(import, "17,u2,Other,,\n0017,u1,N,,\n", &first.roster);
+  EXPECT_EQ(second.counts.change, 1u);
+  EXPECT_EQ(Named(second, "acme.17")->user().surname(), "Other");
+  EXPECT_EQ(Named(second, "acme.0017")->user().surname(), "N");
+}
+
+// Case doesn't tell people apart, nor does a wide letter.
+TEST(ImportMatch, TwoNewRowsOfOneKeyAreNobody) {
+  decl::Import import = Acme();
+  import.mutable_columns()->mutable_values(0)->clear_pattern();
+  const Matched matched = Next(import,
+                               "ab1,u1,N,,\nAB1,u2,N,,\n\xEF\xBC\xA1"
+                               "B1,u3,N,,\nB2,u4,N,,\n");
+  EXPECT_EQ(Lines(matched.refused),
+            "2 E0888 3 new rows have its key\n3 E0888 3 new rows have its key\n"
+            "4 E0888 3 new rows have its key\n");
+  EXPECT_THAT(Names(matched), ElementsAre("acme.b2"));
+}
+
 TEST(ImportMatch, PartitionIsTheImports) {
   decl::Import import;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
