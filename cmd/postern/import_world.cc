@@ -86,6 +86,7 @@ Result<std::unique_ptr<World>> CommandImportWorld::Planned(const decl::AcceptedR
                                                            World::LedgerUse use,
                                                            std::vector<std::string>* against) {
   auto world = std::make_unique<World>(shell_);
+  world->frees = true;
   world->now = world_.now;
   world->as_of = world_.as_of;
   world->candidate = candidate;
@@ -115,24 +116,27 @@ Result<std::unique_ptr<World>> CommandImportWorld::Planned(const decl::AcceptedR
 
 Result<jobs::OthersValues> CommandImportWorld::Others() {
   mistakes_.clear();
-  auto without = Planned(nullptr, World::LedgerUse::kRead, &mistakes_);
-  if (!without) return tl::unexpected(without.error());
-  without_ = *std::move(without);
-  if (without_ == nullptr) return jobs::OthersValues();
+  without_.reset();
+  const auto planned = Planned(nullptr, World::LedgerUse::kRead, &mistakes_);
+  if (!planned) return tl::unexpected(planned.error());
+  if (*planned == nullptr) return jobs::OthersValues();
+  World& without = **planned;
   std::vector<jobs::LivePeople> live;
-  for (const observe::ObservedTarget& target : without_->observed.targets) {
+  for (const observe::ObservedTarget& target : without.observed.targets) {
     live.push_back({target.name, &target.objects});
   }
-  return jobs::ValuesOfOthers(import_, without_->loaded.declarations, live);
+  auto others = jobs::ValuesOfOthers(import_, without.loaded.declarations, live);
+  without_ = Without{{}, plan::NoteWithout(without.plan, without.desired)};
+  without_->plan = std::move(without.plan);
+  return others;
 }
 
 Result<jobs::ImportWorld::Outlook> CommandImportWorld::Plan(const decl::AcceptedRoster& candidate,
                                                             const std::vector<std::string>& marks) {
   Outlook outlook;
   outlook.against = std::exchange(mistakes_, {});
-  const std::unique_ptr<World> without = std::move(without_);
-  if (without == nullptr) return outlook;  // held: the tree itself is wrong
-  const plan::Plan before = std::move(without->plan);
+  const std::optional<Without> without = std::exchange(without_, std::nullopt);
+  if (!without) return outlook;  // held: the tree itself is wrong
   const auto with = Planned(&candidate, World::LedgerUse::kRead, &outlook.against);
   if (!with) return tl::unexpected(with.error());
   if (*with == nullptr) {
@@ -142,7 +146,9 @@ Result<jobs::ImportWorld::Outlook> CommandImportWorld::Plan(const decl::Accepted
   const plan::Plan& plan = (*with)->plan;
   outlook.digest = base::Hex(plan.intent);
   outlook.changes = plan.changes.size();
-  outlook.against = plan::AgainstImport(import_, marks, before, plan, (*with)->recorded);
+  outlook.against = plan::AgainstImport(import_, marks, without->plan, plan, (*with)->recorded);
+  outlook.opens = plan::OpenedByFile(import_, without->noted, plan, (*with)->desired,
+                                     (*with)->loaded.declarations);
   outlook.marks = plan::MarksOf(plan);
   outlook.view = view::RenderPlan(plan, {}, shell_.style());
   return outlook;

@@ -2,11 +2,13 @@
 // and wiring only. Main thread.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cmd/postern/world.h"
 #include "core/jobs/import_run.h"
+#include "core/plan/import_access.h"
 
 namespace postern::cmd {
 
@@ -39,8 +41,13 @@ class CommandImportWorld : public jobs::ImportWorld {
   Shell& shell_;
   const decl::Import& import_;
   World& world_;  // loaded, its ledger open for writing
-  // As Others has planned it; null: it has mistakes.
-  std::unique_ptr<World> without_;
+  // The plan without the file, as Others has made it, and what is asked of it; none: the tree has
+  // mistakes.
+  struct Without {
+    plan::Plan plan;
+    plan::WithoutFile noted;
+  };
+  std::optional<Without> without_;
   std::vector<std::string> mistakes_;
 };
 

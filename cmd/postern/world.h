@@ -26,7 +26,8 @@ class World {
  public:
   explicit World(Shell& shell) : shell_(shell) {}
   // Keeps the large members to the end of the process, which comes next: to free a hundred thousand
-  // declarations one by one costs as much as to compare them.
+  // declarations one by one costs as much as to compare them. But for one that isn't the last
+  // (`frees`).
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -67,6 +68,8 @@ class World {
   std::set<std::string> only_targets;
   // Restored from instead of what the declarations want; set before Compile.
   std::optional<jobs::Snapshot> snapshot;
+  // Others are made after it: its memory is for them.
+  bool frees = false;
   // An import's file that isn't accepted yet, in place of its last roster; set before Load.
   const decl::AcceptedRoster* candidate = nullptr;
   std::string own_job;  // of plan::Inputs

@@ -143,6 +143,12 @@ struct RoleNote {
   bool held = false;  // undecided; else refused
 };
 
+// Somebody who is in a role, for certain or as recorded, now or when its time comes.
+struct InRole {
+  uint32_t source = 0;  // index into Desired::provenance, whose owner says role and identity
+  uint16_t asked = 0;   // bits (1 << Attribute) of what the selector asks for; 0: of nothing
+};
+
 // Move only: its objects are views.
 struct Desired {
   object::Arena bytes;
@@ -164,6 +170,7 @@ struct Desired {
   std::vector<ByFact> by_facts;
   std::vector<FactSource> facts;
   std::vector<RoleNote> role_notes;
+  std::vector<InRole> in_roles;                                         // by role
   std::map<std::pair<std::string, std::string>, Departure> departures;  // (role, identity)
   // Accounts whose login goes to somebody else than the ledger knows: (target, key) -> who had it.
   std::map<std::pair<std::string, std::string>, std::string> inherited;

@@ -139,6 +139,7 @@ void Compiler::EvaluateRole(const config::Declared<decl::Role>& role, RoleEvalua
     }
     const Interval time = TimeOf(info, member);
     const uint32_t source = AddProvenance(OwnerOf(address, member.identity), role.span, time.until);
+    if (time.until >= facts_.now) desired_.in_roles.push_back({source, member.asked});
     if (!member.cause.empty() || undecided || !member.needs.empty() || !member.reads.empty()) {
       desired_.by_facts.push_back(
           {std::move(member.cause), member.held, std::move(member.needs), std::move(member.reads)});

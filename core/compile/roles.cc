@@ -217,6 +217,7 @@ void RoleEvaluator::Take(const Candidate& candidate, Work* work) {
                                Seen(candidate.ref.source));
   }
   member.needs = candidate.needs;
+  member.asked = candidate.asked;
   for (const FactRef half : member.halves) Read(half, &member.reads);
   for (const object::ObjectView* membership : candidate.memberships) {
     member.reads.push_back({candidate.ref.source, membership});
@@ -269,7 +270,10 @@ void RoleEvaluator::TakeFitting(const decl::RoleMember& selector, uint32_t sourc
                                     : std::string(facts.source().name());
   std::vector<std::pair<Attribute, std::string>> folded;
   folded.reserve(asks.size());
-  for (const auto& [attribute, value] : asks) folded.emplace_back(attribute, FoldValue(value));
+  for (const auto& [attribute, value] : asks) {
+    folded.emplace_back(attribute, FoldValue(value));
+    candidate.asked |= static_cast<uint16_t>(1U << static_cast<unsigned>(attribute));
+  }
   const auto consider = [&](uint32_t user) {
     const bool fits = std::all_of(folded.begin(), folded.end(), [&](const auto& ask) {
       return Fits(facts, user, ask.first, ask.second);

@@ -34,6 +34,7 @@ struct RoleMember {
   std::string held;            // why it stays as recorded; empty: it is a member for certain
   std::optional<uint32_t> by;  // the source that shows it, or leaves it open; none: it is named
   FactReads reads;             // what a saved plan relies on
+  uint16_t asked = 0;          // bits (1 << Attribute) of what its selector asks for
   bool Shows(FactRef ref) const;
   // By their names, or by a user that shows both.
   bool IsSame(const RoleMember& other) const;
@@ -87,6 +88,7 @@ class RoleEvaluator {
     std::string what;  // "Marketing (department)", "group ops"
     std::vector<PendingFact> needs;
     std::vector<const object::ObjectView*> memberships;  // on the way to him
+    uint16_t asked = 0;                                  // as in RoleMember
   };
   struct Work {
     RoleMembers out;                                    // for certain, then who is held

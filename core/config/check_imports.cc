@@ -10,6 +10,7 @@
 #include "core/config/roster.h"
 #include "core/diag/codes.h"
 #include "core/jobs/zone.h"
+#include "core/object/kind.h"
 
 namespace postern::config {
 namespace {
@@ -31,6 +32,7 @@ class ImportChecks {
 
   void Run() {
     CheckReach();
+    CheckApart();
     CheckColumns();
     CheckMatch();
     CheckDelta();
@@ -94,6 +96,32 @@ class ImportChecks {
       said_.Error(code::kImportReach, import_.At(Import::kPartitionFieldNumber),
                   fmt::format("no partition \"{}\" is managed", m_.partition()),
                   NearestOr(m_.partition(), known));
+    }
+  }
+
+  // Values that somebody inside gives to people of partners may overlap: a person answers for them.
+  static bool IsInside(const Import& import) {
+    return import.what() == "attributes" && import.owner().starts_with("person:");
+  }
+
+  // What is live below a base is its import's to take over, so that another owner's must not reach
+  // there. Each pair is told once, at the later one.
+  void CheckApart() {
+    const auto below = [](const Import& import) {
+      return "," + object::Normalise(object::Comparator::kDn, import.base());
+    };
+    for (const auto& declared : input_.declarations.imports) {
+      if (&declared == &import_) return;
+      const Import& other = declared.message;
+      if (other.to() != m_.to() || other.owner() == m_.owner()) continue;
+      if (!other.has_base() || !m_.has_base() || IsInside(other) || IsInside(m_)) continue;
+      if (!below(other).ends_with(below(m_)) && !below(m_).ends_with(below(other))) continue;
+      said_
+          .Error(code::kImportReach, import_.At(Import::kBaseFieldNumber),
+                 fmt::format("{} reaches people of {}", said_.what, other.owner()),
+                 fmt::format("its own are {}'s", m_.owner()), "give each owner its own subtree")
+          .also.push_back({declared.At(Import::kBaseFieldNumber),
+                           fmt::format("import \"{}\" has these", other.name())});
     }
   }
 

@@ -51,8 +51,12 @@ constexpr CodePage kPages[] = {
     {code::kImportHeld, "an import waits for a second person",
      "A file that would do more than its thresholds allow is more often a mishap than the truth. "
      "Nothing of\n"
-     "it is applied until somebody else than who ran it has looked and signed.",
-     "import acme-roster: 30 people would be disabled; 5 may be",
+     "it is applied until somebody else than who ran it has looked and signed. So is one that "
+     "would bring\n"
+     "people into a role which `roles` of the import doesn't name: its writer would choose who has "
+     "access.",
+     "import acme-roster: 30 people would be disabled; 5 may be\n"
+     "acme-roster.a17 would come into role \"admins\" by column MAIL",
      "Look at the plan; then postern job release NAME RUN --reason WHY, or have a better file "
      "sent. "
      "postern job\nstatus and history show the run."},

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "core/base/hash.h"
 #include "core/base/kill_point.h"
 #include "core/diag/codes.h"
@@ -95,9 +98,9 @@ class Runner {
     fetched_at_ = in_.clock();
     const auto hold = world_.Hold();
     if (!hold) return tl::unexpected(hold.error());
-    const auto last = world_.Before();
+    auto last = world_.Before();
     if (!last) return tl::unexpected(last.error());
-    const decl::AcceptedRoster* before = *last ? &**last : nullptr;
+    decl::AcceptedRoster* before = *last ? &**last : nullptr;
     by_name_ = IsByName(import_, before) && fetched->sequence == 0;
     if (fetched->changed) return FileOutcome();
     taken_ = {ready, fetched->sha256, fetched->bytes, fetched->modified};
@@ -137,8 +140,7 @@ class Runner {
     return quarantine_.Save(*file);
   }
 
-  Result<FileOutcome> GoOn(const Fetched& fetched, const decl::AcceptedRoster* before,
-                           FileOutcome file) {
+  Result<FileOutcome> GoOn(const Fetched& fetched, decl::AcceptedRoster* before, FileOutcome file) {
     const bool accepted = before != nullptr && file.name == before->file() &&
                           IsLast({file.name, fetched.sequence, file.sha256}, before);
     if (accepted && file.state == FileState::kDone) return Close(Repeated(std::move(file)));
@@ -146,6 +148,7 @@ class Runner {
     if (over || file.state == FileState::kRefused) return Close(std::move(file));
     if (!accepted) {
       file.ours = false;
+      file.untold = 0;
       const auto decided = Decide(fetched, before, &file);
       if (!decided) return tl::unexpected(decided.error());
       if (file.state == FileState::kRefused && IsUnproven(file)) {
@@ -193,8 +196,7 @@ class Runner {
     return {};
   }
 
-  Result<void> Decide(const Fetched& fetched, const decl::AcceptedRoster* before,
-                      FileOutcome* file) {
+  Result<void> Decide(const Fetched& fetched, decl::AcceptedRoster* before, FileOutcome* file) {
     const uint64_t last = before != nullptr ? before->sequence() : 0;
     if (last == 0) {  // by its name alone, before anything reads it
       const Statement said{file->name, fetched.sequence, file->sha256};
@@ -225,7 +227,7 @@ class Runner {
       return Refuse(file, diag::code::kFileUnproven, std::move(why));
     }
     far_ahead_ = WhyFarAhead(said, before);
-    return Match(*read, before, file);
+    return Match(*std::move(read), before, file);
   }
 
   // None of its rows counts, so nobody is missing in it either.
@@ -257,17 +259,22 @@ class Runner {
     return file;
   }
 
-  Result<void> Match(const RosterFile& read, const decl::AcceptedRoster* before,
-                     FileOutcome* file) {
+  // Rows, and people as they were before, are in the way of the plan once they are matched.
+  Result<void> Match(RosterFile read, decl::AcceptedRoster* before, FileOutcome* file) {
     if (file->taken) {  // and said anew, after another one
       file->taken_at = in_.now;
       Begin(file);
     }
-    const auto others = world_.Others();
+    auto others = world_.Others();
     if (!others) return tl::unexpected(others.error());
     const MatchInput match{import_,        before,       &world_.declarations(),
                            file->taken_at, file->sha256, &*others};
     const Matched matched = MatchRoster(match, read);
+    std::vector<RosterRow>().swap(read.rows);
+    if (before != nullptr) {
+      google::protobuf::RepeatedPtrField<decl::RosterPerson>().Swap(before->mutable_people());
+    }
+    *others = {};
     file->counts = matched.counts;
     if (auto kept = quarantine_.KeepRejects(file->key, matched.refused); !kept) return kept;
     file->warnings.clear();
@@ -302,6 +309,8 @@ class Runner {
     std::string note = "within its thresholds";
     auto exceeded = Exceeded(import_, matched.counts);
     if (!far_ahead_.empty()) exceeded.push_back(far_ahead_);
+    const size_t own = outlook->opens.size();
+    std::move(outlook->opens.begin(), outlook->opens.end(), std::back_inserter(exceeded));
     if (!exceeded.empty()) {
       const auto released = world_.ReleasedBy(held);
       if (!released) return tl::unexpected(released.error());
@@ -309,7 +318,7 @@ class Runner {
         notes_.push_back(fmt::format("{}: {} has released another plan of it; this one is new",
                                      file->name, released->another));
       }
-      if (released->by.empty()) return Hold(held, exceeded, file);
+      if (released->by.empty()) return Hold(held, exceeded, file, own);
       note = "released by " + released->by;
     }
     file->reasons.clear();
@@ -324,11 +333,13 @@ class Runner {
     return Save(file);
   }
 
-  Result<void> Hold(const HeldRun& held, const std::vector<std::string>& reasons,
-                    FileOutcome* file) {
+  // `untold`: so many of the reasons, the last ones, are nothing for its sender.
+  Result<void> Hold(const HeldRun& held, const std::vector<std::string>& reasons, FileOutcome* file,
+                    size_t untold = 0) {
     const bool told = file->state == FileState::kHeld && file->reasons == reasons;
     file->state = FileState::kHeld;
     file->reasons = reasons;
+    file->untold = untold;
     file->code = diag::code::kImportHeld;
     if (!told) {
       if (auto done = world_.RecordHeld(held, fmt::format("{}", fmt::join(reasons, "; "))); !done) {

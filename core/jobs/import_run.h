@@ -42,6 +42,9 @@ class ImportWorld {
     // Reasons that it can't be: mistakes, an overlap, limits, other changes that wait, changes of
     // what isn't this import's.
     std::vector<std::string> against;
+    // Access that people would get by it, where the import isn't allowed to bring them that: held
+    // like a threshold that is exceeded.
+    std::vector<std::string> opens;
     bool wrong = false;  // the roster itself is (an overlap): the file is refused, not held
     std::string view;    // the plan, for people
     std::vector<std::string> marks;  // of its changes, by which Apply knows them

@@ -48,9 +48,10 @@ void People::TakeDeclared(RosterCounts* counts) {
     counts->rows_before = in_.before->rows();
     for (const auto& person : in_.before->people()) before.emplace(person.name(), &person);
   }
-  const auto take = [&](const auto& declarations, const auto& in_scope) {
+  const auto take = [&](const auto& declarations, const char* table, const auto& in_scope) {
     for (const auto& declared : declarations) {
       if (!in_scope(declared.message)) continue;
+      if (IsOfAnotherOwner(table + declared.message.name())) continue;
       Known& known = all.emplace_back();
       known.declared = &declared.message;
       if (const auto found = before.find(declared.message.name()); found != before.end()) {
@@ -66,14 +67,26 @@ void People::TakeDeclared(RosterCounts* counts) {
   const std::string target = config::TargetName(import_);
   if (iam) {
     const std::string end = "@" + FoldedValue(import_.partition());
-    take(in_.declarations->iam_users, [&](const decl::IamUser& user) {
+    take(in_.declarations->iam_users, "iam_user:", [&](const decl::IamUser& user) {
       return user.iam() == target &&
              (!import_.has_partition() || FoldedValue(user.user_name()).ends_with(end));
     });
   } else {
-    take(in_.declarations->users,
-         [&](const decl::User& user) { return user.directory() == target && Below(user); });
+    take(in_.declarations->users, "user:", [&](const decl::User& user) {
+      return user.directory() == target && Below(user);
+    });
   }
+}
+
+// A partner's file says nothing of people whom another owner's import declares.
+bool People::IsOfAnotherOwner(const std::string& address) const {
+  if (!import_.owner().starts_with("partner:")) return false;
+  const auto by = in_.declarations->imported_by.find(address);
+  if (by == in_.declarations->imported_by.end()) return false;
+  const auto& imports = in_.declarations->imports;
+  return std::none_of(imports.begin(), imports.end(), [&](const auto& import) {
+    return import.message.name() == by->second && import.message.owner() == import_.owner();
+  });
 }
 
 bool People::Below(const decl::User& user) const {

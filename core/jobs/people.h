@@ -66,6 +66,7 @@ class People {
  private:
   void TakeBefore(RosterCounts* counts);
   void TakeDeclared(RosterCounts* counts);
+  bool IsOfAnotherOwner(const std::string& address) const;
   bool Below(const decl::User& user) const;
   std::string Bare(const Field& field, const std::string& value) const;
   void Index();

@@ -57,6 +57,7 @@ std::optional<FileOutcome> FileFrom(const std::string& text, const std::string& 
   file.plan_digest = json.at("plan_digest");
   file.reasons = json.at("reasons").get<std::vector<std::string>>();
   file.ours = json.at("ours");
+  file.untold = json.value("untold", size_t{0});  // not in one that an older version kept
   for (const auto& [name, count] : kCounts) file.counts.*count = json.at("counts").at(name);
   // What earlier programs didn't write.
   file.behind = json.value("behind", std::vector<std::string>());
@@ -110,13 +111,16 @@ HeldRun HeldOf(const std::string& job, const FileOutcome& file) {
 }
 
 std::string SummaryFile(const FileOutcome& outcome) {
+  std::vector<std::string> reasons;
+  if (!outcome.ours) reasons = outcome.reasons;
+  reasons.resize(reasons.size() - std::min(reasons.size(), outcome.untold));
   Json json{{"file", outcome.name},
             {"sha256", outcome.sha256},
             {"run", outcome.run},
             {"state", ToString(outcome.state)},
             {"received", outcome.counts.rows + outcome.counts.refused},
             {"warnings", outcome.warnings.size()},
-            {"reasons", outcome.ours ? std::vector<std::string>() : outcome.reasons}};
+            {"reasons", reasons}};
   json.update(CountsOf(outcome.counts));
   if (const auto seconds = LockedSeconds(outcome)) json["locked_seconds"] = *seconds;
   return json.dump(2) + "\n";
@@ -137,6 +141,7 @@ Result<void> Quarantine::Save(const FileOutcome& file) const {
                   {"plan_digest", file.plan_digest},
                   {"reasons", file.reasons},
                   {"ours", file.ours},
+                  {"untold", file.untold},
                   {"counts", CountsOf(file.counts)}};
   return ReplaceFile(PathOf(file.key, "state.json"), json.dump(2) + "\n");
 }

@@ -27,6 +27,8 @@ struct FileOutcome {
   const char* code = "";              // of core/diag/codes.h, where one stands for all reasons
   bool ours = false;                  // the reasons are nothing that concerns its sender; of a
                                       // held file also: nothing that a release opens
+  size_t untold = 0;                  // of the reasons of a held file, the last ones: who would get
+                                      // which access is nothing for its sender
   bool taken = false;                 // at some time; what is old may never have been
   bool passed_over = false;           // old and never taken, and its sender wasn't told so far
   RosterCounts counts;

@@ -36,6 +36,8 @@ bool IsDeclaredBy(const decl::Import& import, const Plan& plan, const Change& ch
          change.owner.starts_with("import:" + import.name() + " (");
 }
 
+}  // namespace
+
 std::string MarkOf(const Plan& plan, const Change& change) {
   constexpr size_t kDigits = 32;
   base::Hasher hasher;
@@ -46,8 +48,6 @@ std::string MarkOf(const Plan& plan, const Change& change) {
   hasher.AddField(change.after);
   return base::Hex(hasher.Finish()).substr(0, kDigits);
 }
-
-}  // namespace
 
 std::vector<std::string> MarksOf(const Plan& plan) {
   std::vector<std::string> marks;

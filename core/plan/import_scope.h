@@ -22,8 +22,9 @@ std::vector<std::string> AgainstImport(
     const decl::Import& import, const std::vector<std::string>& marks, const Plan& without,
     const Plan& with, const std::map<std::string, std::vector<ledger::Recorded>>& recorded);
 
-// What each of the plan's changes does, 32 hex digits: a change that waits has the same in the next
-// plan.
+// What one of the plan's changes does, 32 hex digits: a change that waits has the same in the next
+// plan. Of all of them, sorted.
+std::string MarkOf(const Plan& plan, const Change& change);
 std::vector<std::string> MarksOf(const Plan& plan);
 
 // How many changes of `plan`, made anew after the import's file was accepted, aren't what is left

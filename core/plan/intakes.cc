@@ -1,6 +1,7 @@
 // What files of others may do to people: a standing way to create and disable them is told like
 // access. A change of who may write where files are fetched is told as access to the folder.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -38,6 +39,10 @@ std::vector<std::string> HeldBeyond(const decl::Import& import) {
   if (has("update")) out.push_back(fmt::format("{} % changed", most.change_percent()));
   out.push_back(fmt::format("{} % of its rows refused", most.reject_percent()));
   out.push_back(fmt::format("{} % more or fewer rows", most.rows_percent()));
+  const auto& roles = import.roles().values();
+  out.push_back(roles.empty()
+                    ? "anybody's coming into a role"
+                    : fmt::format("anybody's coming into a role but {}", fmt::join(roles, ", ")));
   return out;
 }
 

@@ -86,7 +86,7 @@ std::string ImportBench::OperatorFile() const {
   std::string text = fmt::format(R"(administrators = ["person:li"]
 [host.here]
 address = "memory:{0}/here.world"
-{1}limits = {{ lose_people = 100, lose_percent = 100, change_percent = 100 }}
+{6}{1}limits = {{ lose_people = 100, lose_percent = 100, change_percent = 100 }}
 [secret."*"]
 from = "file:{0}/*"
 [endpoint.drop]
@@ -97,7 +97,7 @@ login = "{4}"
 {5} = "secret:drop"
 )",
                                  scratch.path(), sink_, at.protocol(), at.address(),
-                                 place_.credential().login, key ? "private_key" : "password");
+                                 place_.credential().login, key ? "private_key" : "password", host);
   if (at.has_known_host()) text += fmt::format("known_host = \"{}\"\n", at.known_host());
   if (at.has_ca()) text += fmt::format("ca = \"{}\"\n", at.ca());
   return text + endpoint +
@@ -162,6 +162,19 @@ RunResult ImportBench::Run(const std::vector<std::string>& before) const {
   std::vector<std::string> words = before;
   words.insert(words.end(), command_.begin(), command_.end());
   return support::RunCommand(words, {.cwd = "/", .limit = std::chrono::seconds(600)});
+}
+
+RunResult ImportBench::RunMeasured(long* kib) const {
+  const std::string note = scratch.File("kib");
+  const RunResult result = Run({"python3", "-c",
+                                "import resource, subprocess, sys\n"
+                                "code = subprocess.run(sys.argv[2:]).returncode\n"
+                                "usage = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+                                "open(sys.argv[1], 'w').write(str(usage.ru_maxrss))\n"
+                                "sys.exit(code)",
+                                note});
+  *kib = std::stol(support::ReadFile(note));
+  return result;
 }
 
 void ImportBench::Deliver(const std::string& name, const std::string& text) const {

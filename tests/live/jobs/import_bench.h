@@ -30,6 +30,7 @@ class ImportBench {
   std::string what = "roster", may = "[\"create\", \"update\", \"disable\"]";
   // Lines of the operator's file: of [endpoint.drop] after ours; after all, such as [releaser.zoe].
   std::string endpoint, operators;
+  std::string host;  // lines of [host.here], which is a fake world
   std::string tree;
   std::string columns;  // as `To` sets them
 
@@ -39,6 +40,8 @@ class ImportBench {
   void Install();
   // What the installed unit starts, from where it does; `before`: words before its own.
   support::RunResult Run(const std::vector<std::string>& before = {}) const;
+  // The same; `kib` gets the largest memory that it or a process of it had at once.
+  support::RunResult RunMeasured(long* kib) const;
   support::RunResult Postern(std::vector<std::string> words) const;
 
   // As the sender: a file, and its trigger where there is one.

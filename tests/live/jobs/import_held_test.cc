@@ -182,6 +182,108 @@ TEST_F(DirectoryRelease, AReleaseIsOfOnePlan) {
   EXPECT_EQ(Try(other, signature).exit, kError);
 }
 
+// A role asks for what a partner's file says: its writer would choose who has access.
+class RoleRelease : public Release {
+ protected:
+  RoleRelease() : slapd_(ImportBench::DirectoryOptions()) {
+    bench_.To(slapd_);
+    bench_.host =
+        "manage = { roots = [\"/srv/x\"], accounts = \"all\" }\n"
+        "limits = { lose_people = 100, lose_percent = 100, change_percent = 100 }\n";
+    bench_.operators +=
+        "[server.edge]\nhost = \"here\"\nproduct = \"proftpd\"\n"
+        "uids = { from = 30000, to = 39999, gid = 30000 }\n";
+    bench_.tree += R"([folder.secrets]
+host = "here"
+path = "/srv/x/secrets"
+[role.admins]
+owner = "person:li"
+members = [{ directory = "corp", where = { mail = "boss@acme.test" } }]
+account = { servers = ["edge"], home = "/srv/x" }
+rows = [{ folder = "secrets", rights = ["list", "read", "delete"] }]
+)";
+  }
+  void Begin(const std::string& more = "") {
+    bench_.more = "thresholds = { change_percent = 100 }\n" + more;
+    bench_.Install();
+    bench_.Deliver("roster_1.csv", ImportBench::People(0, 3));
+    const RunResult first = bench_.Run();
+    ASSERT_EQ(first.exit, kOk) << first.out << first.err;
+  }
+  // The file in which u1 has the mail that the role asks for.
+  RunResult Boss(const std::string& name) {
+    bench_.Deliver(name,
+                   "ID,UID,MAIL\r\nA0,u0,u0@acme.test\r\nA1,u1,Boss@acme.test\r\n"
+                   "A2,u2,two@acme.test\r\n");
+    return bench_.Run();
+  }
+  bool HasAccess() {
+    return bench_.Postern({"access", "what", "u1", "--live"}).out.find("/srv/x/secrets") !=
+           std::string::npos;
+  }
+
+  Slapd slapd_;
+};
+
+TEST_F(RoleRelease, ARoleByAFilesFactsWaitsForASecondPerson) {
+  Begin();
+  for (int i = 0; i < 2; ++i) {
+    const RunResult held = Boss("roster_2.csv");
+    EXPECT_EQ(held.exit, kRefused) << held.err;
+    EXPECT_THAT(held.out,
+                AllOf(HasSubstr("E0894 acme.a1 would come into role \"admins\" by column MAIL: "
+                                "acme.a1 is in boss@acme.test (mail)"),
+                      HasSubstr("edge/u1"), HasSubstr("postern job release acme ")));
+    EXPECT_FALSE(HasAccess());
+  }
+  EXPECT_THAT(bench_.At("rejects/roster_2.csv.summary.json"),
+              AllOf(HasSubstr("\"state\": \"held\""), Not(HasSubstr("admins"))));
+  // Nor does it come by an operator's apply, which knows nothing of a held file.
+  EXPECT_EQ(bench_.Pending(), "");
+  EXPECT_EQ(bench_.Postern({"apply", "--yes"}).exit, kOk);
+  EXPECT_FALSE(HasAccess());
+  EXPECT_THAT(slapd_.Search(ImportBench::kBase, "(uid=u2)"), HasSubstr("u2@acme.test"));
+
+  const std::string run = bench_.HeldRun("roster_2.csv");
+  EXPECT_EQ(Try(run, Signed("starter", run)).exit, kError);
+  ASSERT_EQ(Try(run, Signed("zoe", run)).exit, kOk);
+  const RunResult released = bench_.Run();
+  ASSERT_EQ(released.exit, kOk) << released.out << released.err;
+  EXPECT_TRUE(HasAccess());
+  EXPECT_EQ(bench_.Pending(), "");
+
+  // What a file takes away waits for nobody.
+  bench_.Deliver("roster_3.csv", ImportBench::People(0, 3));
+  const RunResult left = bench_.Run();
+  EXPECT_EQ(left.exit, kOk) << left.out << left.err;
+  EXPECT_FALSE(HasAccess());
+  EXPECT_EQ(bench_.Pending(), "");
+}
+
+TEST_F(RoleRelease, IntoARoleThatIsAllowedAFileBringsPeopleItself) {
+  Begin("roles = [\"admins\"]\n");
+  const RunResult run = Boss("roster_2.csv");
+  EXPECT_EQ(run.exit, kOk) << run.out << run.err;
+  EXPECT_TRUE(HasAccess());
+  EXPECT_EQ(bench_.Pending(), "");
+}
+
+// What a role gives to people whom a file brought long ago is the tree's to say.
+TEST_F(RoleRelease, ARoleThatComesLaterIsThePlansOfWhoDeclaresIt) {
+  const std::string tree = bench_.tree;
+  bench_.tree = tree.substr(0, tree.find("[folder.secrets]"));
+  Begin();
+  ASSERT_EQ(Boss("roster_2.csv").exit, kOk);
+  bench_.tree = tree;
+  bench_.WriteTree();
+  EXPECT_THAT(bench_.Pending(), HasSubstr("u1"));
+  bench_.Deliver("roster_3.csv", ImportBench::People(0, 4));
+  const RunResult run = bench_.Run();
+  EXPECT_EQ(run.exit, kRefused);
+  EXPECT_THAT(run.out, HasSubstr("E0898 other changes than its file's wait")) << "not taken along";
+  EXPECT_FALSE(HasAccess());
+}
+
 class IamRelease : public Release {
  protected:
   IamRelease() : server_({.users = 5, .groups = 1}) {

@@ -68,6 +68,7 @@ class FileWorld : public ImportWorld {
     Outlook outlook;
     outlook.digest = base::Hex(base::Sha256(candidate.SerializeAsString()));
     outlook.against = against;
+    outlook.opens = opens;
     outlook.wrong = wrong;
     outlook.marks = {candidate.file(), "mark"};
     return outlook;
@@ -104,7 +105,7 @@ class FileWorld : public ImportWorld {
   }
 
   config::Declarations all;
-  std::vector<std::string> against, notes, held, done;
+  std::vector<std::string> against, opens, notes, held, done;
   base::Instant locked_at = 0;
   bool is_held = false;                           // the ledger, by the run
   bool free = true;                               // and by nobody else

@@ -229,6 +229,23 @@ TEST_F(ImportRun, WhatElseWaitsComesBeforeARelease) {
   EXPECT_THAT((*quarantine.FindHeld("acme", last_[0].run))->others, IsEmpty());
 }
 
+// Which roles there are, and what would give them, is nothing for who writes the file.
+TEST_F(ImportRun, AccessByAFileIsHeldAndNotToldToItsSender) {
+  Deliver("roster_1.csv", 40);
+  Run();
+  world_.opens = {"acme.a1 would come into role \"admins\" by column UID"};
+  Deliver("roster_2.csv", 30);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(Run(), ElementsAre(AllOf(HasSubstr("held: 10 of 40 people"),
+                                         HasSubstr(": acme.a1 would come into role"))));
+    EXPECT_THAT(Slurp(folder_ + "/place/rejects/roster_2.csv.summary.json"),
+                AllOf(HasSubstr("10 of 40 people"), testing::Not(HasSubstr("admins"))));
+  }
+  EXPECT_EQ(world_.held.size(), 1u) << "for the same reasons once";
+  world_.released = last_[0].plan_digest;
+  EXPECT_THAT(Run(), ElementsAre("roster_2.csv applied"));
+}
+
 TEST_F(ImportRun, AReleaseOfAnotherPlanIsTold) {
   Deliver("roster_1.csv", 40);
   Deliver("roster_2.csv", 30);

@@ -285,6 +285,34 @@ TEST(ImportMatch, AttributesOfPeopleThatOthersDeclare) {
   EXPECT_FALSE(matched.roster.people(0).user().has_dn());
 }
 
+// Two partners' rosters, and a file of values by one of them for all who stand there.
+TEST(ImportMatch, APartnersFileReachesNobodyOfAnotherOwners) {
+  decl::Import import = Acme();
+  import.set_what("attributes");
+  config::Declarations world = World();
+  for (const auto& [name, number, by] :
+       {std::tuple("acme.b1", "B1", "bolt"), std::tuple("acme.a1", "A1", "acme-roster")}) {
+    decl::Import other;
+    other.set_name(by);
+    other.set_owner(std::string(by) == "bolt" ? "partner:bolt" : "partner:acme");
+    world.imports.push_back({other, {}, {}});
+    decl::User user;
+    user.set_name(name);
+    user.set_directory("corp");
+    user.set_employee_number(number);
+    user.set_dn(std::string("uid=") + name + ",ou=acme,dc=x");
+    world.imported_by.emplace("user:" + user.name(), by);
+    world.users.push_back({user, {}, {}});
+  }
+  const std::string rows = "A1,x1,One,a1@acme.test,\nB1,x2,Two,b1@acme.test,\n";
+  Matched matched = MatchRoster({import, nullptr, &world, kNow, "00"}, ReadIt(import, rows));
+  EXPECT_THAT(Names(matched), ElementsAre("acme.a1"));
+  EXPECT_EQ(Lines(matched.refused), "3 E0890 nobody is known by its match attributes\n");
+  import.set_owner("person:li");  // somebody inside answers for it
+  matched = MatchRoster({import, nullptr, &world, kNow, "00"}, ReadIt(import, rows));
+  EXPECT_THAT(Names(matched), ElementsAre("acme.a1", "acme.b1"));
+}
+
 // Spellings of one name that look alike: of one only, and the sender is told.
 TEST(ImportMatch, KeysAreComposed) {
   decl::Import import = Acme();

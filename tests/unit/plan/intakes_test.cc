@@ -73,8 +73,19 @@ TEST_F(Intakes, ANewOneSaysWhoMayDoWhatToWhom) {
   EXPECT_THAT(told[0].attributes, ElementsAre("mail", "uid"));
   EXPECT_THAT(told[0].held_beyond,
               ElementsAre("50 new", "3 or 5 % disabled", "2 % of its rows refused",
-                          "30 % more or fewer rows"));
+                          "30 % more or fewer rows", "anybody's coming into a role"));
   EXPECT_EQ(told[0].signer, "");
+}
+
+// Whoever adds a role there lets a partner's files give what it gives.
+TEST_F(Intakes, RolesThatItMayBringPeopleInto) {
+  bench.Live(Made(), kRunner).Record(Made(), kRunner);
+  spec.mutable_import()->mutable_roles()->add_values("acme-staff");
+  bench.Want(Made(), kRunner);
+  const auto told = Told();
+  ASSERT_THAT(told, SizeIs(2));
+  EXPECT_EQ(told[0].held_beyond.back(), "anybody's coming into a role");
+  EXPECT_EQ(told[1].held_beyond.back(), "anybody's coming into a role but acme-staff");
 }
 
 TEST_F(Intakes, StandsInASavedPlan) {
