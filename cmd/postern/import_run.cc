@@ -92,6 +92,13 @@ Result<void> Note(const std::string& folder, const std::vector<jobs::FileOutcome
   return jobs::WriteLast(folder + "/last.json", std::move(last));
 }
 
+// A roster is matched with its own people, from the ledger; for each plan all are read anew.
+void ForgetPeople(config::Declarations* all) {
+  decltype(all->users)().swap(all->users);
+  decltype(all->iam_users)().swap(all->iam_users);
+  all->imported_by.clear();
+}
+
 }  // namespace
 
 const decl::Import* ImportNamed(const config::Declarations& all, std::string_view name) {
@@ -138,6 +145,7 @@ int RunImportJob(Shell& shell, const std::string& name, base::Instant now,
   const auto origin = open(all, *import);
   if (!origin) return shell.Fail(diag::code::kUnreachable, origin.error());
   const std::string folder = FolderOfImport(all, *import);
+  if (import->what() == "roster") ForgetPeople(&world.loaded.declarations);
   const jobs::ImportInput input{*import, OriginOf(all, *import), folder, WhoAmI(),
                                 now,     WhoIsBehind(),          lock};
   CommandImportWorld asked(shell, *import, world);

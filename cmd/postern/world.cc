@@ -102,6 +102,7 @@ std::map<std::string, base::Digest> DigestsOf(const std::vector<ledger::RosterRo
 }  // namespace
 
 World::~World() {
+  if (frees) return;
   struct Kept {
     config::Loaded loaded;
     std::map<std::string, std::vector<ledger::Recorded>> recorded;

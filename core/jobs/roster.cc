@@ -22,6 +22,9 @@ namespace {
 namespace code = diag::code;
 using google::protobuf::FieldDescriptor;
 
+// Fits a machine of 1 GiB (schemas/job_declarations.proto, ImportLimits).
+constexpr uint64_t kRows = 50'000;
+
 // Attributes that templates of roles take, or that name somebody: they end up in logins and paths.
 bool NamesSomebody(std::string_view attribute) {
   return attribute == "uid" || attribute == "user_name" || attribute == "external_id" ||
@@ -309,7 +312,7 @@ Type TypeOf(const FieldDescriptor& field) {
 Limits LimitsOf(const decl::ImportLimits& limits) {
   Limits out;
   if (limits.has_megabytes()) out.bytes = uint64_t{limits.megabytes()} << 20;
-  if (limits.has_rows()) out.rows = std::min<uint64_t>(limits.rows(), kMostRows);
+  out.rows = limits.has_rows() ? std::min<uint64_t>(limits.rows(), kMostRows) : kRows;
   if (limits.has_columns()) out.columns = limits.columns();
   if (limits.has_row_kilobytes()) out.row_bytes = size_t{limits.row_kilobytes()} << 10;
   if (limits.has_depth()) out.depth = limits.depth();

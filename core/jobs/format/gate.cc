@@ -139,7 +139,8 @@ bool Gate::Count(uint64_t line) {
   const Report& report = verdict_->report();
   if (verdict_->refused()) return false;
   if (report.rows + report.rejected < options_.limits.rows) return true;
-  verdict_->Refuse(code::kFileLimit, line, fmt::format("more than {} rows", options_.limits.rows));
+  verdict_->Refuse(code::kFileLimit, line,
+                   fmt::format("more than {} rows (limits.rows)", options_.limits.rows));
   return false;
 }
 

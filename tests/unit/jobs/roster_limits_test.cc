@@ -75,7 +75,7 @@ TEST(RosterLimits, Limits) {
   ReadOptions options;
   options.limits.rows = 2;
   EXPECT_EQ(ReadCsvText(WithHeader("A1,a,\nA2,b,\nA3,c,\n"), options).refusal,
-            "E0814 roster:4: more than 2 rows");
+            "E0814 roster:4: more than 2 rows (limits.rows)");
   options = {};
   options.limits.bytes = 20;
   EXPECT_EQ(ReadCsvText(WithHeader("A1,a,\nA2,b,\n"), options).refusal,
