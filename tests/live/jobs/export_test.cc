@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -222,6 +223,35 @@ TEST(Exports, KilledAnywhereEndsOnce) {
     for (const auto& entry : std::filesystem::directory_iterator(place.folder())) {
       std::filesystem::remove(entry);
     }
+  }
+}
+
+// At each kind of server: of ours the newest two, and nothing of others.
+TEST(Exports, OldFilesGoFromThePlace) {
+  Slapd slapd({.ldif = PeopleLdif(4)});
+  for (const char* protocol : {"sftp", "ftp"}) {
+    SCOPED_TRACE(protocol);
+    LivePlace place(protocol);
+    ASSERT_TRUE(place.Start());
+    Job job(place);
+    job.From(slapd);
+    DeclareColumns(&job, "csv");
+    job.Export().mutable_keep()->set_remote_files(2);
+    job.Install();
+    std::ofstream(place.folder() + "/users_20200101_000009.csv") << "somebody else's\n";
+    support::OpenTree(place.folder());
+    for (int day = 2; day < 6; ++day) {
+      const RunResult run =
+          job.Postern({"run", "--slot", fmt::format("2026-03-0{}T02:30:00Z", day), "--json"});
+      ASSERT_EQ(run.exit, 0) << run.out << run.err << place.Logs();
+    }
+    std::vector<std::string> expected = {"users_20200101_000009.csv"};
+    for (const char* name : {"users_20260304_000003.csv", "users_20260305_000004.csv"}) {
+      for (const char* ending : {"", ".manifest.json", ".sha256"}) {
+        expected.push_back(std::string(name) + ending);
+      }
+    }
+    EXPECT_EQ(job.Arrived(), expected);
   }
 }
 
