@@ -67,6 +67,16 @@ FactIdentityParts SplitFactIdentity(std::string_view identity) {
           identity.substr(mark + 1)};
 }
 
+std::string IdOf(const FactIdentityParts& parts) {
+  std::string id(parts.id);
+  for (const auto& [code, plain] : {std::pair("%23", "#"), std::pair("%25", "%")}) {
+    for (size_t at = 0; (at = id.find(code, at)) != std::string::npos; ++at) {
+      id.replace(at, 3, plain);
+    }
+  }
+  return id;
+}
+
 std::string_view LabelOf(std::string_view identity) {
   const FactIdentityParts parts = SplitFactIdentity(identity);
   if (!parts.target.empty()) return parts.name;
@@ -206,10 +216,16 @@ std::string People::Unseen(FactRef ref, bool iam) const {
 std::string People::SilentBeside(const std::vector<FactRef>& side, bool iam) const {
   for (uint32_t i = 0; i < sources_.size(); ++i) {
     const IdentitySource& source = sources_[i]->source();
-    if (source.is_iam() != iam || source.users.held.empty()) continue;
+    if (source.is_iam() != iam) continue;
     const bool shown =
         std::any_of(side.begin(), side.end(), [&](FactRef half) { return half.source == i; });
-    if (!shown) return source.users.held;
+    if (shown) continue;
+    if (!source.users.held.empty()) return source.users.held;
+    const auto unjoined = Unjoined(i);
+    const bool no = std::any_of(unjoined.begin(), unjoined.end(), [&](uint32_t user) {
+      return !Says({i, user}, false);
+    });
+    if (no) return UnjoinedText(i);
   }
   return "";
 }

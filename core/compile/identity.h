@@ -88,7 +88,8 @@ class People {
   void Judge(FactRef ref, const Halves& halves, Standing* standing);
   // Why the half on this side may be there all the same; empty: it would have been seen.
   std::string Unseen(FactRef ref, bool iam) const;
-  // Of several IAM systems, or directories, one that is silent and may say no; empty: none.
+  // Of several IAM systems, or directories, one that may say no: it is silent, or a user of it who
+  // isn't active may be anybody. Empty: none.
   std::string SilentBeside(const std::vector<FactRef>& side, bool iam) const;
   // Why the word of this side is missing.
   std::string Missing(FactRef ref, bool iam, const std::string& value) const;
@@ -115,6 +116,8 @@ struct FactIdentityParts {
   std::string_view target, name, id;
 };
 FactIdentityParts SplitFactIdentity(std::string_view identity);
+// The id as the source has it: "1%23" is "1#".
+std::string IdOf(const FactIdentityParts& parts);
 // "jo.hart" of any identity, as lines for people say it.
 std::string_view LabelOf(std::string_view identity);
 

@@ -9,17 +9,6 @@
 namespace postern::compile {
 namespace {
 
-// The id as the source has it: "1%23" is "1#".
-std::string IdOf(const FactIdentityParts& parts) {
-  std::string id(parts.id);
-  for (const auto& [code, plain] : {std::pair("%23", "#"), std::pair("%25", "%")}) {
-    for (size_t at = 0; (at = id.find(code, at)) != std::string::npos; ++at) {
-      id.replace(at, 3, plain);
-    }
-  }
-  return id;
-}
-
 std::string Spelled(Attribute attribute) {
   std::string name(NameOf(attribute));
   std::replace(name.begin(), name.end(), '_', ' ');

@@ -6,6 +6,8 @@
 #include <set>
 #include <thread>
 
+#include "schemas/kinds.pb.h"
+
 namespace postern::observe {
 namespace {
 
@@ -120,6 +122,9 @@ Doubts FindDoubts(const std::vector<KnownObject>& known, ObservedTarget* target)
     while (at != end && (at->kind != one.kind ? at->kind < one.kind : at->key < one.key)) ++at;
     if (at != end && at->kind == one.kind && at->key == one.key) {
       if (ShowsOtherwise(one, *at)) doubts.changed.push_back(KeyOf(one));
+      // Another one has the name: whoever had it may be there by another.
+      const bool replaced = object::IsIamKind(one.kind) && !one.id.empty() && one.id != at->id;
+      if (replaced) doubts.missing.push_back(KeyOf(one));
       continue;
     }
     if (one.kind == Kind::kSession || object::TableOf(one.kind).observed_only) continue;
@@ -128,6 +133,12 @@ Doubts FindDoubts(const std::vector<KnownObject>& known, ObservedTarget* target)
   }
   DropRenamed(*target, &doubts.missing);
   return doubts;
+}
+
+bool IsInactive(const object::Object& object) {
+  if (object.kind != Kind::kIamUser) return false;
+  const auto user = object::DecodeAs<kinds::IamUser>(object.body);
+  return user.has_active() && !user.active();
 }
 
 // A recorded object that a complete listing lacks is asked for by itself. Found after all: the
@@ -147,8 +158,14 @@ Result<void> ConfirmAbsences(object::Target& client, const std::vector<KnownKey>
     if (scope == nullptr) return;
     const std::string what = object::Describe(object.kind, object.key);
     if (answer.answer == object::Answer::kValue) {
-      MarkIncomplete(object.kind, object.key, "the listing lacked " + what + ", which is there",
-                     target);
+      const object::ObjectView* listed = target->objects.Find(object.kind, object.key);
+      if (listed != nullptr && listed->id == object.id) return;  // by its name, of whom is listed
+      // Some servers list only who is active. Their no is one that others' facts don't wait for.
+      if (!IsInactive(object)) {
+        MarkIncomplete(object.kind, object.key, "the listing lacked " + what + ", which is there",
+                       target);
+      }
+      if (listed != nullptr) return;
       const bool is_new = found.insert({object.kind, object.key}).second;
       if (is_new) target->objects.Add(object.view());
     } else {

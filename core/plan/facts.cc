@@ -101,7 +101,7 @@ std::vector<std::pair<std::string, object::KnownKey>> UsersInRoles(
       if (!parts.target.starts_with("iam:")) continue;
       users.push_back({std::string(parts.target),
                        {{Kind::kIamUser, object::MakeKey(Kind::kIamUser, {parts.name})},
-                        std::string(parts.id)}});
+                        compile::IdOf(parts)}});
     }
   }
   std::sort(users.begin(), users.end());

@@ -3,6 +3,7 @@
 // Keys are names, the protocol's addresses are ids. An entry is a hint for where to look; whoever
 // uses it reads the resource and compares. One thread. Cost: O(1) each.
 #pragma once
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -46,6 +47,15 @@ class Names {
     return at == by_key_.end() ? kNone : at->second;
   }
   size_t size() const { return by_id_.size(); }
+  // Ids that are known, but for these; `most` of them.
+  std::vector<std::string> Others(const std::set<std::string>& but, size_t most) const {
+    std::vector<std::string> ids;
+    for (const auto& [id, name] : by_id_) {
+      if (ids.size() == most) break;
+      if (!but.contains(id)) ids.push_back(id);
+    }
+    return ids;
+  }
 
  private:
   std::unordered_map<std::string, std::string> by_id_;

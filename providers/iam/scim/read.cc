@@ -1,6 +1,9 @@
 // Reading by id and by key.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "core/diag/text.h"
 #include "providers/iam/scim/locate.h"
 
@@ -44,7 +47,13 @@ Snapshot ScimTarget::Judge(Kind kind, const std::string& id, const HttpResult& r
   }
   const std::string url = PathOf(kind, id);
   if (result->status == 404 || result->status == 410) {
-    snapshot.state = Snapshot::State::kAbsent;
+    // A page of somebody on the way says nothing about the object.
+    if (result->body.empty() || ReadDocument(*result)) {
+      snapshot.state = Snapshot::State::kAbsent;
+    } else {
+      snapshot.reason = fmt::format("GET {}: {}", url, SaidIn(*result));
+      snapshot.lost = true;
+    }
     return snapshot;
   }
   if (result->status != 200) {
@@ -173,6 +182,23 @@ void ScimTarget::TakeKnown(const ObjectKey& key, Snapshot* snapshot) {
   missing_[key] = *snapshot;
 }
 
+// One 404 is as good as the server's word about somebody whom it lists. That one may be gone as
+// well, so three are asked at most; where none is known nothing is asked.
+std::string ScimTarget::WhyNoAbsence(Kind kind, const std::vector<std::string>& asked) {
+  constexpr size_t kWitnesses = 3;
+  const std::set<std::string> but(asked.begin(), asked.end());
+  std::string why;
+  for (const std::string& id : names(kind).Others(but, kWitnesses)) {
+    const Snapshot witness = ReadIds(kind, std::span(&id, 1)).front();
+    if (witness.state == Snapshot::State::kFound) return "";
+    why =
+        witness.state == Snapshot::State::kAbsent
+            ? fmt::format("the server answers 404 for {} as well, whom it lists", PathOf(kind, id))
+            : witness.reason;
+  }
+  return why;
+}
+
 // Those of the kind that have an id, by their place in `known`.
 std::map<size_t, ReadAnswer> ScimTarget::ReadByIds(Kind kind, std::span<const KnownKey> known) {
   std::vector<size_t> places;
@@ -183,6 +209,16 @@ std::map<size_t, ReadAnswer> ScimTarget::ReadByIds(Kind kind, std::span<const Kn
     ids.push_back(known[i].id);
   }
   std::vector<Snapshot> read = ReadIds(kind, ids);
+  const auto is_absent = [](const Snapshot& one) { return one.state == Snapshot::State::kAbsent; };
+  if (std::any_of(read.begin(), read.end(), is_absent)) {
+    if (const std::string why = WhyNoAbsence(kind, ids); !why.empty()) {
+      for (Snapshot& one : read) {
+        if (!is_absent(one)) continue;
+        one.state = Snapshot::State::kUnreadable;
+        one.reason = why;
+      }
+    }
+  }
   std::map<size_t, ReadAnswer> answers;
   for (size_t i = 0; i < places.size(); ++i) {
     const ObjectKey& key = known[places[i]].key;

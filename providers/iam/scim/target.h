@@ -100,6 +100,8 @@ class ScimTarget final : public object::Target {
   Snapshot Judge(object::Kind kind, const std::string& id, const HttpResult& result);
   std::map<size_t, object::ReadAnswer> ReadByIds(object::Kind kind,
                                                  std::span<const object::KnownKey> known);
+  // Why a 404 for one of `asked` says nothing; empty: it can be believed.
+  std::string WhyNoAbsence(object::Kind kind, const std::vector<std::string>& asked);
   void TakeKnown(const object::ObjectKey& key, Snapshot* snapshot);
   Result<void> DiscoverTypes();
   void ExamineFilter(const Json& sample);

@@ -151,6 +151,39 @@ TEST_P(ScimMissing, WhoGotAnotherNameMeanwhileStays) {
   EXPECT_THAT(WhyIncomplete(), HasSubstr("it is there as user \\\"jo.hart\\\""));
 }
 
+// Something on the way says 404 of everybody, also of those whom the server lists.
+TEST_P(ScimMissing, A404OfEverybodyTakesNobody) {
+  Hide();
+  const json nobody = {{"schemas", {"urn:ietf:params:scim:api:messages:2.0:Error"}},
+                       {"status", "404"}};
+  proxy_.Rule({{"fault", "answer"}, {"path", "Users/"}, {"status", 404}, {"body", nobody}});
+  ExpectNothingPlanned();
+  EXPECT_THAT(WhyIncomplete(), HasSubstr("whom it lists"));
+  proxy_.ClearRules();
+  Hide();
+  proxy_.Rule({{"fault", "html"}, {"path", "Users/"}, {"status", 404}});
+  ExpectNothingPlanned();
+}
+
+// Some servers list only who is active: whose no it is can be asked, and it holds nothing up.
+TEST_P(ScimMissing, WhoIsOutOfTheListAndInactiveIsInactive) {
+  for (const auto& [name, id] : ids_) {
+    const auto off =
+        server_.Call("PATCH", "/Users/" + id,
+                     {{"schemas", {"urn:ietf:params:scim:api:messages:2.0:PatchOp"}},
+                      {"Operations", {{{"op", "replace"}, {"path", "active"}, {"value", false}}}}});
+    ASSERT_EQ(off.status / 100, 2) << off.body;
+  }
+  Hide();
+  const json plan = estate_.Plan();
+  std::set<std::string> locked;
+  for (const json& change : plan["changes"]) {
+    EXPECT_EQ(change.value("held", ""), "") << change;
+    if (change["kind"] == "account") locked.merge(NamedIn(change, missing_));
+  }
+  EXPECT_EQ(locked, in_role() ? missing_ : std::set<std::string>());
+}
+
 INSTANTIATE_TEST_SUITE_P(Both, ScimMissing, testing::Bool(), [](const auto& info) {
   return std::string(info.param ? "MembersOfARole" : "DeclaredUsers");
 });

@@ -137,6 +137,20 @@ TEST_F(RolesTest, ASecondIamSystemThatIsSilentGivesAndTakesNothing) {
   EXPECT_THAT(Logins(Read(kMarketing, world, kJoin)), ElementsAre("ann", "ben"));
 }
 
+// Whose no it is can't be told, so it may be anybody's. A yes is nobody's no.
+TEST_F(RolesTest, ANoThatNothingJoinsMayBeAnybodys) {
+  const std::string two = std::string("[iam.partners]\nurl = \"memory:world\"\n") + kJoin;
+  for (const bool active : {true, false}) {
+    World world;
+    world.User("ann", "Marketing", true, "7").Entry("ann", "7");
+    world.partner_active = active;
+    const Desired desired = Read(kMarketing, world, two);
+    EXPECT_EQ(Logins(desired).size(), active ? 1u : 0u) << active;
+    const std::string why = HeldOf(desired, "iam:hr/ann#id-ann");
+    EXPECT_EQ(why, active ? "" : "the externalId of 1 user in partners couldn't be read");
+  }
+}
+
 // A directory decides: what no IAM system says isn't waited for.
 TEST_F(RolesTest, WhereDirectoriesDecideASecondIamSystemIsNotWaitedFor) {
   std::string two = std::string("[iam.partners]\nurl = \"memory:world\"\n") + kJoin;

@@ -1,6 +1,7 @@
 // tests/unit/compile/roles.h: facts of an IAM system and a directory, and roles compiled over them.
 #pragma once
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,7 @@ struct RolesWorld {
   std::string hr_held, corp_held, members_held;  // members_held: of hr's groups alone
   bool hr_reached = true, corp_reached = true;
   std::string partners_held;  // a second IAM system, which isn't observed; empty: there is none
+  std::optional<bool> partner_active;  // or it has one user, and who that is couldn't be read
   // Of the users and entries that are added next: what couldn't be read, and what else is shown.
   uint64_t unread = 0;
   std::string keys;
@@ -131,6 +133,18 @@ class RolesTest : public WrittenTest {
     if (!world.members_held.empty()) members.held = world.members_held;
     facts.sources = {{"directory:corp", world.corp_reached ? &world.corp : nullptr, corp, corp},
                      {"iam:hr", world.hr_reached ? &world.hr : nullptr, hr, members}};
+    object::ObjectSet partners;
+    if (world.partner_active) {
+      kinds::IamUser user;
+      user.set_user_name("p1");
+      user.set_active(*world.partner_active);
+      object::Object object = object::Encode(user);
+      object.unreadable = uint64_t{1} << kinds::IamUser::kExternalIdFieldNumber;
+      object.id = "p1";
+      partners.Add(object.view());
+      partners.Sort();
+      facts.sources.push_back({"iam:partners", &partners, fine, fine});
+    }
     if (!world.partners_held.empty()) {
       const Reading silent{world.partners_held};
       facts.sources.push_back({"iam:partners", nullptr, silent, silent});

@@ -136,6 +136,16 @@ TEST(Observe, AsksByTheIdsThatAreRecorded) {
       << "bea is listed, under another name";
 }
 
+// Who had the name may be there by another.
+TEST(Observe, AsksForWhomAnotherHasReplaced) {
+  std::vector<object::KnownKey> asked;
+  auto target = IamSystem(&asked);
+  target->listed = {IamUser("ann", "9")};
+  ObserveOne(std::move(target), {IamUser("ann", "1")});
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0].id, "1");
+}
+
 TEST(Observe, AsksNoFurtherWhereOneIsNotAnsweredFor) {
   std::vector<object::KnownKey> asked;
   std::vector<object::Object> known;
