@@ -118,7 +118,7 @@ Check ResourceCheck(Api& api, const std::set<std::string>& resources) {
     const auto& answer = answers[i++];
     if (!answer) {
       found.push_back(fmt::format("{} can't be read ({})", name, answer.error().message));
-    } else if (TextAt(*answer, "connectionHealthy") == "false") {
+    } else if (Same(TextAt(*answer, "connectionHealthy"), "false")) {
       found.push_back(
           fmt::format("the connection of {} isn't healthy: what changes in OTDS may "
                       "not arrive there",

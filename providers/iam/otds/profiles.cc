@@ -114,10 +114,9 @@ Result<void> OtdsTarget::ReadProfiles() {
     names.insert(one.names.begin(), one.names.end());
     others.push_back(std::move(one));
   }
-  const auto found = PartitionsAmong(names);
-  if (!found) return tl::unexpected(found.error());
+  const std::set<std::string> found = PartitionsAmong(names);
   for (const Profile& one : others) {
-    const auto is_found = [&](const std::string& name) { return found->contains(Folded(name)); };
+    const auto is_found = [&](const std::string& name) { return found.contains(Folded(name)); };
     if (std::any_of(one.names.begin(), one.names.end(), is_found)) continue;
     Doubt(fmt::format(
         "a profile ({}) names no partition that exists, so that which one it fills can't be told",
@@ -141,14 +140,14 @@ void OtdsTarget::SetOrigins(const std::set<std::string>& synchronized) {
 }
 
 // Those of `names` that a partition has, folded.
-Result<std::set<std::string>> OtdsTarget::PartitionsAmong(const std::set<std::string>& names) {
+std::set<std::string> OtdsTarget::PartitionsAmong(const std::set<std::string>& names) {
   const std::vector<std::string> asked(names.begin(), names.end());
   std::vector<std::string> paths;
   for (const std::string& name : asked) paths.push_back("/partitions/" + Encode(name));
   std::set<std::string> found;
   const auto answers = api_->GetAll(paths);
+  // What a text of a profile makes of a path may be more than the server can stand: no such one.
   for (size_t i = 0; i < answers.size(); ++i) {
-    if (!answers[i] && SaysNothing(answers[i].error())) return tl::unexpected(answers[i].error());
     if (answers[i] && Same(TextAt(*answers[i], "name"), asked[i])) found.insert(Folded(asked[i]));
   }
   return found;
@@ -176,6 +175,7 @@ Result<void> OtdsTarget::AskUsersForOrigins() {
                         names[i]));
       return {};
     }
+    const size_t before = looked;
     for (const Json& user : users) {
       if (!Same(TextAt(user, "userPartitionID"), names[i])) continue;
       ++looked;
@@ -184,6 +184,11 @@ Result<void> OtdsTarget::AskUsersForOrigins() {
           fmt::format("the list is empty, and yet {} of partition {} comes from another system: "
                       "it has an originUUID",
                       diag::Printable(TextAt(user, "name")), names[i]));
+      return {};
+    }
+    if (!users.empty() && looked == before) {
+      Doubt(fmt::format("the list is empty, and the server shows users of others for those of {}",
+                        names[i]));
       return {};
     }
   }

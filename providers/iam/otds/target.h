@@ -110,7 +110,7 @@ class OtdsTarget final : public object::Target {
   Result<void> ReadPartitions();
   Result<void> ReadProfiles();
   Result<std::optional<std::vector<Json>>> ListProfiles();
-  Result<std::set<std::string>> PartitionsAmong(const std::set<std::string>& names);
+  std::set<std::string> PartitionsAmong(const std::set<std::string>& names);
   Result<void> AskUsersForOrigins();
   void SetOrigins(const std::set<std::string>& synchronized);
   // The list of profiles isn't believed.
