@@ -44,14 +44,23 @@ std::vector<std::string> WhatFailed(const plan::Plan& plan, const apply::Report&
   return out;
 }
 
+bool IsConfirmed(const apply::StepResult& result) {
+  return result.state == apply::StepState::kDone || result.state == apply::StepState::kAlreadySo;
+}
+
+// Whether every step that takes access was confirmed.
+bool TookAll(const plan::Plan& plan, const apply::Report& report) {
+  for (size_t i = 0; i < report.steps.size(); ++i) {
+    if (plan.steps[i].removes && !IsConfirmed(report.steps[i])) return false;
+  }
+  return true;
+}
+
 // When the last step that takes access was confirmed. Steps are told one at a time.
 apply::Events NoteLocks(base::Instant* locked_at) {
   apply::Events events;
   events.step = [locked_at](const plan::Step& step, const apply::StepResult& result) {
-    if (result.state != apply::StepState::kDone && result.state != apply::StepState::kAlreadySo) {
-      return;
-    }
-    if (step.removes) *locked_at = base::Now();
+    if (step.removes && IsConfirmed(result)) *locked_at = base::Now();
   };
   return events;
 }
@@ -192,6 +201,7 @@ Result<jobs::ImportWorld::Applied> CommandImportWorld::Apply(
                                      NoteLocks(&applied.locked_at));
     if (!report) return tl::unexpected(report.error());
     complete = report->complete();
+    if (!TookAll(world.plan, *report)) applied.locked_at = 0;
     applied.apply = report->apply;
     applied.left = WhatFailed(world.plan, *report);
   }
@@ -229,6 +239,8 @@ Result<jobs::ImportWorld::Released> CommandImportWorld::ReleasedBy(const jobs::H
   if (!decisions) return tl::unexpected(decisions.error());
   for (const jobs::Decision& decision : *decisions) {
     const ledger::JobEvent& job = decision.event;
+    // One release opens it once: the same file and plan may come again.
+    if (job.what == "accepted" && job.run == held.run) released = {};
     const bool of_run =
         job.what == "released" && job.run == held.run && job.file_sha256 == held.file_sha256;
     if (of_run) (job.plan_digest == held.plan_digest ? released.by : released.another) = job.who;

@@ -55,7 +55,9 @@ int ExportHistory(Shell& shell, const FoundJob& found, size_t most) {
 // needs only the operator's file: mistakes in the reviewed tree don't stand in the way.
 int ReadImport(Shell& shell, const FoundJob& found, World* world, view::ImportHistory* history) {
   history->job = found.spec.name();
-  world->Load();
+  if (!world->Load() && !std::filesystem::exists(world->ledger_path())) {
+    return world->PrintErrors();  // an empty ledger would say that nothing was ever accepted
+  }
   if (auto opened = world->OpenLedger(World::LedgerUse::kRead); !opened) {
     return shell.Fail(LedgerCode(opened.error()), opened.error());
   }

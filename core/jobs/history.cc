@@ -157,25 +157,6 @@ void Compare(Evidence* evidence, const std::string& what, const std::string& is,
   evidence->faults.push_back(fmt::format("{}: {}, and the evidence says {}", what, is, should));
 }
 
-// A kept file against what the manifest says of it.
-void CheckFile(const std::string& path, const std::string& name, uint64_t bytes,
-               const std::string& sha256, Evidence* evidence) {
-  std::error_code failed;
-  if (!std::filesystem::exists(path, failed)) {
-    evidence->missing.push_back(path + ": removed by retention, or by somebody");
-    return;
-  }
-  const auto hash = HashFile(path);
-  if (!hash) {
-    evidence->faults.push_back(hash.error().message);
-    return;
-  }
-  Compare(evidence, "SHA-256 of " + name, *hash, sha256);
-  Compare(evidence, "bytes of " + name, std::to_string(std::filesystem::file_size(path, failed)),
-          std::to_string(bytes));
-  evidence->checked.push_back(fmt::format("file {}: {} bytes", name, bytes));
-}
-
 void CheckSent(const std::vector<SentFile>& files, const Manifest& manifest,
                const std::string& manifest_bytes, Evidence* evidence) {
   std::map<std::string, std::string> set;  // item and hash
@@ -209,6 +190,26 @@ void CheckSpec(const std::string& folder, const Manifest& manifest, Evidence* ev
 
 }  // namespace
 
+void CheckKeptFile(const std::string& path, const std::string& name, uint64_t bytes,
+                   const std::string& sha256, Evidence* evidence) {
+  std::error_code failed;
+  if (!std::filesystem::exists(path, failed)) {
+    evidence->missing.push_back(path + ": removed by retention, or by somebody");
+    return;
+  }
+  const auto hash = HashFile(path);
+  if (!hash) {
+    evidence->faults.push_back(hash.error().message);
+    return;
+  }
+  Compare(evidence, "SHA-256 of " + name, *hash, sha256);
+  const uint64_t is = std::filesystem::file_size(path, failed);
+  if (bytes != 0) {
+    Compare(evidence, "bytes of " + name, std::to_string(is), std::to_string(bytes));
+  }
+  evidence->checked.push_back(fmt::format("file {}: {} bytes", name, is));
+}
+
 Evidence CheckEvidence(const std::string& folder, const RunRow& run,
                        const std::vector<SentFile>& files) {
   Evidence evidence;
@@ -236,10 +237,10 @@ Evidence CheckEvidence(const std::string& folder, const RunRow& run,
           std::to_string(manifest->census_rows));
   evidence.checked.push_back(fmt::format("manifest of run {}", manifest->sequence));
   if (!run.terms.to.empty()) evidence.checked.push_back("receiver " + Describe(run.terms));
-  CheckFile(own + "/" + manifest->file, manifest->file, manifest->bytes, manifest->sha256,
-            &evidence);
+  CheckKeptFile(own + "/" + manifest->file, manifest->file, manifest->bytes, manifest->sha256,
+                &evidence);
   for (const ManifestFile& file : manifest->files) {
-    CheckFile(own + "/set/" + file.file, file.file, file.bytes, file.sha256, &evidence);
+    CheckKeptFile(own + "/set/" + file.file, file.file, file.bytes, file.sha256, &evidence);
   }
   CheckSent(files, *manifest, *bytes, &evidence);
   if (files.empty()) evidence.unsent.push_back("file: " + manifest->file);

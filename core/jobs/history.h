@@ -63,6 +63,9 @@ Result<job::LastRun> ReadLast(const std::string& path);
 struct Evidence {
   std::vector<std::string> faults, checked, missing, unsent;
 };
+// A kept file against what is said of it; `bytes` 0: not said. `name` as messages have it.
+void CheckKeptFile(const std::string& path, const std::string& name, uint64_t bytes,
+                   const std::string& sha256, Evidence* evidence);
 Evidence CheckEvidence(const std::string& folder, const RunRow& run,
                        const std::vector<SentFile>& files);
 

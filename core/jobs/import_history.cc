@@ -3,17 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 
 #include "core/jobs/import_run.h"
-#include "core/jobs/place.h"
 #include "core/ledger/payload.h"
 
 namespace postern::jobs {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr char kReleased[] = "released", kAccepted[] = "accepted";
 constexpr std::string_view kImportPrefix = "import.";
@@ -36,29 +32,6 @@ FileOutcome FromLedger(const Decision& first) {
 std::string Short(const std::string& digest) {
   constexpr size_t kDigits = 12;
   return digest.substr(0, kDigits);
-}
-
-void CheckBytes(const std::string& path, const FileOutcome& file, Evidence* evidence) {
-  std::error_code failed;
-  if (!fs::exists(path, failed)) {
-    evidence->missing.push_back(path + ": removed by retention, or by somebody");
-    return;
-  }
-  const auto hash = HashFile(path);
-  if (!hash) {
-    evidence->faults.push_back(hash.error().message);
-    return;
-  }
-  const uint64_t bytes = fs::file_size(path, failed);
-  if (*hash != file.sha256) {
-    evidence->faults.push_back(
-        fmt::format("SHA-256 of {}: {}, and the evidence says {}", file.name, *hash, file.sha256));
-  }
-  if (file.bytes != 0 && bytes != file.bytes) {
-    evidence->faults.push_back(
-        fmt::format("bytes of {}: {}, and the evidence says {}", file.name, bytes, file.bytes));
-  }
-  evidence->checked.push_back(fmt::format("file {}: {} bytes", file.name, bytes));
 }
 
 void CheckRelease(const Decision& decision, Evidence* evidence) {
@@ -174,6 +147,9 @@ Result<void> CheckSignatures(const std::string& folder, const config::Declaratio
     held.run = event.run;
     held.file_sha256 = event.file_sha256;
     held.plan_digest = event.plan_digest;
+    // Who started it was judged then; by now the file may have been said anew by another.
+    held.started_by.clear();
+    held.behind.clear();
     auto verdict = VerifyRelease(held, event.reason, event.signature, declarations, folder);
     if (!verdict) return tl::unexpected(verdict.error());
     decision.signature = *std::move(verdict);
@@ -192,7 +168,8 @@ Evidence CheckImport(const std::string& folder, const std::string& job, const Im
     if (ImportRunId(import, file.key) != file.run) {
       evidence.faults.push_back(fmt::format("run {}: it isn't that of its file's key", file.run));
     }
-    CheckBytes(Quarantine(folder + "/in").FilePath(file.key), file, &evidence);
+    CheckKeptFile(Quarantine(folder + "/in").FilePath(file.key), file.name, file.bytes, file.sha256,
+                  &evidence);
   }
   CheckDecisions(run, &evidence);
   return evidence;

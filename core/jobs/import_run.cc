@@ -117,6 +117,9 @@ class Runner {
     if (file.taken_at == 0) file.taken_at = in_.now;
     if (fetched->unproven.empty()) return GoOn(*fetched, before, std::move(file));
     file.state = FileState::kRefused;
+    file.ours = false;
+    file.untold = 0;
+    file.counts = {};
     file.reasons = {fetched->unproven};
     file.code = fetched->code;
     return Told(std::move(file));
@@ -178,7 +181,8 @@ class Runner {
   }
 
   Result<void> NoteApplied(const ImportWorld::Applied& applied, FileOutcome* file) const {
-    if (file->counts.disable != 0 && applied.locked_at != 0) file->locked_at = applied.locked_at;
+    const bool known = applied.locked_at != 0 || !applied.all;
+    if (file->counts.disable != 0 && known) file->locked_at = applied.locked_at;
     if (!applied.all) return {};
     // Confirmed by a run that was killed then: this one has seen that it is so.
     if (file->counts.disable != 0 && file->locked_at == 0) file->locked_at = in_.clock();
@@ -214,7 +218,10 @@ class Runner {
     const uint64_t in_file = read->report.head.sequence;
     if (in_file == 0) read->report.head.sequence = fetched.sequence;
     const Statement said{file->name, read->report.head.sequence, file->sha256};
-    if (IsLast(said, before)) return *file = Repeated(std::move(*file)), Result<void>();
+    if (IsLast(said, before)) {  // under another name: no run of its own
+      file->state = FileState::kOld;
+      return {};
+    }
     if (auto why = WhyUnnumbered(said, before); !why.empty()) {
       return Refuse(file, diag::code::kFileUnproven, std::move(why));
     }

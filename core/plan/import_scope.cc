@@ -89,6 +89,16 @@ std::vector<std::string> AgainstImport(
                                   import.name()));
   }
   if (!with.observed_all()) against.push_back("a target was not observed");
+  // Whom the file would bring into a role isn't seen then, and no later plan would ask.
+  for (const FactSummary& source : with.facts) {
+    const auto target =
+        std::find_if(with.targets.begin(), with.targets.end(),
+                     [&](const TargetSummary& one) { return one.name == source.target; });
+    if (source.roles == 0 || target == with.targets.end()) continue;
+    if (target->incomplete.empty() && target->unstable.empty()) continue;
+    against.push_back(fmt::format("who is in {} role{} can't be said: {} wasn't read in full",
+                                  source.roles, source.roles == 1 ? "" : "s", source.target));
+  }
   if (const size_t held = with.held(); held != 0) {
     against.push_back(held == 1 ? "a change is held" : fmt::format("{} changes are held", held));
   }

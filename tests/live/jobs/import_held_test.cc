@@ -103,6 +103,38 @@ class DirectoryRelease : public Release {
   Slapd slapd_;
 };
 
+// The same bytes under the same name may come again, and ask for the same steps.
+TEST_F(Release, OpensOnce) {
+  Slapd slapd(ImportBench::DirectoryOptions());
+  bench_.To(slapd);
+  bench_.pattern = "roster.csv";
+  bench_.Install();
+  // The first `changed` of 20 with another address.
+  const auto deliver = [&](int changed) {
+    std::string rows = "ID,UID,MAIL\r\n";
+    for (int i = 0; i < 20; ++i) {
+      rows += fmt::format("A{0},u{0},{1}{0}@acme.test\r\n", i, i < changed ? "v" : "u");
+    }
+    bench_.Deliver("roster.csv", rows);
+    return bench_.Run();
+  };
+  ASSERT_EQ(deliver(0).exit, kOk);
+  ASSERT_EQ(deliver(8).exit, kRefused);
+  const std::string run = bench_.HeldRun("roster.csv");
+  ASSERT_EQ(Try(run, Signed("zoe", run)).exit, kOk);
+  ASSERT_EQ(bench_.Run().exit, kOk);
+  for (const int changed : {3, 0}) {  // back to where it was, within the thresholds
+    const RunResult back = deliver(changed);
+    ASSERT_EQ(back.exit, kOk) << back.out << back.err;
+  }
+  const RunResult again = deliver(8);
+  EXPECT_EQ(again.exit, kRefused) << again.out << again.err;
+  EXPECT_EQ(bench_.HeldRun("roster.csv"), run) << "the same run, held anew";
+  const RunResult proof = bench_.Postern(
+      {"job", "verify", "import.acme", run, "--spec", bench_.JobFolder() + "/spec.json"});
+  EXPECT_EQ(proof.exit, kOk) << proof.out << proof.err;
+}
+
 TEST_F(DirectoryRelease, OnlyASecondPersonsWordOverThisRunCounts) {
   const std::string run = Without("roster_2.csv", 6);
   ASSERT_EQ(run.size(), 16u);

@@ -120,6 +120,16 @@ TEST(ImportScope, WhatIsLeftOfItsLastFileIsntAnothers) {
   EXPECT_THAT(scene.Against(), IsEmpty());
 }
 
+// Who would come into a role by the file isn't seen while the source is read in part.
+TEST(ImportScope, NobodysRolesAreLeftUnseen) {
+  Scene scene(Action::kCreate, kJo);
+  scene.plan.facts.push_back({.target = kCorp, .held = "3 entries came or went", .roles = 2});
+  EXPECT_THAT(scene.Against(), IsEmpty()) << "a group that isn't there holds no file";
+  scene.plan.targets[0].unstable = {"users: 3 entries came or went"};
+  EXPECT_THAT(scene.Against(),
+              ElementsAre("who is in 2 roles can't be said: directory:corp wasn't read in full"));
+}
+
 TEST(ImportScope, NothingIsLeftUndecided) {
   Scene scene(Action::kCreate, kJo);
   scene.plan.refusals.push_back({.text = "6 of 90 people of corp lose access"});
