@@ -39,7 +39,7 @@ constexpr CodePage kPages[] = {
      "Mend the value at its source, or raise `max`."},
     {code::kNotInLookup, "a value that its column's lookup doesn't have",
      "The receiver knows only the values that lookup writes. A guess would be another's.",
-     "export.erp: row A0017, column DEPT: lookup has no \"Legal\"",
+     "export.erp: row A0017, column DEPT: its value isn't in lookup",
      "Add the value to `lookup` and apply, or say with `otherwise` what all others are."},
     {code::kJobRunning, "a run of this job is running",
      "Two runs of one job would deliver over each other.",

@@ -190,7 +190,7 @@ void Mapping::LookUp(size_t column, std::string_view key, std::string* text,
     *text = *from.otherwise;
   } else {
     Refuse(diag::code::kNotInLookup, column, key,
-           fmt::format("lookup has no \"{}\"", diag::Printable(*text)),
+           "its value isn't in lookup",  // which may be nobody's business: the row finds it
            "add it to `lookup`, or say with `otherwise` what all others are", diagnostics);
   }
 }

@@ -97,7 +97,10 @@ std::optional<Given> GivenBy(std::string_view body) {
     const auto& steps = column.transform().values();
     const bool hashed = std::find(steps.begin(), steps.end(), "hash") != steps.end();
     const bool masked = std::find(steps.begin(), steps.end(), "mask") != steps.end();
-    given.columns.insert(column.from() + (hashed ? " (hashed)" : masked ? " (masked)" : ""));
+    given.columns.insert(column.from() + (hashed                ? " (hashed)"
+                                          : masked              ? " (masked)"
+                                          : column.has_lookup() ? " (looked up)"
+                                                                : ""));
   }
   return given;
 }

@@ -59,9 +59,9 @@ bool IsPlainTime(const Column& column) {
   return column.type == Type::kTime && column.time_format.empty();
 }
 
-// A flag or a time that there is none of is an empty element.
-std::string TypeOf(const Column& column) {
-  const bool filled = column.key || column.required;
+// A flag or a time that there is none of is an empty element; in a delta any may be.
+std::string TypeOf(const Shape& shape, const Column& column) {
+  const bool filled = column.key || (column.required && shape.mode == Mode::kFull);
   if (column.type == Type::kBoolean) return filled ? "xs:boolean" : "boolean-or-none";
   if (IsPlainTime(column)) return filled ? "xs:dateTime" : "time-or-none";
   return "xs:string";
@@ -71,7 +71,8 @@ void PutColumn(const Shape& shape, const Column& column, Document* to) {
   const bool always = column.key || (column.required && shape.mode == Mode::kFull);
   const std::string least = always ? "1" : "0";
   if (column.type != Type::kList) {
-    to->Put("xs:element", {{"name", column.name}, {"type", TypeOf(column)}, {"minOccurs", least}});
+    to->Put("xs:element",
+            {{"name", column.name}, {"type", TypeOf(shape, column)}, {"minOccurs", least}});
     return;
   }
   to->Open("xs:element", {{"name", column.name}, {"minOccurs", least}});
@@ -84,8 +85,9 @@ void PutColumn(const Shape& shape, const Column& column, Document* to) {
   for (int i = 0; i < 3; ++i) to->Close();
 }
 
+// An export of deltas writes full files, too: the first one, and those that are asked for.
 void PutOperation(const Shape& shape, Document* to) {
-  to->Open("xs:attribute", {{"name", shape.operation}, {"use", "required"}});
+  to->Open("xs:attribute", {{"name", shape.operation}, {"use", "optional"}});
   to->Open("xs:simpleType");
   to->Open("xs:restriction", {{"base", "xs:string"}});
   for (const Operation one : {Operation::kAdd, Operation::kModify, Operation::kDelete}) {

@@ -442,7 +442,7 @@ TEST(Mapping, WritesWhatTheReceiverCallsIt) {
   EXPECT_FALSE(unknown.good);
   EXPECT_EQ(
       Complaint(unknown.diagnostics),
-      "E0869 export.x: row uid=cem,ou=people,dc=x, column UNIT: lookup has no \"WEST\" | add it "
+      "E0869 export.x: row uid=cem,ou=people,dc=x, column UNIT: its value isn't in lookup | add it "
       "to `lookup`, or say with `otherwise` what all others are");
   unit->set_otherwise("99");
   EXPECT_THAT(WriteFile(declared, {cem}).bytes, HasSubstr("\"UNIT\":\"99\""));

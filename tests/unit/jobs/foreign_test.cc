@@ -132,6 +132,12 @@ TEST(ForeignReader, XmllintFindsWhatTheSchemaSays) {
     };
     const auto valid = check(path);
     EXPECT_EQ(valid.exit, 0) << valid.err.substr(0, 2000);
+    // What deltas are added to is a full file.
+    Shape full = shape;
+    full.mode = Mode::kFull;
+    support::Scratch other;
+    const auto base = check(WriteFile(other, full, {}, SomePeople(kRows)));
+    EXPECT_EQ(base.exit, 0) << base.err.substr(0, 2000);
     std::string text = support::ReadFile(path);
     const size_t at = text.find("<ACTIVE>true");
     ASSERT_NE(at, std::string::npos);
