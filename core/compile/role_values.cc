@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "core/config/placeholders.h"
 #include "core/config/values.h"
 #include "core/diag/text.h"
 
@@ -29,20 +28,6 @@ bool IsReserved(std::string_view login) {
          std::find(std::begin(kReserved), std::end(kReserved), folded) != std::end(kReserved);
 }
 
-Attribute AttributeOf(config::Placeholder placeholder) {
-  switch (placeholder) {
-    case config::Placeholder::kUserName:
-      return Attribute::kUserName;
-    case config::Placeholder::kExternalId:
-      return Attribute::kExternalId;
-    case config::Placeholder::kEmployeeNumber:
-      return Attribute::kEmployeeNumber;
-    case config::Placeholder::kDepartment:
-      return Attribute::kDepartment;
-  }
-  return Attribute::kUserName;
-}
-
 // Why a value can't stand in a path or login; empty: it can.
 std::string WhyNoPart(std::string_view value) {
   if (value.empty()) return "is empty";
@@ -61,6 +46,20 @@ std::string WhyNoPart(std::string_view value) {
 }
 
 }  // namespace
+
+Attribute AttributeOf(config::Placeholder placeholder) {
+  switch (placeholder) {
+    case config::Placeholder::kUserName:
+      return Attribute::kUserName;
+    case config::Placeholder::kExternalId:
+      return Attribute::kExternalId;
+    case config::Placeholder::kEmployeeNumber:
+      return Attribute::kEmployeeNumber;
+    case config::Placeholder::kDepartment:
+      return Attribute::kDepartment;
+  }
+  return Attribute::kUserName;
+}
 
 std::string ShownValue(std::string_view value) {
   return diag::Printable(value.substr(0, std::min(value.size(), kShown)));

@@ -8,9 +8,12 @@
 #include <string_view>
 
 #include "core/compile/facts.h"
+#include "core/config/placeholders.h"
 
 namespace postern::compile {
 
+// What a placeholder stands for.
+Attribute AttributeOf(config::Placeholder placeholder);
 // The template with the user's values; empty: `why` says what is wrong. Null: no source shows it.
 std::string FillTemplate(std::string_view text, const FactUser* user, std::string* why);
 // Why it can't be a login or a login folder of a role's; empty: it can.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/compile/identity.h"
+#include "core/compile/role_values.h"
 #include "core/config/placeholders.h"
 #include "core/config/roster.h"
 #include "core/plan/import_scope.h"
@@ -30,20 +31,6 @@ std::string MembershipOf(const compile::Desired& desired, const InRole& one) {
 
 constexpr uint16_t Bit(Attribute attribute) {
   return static_cast<uint16_t>(1U << static_cast<unsigned>(attribute));
-}
-
-Attribute AttributeOf(config::Placeholder placeholder) {
-  switch (placeholder) {
-    case config::Placeholder::kExternalId:
-      return Attribute::kExternalId;
-    case config::Placeholder::kEmployeeNumber:
-      return Attribute::kEmployeeNumber;
-    case config::Placeholder::kDepartment:
-      return Attribute::kDepartment;
-    case config::Placeholder::kUserName:
-      break;
-  }
-  return Attribute::kUserName;
 }
 
 bool IsPerson(const Change& change) {
@@ -152,7 +139,7 @@ class Opened {
             account.home().find(hole) == std::string::npos) {
           continue;
         }
-        filled |= Bit(AttributeOf(*config::FindPlaceholder(name)));
+        filled |= Bit(compile::AttributeOf(*config::FindPlaceholder(name)));
       }
     }
     return filled;

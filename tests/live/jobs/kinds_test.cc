@@ -36,6 +36,13 @@ std::string GroupLdif(const std::string& name, const std::vector<std::string>& m
   return ldif + "\n";
 }
 
+// Three, of which one is in another.
+std::string Groups() {
+  const std::string inner = "cn=inner," + std::string(Slapd::kPeople);
+  return GroupLdif("inner", {PersonDn(4), PersonDn(5)}) +
+         GroupLdif("orders", {PersonDn(0), PersonDn(1), inner}) + GroupLdif("bills", {PersonDn(2)});
+}
+
 // DN, a tab and a value of the attribute, a line for each that ldapsearch shows.
 Rows ValuesOf(Slapd& slapd, const std::string& attribute) {
   Rows rows;
@@ -80,10 +87,7 @@ class KindsOf : public testing::Test {
 };
 
 TEST_F(KindsOf, ADirectorysGroupsAndWhoIsInThem) {
-  const std::string inner = "cn=inner," + std::string(Slapd::kPeople);
-  Slapd slapd({.ldif = PeopleLdif(6) + GroupLdif("inner", {PersonDn(4), PersonDn(5)}) +
-                       GroupLdif("orders", {PersonDn(0), PersonDn(1), PersonDn(2), inner}) +
-                       GroupLdif("bills", {PersonDn(2)})});
+  Slapd slapd({.ldif = PeopleLdif(6) + Groups()});
   Job groups(place_);
   groups.From(slapd);
   const Rows shown = ValuesOf(slapd, "description");
@@ -92,10 +96,7 @@ TEST_F(KindsOf, ADirectorysGroupsAndWhoIsInThem) {
 }
 
 TEST_F(KindsOf, ADirectorysMemberships) {
-  const std::string inner = "cn=inner," + std::string(Slapd::kPeople);
-  Slapd slapd({.ldif = PeopleLdif(6) + GroupLdif("inner", {PersonDn(4), PersonDn(5)}) +
-                       GroupLdif("orders", {PersonDn(0), PersonDn(1), inner}) +
-                       GroupLdif("bills", {PersonDn(2)})});
+  Slapd slapd({.ldif = PeopleLdif(6) + Groups()});
   Job job(place_);
   job.From(slapd);
   const Rows shown = ValuesOf(slapd, "member");
@@ -104,8 +105,7 @@ TEST_F(KindsOf, ADirectorysMemberships) {
 }
 
 TEST_F(KindsOf, OneGroupsMembershipsAlone) {
-  Slapd slapd({.ldif = PeopleLdif(4) + GroupLdif("orders", {PersonDn(0), PersonDn(1)}) +
-                       GroupLdif("bills", {PersonDn(2)})});
+  Slapd slapd({.ldif = PeopleLdif(6) + Groups()});
   Job job(place_);
   job.From(slapd);
   job.Export().mutable_select()->set_group("cn=bills," + std::string(Slapd::kPeople));

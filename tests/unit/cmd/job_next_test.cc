@@ -1,4 +1,4 @@
-// `job next`: what the rules of clocks make of a schedule is said beside the run.
+// `job next` and `job schema`: what is asked of a declaration, where no runner is.
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
@@ -51,6 +51,25 @@ TEST_F(JobNext, SaysWhichTimeIsSkipped) {
   const auto json = nlohmann::json::parse(
       world_.Postern({"job", "next", "export.people", "--count", "730", "--json"}).out);
   EXPECT_EQ(json["jobs"][0]["moved"].size(), 2u);
+}
+
+// For whoever receives the file, from the declaration alone.
+TEST_F(JobNext, AndSchemaIsOfXmlFilesAlone) {
+  const auto csv = world_.Postern({"job", "schema", "export.people"});
+  EXPECT_EQ(csv.exit, 1);
+  EXPECT_THAT(csv.err, HasSubstr("the file of export.people is no XML"));
+  std::ifstream in(world_.File("access/jobs.toml"));
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  text.replace(text.find("\"csv\""), 5, "\"xml\"");
+  std::ofstream(world_.File("access/jobs.toml")) << text;
+  const auto xml = world_.Postern({"job", "schema", "people"});
+  ASSERT_EQ(xml.exit, 0) << xml.err;
+  std::ofstream(world_.File("people.xsd")) << xml.out;
+  const auto read = support::RunCommand(
+      {"xmllint", "--nonet", "--xpath", "count(//*[@name='mail'])", world_.File("people.xsd")});
+  EXPECT_EQ(read.out, "1\n") << read.err << xml.out;
+  const auto none = world_.Postern({"job", "schema", "export.peple"});
+  EXPECT_THAT(none.err, HasSubstr("did you mean export.people?"));
 }
 
 }  // namespace

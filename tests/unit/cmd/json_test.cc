@@ -77,6 +77,7 @@ const Line kWrong[] = {
     // What they say of a job that is installed is in tests/live/jobs.
     {"job", "run", "export.none"},
     {"job", "history", "export.none"},
+    {"job", "schema", "export.none"},
     {"job", "verify", "export.none", "1"},
     {"job", "release", "none", "1"},
     {"nothing"},
