@@ -22,6 +22,10 @@ std::vector<std::string> ErrorsOf(const diag::Diagnostics& diagnostics) {
   return out;
 }
 
+bool IsConfirmed(const apply::StepResult& result) {
+  return result.state == apply::StepState::kDone || result.state == apply::StepState::kAlreadySo;
+}
+
 // Steps that weren't done, and what their targets say about it; the first of them.
 std::vector<std::string> WhatFailed(const plan::Plan& plan, const apply::Report& report) {
   constexpr size_t kMost = 20;
@@ -29,8 +33,7 @@ std::vector<std::string> WhatFailed(const plan::Plan& plan, const apply::Report&
   size_t more = 0;
   for (size_t i = 0; i < report.steps.size(); ++i) {
     const apply::StepResult& step = report.steps[i];
-    if (step.state == apply::StepState::kDone || step.state == apply::StepState::kAlreadySo)
-      continue;
+    if (IsConfirmed(step)) continue;
     const plan::Change& change = plan.changes[plan.steps[i].change];
     if (out.size() == kMost) {
       ++more;
@@ -42,10 +45,6 @@ std::vector<std::string> WhatFailed(const plan::Plan& plan, const apply::Report&
   }
   if (more != 0) out.push_back(fmt::format("and {} more", more));
   return out;
-}
-
-bool IsConfirmed(const apply::StepResult& result) {
-  return result.state == apply::StepState::kDone || result.state == apply::StepState::kAlreadySo;
 }
 
 // Whether every step that takes access was confirmed.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -86,22 +87,24 @@ class KindsOf : public testing::Test {
   LivePlace place_{"sftp"};
 };
 
-TEST_F(KindsOf, ADirectorysGroupsAndWhoIsInThem) {
+TEST_F(KindsOf, ADirectorysGroupsAndMemberships) {
+  struct Case {
+    const char *what, *key, *attribute;
+    size_t rows;
+  };
   Slapd slapd({.ldif = PeopleLdif(6) + Groups()});
-  Job groups(place_);
-  groups.From(slapd);
-  const Rows shown = ValuesOf(slapd, "description");
-  ASSERT_THAT(shown, SizeIs(3));
-  EXPECT_EQ(Delivered(groups, "groups", {"dn", "description"}), shown);
-}
-
-TEST_F(KindsOf, ADirectorysMemberships) {
-  Slapd slapd({.ldif = PeopleLdif(6) + Groups()});
-  Job job(place_);
-  job.From(slapd);
-  const Rows shown = ValuesOf(slapd, "member");
-  ASSERT_THAT(shown, SizeIs(6));
-  EXPECT_EQ(Delivered(job, "memberships", {"group", "member"}), shown);
+  for (const Case& one :
+       {Case{"groups", "dn", "description", 3}, Case{"memberships", "group", "member", 6}}) {
+    SCOPED_TRACE(one.what);
+    Job job(place_);
+    job.From(slapd);
+    const Rows shown = ValuesOf(slapd, one.attribute);
+    ASSERT_THAT(shown, SizeIs(one.rows));
+    EXPECT_EQ(Delivered(job, one.what, {one.key, one.attribute}), shown);
+    for (const std::string& file : job.Arrived()) {
+      std::filesystem::remove(place_.folder() + "/" + file);
+    }
+  }
 }
 
 TEST_F(KindsOf, OneGroupsMembershipsAlone) {
