@@ -17,13 +17,6 @@ namespace {
 
 constexpr std::string_view kSecret = "secret:";
 
-jobs::SourceType SourceOf(const decl::Export& declared) {
-  if (declared.what() == "entitlements") return jobs::SourceType::kServers;
-  const auto& from = declared.from().values();
-  const bool iam = !from.empty() && from[0].starts_with("iam:");
-  return iam ? jobs::SourceType::kIam : jobs::SourceType::kDirectory;
-}
-
 // Hashes are text whatever their key is.
 std::optional<jobs::Mapping> MappingOf(const decl::Export& declared,
                                        diag::Diagnostics* diagnostics) {
@@ -35,7 +28,7 @@ std::optional<jobs::Mapping> MappingOf(const decl::Export& declared,
   }
   const auto what = jobs::ParseWhat(declared.what());
   if (!what) return std::nullopt;
-  const auto attributes = jobs::AttributesOf(*what, SourceOf(declared));
+  const auto attributes = jobs::AttributesOf(*what, jobs::SourceTypeOf(declared));
   return jobs::Mapping::Make(declared, attributes, declared.what(), any,
                              "export." + declared.name(), diagnostics);
 }

@@ -144,6 +144,17 @@ std::optional<object::Kind> KindOf(What what, SourceType source) {
   return std::nullopt;
 }
 
+SourceType SourceTypeOf(std::string_view source) {
+  return source.starts_with("iam:") ? SourceType::kIam : SourceType::kDirectory;
+}
+
+SourceType SourceTypeOf(const decl::Export& declared) {
+  if (declared.what() == "entitlements") return SourceType::kServers;
+  if (declared.what() == "distribution") return SourceType::kFiles;
+  const auto& from = declared.from().values();
+  return SourceTypeOf(from.empty() ? std::string_view() : std::string_view(from[0]));
+}
+
 std::vector<Attribute> AttributesOf(What what, SourceType source) {
   if (what == What::kDistribution && source == SourceType::kFiles) {
     return {{"path", Type::kText, true}, {"size"}, {"modified", Type::kTime}, {"sha256"}};

@@ -18,6 +18,7 @@
 #include "core/base/result.h"
 #include "core/jobs/format/table.h"
 #include "core/object/target.h"
+#include "schemas/job_declarations.pb.h"
 
 namespace postern::jobs {
 
@@ -26,6 +27,10 @@ std::optional<What> ParseWhat(std::string_view text);
 
 // What rows come from.
 enum class SourceType : uint8_t { kDirectory, kIam, kServers, kFiles };
+// Of "iam:hr" or "directory:corp".
+SourceType SourceTypeOf(std::string_view source);
+// Where an export's rows come from; of several sources all are of one type.
+SourceType SourceTypeOf(const decl::Export& declared);
 
 struct Attribute {
   std::string name;  // "employee_number"

@@ -10,10 +10,6 @@ namespace {
 
 constexpr uint64_t kEvery = 1000;  // rows between two signs of progress
 
-SourceType TypeOf(std::string_view source) {
-  return source.starts_with("iam:") ? SourceType::kIam : SourceType::kDirectory;
-}
-
 }  // namespace
 
 Result<bool> ExportFile::ChooseMapping(What what, SourceType source, const std::string& name) {
@@ -56,7 +52,7 @@ Result<void> ExportFile::ReadSource(const std::string& name, What what, RowStore
     return mapping_->Map(row, emit, &report_, diagnostics_);
   };
   if (what == What::kEntitlements) return ports_.entitlements(map, &report_);
-  const SourceType type = TypeOf(name);
+  const SourceType type = SourceTypeOf(name);
   auto selection =
       Selection::Make(declared_.select(), what, type, ports_.clock.now(), subject_, diagnostics_);
   if (!selection) return Fail(ErrorCode::kInvalid, "a selection that can't be made");
@@ -88,7 +84,7 @@ std::optional<Made> ExportFile::Read(RowStore* store, Error* failed) {
     return Refuse(diag::code::kSelectForm, "no source of rows", "from = [\"directory:NAME\"]");
   }
   const std::string first = servers ? "the servers" : sources.Get(0);
-  const auto chosen = ChooseMapping(*what, servers ? SourceType::kServers : TypeOf(first), first);
+  const auto chosen = ChooseMapping(*what, SourceTypeOf(declared_), first);
   if (!chosen) {
     *failed = chosen.error();
     return Made{};
@@ -105,7 +101,7 @@ std::optional<Made> ExportFile::Read(RowStore* store, Error* failed) {
     if (!read_one(first)) return refused;
   } else {
     for (const std::string& name : sources) {
-      if (TypeOf(name) != TypeOf(first)) {
+      if (SourceTypeOf(name) != SourceTypeOf(first)) {
         return Refuse(diag::code::kSelectForm, "sources of two kinds in one export",
                       "one export for directories, one for IAM systems");
       }
