@@ -311,7 +311,7 @@ class Planner {
   std::vector<std::pair<std::string, std::string>> losing_;
   std::set<std::pair<uint32_t, std::string>> held_starts_;
   std::vector<TargetSummary> gone_;  // runners with jobs that aren't declared any more
-  std::set<std::string> moved_;  // runners that are elsewhere than what is recorded of them
+  std::set<std::string> moved_;      // runners that are elsewhere than what is recorded of them
   // Changes that come from changes of facts, or that jobs must know of first: which those are.
   std::map<uint32_t, std::vector<uint32_t>> waits_;
   // Changes of jobs -> changes that make the keys they sign in with.
