@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
+#include <thread>
 
 #include "providers/directory/ldap_error.h"
 #include "providers/directory/tls_diagnosis.h"
@@ -13,9 +14,10 @@
 namespace postern::directory {
 namespace {
 
-constexpr ber_len_t kReadAhead = 64 << 10;  // the most that liblber takes
-constexpr int kLowWater = 32 << 10;
-constexpr std::chrono::milliseconds kGather{2};
+constexpr ber_len_t kReadAhead = 64 << 10;      // the most that liblber takes
+constexpr std::chrono::milliseconds kSlice{2};  // of reading inside one message
+constexpr std::chrono::milliseconds kGather{8};
+constexpr std::chrono::microseconds kWorthwhile{100};  // a shorter sleep costs more than it saves
 
 timeval ToTimeval(std::chrono::milliseconds limit) {
   return {static_cast<time_t>(limit.count() / 1000),
@@ -129,14 +131,8 @@ void Connection::TuneSocket() {
   descriptor_ = descriptor;
   // libldap's own limits hold between messages only: a server that stops inside one would keep the
   // read for ever. A read that times out goes back to those limits.
-  const timeval slice = ToTimeval(kGather);
+  const timeval slice = ToTimeval(kSlice);
   setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof(slice));
-}
-
-void Connection::SetLowWater(int bytes) {
-  if (descriptor_ < 0 || low_water_ == bytes) return;
-  setsockopt(descriptor_, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
-  low_water_ = bytes;
 }
 
 Result<void> Connection::SetOptions() {
@@ -214,20 +210,23 @@ LDAPMessage* Connection::Wait(int message_id, std::chrono::milliseconds limit, i
   return nullptr;
 }
 
-// slapd writes each entry by itself and would wake us for each, which costs it a quarter of its
-// time: a stream is read when a good deal of it is there, or nothing more came for a moment.
-LDAPMessage* Connection::WaitGathered(int message_id, int* code) {
-  SetLowWater(kLowWater);
-  timeval moment = ToTimeval(kGather);
+// slapd writes each entry by itself. One that finds us waiting wakes us and goes out as a packet of
+// its own, which costs the server as much again as the entry; what it writes while we look away,
+// TCP puts together. So a stream that ran dry is left alone for a moment, in proportion to how long
+// it has run already: short answers come at once, long ones a sixteenth later at most.
+LDAPMessage* Connection::WaitGathered(int message_id, Clock::time_point begun, int* code) {
+  timeval none{};
   LDAPMessage* message = nullptr;
-  if (ldap_result(ld_, message_id, LDAP_MSG_ONE, &moment, &message) > 0) return message;
-  SetLowWater(1);
+  if (ldap_result(ld_, message_id, LDAP_MSG_ONE, &none, &message) > 0) return message;
+  const auto moment = std::min<Clock::duration>((Clock::now() - begun) / 16, kGather);
+  if (moment > kWorthwhile) std::this_thread::sleep_for(moment);
   return Wait(message_id, settings_.patience.stall, code);
 }
 
 SearchEnd Connection::SearchOnce(const SearchRequest& request, LDAPControl** controls,
                                  const Visitor& visit, std::string* cookie) {
   SearchEnd end;
+  const Clock::time_point begun = Clock::now();
   int id = 0;
   end.code = ldap_search_ext(ld_, request.base.c_str(), request.scope, request.filter.c_str(),
                              const_cast<char**>(request.attributes), 0, controls, nullptr, nullptr,
@@ -239,7 +238,7 @@ SearchEnd Connection::SearchOnce(const SearchRequest& request, LDAPControl** con
   for (;;) {
     LDAPMessage* message = request.scope == LDAP_SCOPE_BASE
                                ? Wait(id, settings_.patience.stall, &end.code)
-                               : WaitGathered(id, &end.code);
+                               : WaitGathered(id, begun, &end.code);
     if (message == nullptr) return end;
     const std::unique_ptr<LDAPMessage, int (*)(LDAPMessage*)> guard(message, ldap_msgfree);
     const int type = ldap_msgtype(message);
@@ -290,7 +289,6 @@ SearchEnd Connection::Search(const SearchRequest& request, const Visitor& visit)
     LDAPControl* controls[] = {page, nullptr};
     cookie.clear();
     const SearchEnd end = SearchOnce(request, page == nullptr ? nullptr : controls, visit, &cookie);
-    SetLowWater(1);
     if (page != nullptr) ldap_control_free(page);
     total.code = end.code;
     total.message = end.message;

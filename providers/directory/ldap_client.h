@@ -7,6 +7,7 @@
 #pragma once
 #include <ldap.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <span>
@@ -131,6 +132,7 @@ class Connection {
   Result<std::string> WhoAmI();
 
  private:
+  using Clock = std::chrono::steady_clock;
   explicit Connection(const Settings& settings) : settings_(settings) {}
   Result<void> SetOptions();
   Result<void> Secure();
@@ -141,14 +143,12 @@ class Connection {
   int SendWrite(const Write& write, int* message_id);
   // Waits for the next message; null: none, and *code says why.
   LDAPMessage* Wait(int message_id, std::chrono::milliseconds limit, int* code);
-  // The same for a stream of many messages, within the limit for a stall.
-  LDAPMessage* WaitGathered(int message_id, int* code);
-  // Bytes that must have come before a wait for the socket ends.
-  void SetLowWater(int bytes);
+  // The same for a stream of many messages, asked for at `begun`, within the limit for a stall.
+  LDAPMessage* WaitGathered(int message_id, Clock::time_point begun, int* code);
 
   const Settings& settings_;
   LDAP* ld_ = nullptr;
-  int descriptor_ = -1, low_water_ = 1;
+  int descriptor_ = -1;
   bool lost_ = false;
 };
 
