@@ -36,7 +36,7 @@ std::vector<const object::FieldTable*> FieldsOf(object::Kind kind) {
 // Objects of one kind, as rows.
 class Rows final : public object::ObjectSink {
  public:
-  Rows(object::Kind kind, const TakeRow& take, uint64_t* seen)
+  Rows(object::Kind kind, AttributeSet wanted, const TakeRow& take, uint64_t* seen)
       : kind_(kind), take_(take), seen_(seen), fields_(FieldsOf(kind)) {
     const auto* prototype = google::protobuf::MessageFactory::generated_factory()->GetPrototype(
         object::TableOf(kind).descriptor);
@@ -45,6 +45,16 @@ class Rows final : public object::ObjectSink {
     cells_.resize(fields_.size());
     texts_.resize(fields_.size());
     items_.resize(fields_.size());
+    for (size_t i = 0; i < fields_.size(); ++i) {
+      if ((wanted >> i & 1) != 0) wanted_.push_back(i);
+    }
+  }
+
+  // What a target is asked for.
+  object::FieldSet asked() const {
+    object::FieldSet fields = 0;
+    for (const size_t i : wanted_) fields |= object::FieldSet{1} << fields_[i]->number;
+    return fields;
   }
 
   bool Add(const object::ObjectView& object) override {
@@ -64,9 +74,9 @@ class Rows final : public object::ObjectSink {
                   "an object that can't be read: " + object::Describe(object.kind, object.key));
     }
     SourceRow row{object.key, cells_, 0};
-    for (size_t i = 0; i < fields_.size(); ++i) {
+    for (const size_t i : wanted_) {
       cells_[i] = CellOf(i);
-      if ((object.unreadable >> fields_[i]->number & 1) != 0) row.unreadable |= uint64_t{1} << i;
+      if ((object.unreadable >> fields_[i]->number & 1) != 0) row.unreadable |= AttributeBit(i);
     }
     return take_(row);
   }
@@ -105,6 +115,7 @@ class Rows final : public object::ObjectSink {
   const TakeRow& take_;
   uint64_t* const seen_;
   const std::vector<const object::FieldTable*> fields_;
+  std::vector<size_t> wanted_;  // positions of the fields that are looked at
   std::unique_ptr<Message> message_;
   std::vector<Cell> cells_;
   std::vector<std::string> texts_;
@@ -198,12 +209,11 @@ void Judge(const std::string& name, const std::vector<object::ScopeStatus>& scop
 }
 
 Result<void> ReadRows(object::Target& target, const std::string& name, What what, SourceType source,
-                      const TakeRow& take, CensusReport* report) {
+                      AttributeSet wanted, const TakeRow& take, CensusReport* report) {
   const auto kind = KindOf(what, source);
   POSTERN_CHECK(kind.has_value(), "the source has such rows");
-  Rows rows(*kind, take, &report->seen);
-  const object::Kind kinds[] = {*kind};
-  const auto scopes = target.Enumerate(kinds, rows);
+  Rows rows(*kind, wanted, take, &report->seen);
+  const auto scopes = target.EnumerateFields(*kind, rows.asked(), rows);
   if (rows.failed()) return tl::unexpected<Error>(*rows.failed());
   if (!scopes) return base::Wrap("read " + name, scopes.error());
   // A target that answered for no scope at all was asked for nothing: that isn't "no rows".

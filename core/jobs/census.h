@@ -46,11 +46,18 @@ std::optional<object::Kind> KindOf(What what, SourceType source);
 std::optional<size_t> FindAttribute(std::span<const Attribute> attributes, std::string_view name,
                                     std::string* hint);
 
+// Attributes of a row, as bits by their positions.
+using AttributeSet = uint64_t;
+inline constexpr AttributeSet kAllAttributes = ~AttributeSet{0};
+constexpr AttributeSet AttributeBit(size_t position) {
+  return AttributeSet{1} << position;
+}
+
 // Views that last for the call.
 struct SourceRow {
   std::string_view key;         // tells the rows of a source apart; normalised
   std::span<const Cell> cells;  // one for each attribute
-  uint64_t unreadable = 0;      // bit n: attribute n could not be read, which isn't absent
+  AttributeSet unreadable = 0;  // could not be read, which isn't absent
 };
 using TakeRow = std::function<Result<void>(const SourceRow&)>;
 
@@ -62,10 +69,11 @@ struct CensusReport {
   bool good() const { return incomplete.empty() && unstable.empty(); }
 };
 
-// Reads every row of the kind. `name` is what the source is called ("directory:corp"). Adds to
-// `report`. Fails when the source can't be asked at all, or `take` fails.
+// Reads every row of the kind, with the attributes in `wanted`; the source needn't be asked for
+// others, and their cells are empty. `name` is what the source is called ("directory:corp"). Adds
+// to `report`. Fails when the source can't be asked at all, or `take` fails.
 Result<void> ReadRows(object::Target& target, const std::string& name, What what, SourceType source,
-                      const TakeRow& take, CensusReport* report);
+                      AttributeSet wanted, const TakeRow& take, CensusReport* report);
 // What the target says of its scopes, put into the report.
 void Judge(const std::string& name, const std::vector<object::ScopeStatus>& scopes,
            CensusReport* report);

@@ -62,7 +62,7 @@ Result<void> ExportFile::ReadSource(const std::string& name, What what, RowStore
   if (!ready) return tl::unexpected<Error>(ready.error());
   if (!*ready) return Fail(ErrorCode::kInvalid, "the selection's group isn't there");
   return ReadRows(
-      **target, name, what, type,
+      **target, name, what, type, selection->needs() | mapping_->needs(),
       [&](const SourceRow& row) -> Result<void> {
         return selection->Keeps(row, &report_) ? map(row) : Result<void>();
       },

@@ -245,6 +245,14 @@ Result<void> Mapping::EmitRow(const Emit& emit) {
   return emit(key_, record_);
 }
 
+AttributeSet Mapping::needs() const {
+  AttributeSet needed = 0;
+  for (const From& from : from_) {
+    if (from.attribute) needed |= AttributeBit(*from.attribute);
+  }
+  return needed;
+}
+
 Result<void> Mapping::Map(const SourceRow& row, const Emit& emit, CensusReport* report,
                           diag::Diagnostics* diagnostics) {
   cells_.resize(from_.size());

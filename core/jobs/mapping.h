@@ -51,6 +51,8 @@ class Mapping {
 
   const Shape& shape() const { return shape_; }
   const WriterOptions& options() const { return options_; }
+  // What Map looks at.
+  AttributeSet needs() const;
   // Hands on the rows that one row becomes: one, or one for each value of a column with
   // rows = "each". A value that is too long, or that a lookup lacks, is a diagnostic and counted;
   // an attribute that could not be read goes into the report.

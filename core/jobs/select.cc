@@ -125,6 +125,9 @@ std::optional<Selection> Selection::Make(const decl::Select& select, What what, 
     const std::string& status = select.status();
     if (status.empty() || status == "active") made.active_ = true;
     if (status == "inactive") made.active_ = false;
+    const bool iam = source == SourceType::kIam;
+    made.switched_ = Position(made.attributes_, iam ? "active" : "enabled");
+    if (!iam) made.expires_ = Position(made.attributes_, "expires");
     fine = made.TakeWhere(select.where(), subject, diagnostics) && fine;
   }
   if (!fine) return std::nullopt;
@@ -187,14 +190,11 @@ Result<bool> Selection::Prepare(object::Target& target, const std::string& name,
 }
 
 Selection::Verdict Selection::Active(const SourceRow& row) const {
-  const bool iam = source_ == SourceType::kIam;
-  const size_t switched = Position(attributes_, iam ? "active" : "enabled");
-  if ((row.unreadable >> switched & 1) != 0) return Verdict::kUnknown;
-  bool active = row.cells[switched].text != "false";
-  if (!iam) {
-    const size_t expires = Position(attributes_, "expires");
-    if ((row.unreadable >> expires & 1) != 0) return Verdict::kUnknown;
-    const Cell& cell = row.cells[expires];
+  if ((row.unreadable >> switched_ & 1) != 0) return Verdict::kUnknown;
+  bool active = row.cells[switched_].text != "false";
+  if (expires_) {
+    if ((row.unreadable >> *expires_ & 1) != 0) return Verdict::kUnknown;
+    const Cell& cell = row.cells[*expires_];
     const auto end = cell.state == Cell::State::kOne ? base::ParseInstant(cell.text)
                                                      : std::optional<base::Instant>();
     active = active && (!end || *end >= now_);
@@ -227,6 +227,14 @@ bool Selection::InGroup(std::string_view key) const {
                        : what_ == What::kUsers     ? "user:"
                                                    : "group:";
   return chosen_.contains(fmt::format("{}{}", prefix, key));
+}
+
+AttributeSet Selection::needs() const {
+  AttributeSet needed = 0;
+  if (active_) needed |= AttributeBit(switched_);
+  if (active_ && expires_) needed |= AttributeBit(*expires_);
+  for (const Ask& ask : asks_) needed |= AttributeBit(ask.attribute);
+  return needed;
 }
 
 bool Selection::Keeps(const SourceRow& row, CensusReport* report) {

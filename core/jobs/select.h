@@ -31,6 +31,8 @@ class Selection {
   // no such group. Before Keeps.
   Result<bool> Prepare(object::Target& target, const std::string& name, const std::string& subject,
                        CensusReport* report, diag::Diagnostics* diagnostics);
+  // What Keeps looks at.
+  AttributeSet needs() const;
   // Whether the row is selected. What can't be decided goes into the report.
   bool Keeps(const SourceRow& row, CensusReport* report);
 
@@ -55,6 +57,8 @@ class Selection {
   std::string base_, partition_, group_;  // normalised; group_ as declared
   std::vector<Ask> asks_;
   std::optional<bool> active_;  // unset: whoever
+  size_t switched_ = 0;         // where users say that they are active
+  std::optional<size_t> expires_;
   base::Instant now_ = 0;
   std::unordered_set<std::string> chosen_;  // keys of members, or of the groups themselves
 };

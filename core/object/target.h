@@ -115,6 +115,10 @@ class OutcomeSink {
   virtual void Add(Outcome outcome) = 0;
 };
 
+// Fields of one kind, as bits by their numbers.
+using FieldSet = uint64_t;
+inline constexpr FieldSet kAllFields = ~FieldSet{0};
+
 // An object that was seen before.
 struct KnownKey {
   ObjectKey key;
@@ -131,6 +135,14 @@ class Target {
   // target.
   virtual Result<std::vector<ScopeStatus>> Enumerate(std::span<const Kind> kinds,
                                                      ObjectSink& sink) = 0;
+  // As Enumerate of one kind, for a reader that looks at some of its fields only. What the others
+  // hold says nothing then, and neither do the stable id and who changed it: a target may leave
+  // them out, so that a list of names needs no password hashes. By default nothing is left out.
+  virtual Result<std::vector<ScopeStatus>> EnumerateFields(Kind kind, FieldSet fields,
+                                                           ObjectSink& sink) {
+    (void)fields;
+    return Enumerate({&kind, 1}, sink);
+  }
   // One answer for each key, in order. Absent is a statement: it was looked for and isn't there.
   virtual Result<std::vector<ReadAnswer>> Read(std::span<const ObjectKey> keys) = 0;
   // Carries each group out as a unit where the target can; answers every operation exactly once.

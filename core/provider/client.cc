@@ -43,6 +43,9 @@ class ProcessClient final : public Client {
   Result<object::Probe> ProbeTarget() override;
   Result<std::vector<object::ScopeStatus>> Enumerate(std::span<const object::Kind> kinds,
                                                      object::ObjectSink& sink) override;
+  Result<std::vector<object::ScopeStatus>> EnumerateFields(object::Kind kind,
+                                                           object::FieldSet fields,
+                                                           object::ObjectSink& sink) override;
   Result<std::vector<object::ReadAnswer>> Read(std::span<const object::ObjectKey> keys) override;
   Result<std::vector<object::ReadAnswer>> ReadKnown(
       std::span<const object::KnownKey> known) override;
@@ -51,6 +54,8 @@ class ProcessClient final : public Client {
 
  private:
   struct ReadPart;
+  Result<std::vector<object::ScopeStatus>> Stream(const v1::EnumerateRequest& request,
+                                                  object::ObjectSink& sink);
   Result<void> Hello();
   Result<void> Configure(const v1::TargetConfig& config, const object::Secrets& secrets);
   Result<void> ReadSome(std::span<const object::KnownKey> keys,
@@ -182,10 +187,24 @@ Result<object::Probe> ProcessClient::ProbeTarget() {
 
 Result<std::vector<object::ScopeStatus>> ProcessClient::Enumerate(
     std::span<const object::Kind> kinds, object::ObjectSink& sink) {
-  if (gone_) return tl::unexpected(*gone_);
-  Call call(watch_, "Enumerate");
   v1::EnumerateRequest request;
   for (const object::Kind kind : kinds) request.add_kinds(static_cast<uint32_t>(kind));
+  return Stream(request, sink);
+}
+
+Result<std::vector<object::ScopeStatus>> ProcessClient::EnumerateFields(object::Kind kind,
+                                                                        object::FieldSet fields,
+                                                                        object::ObjectSink& sink) {
+  v1::EnumerateRequest request;
+  request.add_kinds(static_cast<uint32_t>(kind));
+  request.set_fields(fields);
+  return Stream(request, sink);
+}
+
+Result<std::vector<object::ScopeStatus>> ProcessClient::Stream(const v1::EnumerateRequest& request,
+                                                               object::ObjectSink& sink) {
+  if (gone_) return tl::unexpected(*gone_);
+  Call call(watch_, "Enumerate");
   auto reader = stub_->Enumerate(&call.context, request);
   std::vector<object::ScopeStatus> scopes;
   Arrived arrived;

@@ -49,6 +49,34 @@ Attribute FindAttribute(std::string_view name) {
   return kAttributeCount;
 }
 
+AttributeSet AttributesFor(object::Kind kind, object::FieldSet fields) {
+  if (fields == object::kAllFields) return kAllAttributes & ~Bit(kEntryCsn);
+  struct Shows {
+    uint32_t field;  // of kinds.proto
+    AttributeSet attributes;
+  };
+  static constexpr Shows kUser[] = {{2, Bit(kUid)},
+                                    {3, Bit(kCn)},
+                                    {4, Bit(kSn)},
+                                    {5, Bit(kGivenName)},
+                                    {6, Bit(kDisplayName)},
+                                    {7, Bit(kMail)},
+                                    {8, Bit(kEmployeeNumber)},
+                                    {9, Bit(kDescription)},
+                                    {10, Bit(kLockedTime) | Bit(kPassword)},
+                                    {11, Bit(kEndTime)},
+                                    {12, Bit(kPassword)}};
+  static constexpr Shows kDescribed[] = {{2, Bit(kDescription)}};
+  AttributeSet asked = Bit(kObjectClass);
+  if (kind == object::Kind::kMembership) return asked | Bit(kMember) | Bit(kUniqueMember);
+  const std::span<const Shows> shown =
+      kind == object::Kind::kUser ? std::span<const Shows>(kUser) : kDescribed;
+  for (const Shows& one : shown) {
+    if ((fields >> one.field & 1) != 0) asked |= one.attributes;
+  }
+  return asked;
+}
+
 void Entry::Load(EntryCursor& cursor) {
   for (auto& list : values) list.clear();
   dn = cursor.dn();

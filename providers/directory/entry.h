@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/object/target.h"
 #include "providers/directory/ldap_client.h"
 #include "providers/directory/names.h"
 
@@ -89,11 +90,16 @@ struct Reading {
   bool has_policy_attributes = false;  // ppolicy's attributes are known to the schema
 };
 
-// Attributes, as bits, that we may not read although they may be there.
-using Hidden = uint32_t;
-constexpr Hidden Bit(Attribute attribute) {
-  return Hidden{1} << attribute;
+// Attributes, as bits.
+using AttributeSet = uint32_t;
+constexpr AttributeSet Bit(Attribute attribute) {
+  return AttributeSet{1} << attribute;
 }
+inline constexpr AttributeSet kAllAttributes = Bit(kAttributeCount) - 1;
+// What an entry must show for these fields of an object of `kind`, its class included.
+AttributeSet AttributesFor(object::Kind kind, object::FieldSet fields);
+// Those that we may not read although they may be there.
+using Hidden = AttributeSet;
 
 // "{CRYPT}!": what stands before every password value of an account that is locked by its password.
 // No input hashes to it, and the rest is what it was before.

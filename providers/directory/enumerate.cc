@@ -43,9 +43,16 @@ std::string FilterFor(std::span<const Kind> kinds, const std::string& base) {
 // One base of one enumeration.
 class Enumeration {
  public:
+  // `fields` other than all: `kinds` is one.
   Enumeration(DirectoryTarget& target, Connection& connection, std::span<const Kind> kinds,
-              size_t base, ObjectSink& sink)
-      : target_(target), connection_(connection), kinds_(kinds), base_(base), sink_(sink) {}
+              object::FieldSet fields, size_t base, ObjectSink& sink)
+      : target_(target),
+        connection_(connection),
+        kinds_(kinds),
+        asked_(AttributesFor(kinds.empty() ? Kind::kUser : kinds.front(), fields)),
+        base_(base),
+        sink_(sink),
+        writer_(fields) {}
 
   // False: the sink went away.
   bool Run(std::vector<ScopeStatus>* scopes);
@@ -66,6 +73,7 @@ class Enumeration {
   DirectoryTarget& target_;
   Connection& connection_;
   std::span<const Kind> kinds_;
+  const AttributeSet asked_;
   size_t base_;
   ObjectSink& sink_;
   Entry entry_;
@@ -122,7 +130,7 @@ Hidden Enumeration::HiddenIn(const Entry& entry) {
     ++unasked_;
     return ~Hidden{0};
   }
-  last_hidden_ = target_.HiddenIn(*side_, entry);
+  last_hidden_ = target_.HiddenIn(*side_, entry, asked_);
   last_parent_ = parent;
   last_type_ = entry.type;
   return last_hidden_;
@@ -180,7 +188,8 @@ bool Enumeration::Visit(EntryCursor& cursor) {
   const bool locked =
       target_.reading().locks_by_attribute && entry_.First(kLockedTime) == kLockedForGood;
   // OUs and groups are few and have one field: each that doesn't show it is asked.
-  const bool silent = entry_.type != Class::kUser && !entry_.Has(kDescription);
+  const bool silent =
+      entry_.type != Class::kUser && (asked_ & Bit(kDescription)) != 0 && !entry_.Has(kDescription);
   if (locked || silent) {
     deferred_.insert(NormalDn(entry_.dn));
     return true;
@@ -209,9 +218,10 @@ bool Enumeration::EmitDeferred() {
 }
 
 SearchEnd Enumeration::Search() {
+  const std::vector<const char*> names = NamesOf(asked_);
   SearchRequest request{.base = target_.settings().bases[base_],
                         .filter = FilterFor(kinds_, target_.settings().bases[base_]),
-                        .attributes = EntryAttributes(false)};
+                        .attributes = names.data()};
   const auto visit = [this](EntryCursor& cursor) { return Visit(cursor); };
   SearchEnd end = connection_.Search(request, visit);
   // Some limits are for unpaged answers only: go on in pages with what wasn't sent yet.
@@ -272,6 +282,18 @@ bool Enumeration::Run(std::vector<ScopeStatus>* scopes) {
 
 Result<std::vector<ScopeStatus>> DirectoryTarget::Enumerate(std::span<const Kind> kinds,
                                                             ObjectSink& sink) {
+  return EnumerateBases(kinds, object::kAllFields, sink);
+}
+
+Result<std::vector<ScopeStatus>> DirectoryTarget::EnumerateFields(Kind kind,
+                                                                  object::FieldSet fields,
+                                                                  ObjectSink& sink) {
+  return EnumerateBases({&kind, 1}, fields, sink);
+}
+
+Result<std::vector<ScopeStatus>> DirectoryTarget::EnumerateBases(std::span<const Kind> kinds,
+                                                                 object::FieldSet fields,
+                                                                 ObjectSink& sink) {
   ForgetAccess();
   std::vector<ScopeStatus> scopes;
   for (size_t base = 0; base < settings_.bases.size(); ++base) {
@@ -286,7 +308,7 @@ Result<std::vector<ScopeStatus>> DirectoryTarget::Enumerate(std::span<const Kind
       }
       continue;
     }
-    Enumeration enumeration(*this, **connection, kinds, base, sink);
+    Enumeration enumeration(*this, **connection, kinds, fields, base, sink);
     if (!enumeration.Run(&scopes)) {
       return Fail(ErrorCode::kCancelled, "the reader went away");
     }

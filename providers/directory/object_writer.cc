@@ -56,7 +56,7 @@ uint64_t ObjectWriter::User(const Entry& entry, Hidden hidden, const Reading& re
   // Class person demands cn and sn: where they are missing, we were not shown them.
   if (!entry.Has(kCn) && entry.is_person()) unreadable |= uint64_t{1} << 3;
   if (!entry.Has(kSn) && entry.is_person()) unreadable |= uint64_t{1} << 4;
-  if (!hides(7, kMail)) {
+  if (Wants(7) && !hides(7, kMail)) {
     sorted_ = entry.values[kMail];
     std::sort(sorted_.begin(), sorted_.end());
     sorted_.erase(std::unique(sorted_.begin(), sorted_.end()), sorted_.end());
@@ -73,13 +73,13 @@ uint64_t ObjectWriter::User(const Entry& entry, Hidden hidden, const Reading& re
     }
   }
   const bool locked_visibly = !IsEnabled(entry, reading);
-  if (locked_visibly ||
-      !(reading.locks_by_attribute ? hides(10, kLockedTime) : hides(10, kPassword))) {
+  if (Wants(10) && (locked_visibly || !(reading.locks_by_attribute ? hides(10, kLockedTime)
+                                                                   : hides(10, kPassword)))) {
     PutVarint(10, locked_visibly ? 0 : 1);
   }
-  if (entry.Has(kEndTime)) {
+  if (Wants(11) && entry.Has(kEndTime)) {
     PutVarint(11, static_cast<uint64_t>(ParseGeneralizedTime(entry.First(kEndTime))));
-  } else if (!reading.has_policy_attributes || !hides(11, kEndTime)) {
+  } else if (Wants(11) && (!reading.has_policy_attributes || !hides(11, kEndTime))) {
     PutVarint(11, static_cast<uint64_t>(base::kForever));
   }
   const auto& passwords = entry.values[kPassword];
@@ -87,10 +87,10 @@ uint64_t ObjectWriter::User(const Entry& entry, Hidden hidden, const Reading& re
     hides(12, kPassword);
   } else if (reading.ledger_key.empty()) {
     unreadable |= uint64_t{1} << 12;  // without the ledger's key nothing may be said about it
-  } else {
+  } else if (Wants(12)) {
     PutPassword(passwords, reading);
   }
-  return unreadable;
+  return unreadable & fields_;
 }
 
 void ObjectWriter::PutPassword(const std::vector<std::string_view>& passwords,

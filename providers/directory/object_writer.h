@@ -18,6 +18,8 @@ namespace postern::directory {
 // Writes key and body of one object after another into buffers that it keeps.
 class ObjectWriter {
  public:
+  // Writes these fields and the key; what others would say wasn't asked for.
+  explicit ObjectWriter(object::FieldSet fields = object::kAllFields) : fields_(fields) {}
   // Views into the writer and into `entry`, until the next call.
   object::ObjectView Write(const Entry& entry, Hidden hidden, const Reading& reading);
   void SetGroup(std::string_view key) { key_ = key; }
@@ -29,6 +31,8 @@ class ObjectWriter {
   void PutPassword(const std::vector<std::string_view>& passwords, const Reading& reading);
   void Put(uint32_t field, std::string_view value);
   void PutVarint(uint32_t field, uint64_t value);
+  bool Wants(uint32_t field) const { return (fields_ >> field & 1) != 0; }
+  const object::FieldSet fields_;
   std::string key_, body_, member_key_, member_body_, id_, scratch_;
   std::vector<std::string_view> sorted_;
   std::unique_ptr<KeyedDigest> digest_;

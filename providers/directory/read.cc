@@ -16,18 +16,14 @@ using object::Kind;
 using object::ObjectKey;
 using object::ReadAnswer;
 
-const char* const* EntryAttributes(bool with_csn) {
-  static const std::vector<const char*> kAll = [] {
-    std::vector<const char*> names;
-    for (uint8_t i = 0; i < kAttributeCount; ++i) {
-      if (i != kEntryCsn) names.push_back(NameOf(static_cast<Attribute>(i)));
-    }
-    names.push_back(nullptr);
-    names.push_back(NameOf(kEntryCsn));
-    std::rotate(names.begin(), names.end() - 1, names.end());
-    return names;
-  }();
-  return with_csn ? kAll.data() : kAll.data() + 1;
+std::vector<const char*> NamesOf(AttributeSet attributes) {
+  std::vector<const char*> names;
+  for (uint8_t i = 0; i < kAttributeCount; ++i) {
+    const auto attribute = static_cast<Attribute>(i);
+    if ((attributes & Bit(attribute)) != 0) names.push_back(NameOf(attribute));
+  }
+  names.push_back(nullptr);
+  return names;
 }
 
 namespace {
@@ -55,13 +51,16 @@ bool IsRelevant(const Entry& entry, Attribute attribute, const Reading& reading)
 
 namespace {
 
-// What an entry may have, doesn't show, and so may be hiding.
-std::vector<Attribute> Missing(const Entry& entry, const Reading& reading) {
+// What an entry was asked for, may have, doesn't show, and so may be hiding.
+std::vector<Attribute> Missing(const Entry& entry, const Reading& reading,
+                               AttributeSet asked = kAllAttributes) {
   std::vector<Attribute> missing;
   for (uint8_t i = 0; i < kAttributeCount; ++i) {
     const auto attribute = static_cast<Attribute>(i);
-    if (!entry.Has(attribute) && IsRelevant(entry, attribute, reading))
+    if ((asked & Bit(attribute)) != 0 && !entry.Has(attribute) &&
+        IsRelevant(entry, attribute, reading)) {
       missing.push_back(attribute);
+    }
   }
   return missing;
 }
@@ -70,9 +69,9 @@ const char* const kNothing[] = {"1.1", nullptr};
 
 }  // namespace
 
-Hidden DirectoryTarget::AskHidden(Connection& connection, const Entry& entry) {
+Hidden DirectoryTarget::AskHidden(Connection& connection, const Entry& entry, AttributeSet asked) {
   std::vector<BaseRead> questions;
-  const std::vector<Attribute> missing = Missing(entry, reading_);
+  const std::vector<Attribute> missing = Missing(entry, reading_, asked);
   for (const Attribute attribute : missing) {
     questions.push_back({std::string(entry.dn), fmt::format("(!({}=*))", NameOf(attribute))});
   }
@@ -85,11 +84,11 @@ Hidden DirectoryTarget::AskHidden(Connection& connection, const Entry& entry) {
   return hidden;
 }
 
-Hidden DirectoryTarget::HiddenIn(Connection& connection, const Entry& entry) {
+Hidden DirectoryTarget::HiddenIn(Connection& connection, const Entry& entry, AttributeSet asked) {
   hidden_key_.assign(1, static_cast<char>('0' + static_cast<int>(entry.type)));
   hidden_key_ += ParentOf(entry.dn);
   if (const auto known = hidden_.find(hidden_key_); known != hidden_.end()) return known->second;
-  const Hidden hidden = AskHidden(connection, entry);
+  const Hidden hidden = AskHidden(connection, entry, asked);
   // A lost connection says nothing about rights; what was not answered is unreadable for now.
   if (!connection.lost()) hidden_.emplace(hidden_key_, hidden);
   return hidden;
@@ -112,7 +111,8 @@ void DirectoryTarget::FindHidden(Connection& connection, Snapshots* snapshots) {
   const auto answers =
       connection.ReadMany(questions, kNothing, nullptr, [](size_t, EntryCursor&) {});
   for (size_t i = 0; i < answers.size(); ++i) {
-    if (!answers[i].found) asked[i]->hidden = AskHidden(connection, asked[i]->entry.View());
+    if (!answers[i].found)
+      asked[i]->hidden = AskHidden(connection, asked[i]->entry.View(), kAllAttributes);
   }
 }
 
@@ -192,13 +192,13 @@ Snapshots DirectoryTarget::ReadEntries(const std::set<std::string>& keys) {
   }
   Entry entry;
   const char* control = features_.usability ? kUsabilityControl : nullptr;
+  static const std::vector<const char*> names = NamesOf(kAllAttributes);
   const auto answers =
-      (*connection)
-          ->ReadMany(reads, EntryAttributes(true), control, [&](size_t index, EntryCursor& cursor) {
-            entry.Load(cursor);
-            if (control != nullptr) LoadUsability(cursor, &entry);
-            order[index]->entry.Assign(entry);
-          });
+      (*connection)->ReadMany(reads, names.data(), control, [&](size_t index, EntryCursor& cursor) {
+        entry.Load(cursor);
+        if (control != nullptr) LoadUsability(cursor, &entry);
+        order[index]->entry.Assign(entry);
+      });
   for (size_t i = 0; i < answers.size(); ++i) {
     OwnedEntry read = std::move(order[i]->entry);
     *order[i] = Judge(answers[i], reads[i].dn);

@@ -53,6 +53,9 @@ class DirectoryTarget final : public object::Target {
   Result<object::Probe> ProbeTarget() override;
   Result<std::vector<object::ScopeStatus>> Enumerate(std::span<const object::Kind> kinds,
                                                      object::ObjectSink& sink) override;
+  Result<std::vector<object::ScopeStatus>> EnumerateFields(object::Kind kind,
+                                                           object::FieldSet fields,
+                                                           object::ObjectSink& sink) override;
   Result<std::vector<object::ReadAnswer>> Read(std::span<const object::ObjectKey> keys) override;
   Result<void> Apply(std::span<const object::OperationGroup> groups, const object::Secrets& secrets,
                      object::OutcomeSink& sink) override;
@@ -76,14 +79,18 @@ class DirectoryTarget final : public object::Target {
   // Attributes that we may not read in entries like this one (same class, same parent): found out
   // by asking the server about the first such entry. An entry for which "(!(mail=*))" is true has
   // no mail; one for which it is undefined hides it from us (RFC 4511 §4.5.1.7). For enumerations,
-  // which can't ask about each entry; ReadEntries does. Cached; see ForgetAccess.
-  Hidden HiddenIn(Connection& connection, const Entry& entry);
+  // which can't ask about each entry; ReadEntries does. Of the attributes that were asked for.
+  // Cached, for one enumeration; see ForgetAccess.
+  Hidden HiddenIn(Connection& connection, const Entry& entry, AttributeSet asked);
   void ForgetAccess() { hidden_.clear(); }
 
  private:
   friend class Enumeration;
   void ReadFeatures();
-  Hidden AskHidden(Connection& connection, const Entry& entry);
+  Result<std::vector<object::ScopeStatus>> EnumerateBases(std::span<const object::Kind> kinds,
+                                                          object::FieldSet fields,
+                                                          object::ObjectSink& sink);
+  Hidden AskHidden(Connection& connection, const Entry& entry, AttributeSet asked);
   void FindHidden(Connection& connection, Snapshots* snapshots);
   std::vector<std::string> BaseProblems(const std::set<std::string>& keys);
 
@@ -95,8 +102,8 @@ class DirectoryTarget final : public object::Target {
   std::string hidden_key_;
 };
 
-// Null-terminated names of what is asked for.
-const char* const* EntryAttributes(bool with_csn);
+// For requests; null-terminated.
+std::vector<const char*> NamesOf(AttributeSet attributes);
 
 inline constexpr const char* kUsabilityControl = "1.3.6.1.4.1.42.2.27.9.5.8";
 

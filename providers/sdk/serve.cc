@@ -143,7 +143,9 @@ class Service final : public v1::Provider::Service {
       kinds.push_back(table->kind);
     }
     BatchSink sink(*context, *writer);
-    auto scopes = turn.target()->Enumerate(kinds, sink);
+    auto scopes = request->fields() != 0 && kinds.size() == 1
+                      ? turn.target()->EnumerateFields(kinds[0], request->fields(), sink)
+                      : turn.target()->Enumerate(kinds, sink);
     sink.rest().set_last(true);
     if (scopes) {
       for (const auto& scope : *scopes) ToWire(scope, sink.rest().add_scopes());

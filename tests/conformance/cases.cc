@@ -244,6 +244,26 @@ TEST_P(Conformance, StopsWhenTheCoreHasEnough) {
   EXPECT_EQ(Enumerate().size(), all);
 }
 
+TEST_P(Conformance, ListsForWhoLooksAtSomeFields) {
+  Create(1);
+  Create(2, 1);
+  const Snapshot all = Enumerate();
+  constexpr object::FieldSet kEven = 0x5555555555555555, kKey = 2;
+  for (const object::FieldSet fields : {kEven, ~kEven, kKey}) {
+    const Snapshot some = Enumerate(fields);
+    ASSERT_EQ(some.size(), all.size());
+    for (const auto& [key, object] : all) {
+      ASSERT_TRUE(some.contains(key)) << key.key;
+      const Object& listed = some.at(key);
+      EXPECT_EQ(listed.unreadable & fields, object.unreadable & fields) << key.key;
+      for (const auto& field : object::Differences(kind(), object.body, listed.body)) {
+        EXPECT_EQ(fields >> field.field & 1, 0u)
+            << field.name << " is " << field.after << ", in full " << field.before;
+      }
+    }
+  }
+}
+
 TEST_P(Conformance, LetsAReadDecideWhenTheAnswerIsLost) {
   if (!Has(Feature::kLostAnswer)) return;
   world_->Prepare(kind(), 1, 1);

@@ -58,6 +58,34 @@ TEST(DirectoryRead, BodiesAreCanonicalAndKeepTheServersSpelling) {
   EXPECT_EQ(object::DecodeAs<kinds::User>(bob->body).expires(), 1924991999);
 }
 
+TEST(DirectoryRead, WhoLooksAtNamesIsToldNothingElse) {
+  // Passwords and mail are hidden from us, and that needn't trouble a list of names.
+  const std::string us = Slapd::kBindDn;
+  World world(
+      {.ppolicy = false,
+       .lockout_policy = false,
+       .access = {"access to attrs=userPassword,mail by dn.exact=\"" + us + "\" none by * read"},
+       .ldif = Slapd::PersonLdif("ann", "givenName: Ann\nuserPassword: x\n")});
+  constexpr object::FieldSet kNames = 1 << 2 | 1 << 5 | 1 << 6;  // uid, given and display name
+  Collector some;
+  const auto scopes = world.target->EnumerateFields(Kind::kUser, kNames, some);
+  ASSERT_TRUE(scopes);
+  EXPECT_TRUE(scopes->front().complete) << scopes->front().reason;
+  const Object* ann = some.Find(Kind::kUser, PersonDn("ann"));
+  ASSERT_NE(ann, nullptr);
+  EXPECT_EQ(some.all.size(), 1u);
+  EXPECT_EQ(ann->unreadable, 0u);
+  EXPECT_EQ(object::FieldsSet(ann->body), object::FieldSet{1 << 1 | 1 << 2 | 1 << 5});
+  EXPECT_EQ(object::DecodeAs<kinds::User>(ann->body).given_name(), "Ann");
+  // Without a policy a locked account is told by its password alone.
+  constexpr object::FieldSet kEnabled = 1 << 10;
+  Collector active;
+  ASSERT_TRUE(world.target->EnumerateFields(Kind::kUser, kEnabled, active));
+  EXPECT_EQ(active.Find(Kind::kUser, PersonDn("ann"))->unreadable, kEnabled);
+  EXPECT_EQ(world.All().Find(Kind::kUser, PersonDn("ann"))->unreadable,
+            uint64_t{1} << 7 | kEnabled | uint64_t{1} << 12);
+}
+
 TEST(DirectoryRead, FastNormalFormIsTheNormalForm) {
   for (const char* dn : {"uid=Ann,OU=People,dc=x", "cn=a b,dc=x", "cn=a  b,dc=x", "cn=a, dc=x",
                          "cn= a,dc=x", "cn=a ,dc=x", "commonName=a,dc=x", "2.5.4.3=a,dc=x",

@@ -34,6 +34,31 @@ class Shown final : public object::Target {
     }
     return scopes;
   }
+  // Leaves out what wasn't asked for, as a directory does.
+  Result<std::vector<object::ScopeStatus>> EnumerateFields(object::Kind kind,
+                                                           object::FieldSet fields,
+                                                           object::ObjectSink& sink) override {
+    for (const object::Object& object : objects) {
+      if (object.kind != kind) continue;
+      if (!sink.Add(Only(object, fields).view())) break;
+    }
+    return scopes;
+  }
+  static object::Object Only(const object::Object& object, object::FieldSet fields) {
+    object::Object some = object;
+    if (object.kind != object::Kind::kUser) return some;
+    auto user = object::DecodeAs<kinds::User>(object.body);
+    const auto* reflection = user.GetReflection();
+    for (int i = 0; i < user.GetDescriptor()->field_count(); ++i) {
+      const auto* field = user.GetDescriptor()->field(i);
+      if (field->number() > 1 && (fields >> field->number() & 1) == 0) {
+        reflection->ClearField(&user, field);
+      }
+    }
+    some.body = object::Encode(user).body;
+    some.unreadable &= fields;
+    return some;
+  }
   Result<std::vector<object::ReadAnswer>> Read(std::span<const object::ObjectKey>) override {
     return Fail(ErrorCode::kUnsupported, "not asked for by exports");
   }
@@ -90,7 +115,7 @@ Kept Select(Shown& source, const decl::Select& select, What what = What::kUsers)
   EXPECT_TRUE(ready);
   if (!ready || !*ready) return kept;
   const auto read = ReadRows(
-      source, "directory:corp", what, SourceType::kDirectory,
+      source, "directory:corp", what, SourceType::kDirectory, selection->needs(),
       [&](const SourceRow& row) -> Result<void> {
         if (selection->Keeps(row, &kept.report)) kept.keys.emplace_back(row.key);
         return {};
@@ -310,7 +335,7 @@ File WriteFile(const decl::Export& declared, const std::vector<kinds::User>& peo
     return store.Add(key, record);
   };
   EXPECT_TRUE(ReadRows(
-      source, "directory:corp", What::kUsers, SourceType::kDirectory,
+      source, "directory:corp", What::kUsers, SourceType::kDirectory, mapping->needs(),
       [&](const SourceRow& row) { return mapping->Map(row, emit, &report, &file.diagnostics); },
       &report));
   auto writer = Writer::Make(
