@@ -43,8 +43,8 @@ Result<bool> ExportFile::ChooseMapping(What what, SourceType source, const std::
 }
 
 Result<void> ExportFile::ReadSource(const std::string& name, What what, RowStore* store) {
-  const Mapping::Emit emit = [store](std::string_view key, std::string_view record) {
-    return store->Add(key, record);
+  const Mapping::Emit emit = [this, store](std::string_view key, std::string_view record) {
+    return KeepRow(store, key, record);
   };
   uint64_t rows = 0;
   const auto map = [&](const SourceRow& row) {

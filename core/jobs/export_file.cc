@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 
@@ -28,11 +29,28 @@ std::string FirstOf(const std::vector<std::string>& doubts) {
                             : fmt::format("{} (and {} more)", doubts.front(), doubts.size() - 1);
 }
 
+// A row as the store has it.
+struct KeptRow {
+  explicit KeptRow(std::string_view stored)
+      : record(stored.substr(0, stored.size() - digest.size())) {
+    std::memcpy(digest.data(), stored.data() + record.size(), digest.size());
+  }
+  base::Digest digest;
+  std::string_view record;
+};
+
 std::string NewState(const std::string& folder) {
   return folder + "/states/next";
 }
 
 }  // namespace
+
+Result<void> ExportFile::KeepRow(RowStore* store, std::string_view key, std::string_view record) {
+  const base::Digest digest = base::Sha256(record);
+  stored_.assign(record);
+  stored_.append(reinterpret_cast<const char*>(digest.data()), digest.size());
+  return store->Add(key, stored_);
+}
 
 ExportFile::ExportFile(const job::JobSpec& spec, std::string digest, std::string folder,
                        Outbox& outbox, const Ports& ports, diag::Diagnostics* diagnostics)
@@ -91,11 +109,11 @@ Result<uint64_t> ExportFile::KeepState(RowStore& store, const Base& base, std::s
   base::Hasher hasher;
   hasher.AddField(SchemaOf(mapping_->shape()));
   auto kept = store.Each([&](std::string_view key, std::string_view record) -> Result<void> {
-    const base::Digest digest = base::Sha256(record);
+    const KeptRow row(record);
     hasher.AddField(key);
-    hasher.Add({reinterpret_cast<const char*>(digest.data()), digest.size()});
-    if (auto added = (*writer)->Add(key, digest); !added) return added;
-    return delta.Add(key, digest, record);
+    hasher.Add({reinterpret_cast<const char*>(row.digest.data()), row.digest.size()});
+    if (auto added = (*writer)->Add(key, row.digest); !added) return added;
+    return delta.Add(key, row.digest, row.record);
   });
   if (kept) kept = delta.Finish();
   if (kept) kept = (*writer)->Finish();
@@ -127,14 +145,15 @@ Result<void> ExportFile::WriteRows(RowStore& store, const Base& base, Writer& wr
   };
   if (base.state.empty()) {
     return store.Each([&](std::string_view key, std::string_view record) {
-      return write(Operation::kNone, key, record);
+      return write(Operation::kNone, key, KeptRow(record).record);
     });
   }
   auto before = StateReader::Open(base.state);
   if (!before) return tl::unexpected<Error>(before.error());
   Delta delta(*std::move(before), write);
   auto done = store.Each([&](std::string_view key, std::string_view record) {
-    return delta.Add(key, base::Sha256(record), record);
+    const KeptRow row(record);
+    return delta.Add(key, row.digest, row.record);
   });
   return done ? delta.Finish() : done;
 }

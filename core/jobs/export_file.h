@@ -83,6 +83,9 @@ class ExportFile {
   Made Refuse(const char* code, std::string why, std::string way_out);
   std::optional<Made> Read(RowStore* store, Error* failed);
   Result<void> ReadSource(const std::string& name, What what, RowStore* store);
+  // Into the store with its digest behind it, which is taken here because a census waits for its
+  // source most of the time.
+  Result<void> KeepRow(RowStore* store, std::string_view key, std::string_view record);
   Result<bool> ChooseMapping(What what, SourceType source, const std::string& name);
   // What went before (export_base.cc).
   Result<Base> FindBase(bool full);
@@ -120,6 +123,7 @@ class ExportFile {
   diag::Diagnostics* const diagnostics_;
   std::optional<Mapping> mapping_;
   CensusReport report_;
+  std::string stored_;             // of KeepRow
   std::vector<ManifestFile> set_;  // in the order of the folder
 };
 

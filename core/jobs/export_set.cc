@@ -54,7 +54,9 @@ Result<void> ExportFile::TakeSetFile(const SourceRow& row, RowStore* store) {
   Progress("Reading files", set_.size());
   return mapping_->Map(
       row,
-      [store](std::string_view key, std::string_view record) { return store->Add(key, record); },
+      [this, store](std::string_view key, std::string_view record) {
+        return KeepRow(store, key, record);
+      },
       &report_, diagnostics_);
 }
 

@@ -20,12 +20,12 @@ class FolderPlace : public object::Place {
   base::Result<void> Put(const std::string& path, const object::ByteSource& bytes,
                          const object::PutOptions&) override {
     std::ofstream out(root_ + path, std::ios::binary);
-    char buffer[4096];
+    std::string buffer(size_t{256} << 10, '\0');
     for (;;) {
-      const auto got = bytes(buffer, sizeof buffer);
+      const auto got = bytes(buffer.data(), buffer.size());
       if (!got) return tl::unexpected(got.error());
       if (*got == 0) return {};
-      out.write(buffer, static_cast<std::streamsize>(*got));
+      out.write(buffer.data(), static_cast<std::streamsize>(*got));
     }
   }
   base::Result<void> Get(const std::string& path, const object::ByteSink& bytes,
