@@ -67,7 +67,8 @@ AttributeSet AttributesFor(object::Kind kind, object::FieldSet fields) {
                                     {11, Bit(kEndTime)},
                                     {12, Bit(kPassword)}};
   static constexpr Shows kDescribed[] = {{2, Bit(kDescription)}};
-  AttributeSet asked = Bit(kObjectClass);
+  // A user is told by the filter alone; an ou or a group by its class as well.
+  AttributeSet asked = kind == object::Kind::kUser ? 0 : Bit(kObjectClass);
   if (kind == object::Kind::kMembership) return asked | Bit(kMember) | Bit(kUniqueMember);
   const std::span<const Shows> shown =
       kind == object::Kind::kUser ? std::span<const Shows>(kUser) : kDescribed;

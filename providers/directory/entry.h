@@ -96,7 +96,8 @@ constexpr AttributeSet Bit(Attribute attribute) {
   return AttributeSet{1} << attribute;
 }
 inline constexpr AttributeSet kAllAttributes = Bit(kAttributeCount) - 1;
-// What an entry must show for these fields of an object of `kind`, its class included.
+// What an entry must show for these fields of an object of `kind`. Without its class (kObjectClass)
+// it is of the kind that was searched for.
 AttributeSet AttributesFor(object::Kind kind, object::FieldSet fields);
 // Those that we may not read although they may be there.
 using Hidden = AttributeSet;

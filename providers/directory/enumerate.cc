@@ -59,6 +59,7 @@ class Enumeration {
 
  private:
   bool Visit(EntryCursor& cursor);
+  bool DependsOnClass() const;
   bool WasSent();
   void RememberSent();
   bool Emit(const Entry& entry, Hidden hidden);
@@ -173,14 +174,28 @@ void Enumeration::RememberSent() {
   }
 }
 
+// Whether a missing value may be hidden or never have been there, as its class decides.
+bool Enumeration::DependsOnClass() const {
+  return ((asked_ & Bit(kCn)) != 0 && !entry_.Has(kCn)) ||
+         ((asked_ & Bit(kSn)) != 0 && !entry_.Has(kSn));
+}
+
 bool Enumeration::Visit(EntryCursor& cursor) {
   entry_.Load(cursor);
   if (!cursor.ok()) return true;  // counted by the search
+  const bool by_filter = (asked_ & Bit(kObjectClass)) == 0;
+  if (by_filter) entry_.type = Class::kUser;
   std::string key;
   if (!sentinel_ || target_.settings().bases.size() > 1) {
     AppendNormalDn(entry_.dn, &key);
-    sentinel_ |= key == target_.settings().base_keys[base_];
+    const bool base = key == target_.settings().base_keys[base_];
+    sentinel_ |= base;
     if (BelongsToDeeperBase(key)) return true;
+    // The filter lets the base through, whatever it is.
+    if (by_filter && base) {
+      if (!WasSent()) deferred_.insert(key);
+      return true;
+    }
   }
   if (entry_.type == Class::kUnknown) ++classless_;
   if (entry_.type == Class::kUnknown || entry_.type == Class::kOther) return true;
@@ -190,7 +205,7 @@ bool Enumeration::Visit(EntryCursor& cursor) {
   // OUs and groups are few and have one field: each that doesn't show it is asked.
   const bool silent =
       entry_.type != Class::kUser && (asked_ & Bit(kDescription)) != 0 && !entry_.Has(kDescription);
-  if (locked || silent) {
+  if (locked || silent || (by_filter && DependsOnClass())) {
     deferred_.insert(NormalDn(entry_.dn));
     return true;
   }

@@ -86,6 +86,21 @@ TEST(DirectoryRead, WhoLooksAtNamesIsToldNothingElse) {
             uint64_t{1} << 7 | kEnabled | uint64_t{1} << 12);
 }
 
+TEST(DirectoryRead, WhoLooksAtNamesIsToldOfHiddenOnes) {
+  // Class person demands a surname, class account has none: what a missing one says is the class's.
+  World world(
+      {.access = {"access to attrs=sn by dn.exact=\"" + std::string(Slapd::kBindDn) +
+                  "\" none by * read"},
+       .ldif = Slapd::PersonLdif("ann") +
+               "dn: uid=job,ou=people,dc=example,dc=org\nobjectClass: account\nuid: job\n\n"});
+  constexpr object::FieldSet kSurname = 1 << 4;
+  Collector some;
+  ASSERT_TRUE(world.target->EnumerateFields(Kind::kUser, kSurname, some));
+  ASSERT_EQ(some.all.size(), 2u);
+  EXPECT_EQ(some.Find(Kind::kUser, PersonDn("ann"))->unreadable, kSurname);
+  EXPECT_EQ(some.Find(Kind::kUser, PersonDn("job"))->unreadable, 0u);
+}
+
 TEST(DirectoryRead, FastNormalFormIsTheNormalForm) {
   for (const char* dn : {"uid=Ann,OU=People,dc=x", "cn=a b,dc=x", "cn=a  b,dc=x", "cn=a, dc=x",
                          "cn= a,dc=x", "cn=a ,dc=x", "commonName=a,dc=x", "2.5.4.3=a,dc=x",
@@ -133,6 +148,12 @@ TEST(DirectoryRead, LimitOnUnpagedAnswersIsGoneAroundByPages) {
   World world(
       {.limits = "size.soft=100 size.hard=unlimited size.prtotal=unlimited", .ldif = Users(2500)});
   EXPECT_EQ(world.All().all.size(), 2502u);
+  // The base comes twice so, and is no user.
+  Collector users;
+  const auto scopes = world.target->EnumerateFields(Kind::kUser, 1 << 2, users);
+  ASSERT_TRUE(scopes);
+  EXPECT_TRUE(scopes->front().complete) << scopes->front().reason;
+  EXPECT_EQ(users.all.size(), 2500u);
 }
 
 TEST(DirectoryRead, HiddenAttributesAreUnreadableNotAbsent) {
