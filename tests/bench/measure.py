@@ -43,7 +43,7 @@ BOUNDS = {
 
 
 def repeats(bench, count):
-    if count >= 1_000_000:
+    if bench == "plan-noop" and count >= 1_000_000:
         return 3
     return 3 if bench == "apply" and count >= 100_000 else 5
 
