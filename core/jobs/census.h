@@ -48,7 +48,6 @@ std::optional<size_t> FindAttribute(std::span<const Attribute> attributes, std::
 
 // Attributes of a row, as bits by their positions.
 using AttributeSet = uint64_t;
-inline constexpr AttributeSet kAllAttributes = ~AttributeSet{0};
 constexpr AttributeSet AttributeBit(size_t position) {
   return AttributeSet{1} << position;
 }
